@@ -1,0 +1,33 @@
+"""Errors that tinycc shows to its users.
+
+Every message is one line that says what is wrong, where (file, layer or flag) and what to do.
+The command line prints it and leaves with exit code 2; anything else that escapes is a bug.
+"""
+
+
+class TinyccError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+
+class ModelError(TinyccError):
+    """The model file is missing, malformed or contradicts itself."""
+
+
+class UnsupportedError(TinyccError):
+    """The model is sound, but asks for something tinycc does not do."""
+
+
+class BudgetError(TinyccError):
+    """The model does not fit the SRAM or flash that was given."""
+
+
+class OutputError(TinyccError):
+    """The output folder cannot be written, or is not what a command expects."""
+
+
+class ToolError(TinyccError):
+    """A compiler or emulator is missing or failed."""
+
+
+class InputDataError(TinyccError):
+    """The arrays given to a compiled model do not fit its inputs."""

@@ -1,0 +1,81 @@
+"""Everything about TVM's Python API that moves between minor versions, in one place.
+
+Written against apache-tvm 0.27: constants are `tvm.ir.GenericConst` (`.value`), the type of an
+expression is `.ty` (0.26: `relax.Constant.data`, `.struct_info`).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tvm
+from tvm import relax
+from tvm.ir import GenericConst
+
+
+def is_constant(expr: relax.Expr) -> bool:
+    """Whether `expr` is a tensor constant."""
+    return isinstance(expr, GenericConst)
+
+
+def constant_value(expr: relax.Expr) -> np.ndarray:
+    """The array of a tensor constant (a scalar comes back with shape `()`)."""
+    return np.asarray(expr.value.numpy())
+
+
+def make_constant(value: np.ndarray) -> relax.Expr:
+    """A tensor constant holding `value` with its dtype."""
+    return relax.const(np.ascontiguousarray(value), dtype=str(value.dtype))
+
+
+def is_tensor(expr: relax.Expr) -> bool:
+    """Whether `expr` is a single tensor (not a tuple, a shape or a function)."""
+    return isinstance(expr.ty, relax.TensorType)
+
+
+def shape_of(expr: relax.Expr) -> tuple[int, ...]:
+    """The static shape of a tensor expression.
+
+    Raises ValueError if a dimension is symbolic or the shape is unknown.
+    """
+    shape = expr.ty.shape
+    if shape is None:
+        raise ValueError("the shape is not known")
+    try:
+        return tuple(int(dimension) for dimension in shape.values)
+    except TypeError as error:
+        raise ValueError(f"the shape {shape} is not static") from error
+
+
+def dtype_of(expr: relax.Expr) -> str:
+    """The dtype of a tensor expression, e.g. "int8"."""
+    return str(expr.ty.dtype)
+
+
+def op_name(expr: relax.Expr) -> str:
+    """The name of the operator that `expr` calls, e.g. "relax.nn.conv2d"; "" if it is no such call."""
+    if isinstance(expr, relax.Call) and isinstance(expr.op, tvm.ir.Op):
+        return str(expr.op.name)
+    return ""
+
+
+def bindings_of(function: relax.Function) -> Iterator[relax.VarBinding]:
+    """The variable bindings of a function's body, in order."""
+    for block in function.body.blocks:
+        yield from block.bindings
+
+
+def returned(function: relax.Function) -> list[relax.Expr]:
+    """The tensors that a function returns, a tuple spread out."""
+    result = function.body.body
+    values = {binding.var: binding.value for binding in bindings_of(function)}
+    value = values.get(result, result)
+    if isinstance(value, relax.Tuple):
+        return list(value.fields)
+    return [result]
+
+
+def attribute(function: relax.Function, name: str, default: object = None) -> object:
+    """A function attribute as a Python value, or `default` where it is not set."""
+    if function.attrs is None or name not in function.attrs:
+        return default
+    return function.attrs[name]
