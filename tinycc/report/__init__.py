@@ -1,0 +1,1 @@
+"""What a compiled model costs: the report as a dictionary, in the terminal and as a page."""

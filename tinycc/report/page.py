@@ -1,0 +1,42 @@
+"""A report as one HTML page that needs nothing but itself: no network, no other file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tinycc.report import figures
+from tinycc.report.picture import draw_arena, operator_family
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(report: figures.Report) -> str:
+    """The page of a report with at least one operator. Every text of the report is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}"
+    )
+    operators = report["operators"]
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        picture=draw_arena(report),
+        peak=figures.peak_moment(report),
+        budgets=figures.budgets(report),
+        excess=figures.explain_excess(report),
+        optimality=figures.describe_optimality(report),
+        most_macs=max(operator["macs"] for operator in operators) or 1,
+        most_weights=max(operator["weight_bytes"] for operator in operators) or 1,
+        functions=len({operator["instance"] for operator in operators}),
+        family=operator_family,
+        kind=figures.operator_kind,
+        share=figures.format_share,
+        type=figures.format_type,
+    )
