@@ -4,7 +4,7 @@ Written against apache-tvm 0.27: constants are `tvm.ir.GenericConst` (`.value`),
 expression is `.ty` (0.26: `relax.Constant.data`, `.struct_info`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tvm
@@ -79,3 +79,30 @@ def attribute(function: relax.Function, name: str, default: object = None) -> ob
     if function.attrs is None or name not in function.attrs:
         return default
     return function.attrs[name]
+
+
+def substitute(expr: relax.Expr, mapping: Mapping[relax.Var, relax.Expr]) -> relax.Expr:
+    """`expr`, the value of a binding, with the variables of `mapping` replaced."""
+    if isinstance(expr, relax.Var):
+        return mapping.get(expr, expr)
+    if isinstance(expr, relax.Tuple):
+        return relax.Tuple([substitute(field, mapping) for field in expr.fields])
+    if isinstance(expr, relax.TupleGetItem):
+        return relax.TupleGetItem(substitute(expr.tuple_value, mapping), expr.index)
+    if isinstance(expr, relax.Call):
+        arguments = [substitute(argument, mapping) for argument in expr.args]
+        return relax.Call(expr.op, arguments, expr.attrs, expr.ty_args)
+    return expr
+
+
+def variables_of(expr: relax.Expr) -> list[relax.Var]:
+    """The variables that the value of a binding reads, in order."""
+    if isinstance(expr, relax.Var):
+        return [expr]
+    if isinstance(expr, relax.Tuple):
+        return [variable for field in expr.fields for variable in variables_of(field)]
+    if isinstance(expr, relax.TupleGetItem):
+        return variables_of(expr.tuple_value)
+    if isinstance(expr, relax.Call):
+        return [variable for argument in expr.args for variable in variables_of(argument)]
+    return []

@@ -1,0 +1,39 @@
+"""All passes in the order in which they run, each with the reason for its place."""
+
+from typing import Literal
+
+import tvm
+from tvm import relax
+
+from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
+from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.order_operators import OrderOperators
+from tinycc.passes.rewrite_in_place import RewriteInPlace
+from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
+
+EdgeType = Literal["int8", "float"]
+
+
+def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
+    """The passes from the normal form to a module that can be planned.
+
+    io: "int8" drops quantization at the model's edges, "float" keeps it as operators.
+    """
+    return [
+        # Clean-up after import: what follows should see each computation once.
+        relax.transform.CanonicalizeBindings(),
+        relax.transform.DeadCodeElimination(),
+        # Before fusion, which would make operators of the edges' quantize and dequantize.
+        *([DropEdgeQuantization()] if io == "int8" else []),
+        # Right before fusion: it undoes what common-subexpression elimination would do.
+        SplitSharedDequantize(),
+        FuseQuantizedOps(),
+        # On composites: distances are facts of operators, the order depends on them.
+        RewriteInPlace(),
+        OrderOperators(),
+    ]
+
+
+def default_pipeline(io: EdgeType = "int8") -> tvm.transform.Sequential:
+    """`default_passes` as one pass, for use in other TVM flows."""
+    return tvm.transform.Sequential(default_passes(io), name="tinycc")

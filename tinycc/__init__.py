@@ -1,0 +1,20 @@
+"""tinycc: compile neural networks to C for microcontrollers, on Apache TVM's IR and passes."""
+
+from typing import TYPE_CHECKING, Any
+
+from tinycc.errors import TinyccError
+from tinycc.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from tinycc.compiler import CompiledModel, compile
+
+__all__ = ["CompiledModel", "TinyccError", "__version__", "compile"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the compiler, and TVM with it, when it is first asked for."""
+    if name in ("CompiledModel", "compile"):
+        from tinycc import compiler
+
+        return getattr(compiler, name)
+    raise AttributeError(f"module 'tinycc' has no attribute {name!r}")

@@ -1,0 +1,126 @@
+"""The command line."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+
+from tinycc.errors import InputDataError, OutputError, TinyccError
+from tinycc.target import TARGETS
+from tinycc.version import VERSION
+
+
+class _Command(click.Group):
+    """Shows the errors of tinycc as one line and leaves with exit code 2."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except TinyccError as error:
+            click.echo(f"tinycc: error: {error}", err=True)
+            context.exit(2)
+
+
+@click.group(cls=_Command)
+@click.version_option(VERSION, prog_name="tinycc")
+def main() -> None:
+    """Compile neural networks to C for microcontrollers."""
+
+
+@main.command("compile")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--target", default="cortex-m4", show_default=True, help=f"Core: {', '.join(TARGETS)}.")
+@click.option("--sram", metavar="SIZE", help="SRAM budget, e.g. 320K.")
+@click.option("--flash", metavar="SIZE", help="Flash budget, e.g. 1M.")
+@click.option("--io", type=click.Choice(["int8", "float"]), default="int8", show_default=True,
+              help="Inputs and outputs of models with float edges.")
+@click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
+def compile_command(model: Path, output: Path, target: str, sram: str | None, flash: str | None, io: Any,
+                    name: str) -> None:
+    """Compile MODEL (.tflite or .onnx) into a folder of C."""
+    from tinycc.compiler import compile as compile_model
+    from tinycc.report.terminal import print_report
+
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise OutputError(f"{output} exists and is not an empty folder: choose another output or remove it")
+    compiled = compile_model(model, target=target, sram=sram, flash=flash, io=io, name=name)
+    compiled.export(output)
+    print_report(compiled.report, Console())
+    click.echo(f"Wrote {output}; its pictures are in {output / 'report.html'}")
+
+
+@main.command("run")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--on", "on", default="host", show_default=True, help=f"Where: {', '.join(TARGETS)}.")
+@click.option("--input", "input_file", type=click.Path(path_type=Path), help="Arrays in0, in1, ... of N cases.")
+@click.option("--output", "output_file", type=click.Path(path_type=Path), help="Where to write out0, out1, ...")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--sanitize", is_flag=True, help="Host only: address and undefined-behaviour sanitizers, guard zones.")
+@click.option("--profile", is_flag=True, help="Boards only: instructions of each operator.")
+def run_command(folder: Path, on: str, input_file: Path | None, output_file: Path | None, as_json: bool,
+                sanitize: bool, profile: bool) -> None:
+    """Build and run a compiled FOLDER on the host or an emulated board."""
+    from tinycc.run import run
+
+    inputs = _read_inputs(input_file) if input_file else None
+    result = run(folder, on, inputs, sanitize=sanitize, profile=profile)
+    if output_file:
+        arrays = {f"out{index}": array for index, array in enumerate(result.outputs)}
+        _write_outputs(output_file, arrays)
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+    else:
+        from tinycc.report.terminal import print_run
+
+        print_run(result.to_json(), Console())
+
+
+@main.command("report")
+@click.argument("folder", type=click.Path(path_type=Path))
+def report_command(folder: Path) -> None:
+    """Show the memory and cost tables of a compiled FOLDER."""
+    from tinycc.report.terminal import print_report
+    from tinycc.run.folder import read_report
+
+    print_report(read_report(folder), Console())
+
+
+@main.command("inspect")
+@click.argument("model", type=click.Path(path_type=Path))
+def inspect_command(model: Path) -> None:
+    """Show what MODEL holds, and what of it is not supported."""
+    from tinycc.frontend.load import describe_model
+    from tinycc.report.terminal import print_description
+
+    print_description(describe_model(model), Console())
+
+
+def _read_inputs(path: Path) -> list[np.ndarray]:
+    """Arrays in0, in1, ... of an .npz file."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            count = sum(f"in{index}" in arrays.files for index in range(len(arrays.files)))
+            if not count:
+                raise InputDataError(f"{path} has no array in0: name the inputs in0, in1, ...")
+            return [arrays[f"in{index}"] for index in range(count)]
+    except FileNotFoundError as error:
+        raise InputDataError(f"{path} does not exist") from error
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise InputDataError(f"{path} is not a readable .npz file: {error}") from error
+
+
+def _write_outputs(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    try:
+        with path.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

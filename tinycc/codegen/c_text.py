@@ -1,0 +1,51 @@
+"""Values and types as C text."""
+
+import textwrap
+from collections.abc import Mapping
+
+import numpy as np
+
+C_TYPES = {
+    "int8": "int8_t",
+    "bool": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "float32": "float",
+}
+
+_WIDTH = 108
+
+
+def c_type(dtype: str) -> str:
+    """The C type of an element."""
+    return C_TYPES[dtype]
+
+
+def c_value(value: int | float) -> str:
+    """A number as a C literal of its own type."""
+    if isinstance(value, int | np.integer):
+        number = int(value)
+        if number == -(2**31):
+            return "INT32_MIN"
+        if not -(2**31) <= number < 2**31:
+            return f"INT64_C({number})"
+        return str(number)
+    text = np.format_float_scientific(np.float32(value), unique=True, trim="0")
+    return f"{text}f"
+
+
+def c_array(name: str, values: np.ndarray) -> str:
+    """A constant array in flash; its shape is told in a comment."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    items = [c_value(item) for item in flat.tolist()]
+    body = textwrap.fill(", ".join(items), width=_WIDTH, initial_indent="    ", subsequent_indent="    ")
+    shape = "x".join(map(str, values.shape)) or "1"
+    return f"/* {shape} */\nstatic const {c_type(str(values.dtype))} {name}[{flat.size}] = {{\n{body}\n}};"
+
+
+def c_struct(type_name: str, name: str, fields: Mapping[str, str]) -> str:
+    """A constant structure, its fields named."""
+    body = "\n".join(f"    .{field} = {value}," for field, value in fields.items())
+    return f"static const {type_name} {name} = {{\n{body}\n}};"

@@ -1,0 +1,107 @@
+"""The generated folder: model.c, model.h, kernels, build files and an example."""
+
+import re
+from pathlib import Path
+
+import jinja2
+
+from tinycc import runtime_c
+from tinycc.codegen.c_text import c_type, c_value
+from tinycc.codegen.operator_code import OperatorCode, generate_operators
+from tinycc.frontend.edges import Edge
+from tinycc.ops.tensor import Tensor
+from tinycc.plan import Plan
+from tinycc.version import VERSION
+
+KERNELS = Path(runtime_c.__file__).parent / "kernels"
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("tinycc.codegen"), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+)
+
+
+def write_folder(plan: Plan, folder: Path, *, name: str, title: str) -> OperatorCode:
+    """Write the C of a plan into an existing folder; return the operators' code for the report.
+
+    name: prefix of all symbols, a C identifier.
+    title: said in the head of the files.
+    """
+    code = generate_operators(plan)
+    macro = name.upper()
+    context = {
+        "name": name,
+        "macro": macro,
+        "title": title.replace("*/", "* /"),
+        "version": VERSION,
+        "files": {"source": "model.c", "header": "model.h"},
+        "code": code,
+        "arena_bytes": max(plan.arena_bytes, 1),
+        "inputs": [
+            _edge_context(edge, tensor, f"{macro}_INPUT_{index}")
+            for index, (edge, tensor) in enumerate(zip(plan.edges.inputs, plan.input_tensors, strict=True))
+        ],
+        "outputs": [
+            _edge_context(edge, tensor, f"{macro}_OUTPUT_{index}")
+            for index, (edge, tensor) in enumerate(zip(plan.edges.outputs, plan.output_tensors, strict=True))
+        ],
+        "input_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.inputs),
+        "output_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.outputs),
+        "states": _states(plan),
+    }
+    for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
+        text = _TEMPLATES.get_template(f"{template}.j2").render(context)
+        (folder / template).write_text(text, encoding="utf-8")
+    (folder / "kernels").mkdir()
+    for header in kernel_headers(code.headers):
+        (folder / "kernels" / header).write_bytes((KERNELS / header).read_bytes())
+    return code
+
+
+def kernel_headers(headers: list[str]) -> list[str]:
+    """The headers named and all that they include, sorted."""
+    needed: set[str] = set()
+    waiting = list(headers)
+    while waiting:
+        header = waiting.pop()
+        if header not in needed:
+            needed.add(header)
+            waiting += re.findall(r'#include "([^"]+)"', (KERNELS / header).read_text(encoding="utf-8"))
+    return sorted(needed)
+
+
+def _edge_context(edge: Edge, tensor: Tensor, macro: str) -> dict[str, object]:
+    """How an input or output is told in the header and used in the example."""
+    meaning, macros = "", ""
+    if edge.scale is not None:
+        scale = c_value(edge.scale)
+        meaning = f", real = {scale} * (value - {edge.zero_point})"
+        macros = f"\n#define {macro}_SCALE {scale}\n#define {macro}_ZERO_POINT {c_value(edge.zero_point)}"
+    if edge.permutation:
+        axes = ", ".join(map(str, edge.permutation))
+        meaning += f"; the model file's axes permuted by ({axes})"
+    return {
+        "name": edge.name.replace("*/", "* /"),
+        "type": c_type(tensor.dtype),
+        "shape": ", ".join(map(str, tensor.shape)),
+        "bytes": tensor.bytes,
+        "meaning": meaning,
+        "macros": macros,
+        "fill": edge.zero_point if tensor.dtype == "int8" else 0,
+    }
+
+
+def _states(plan: Plan) -> list[dict[str, object]]:
+    """What a reset writes: one entry for each state buffer."""
+    dtypes = {1: "int8", 2: "int16", 4: "int32"}
+    states = []
+    for name, value in plan.state_values.items():
+        buffer = plan.buffers[name]
+        states.append(
+            {
+                "elements": buffer.bytes // buffer.alignment,
+                "type": c_type(dtypes[buffer.alignment]),
+                "offset": buffer.offset,
+                "value": value,
+            }
+        )
+    return states

@@ -1,0 +1,147 @@
+"""The whole compiler: from a model file to a folder of C, one stage after the other."""
+
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tvm
+
+from tinycc.codegen import write_folder
+from tinycc.errors import BudgetError, OutputError, UnsupportedError
+from tinycc.frontend.load import load_model
+from tinycc.passes.pipeline import EdgeType, default_passes
+from tinycc.plan import Plan, build_plan
+from tinycc.report.page import render_page
+from tinycc.report.summary import PassRecord, Request, summarize
+from tinycc.run import run
+from tinycc.target import parse_size, target_named
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledModel:
+    """A compiled model: its plan and its report, ready to be exported or run."""
+
+    module: tvm.IRModule
+    plan: Plan
+    request: Request
+    passes: tuple[PassRecord, ...]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The content of report.json."""
+        with tempfile.TemporaryDirectory() as folder:
+            return self._write(Path(folder))
+
+    def export(self, path: str | Path) -> None:
+        """Write the folder of C. The path must not exist, or be an empty folder.
+
+        The folder appears whole or not at all. Raises OutputError.
+        """
+        path = Path(path)
+        try:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise OutputError(f"{path} exists and is not an empty folder: choose another output or remove it")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            self._write(staging)
+            staging.chmod(0o755)
+            staging.replace(path)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Outputs for a batch of cases, computed by the generated C on the host.
+
+        inputs: one array for each model input with a leading axis of N cases, in the model file's layout; float arrays
+            are quantized at the edge.
+        """
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / "model"
+            self.export(folder)
+            return run(folder, "host", inputs).outputs
+
+    def _write(self, folder: Path) -> dict[str, Any]:
+        code = write_folder(self.plan, folder, name=self.request.name, title=self.request.model)
+        report = summarize(self.plan, code, self.request, list(self.passes))
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (folder / "report.html").write_text(render_page(report), encoding="utf-8")
+        return report
+
+
+def compile(  # noqa: A001 - the name users expect, always called as tinycc.compile
+    model: str | Path | tvm.IRModule | Any,
+    *,
+    target: str = "cortex-m4",
+    sram: str | int | None = None,
+    flash: str | int | None = None,
+    io: EdgeType = "int8",
+    name: str = "model",
+    passes: list[tvm.transform.Pass] | None = None,
+) -> CompiledModel:
+    """Compile a model for a microcontroller.
+
+    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module in the normal form.
+    target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
+    sram, flash: budgets in bytes or as "320K", "1M".
+    io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
+    name: prefix of the generated C symbols.
+    passes: instead of `tinycc.passes.pipeline.default_passes(io)`.
+
+    Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
+    """
+    if not name.isidentifier() or not name.isascii():
+        raise UnsupportedError(f"the name {name!r} is not a C identifier: use letters, digits and underscores")
+    request = Request(
+        name=name,
+        model=Path(model).name if isinstance(model, str | Path) else type(model).__name__,
+        target=target_named(target).name,
+        io=io,
+        sram_bytes=parse_size(sram) if sram is not None else None,
+        flash_bytes=parse_size(flash) if flash is not None else None,
+    )
+    module = load_model(model)
+    module, records = _run_passes(module, default_passes(io) if passes is None else passes)
+    plan = build_plan(module)
+    compiled = CompiledModel(module, plan, request, tuple(records))
+    check_budgets(compiled.report)
+    return compiled
+
+
+def _run_passes(
+    module: tvm.IRModule, passes: list[tvm.transform.Pass]
+) -> tuple[tvm.IRModule, list[PassRecord]]:
+    records = []
+    for transform in passes:
+        start = time.perf_counter()
+        after = transform(module)
+        changed = not tvm.ir.structural_equal(module, after)
+        records.append(PassRecord(str(transform.info.name), changed, time.perf_counter() - start))
+        module = after
+    return module, records
+
+
+def check_budgets(report: dict[str, Any]) -> None:
+    """BudgetError if the arena or the constants exceed what the user gave."""
+    sram, flash = report["sram_bytes"], report["flash_bytes"]
+    if sram is not None and report["arena_bytes"] > sram:
+        peak = report["operators"][report["peak_step"]]
+        raise BudgetError(
+            f"{report['model']} needs an arena of {report['arena_bytes']:,} bytes, "
+            f"{report['arena_bytes'] - sram:,} more than the {sram:,} bytes of SRAM given; "
+            f"the peak is at {peak['name']} ({peak['description']}) with {peak['live_bytes']:,} bytes live"
+        )
+    if flash is not None and report["weight_bytes"] > flash:
+        raise BudgetError(
+            f"{report['model']} has {report['weight_bytes']:,} bytes of constants, "
+            f"{report['weight_bytes'] - flash:,} more than the {flash:,} bytes of flash given"
+        )

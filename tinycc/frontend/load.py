@@ -1,0 +1,41 @@
+"""Choosing the frontend for what the user gives."""
+
+from pathlib import Path
+from typing import Any
+
+import tvm
+
+from tinycc.errors import ModelError, UnsupportedError
+from tinycc.frontend.edges import ATTRIBUTE
+from tinycc.frontend.onnx import load_onnx
+from tinycc.frontend.tflite import load_tflite
+
+
+def model_format(path: Path) -> str:
+    """"tflite" or "onnx", by the file's ending; ModelError where the file cannot be read."""
+    if not path.exists():
+        raise ModelError(f"{path} does not exist")
+    if not path.is_file():
+        raise ModelError(f"{path} is not a file")
+    suffix = path.suffix.lower()
+    if suffix not in (".tflite", ".onnx"):
+        raise UnsupportedError(f"{path}: the ending {suffix or 'of the name'} is not known: give a .tflite or .onnx file")
+    return suffix[1:]
+
+
+def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
+    """A model file, a torch.export program or a Relax module as a module in the normal form."""
+    if isinstance(model, tvm.IRModule):
+        if model["main"].attrs is None or ATTRIBUTE not in model["main"].attrs:
+            raise UnsupportedError(f"the Relax module has no attribute {ATTRIBUTE}: see tinycc.frontend.edges")
+        return model
+    if isinstance(model, str | Path):
+        path = Path(model)
+        return load_tflite(path) if model_format(path) == "tflite" else load_onnx(path)
+    if type(model).__module__.startswith("torch.export"):
+        from tinycc.frontend.torch import load_torch
+
+        return load_torch(model)
+    raise UnsupportedError(
+        f"cannot compile a {type(model).__name__}: give a path, a Relax module or a torch.export program"
+    )

@@ -1,0 +1,31 @@
+"""Operators: one file each, and the list of them."""
+
+from tvm import relax
+from tvm.relax.transform import FusionPattern
+
+from tinycc.ops.base import Operator
+from tinycc.ops.composite import Composite
+from tinycc.ops.conv2d import Conv2D
+from tinycc.ops.dense import Dense
+from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+
+# In the order in which their patterns are tried: the more special first.
+OPERATORS: list[type[Operator]] = [
+    DepthwiseConv2D,
+    Conv2D,
+    Dense,
+]
+
+
+def fusion_patterns() -> list[FusionPattern]:
+    """The patterns of all operators, in the order in which they are to be tried."""
+    return [pattern for operator in OPERATORS for pattern in operator.patterns()]
+
+
+def view_of(function: relax.Function) -> Operator:
+    """The typed view of a composite function; ValueError if it is no composite of tinycc's."""
+    composite = Composite(function)
+    for operator in OPERATORS:
+        if operator.kind == composite.kind:
+            return operator.from_composite(composite)
+    raise ValueError(f"no operator is called {composite.kind!r}")

@@ -1,0 +1,114 @@
+"""What all operators have in common: tensors, the kernel call and the view."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm.relax.transform import FusionPattern
+
+from tinycc.ops.composite import Composite
+from tinycc.ops.tensor import Tensor
+
+@dataclass(frozen=True)
+class RowWindow:
+    """The input rows that one output row y is computed from.
+
+    Row j of the window, j in [0, rows), is input row `y * stride // divisor - pad_top + j * dilation`; a row
+    outside [0, input_rows) is padding.
+
+    as_array: the kernel takes an array of row pointers (NULL for padding) rather than one row.
+    stride: 0 where all output rows use the same row (broadcasting).
+    divisor: > 1 where several output rows use the same input row (nearest-neighbour resize).
+    """
+
+    input_rows: int
+    row_elements: int
+    rows: int = 1
+    stride: int = 1
+    dilation: int = 1
+    pad_top: int = 0
+    divisor: int = 1
+    as_array: bool = False
+
+    @classmethod
+    def whole(cls, tensor: Tensor) -> "RowWindow":
+        """The tensor taken as a single row."""
+        return cls(input_rows=1, row_elements=tensor.elements)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelCall:
+    """A call of a row kernel, up to where the tensors lie.
+
+    The C call is `function(<inputs>, out_row, [<states>,] [scratch,] x0, x1, &shape, &data)`.
+
+    header: file below runtime_c/kernels that defines the kernel.
+    struct: prefix of the kernel's parameter types, `<struct>_shape` and `<struct>_data`.
+    shape: compile-time geometry; calls with equal geometry share one function.
+    data: integers, or arrays that are stored in flash.
+    windows: one for each input that is not a constant of `data`, in the kernel's order.
+    rows, columns, row_elements: of the output.
+    """
+
+    header: str
+    function: str
+    struct: str
+    shape: Mapping[str, int]
+    data: Mapping[str, "int | float | np.ndarray"]
+    windows: tuple[RowWindow, ...]
+    rows: int
+    columns: int
+    row_elements: int
+
+
+@dataclass(frozen=True, eq=False)
+class Operator(ABC):
+    """The typed view of a composite function: all that passes, planner, codegen and report know of it.
+
+    inputs: in the kernel's order, constants included; states last.
+    outputs: in the order of the function's results; updated states last.
+    """
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    kind: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """What of a Relax function this operator replaces, best match first."""
+
+    @classmethod
+    @abstractmethod
+    def from_composite(cls, composite: Composite) -> "Operator":
+        """The view of a function that one of the patterns matched."""
+
+    @abstractmethod
+    def kernel(self) -> KernelCall:
+        """The call that computes the operator."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one run."""
+        return 0
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Working memory in the arena, beside inputs and outputs."""
+        return 0
+
+    @property
+    def state_count(self) -> int:
+        """How many of the last inputs are states, updated in place as the last outputs."""
+        return 0
+
+    def overlap_distance(self, index: int) -> int | None:
+        """How many bytes the output must start before input `index` if that dies here; None: never overlap."""
+        return None
+
+    def describe(self) -> str:
+        """Parameters worth a word in a report, e.g. "3x3 stride 2x2"; "" if there are none."""
+        return ""

@@ -1,0 +1,91 @@
+"""Reading a composite function: its operands, its quantization, its fused activation."""
+
+import numpy as np
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.ops.tensor import Tensor
+
+
+class Composite:
+    """A composite function, opened for reading.
+
+    Operators build their views through this class only; it knows how quantization is written in the
+    normal form.
+    """
+
+    def __init__(self, function: relax.Function) -> None:
+        self.function = function
+        self._values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(function)}
+        self._parameters = {parameter: index for index, parameter in enumerate(function.params)}
+        self.kind = str(tvm_adapter.attribute(function, "Composite", "")).removeprefix("tinycc.")
+
+    def resolve(self, expr: relax.Expr) -> relax.Expr:
+        """The value of a variable bound in the body; parameters, constants and calls as they are."""
+        while expr in self._values:
+            expr = self._values[expr]
+        return expr
+
+    def calls(self, name: str) -> list[relax.Call]:
+        """All calls of an operator, e.g. "relax.add", in order."""
+        return [value for value in self._values.values() if tvm_adapter.op_name(value) == name]
+
+    def call(self, name: str) -> relax.Call:
+        """The first call of an operator; ValueError if there is none."""
+        for call in self.calls(name):
+            return call
+        raise ValueError(f"{self.kind} has no {name}")
+
+    def has(self, name: str) -> bool:
+        """Whether the body calls an operator."""
+        return bool(self.calls(name))
+
+    def attribute(self, name: str) -> object:
+        """An attribute of the function."""
+        return tvm_adapter.attribute(self.function, name)
+
+    def tensor(self, expr: relax.Expr) -> Tensor:
+        """The stored tensor behind an operand: a parameter, a constant, or either under a dequantize."""
+        expr = self.resolve(expr)
+        scale: float | np.ndarray | None = None
+        zero_point = 0
+        if tvm_adapter.op_name(expr) == "relax.dequantize":
+            stored, scale_expr, zero_point_expr = expr.args[:3]
+            scale, zero_point = _quantization(scale_expr, zero_point_expr)
+            expr = self.resolve(stored)
+        shape, dtype = tvm_adapter.shape_of(expr), tvm_adapter.dtype_of(expr)
+        if tvm_adapter.is_constant(expr):
+            return Tensor(shape, dtype, scale, zero_point, value=tvm_adapter.constant_value(expr))
+        if expr not in self._parameters:
+            raise ValueError(f"an operand of {self.kind} is neither a parameter nor a constant")
+        return Tensor(shape, dtype, scale, zero_point, parameter=self._parameters[expr])
+
+    def result(self) -> Tensor:
+        """The function's single result, with its quantization where it ends in a quantize."""
+        expr = self.resolve(self.function.body.body)
+        scale: float | np.ndarray | None = None
+        zero_point = 0
+        if tvm_adapter.op_name(expr) == "relax.quantize":
+            scale, zero_point = _quantization(*expr.args[1:3])
+        return Tensor(tvm_adapter.shape_of(expr), tvm_adapter.dtype_of(expr), scale, zero_point)
+
+    def activation_bounds(self) -> tuple[float | None, float | None]:
+        """Real bounds (low, high) of the activation just before the final quantize; None where unbounded."""
+        expr = self.resolve(self.function.body.body)
+        if tvm_adapter.op_name(expr) == "relax.quantize":
+            expr = self.resolve(expr.args[0])
+        name = tvm_adapter.op_name(expr)
+        if name == "relax.nn.relu":
+            return 0.0, None
+        if name == "relax.clip":
+            low, high = (float(bound.value.value) for bound in expr.args[1:3])
+            return (low if np.isfinite(low) else None), (high if np.isfinite(high) else None)
+        return None, None
+
+
+def _quantization(scale: relax.Expr, zero_point: relax.Expr) -> tuple[float | np.ndarray, int]:
+    scales = tvm_adapter.constant_value(scale)
+    zero_points = np.unique(tvm_adapter.constant_value(zero_point))
+    if zero_points.size != 1:
+        raise ValueError("a zero point for each channel is not supported")
+    return (float(scales) if scales.ndim == 0 else scales), int(zero_points[0])

@@ -1,0 +1,61 @@
+"""Fixed-point parameters of TFLite's int8 specification, computed at compile time.
+
+Source: "TensorFlow Lite 8-bit quantization specification" and Jacob et al., "Quantization and Training of Neural
+Networks for Efficient Integer-Arithmetic-Only Inference" (2018), section 2.2.
+"""
+
+import math
+
+import numpy as np
+
+INTEGER_RANGE = {"int8": (-128, 127), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
+
+
+def round_half_away(value: float) -> int:
+    """`value` rounded to the nearest integer, halves away from zero (C's `round`)."""
+    return int(math.copysign(math.floor(abs(value) + 0.5), value))
+
+
+def quantize_multiplier(real_multiplier: float) -> tuple[int, int]:
+    """The pair (multiplier, shift) with real_multiplier ~ multiplier * 2**(shift - 31).
+
+    multiplier is 0 or in [2**30, 2**31); shift > 0 shifts left. Multipliers too small for 32 bits give (0, 0).
+    """
+    if real_multiplier == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(real_multiplier)
+    multiplier = round_half_away(fraction * 2**31)
+    if multiplier == 2**31:
+        multiplier //= 2
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    if shift > 30:
+        return 2**31 - 1, 30
+    return multiplier, shift
+
+
+def quantize_multipliers(real_multipliers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`quantize_multiplier` for each channel: int32 multipliers and int8 shifts."""
+    pairs = [quantize_multiplier(float(real)) for real in real_multipliers]
+    return np.array([pair[0] for pair in pairs], np.int32), np.array([pair[1] for pair in pairs], np.int8)
+
+
+def quantize_value(value: float, scale: float, zero_point: int) -> int:
+    """`value` as an integer, not clamped: zero_point + round(value / scale), the division in float32."""
+    return zero_point + round_half_away(float(np.float32(value) / np.float32(scale)))
+
+
+def activation_range(
+    low: float | None, high: float | None, scale: float, zero_point: int, dtype: str
+) -> tuple[int, int]:
+    """The integer clamp of an activation fused before quantization.
+
+    low, high: real bounds (None where there is none), e.g. (0, None) for ReLU and (0, 6) for ReLU6.
+    """
+    minimum, maximum = INTEGER_RANGE[dtype]
+    if low is not None:
+        minimum = max(minimum, quantize_value(low, scale, zero_point))
+    if high is not None:
+        maximum = min(maximum, quantize_value(high, scale, zero_point))
+    return minimum, maximum

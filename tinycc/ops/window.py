@@ -1,0 +1,58 @@
+"""Sliding windows of convolutions and pooling."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tvm import relax
+
+from tinycc.ops.base import RowWindow
+from tinycc.ops.tensor import ITEM_BYTES, Tensor
+
+
+@dataclass(frozen=True)
+class Window:
+    """Geometry of a sliding window, shared by convolutions and pooling; pairs are (vertical, horizontal).
+
+    padding: rows above and columns to the left; what is needed below and to the right follows.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+
+    @classmethod
+    def of_call(cls, call: relax.Call, kernel: tuple[int, int]) -> "Window":
+        """The window of a Relax convolution or pooling call; padding is (top, left, bottom, right)."""
+        attrs = call.attrs
+        stride, dilation = (tuple(int(size) for size in pair) for pair in (attrs.strides, attrs.dilation))
+        padding = [int(size) for size in attrs.padding]
+        return cls(kernel, (stride[0], stride[1]), (padding[0], padding[1]), (dilation[0], dilation[1]))
+
+    def rows_of(self, tensor: Tensor) -> RowWindow:
+        """The rows of an NHWC input that one output row needs."""
+        return RowWindow(
+            input_rows=tensor.height,
+            row_elements=tensor.width * tensor.channels,
+            rows=self.kernel[0],
+            stride=self.stride[0],
+            dilation=self.dilation[0],
+            pad_top=self.padding[0],
+            as_array=True,
+        )
+
+    def first_reads(self, source: Tensor, output: Tensor) -> np.ndarray:
+        """For each output pixel, in order, the byte of the first input pixel under the window."""
+        row = np.maximum(np.arange(output.height) * self.stride[0] - self.padding[0], 0)
+        column = np.maximum(np.arange(output.width) * self.stride[1] - self.padding[1], 0)
+        pixel = row[:, None] * source.width + column[None, :]
+        return (pixel * source.channels * ITEM_BYTES[source.dtype]).reshape(-1)
+
+    def describe(self) -> str:
+        """E.g. "3x3 stride 2x2 dilation 2x2"."""
+        text = f"{self.kernel[0]}x{self.kernel[1]}"
+        if self.stride != (1, 1):
+            text += f" stride {self.stride[0]}x{self.stride[1]}"
+        if self.dilation != (1, 1):
+            text += f" dilation {self.dilation[0]}x{self.dilation[1]}"
+        return text

@@ -1,0 +1,128 @@
+"""Placing buffers in one arena, exactly.
+
+Two buffers whose lifetimes meet must not share bytes, except that an output may overlap the input that dies
+at its operator when it starts at least the operator's overlap distance before it. Minimising the arena
+under these rules is dynamic storage allocation, which is NP-hard in general and small here: first-fit in a few orders gives
+a start, and CP-SAT improves it or proves that nothing smaller exists.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ortools.sat.python import cp_model
+
+from tinycc.plan.model import Buffer
+
+# (output, input) -> how many bytes the output must start before the input to overlap it
+Overlaps = Mapping[tuple[str, str], int]
+
+_SOLVER_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Offsets by buffer name; `optimal` if no smaller arena exists, `solver` says how that is known."""
+
+    offsets: Mapping[str, int]
+    arena_bytes: int
+    optimal: bool
+    solver: str
+
+
+def place(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int) -> Placement:
+    """Offsets for all buffers with the least arena found.
+
+    buffers: their `offset` is ignored.
+    lower_bound_bytes: where first-fit reaches it, nothing is left to solve.
+    """
+    orders = {
+        "size": sorted(buffers, key=lambda buffer: -buffer.bytes),
+        "first use": sorted(buffers, key=lambda buffer: (buffer.first_step, -buffer.bytes)),
+        "last use": sorted(buffers, key=lambda buffer: (-buffer.last_step, -buffer.first_step)),
+    }
+    best: Placement | None = None
+    for name, order in orders.items():
+        offsets = _first_fit(order, overlaps)
+        arena_bytes = max((offsets[buffer.name] + buffer.bytes for buffer in buffers), default=0)
+        if best is None or arena_bytes < best.arena_bytes:
+            reached = arena_bytes <= lower_bound_bytes
+            best = Placement(offsets, arena_bytes, reached, f"first fit by {name}")
+    assert best is not None
+    return best if best.optimal else _solve(buffers, overlaps, lower_bound_bytes, best)
+
+
+def _meet(one: Buffer, other: Buffer) -> bool:
+    return one.first_step <= other.last_step and other.first_step <= one.last_step
+
+
+def _align(offset: int, alignment: int) -> int:
+    return -(-offset // alignment) * alignment
+
+
+def _first_fit(order: Sequence[Buffer], overlaps: Overlaps) -> dict[str, int]:
+    """The lowest offset that is free, for one buffer after the other."""
+    offsets: dict[str, int] = {}
+    placed: list[Buffer] = []
+    for buffer in order:
+        forbidden = []
+        for other in placed:
+            if not _meet(buffer, other):
+                continue
+            start = offsets[other.name]
+            below = min(buffer.bytes, overlaps.get((buffer.name, other.name), buffer.bytes))
+            above = min(other.bytes, overlaps.get((other.name, buffer.name), other.bytes))
+            forbidden.append((start - below, start + above))
+        candidates = sorted({0} | {max(0, _align(high, buffer.alignment)) for _, high in forbidden})
+        offsets[buffer.name] = next(
+            offset for offset in candidates if all(offset <= low or offset >= high for low, high in forbidden)
+        )
+        placed.append(buffer)
+    return offsets
+
+
+def _solve(
+    buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int, start: Placement
+) -> Placement:
+    """CP-SAT: an order decision for each pair of buffers that meet, the arena minimised."""
+    model = cp_model.CpModel()
+    limit = start.arena_bytes
+    units = {
+        buffer.name: model.new_int_var(0, max(0, limit - buffer.bytes) // buffer.alignment, buffer.name)
+        for buffer in buffers
+    }
+    offset = {buffer.name: buffer.alignment * units[buffer.name] for buffer in buffers}
+    arena = model.new_int_var(min(lower_bound_bytes, limit), limit, "arena")
+    for index, buffer in enumerate(buffers):
+        model.add(offset[buffer.name] + buffer.bytes <= arena)
+        model.add_hint(units[buffer.name], start.offsets[buffer.name] // buffer.alignment)
+        for other in buffers[index + 1 :]:
+            if _meet(buffer, other):
+                _separate(model, offset, buffer, other, overlaps)
+    model.minimize(arena)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.max_deterministic_time = _SOLVER_SECONDS
+    status = solver.solve(model)
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return start
+    offsets = {name: solver.value(offset[name]) for name in offset}
+    proved = status == cp_model.OPTIMAL
+    return Placement(
+        offsets, int(solver.objective_value), proved, "CP-SAT, proved optimal" if proved else "CP-SAT"
+    )
+
+
+def _separate(
+    model: cp_model.CpModel,
+    offset: Mapping[str, cp_model.LinearExpr],
+    one: Buffer,
+    other: Buffer,
+    overlaps: Overlaps,
+) -> None:
+    """`one` lies wholly before or after `other`, or overlaps it the one way that is allowed."""
+    before, after = model.new_bool_var(""), model.new_bool_var("")
+    gap_before = min(one.bytes, overlaps.get((one.name, other.name), one.bytes))
+    gap_after = min(other.bytes, overlaps.get((other.name, one.name), other.bytes))
+    model.add(offset[one.name] + gap_before <= offset[other.name]).only_enforce_if(before)
+    model.add(offset[other.name] + gap_after <= offset[one.name]).only_enforce_if(after)
+    model.add_bool_or(before, after)

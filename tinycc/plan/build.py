@@ -1,0 +1,186 @@
+"""Reading the plan off a module whose passes are done."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.errors import UnsupportedError
+from tinycc.frontend.edges import read_edges
+from tinycc.ops import Operator, view_of
+from tinycc.ops.footprint import joint_bytes
+from tinycc.ops.tensor import ITEM_BYTES, Tensor
+from tinycc.passes.rewrite_in_place import ATTRIBUTE as OVERLAP_DISTANCES
+from tinycc.plan.arena import place
+from tinycc.plan.check import check_plan
+from tinycc.plan.model import Buffer, BufferKind, Plan, Step
+
+# Calls that only rename a tensor: the result is the same bytes.
+VIEWS = ("relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.flatten")
+
+
+@dataclass
+class _Reader:
+    """What has been read so far: buffers by name and the buffer, or buffers, of each variable."""
+
+    module: tvm.IRModule
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    storage: dict[relax.Var, tuple[str, ...]] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def read_binding(self, binding: relax.VarBinding) -> None:
+        value = binding.value
+        if isinstance(value, relax.Var):
+            self.storage[binding.var] = self.storage[value]
+        elif isinstance(value, relax.Tuple):
+            self.storage[binding.var] = tuple(name for item in value.fields for name in self.storage[item])
+        elif isinstance(value, relax.TupleGetItem):
+            self.storage[binding.var] = (self.storage[value.tuple_value][value.index],)
+        elif tvm_adapter.op_name(value) in VIEWS:
+            self.storage[binding.var] = self.storage[value.args[0]]
+        elif isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
+            self.storage[binding.var] = self.read_operator(value)
+        else:
+            raise UnsupportedError(
+                f"no kernel computes {tvm_adapter.op_name(value) or type(value).__name__} "
+                f"with the result {binding.var.ty}"
+            )
+
+    def read_operator(self, call: relax.Call) -> tuple[str, ...]:
+        """Append the step of a composite call; return the buffers of its results."""
+        function = self.module[call.op]
+        operator = view_of(function)
+        name = f"{operator.kind}_{self.counts[operator.kind]}"
+        self.counts[operator.kind] += 1
+        inputs = tuple(
+            None if tensor.parameter is None else self.storage[call.args[tensor.parameter]][0]
+            for tensor in operator.inputs
+        )
+        first_state = len(operator.outputs) - operator.state_count
+        outputs = [
+            self.add(f"{name}_out{index or ''}", "activation", tensor.bytes, ITEM_BYTES[tensor.dtype])
+            for index, tensor in enumerate(operator.outputs[:first_state])
+        ]
+        states = [state for state in inputs[len(inputs) - operator.state_count :] if state is not None]
+        scratch = self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, 4) if operator.scratch_bytes else None
+        distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
+        assert hasattr(distances, "items")
+        overlaps: dict[str, int] = {}
+        for key, distance in distances.items():
+            source = inputs[int(key)]
+            assert source is not None
+            overlaps[source] = max(int(distance), overlaps.get(source, int(distance)))
+        step = Step(name, operator, inputs, (*outputs, *states), scratch, overlaps)
+        self.steps.append(step)
+        return step.outputs
+
+    def add(self, name: str, kind: BufferKind, size: int, alignment: int) -> str:
+        """A new buffer, born at the step that is about to be appended."""
+        step = len(self.steps)
+        self.buffers[name] = Buffer(name, kind, size, alignment, step, step)
+        return name
+
+
+def build_plan(module: tvm.IRModule) -> Plan:
+    """The plan of a module whose operators are all composites.
+
+    Raises UnsupportedError for a call that no operator covers.
+    """
+    main = module["main"]
+    state_count = int(tvm_adapter.attribute(main, "num_states", 0))  # type: ignore[call-overload]
+    zero_points = [int(value) for value in tvm_adapter.attribute(main, "state_zero_points", [])]  # type: ignore[attr-defined]
+    reader = _Reader(module)
+    edge_count = len(main.params) - state_count
+    for index, parameter in enumerate(main.params):
+        is_state = index >= edge_count
+        name = f"state{index - edge_count}" if is_state else f"input{index}"
+        tensor = _tensor(parameter)
+        kind: BufferKind = "state" if is_state else "input"
+        reader.storage[parameter] = (reader.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype]),)
+    for binding in tvm_adapter.bindings_of(main):
+        reader.read_binding(binding)
+    results = [reader.storage[result][0] for result in tvm_adapter.returned(main)]
+    outputs = tuple(results[: len(results) - state_count])
+    states = {f"state{index}": value for index, value in enumerate(zero_points)}
+    buffers = _with_lifetimes(reader, outputs)
+    steps = tuple(_with_dying_overlaps(step, index, buffers) for index, step in enumerate(reader.steps))
+    bound = _lower_bound(steps, buffers)
+    overlaps = {(step.outputs[0], source): gap for step in steps for source, gap in step.overlaps.items()}
+    placement = place(list(buffers.values()), overlaps, bound)
+    plan = Plan(
+        steps=steps,
+        buffers={
+            name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()
+        },
+        inputs=tuple(f"input{index}" for index in range(edge_count)),
+        outputs=outputs,
+        input_tensors=tuple(_tensor(parameter) for parameter in main.params[:edge_count]),
+        output_tensors=tuple(_tensor(result) for result in tvm_adapter.returned(main)[: len(outputs)]),
+        state_values=states,
+        edges=read_edges(module),
+        arena_bytes=placement.arena_bytes,
+        lower_bound_bytes=bound,
+        optimal=placement.optimal,
+        solver=placement.solver,
+    )
+    check_plan(plan)
+    return plan
+
+
+def _tensor(expr: relax.Expr) -> Tensor:
+    return Tensor(tvm_adapter.shape_of(expr), tvm_adapter.dtype_of(expr))
+
+
+def _with_lifetimes(reader: _Reader, outputs: tuple[str, ...]) -> dict[str, Buffer]:
+    """Buffers that live until their last reader; outputs and states until the end."""
+    last = dict.fromkeys(reader.buffers, 0)
+    for index, step in enumerate(reader.steps):
+        for name in (*step.inputs, *step.outputs):
+            if name is not None:
+                last[name] = index
+    end = max(0, len(reader.steps) - 1)
+    buffers = {}
+    for name, buffer in reader.buffers.items():
+        kept = name in outputs or buffer.kind == "state"
+        kind: BufferKind = "output" if name in outputs and buffer.kind == "activation" else buffer.kind
+        last_step = end if kept else max(last[name], buffer.first_step)
+        buffers[name] = replace(buffer, kind=kind, last_step=last_step)
+    return buffers
+
+
+def _with_dying_overlaps(step: Step, index: int, buffers: dict[str, Buffer]) -> Step:
+    """Keep the overlaps with inputs that die at this step."""
+    dying = {
+        source: distance
+        for source, distance in step.overlaps.items()
+        if buffers[source].last_step == index
+        and buffers[source].kind in ("activation", "input")
+        and source not in step.outputs
+    }
+    return replace(step, overlaps=dying)
+
+
+def live_bytes(steps: tuple[Step, ...], buffers: dict[str, Buffer]) -> list[int]:
+    """For each step the least memory that holds all that is live in it, overlaps used."""
+    totals = []
+    for index, step in enumerate(steps):
+        output = step.outputs[0]
+        joint = joint_bytes(
+            buffers[output].bytes, [(buffers[source].bytes, gap) for source, gap in step.overlaps.items()]
+        )
+        others = sum(
+            buffer.bytes
+            for name, buffer in buffers.items()
+            if buffer.first_step <= index <= buffer.last_step and name != output and name not in step.overlaps
+        )
+        totals.append(joint + others)
+    return totals
+
+
+def _lower_bound(steps: tuple[Step, ...], buffers: dict[str, Buffer]) -> int:
+    if not steps:
+        return sum(buffer.bytes for buffer in buffers.values())
+    return max(live_bytes(steps, buffers))

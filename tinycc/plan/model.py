@@ -1,0 +1,71 @@
+"""The plan's data: all that codegen and report need to know, once the passes are done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tinycc.frontend.edges import Edges
+from tinycc.ops import Operator
+from tinycc.ops.tensor import Tensor
+
+BufferKind = Literal["input", "output", "activation", "scratch", "state"]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A piece of the arena.
+
+    first_step, last_step: inclusive range of steps in which it holds something; inputs are alive from
+        step 0, outputs to the last step, states always.
+    offset: byte in the arena.
+    """
+
+    name: str
+    kind: BufferKind
+    bytes: int
+    alignment: int
+    first_step: int
+    last_step: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One operator's turn.
+
+    inputs: for each of the view's inputs its buffer; None for constants.
+    outputs: the buffers of the view's results, updated states included.
+    overlaps: inputs that the first output may overlap, and by what distance.
+    """
+
+    name: str
+    operator: Operator
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    scratch: str | None = None
+    overlaps: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A scheduled model.
+
+    inputs, outputs: buffers of the model's edges, in order; a buffer can be both.
+    input_tensors, output_tensors: what these buffers hold.
+    state_values: what a reset writes into each state buffer, element by element.
+    lower_bound_bytes: no placement of these buffers needs less.
+    optimal: whether arena_bytes is proved to be the least possible for this order.
+    """
+
+    steps: tuple[Step, ...]
+    buffers: Mapping[str, Buffer]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    input_tensors: tuple[Tensor, ...]
+    output_tensors: tuple[Tensor, ...]
+    state_values: Mapping[str, int]
+    edges: Edges
+    arena_bytes: int
+    lower_bound_bytes: int
+    optimal: bool
+    solver: str

@@ -1,0 +1,3 @@
+"""The version of tinycc."""
+
+VERSION = "0.1.0"
