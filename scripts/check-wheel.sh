@@ -1,0 +1,30 @@
+#!/bin/bash
+# Builds the wheel, installs it into a clean venv outside the checkout and runs the command from there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+checkout=$PWD
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+.venv/bin/pip wheel -q --no-deps -w "$scratch" .
+"${PYTHON:-python3}" -m venv "$scratch/venv"
+"$scratch/venv/bin/pip" install -q -c constraints.txt "$scratch"/tinycc_mcu-*.whl
+cd "$scratch"
+venv/bin/tinycc --help
+venv/bin/python - "$checkout" <<'PYTHON'
+import pathlib
+import sys
+
+import tinycc
+import tinycc.passes
+import tinycc.runtime_c
+
+for module in (tinycc, tinycc.passes, tinycc.runtime_c):
+    if pathlib.Path(module.__file__).is_relative_to(sys.argv[1]):
+        sys.exit(f"{module.__name__} comes from the checkout")
+kernels = list(pathlib.Path(tinycc.runtime_c.__file__).parent.rglob("*.h"))
+if not kernels:
+    sys.exit("the wheel has no kernels")
+print(f"the wheel works outside the checkout: {len(kernels)} C headers")
+PYTHON

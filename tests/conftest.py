@@ -1,0 +1,56 @@
+"""What all tests share: the corpus of models, and the switch that makes missing tools a failure.
+
+Environment: TINYCC_CORPUS is the folder of the corpus (default: ../shared/corpus beside the
+checkout). With TINYCC_REQUIRE_EMULATORS=1 a test that lacks its compiler or emulator fails; without,
+it is skipped.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples on every run, and no limit on the time of one: the first compiles C.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def corpus_folder() -> Path:
+    """The folder of the corpus, which may be absent."""
+    return Path(os.environ.get("TINYCC_CORPUS", ROOT.parent / "shared" / "corpus"))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real models and their golden outputs; skips the test where it is absent."""
+    folder = corpus_folder()
+    if not folder.is_dir():
+        pytest.skip(f"no corpus at {folder} (set TINYCC_CORPUS)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def require_tool() -> Callable[[str], str]:
+    """A function from the name of a command to its path, for a test that cannot do without it.
+
+    Where the command is missing it skips the test, or fails it if TINYCC_REQUIRE_EMULATORS=1.
+    """
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            message = f"{name} is not installed (make tools)"
+            if os.environ.get("TINYCC_REQUIRE_EMULATORS") == "1":
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return find
