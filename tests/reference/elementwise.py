@@ -13,7 +13,10 @@ from .fixed_point import (
     as_int64,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
+    rounding_divide_by_pot,
+    saturating_rounding_doubling_high_mul,
 )
+from .gemmlowp import count_leading_zeros, reciprocal
 
 # Bits by which inputs are widened before they are brought to a common scale.
 INT8_LEFT_SHIFT = 20
@@ -89,3 +92,40 @@ def maximum(a: npt.ArrayLike, b: npt.ArrayLike) -> Integers:
 def minimum(a: npt.ArrayLike, b: npt.ArrayLike) -> Integers:
     """The smaller integer; all three tensors share their quantization."""
     return np.minimum(as_int64(a), as_int64(b))
+
+
+def absolute(
+    x: npt.ArrayLike, quantization: Quantization, output: Quantization, bounds: Range = INT8
+) -> Integers:
+    """|x|, times input.scale / output.scale (double) where the scales differ."""
+    magnitude = np.abs(as_int64(x) - quantization.zero_point)
+    if quantization.scale != output.scale:
+        effective = quantize_multiplier(quantization.scale / output.scale)
+        magnitude = multiply_by_quantized_multiplier(magnitude, *effective)
+    return bounds.clamp(magnitude + output.zero_point)
+
+
+def div(
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    quantizations: tuple[Quantization, Quantization, Quantization],
+    bounds: Range = INT8,
+) -> Integers:
+    """a / b; b nowhere its zero point. Effective multiplier a.scale / (b.scale * output.scale), in double.
+
+    The reciprocal of |b| is a Q0 mantissa; a is shifted left as far as it goes before it is multiplied, and
+    all right shifts happen at once at the end.
+    """
+    first, second, output = quantizations
+    multiplier, shift = quantize_multiplier(first.scale / (second.scale * output.scale))
+    numerator, denominator = np.broadcast_arrays(
+        as_int64(a) - first.zero_point, as_int64(b) - second.zero_point
+    )
+    numerator = np.where(denominator < 0, -numerator, numerator)
+    inverse, bits = reciprocal(np.abs(denominator), 31)
+    # Sign bits beyond the first, as of an int32.
+    headroom = count_leading_zeros(np.where(numerator < 0, ~numerator, numerator)) - 1
+    quotient = saturating_rounding_doubling_high_mul(numerator << headroom, inverse)
+    scaled = saturating_rounding_doubling_high_mul(quotient, multiplier)
+    result = rounding_divide_by_pot(scaled, np.minimum(bits + headroom - shift, 31))
+    return bounds.clamp(result + output.zero_point)
