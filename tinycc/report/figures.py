@@ -32,8 +32,8 @@ def format_count(count: int) -> str:
 
 
 def format_type(dtype: str, shape: Sequence[int]) -> str:
-    """A tensor type on one line: `int8 [1,25,5,64]`."""
-    return f"{dtype} [{','.join(str(extent) for extent in shape)}]"
+    """A tensor type on one line: `int8 [1,25,5,64]`; empty where the type is not known."""
+    return f"{dtype} [{','.join(str(extent) for extent in shape)}]" if dtype else ""
 
 
 def format_share(part: int, whole: int) -> str:
@@ -76,8 +76,10 @@ class Budget:
 
 
 def budgets(report: Report) -> list[Budget]:
-    """SRAM and flash, in this order. The arena holds everything the generated code writes but the stack;
-    flash counts constants only, as the size of the code depends on the C compiler.
+    """SRAM and flash, in this order.
+
+    The arena holds everything the generated code writes but the stack; flash counts constants only, as the
+    size of the code depends on the C compiler.
     """
     return [
         Budget("SRAM", "arena", report["arena_bytes"], report["sram_bytes"]),

@@ -13,7 +13,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_page(report: figures.Report) -> str:
-    """The page of a report with at least one operator. Every text of the report is escaped."""
+    """The page of a report. Every text of the report is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -32,11 +32,12 @@ def render_page(report: figures.Report) -> str:
         budgets=figures.budgets(report),
         excess=figures.explain_excess(report),
         optimality=figures.describe_optimality(report),
-        most_macs=max(operator["macs"] for operator in operators) or 1,
-        most_weights=max(operator["weight_bytes"] for operator in operators) or 1,
+        most_macs=max((operator["macs"] for operator in operators), default=0),
+        most_weights=max((operator["weight_bytes"] for operator in operators), default=0),
         functions=len({operator["instance"] for operator in operators}),
         family=operator_family,
         kind=figures.operator_kind,
         share=figures.format_share,
         type=figures.format_type,
+        plural=lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
     )

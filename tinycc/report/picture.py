@@ -20,19 +20,24 @@ STRIP_HEIGHT = 20.0
 CURVE_HEIGHT = 64.0
 PANEL_GAP = 26.0
 FONT_SIZE = 11.0
-CHARACTER_WIDTH = 0.58 * FONT_SIZE
+CHARACTER_WIDTH = 0.62 * FONT_SIZE
+SHORTEST_NAME = 8
 
 FAMILIES = {
-    "convolution": {"conv2d", "conv2d_transpose", "transpose_conv2d", "transpose_conv"},
+    "convolution": {"conv2d", "conv2d_transpose", "transpose_conv"},
     "depthwise": {"depthwise_conv2d"},
     "dense": {"dense", "matmul", "svdf", "lstm"},
     "elementwise": {"add", "subtract", "multiply", "divide", "maximum", "minimum"},
-    "reduction": {"avg_pool2d", "average_pool2d", "max_pool2d", "mean", "sum", "argmax", "softmax"},
-    "activation": {"sigmoid", "logistic", "tanh", "relu", "leaky_relu", "prelu", "hard_swish", "abs", "clip",
-                   "requantize", "quantize", "dequantize", "lookup"},
-    "moving": {"reshape", "squeeze", "expand_dims", "permute_dims", "transpose", "pad", "concat", "concatenate",
-               "strided_slice", "split", "resize2d", "resize2d_nearest", "resize2d_linear", "copy"},
-}  # fmt: skip
+    "reduction": {"avg_pool2d", "max_pool2d", "mean", "sum", "argmax", "softmax"},
+    "activation": {
+        *("sigmoid", "logistic", "tanh", "relu", "leaky_relu", "prelu", "hard_swish", "abs", "clip"),
+        *("requantize", "quantize", "dequantize"),
+    },
+    "moving": {
+        *("reshape", "squeeze", "expand_dims", "permute_dims", "transpose", "pad", "concat", "strided_slice"),
+        *("resize2d", "resize_nearest", "resize_bilinear", "copy"),
+    },
+}
 FAMILY_LABELS = {
     "input": "input",
     "convolution": "convolution",
@@ -189,13 +194,15 @@ def find_overlaps(tensors: list[Entry]) -> list[tuple[Entry, Entry, tuple[int, i
 
 
 def fit_label(area: Rectangle, name: str, size: str) -> Label | None:
-    """The longest of name and size, name, or size alone that the area holds, lying or upright."""
+    """Name and size, the end of the name and size, or size alone, as the area holds, lying or upright."""
     centre_x, centre_y = area.x + area.width / 2, area.y + area.height / 2
     for upright, length, depth in ((False, area.width, area.height), (True, area.height, area.width)):
         if depth < FONT_SIZE + 1:
             continue
         room = int((length - 4) / CHARACTER_WIDTH)
-        for text in (f"{name}  {size}", name, size):
+        tail = room - len(size) - 3
+        shortened = [f"…{name[-tail:]}  {size}"] if tail >= SHORTEST_NAME else []
+        for text in (f"{name}  {size}", *shortened, size):
             if len(text) <= room:
                 return Label(centre_x, centre_y, text, upright)
     return None
@@ -300,11 +307,11 @@ def draw_live(operators: list[Entry], scale: Scale, bottom: float, top_bytes: in
 
 
 def draw_arena(report: Report) -> Picture:
-    """The whole picture of a report with at least one operator."""
+    """The whole picture of a report."""
     operators, arena, sram = report["operators"], report["arena_bytes"], report["sram_bytes"]
     # A budget far above the arena would press the tensors flat; it has its own bar on the page.
     top_bytes = max(arena, sram if sram is not None and sram <= 1.3 * arena else 0, 1)
-    scale = Scale(min(PLOT_WIDTH / len(operators), WIDEST_STEP), top_bytes)
+    scale = Scale(min(PLOT_WIDTH / max(len(operators), 1), WIDEST_STEP), top_bytes)
     blocks, overlaps = draw_blocks(report, scale)
     columns = draw_columns(operators, scale)
     right = scale.x(len(operators))
@@ -312,9 +319,11 @@ def draw_arena(report: Report) -> Picture:
     curve_top = bottom + 8 + STRIP_HEIGHT + PANEL_GAP
     curve_bottom = curve_top + CURVE_HEIGHT
     macs_bottom = curve_bottom + PANEL_GAP + CURVE_HEIGHT
-    live_top = max([report["lower_bound_bytes"], 1] + [operator["live_bytes"] for operator in operators])
+    most_live = max((operator["live_bytes"] for operator in operators), default=0)
+    live_top = max(report["lower_bound_bytes"], most_live, 1)
     used = {block.family for block in blocks} | {column.family for column in columns}
-    most_macs = max(operator["macs"] for operator in operators)
+    most_macs = max((operator["macs"] for operator in operators), default=0)
+    sram_shown = sram is not None and sram <= top_bytes
     return Picture(
         width=max(right, LEFT_MARGIN + PLOT_WIDTH) + 8,
         height=macs_bottom + 6,
@@ -333,11 +342,11 @@ def draw_arena(report: Report) -> Picture:
         columns=columns,
         ticks=draw_ticks(scale),
         arena=Mark(scale.y(arena), f"arena {format_bytes(arena)}"),
-        sram=Mark(scale.y(sram), f"SRAM {format_bytes(sram)}") if sram is not None and sram <= top_bytes else None,
+        sram=Mark(scale.y(sram), f"SRAM {format_bytes(sram)}") if sram_shown else None,
         sram_exceeded=sram is not None and sram < arena,
         live_path=draw_live(operators, scale, curve_bottom, live_top),
         bound_y=curve_bottom - CURVE_HEIGHT * report["lower_bound_bytes"] / live_top,
-        live_text=f"live bytes, at most {format_bytes(max(op['live_bytes'] for op in operators))}",
+        live_text=f"live bytes, at most {format_bytes(most_live)}",
         macs_text=f"MACs, at most {format_count(most_macs)}",
         legend=[(family, text) for family, text in FAMILY_LABELS.items() if family in used],
     )
