@@ -1,0 +1,38 @@
+"""Build a generated folder and run it, on the host or on an emulated board.
+
+The folder is never written to: everything is built and run in temporary folders.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from tinycc.run.board import run_board
+from tinycc.run.host import run_host
+from tinycc.run.result import RunResult
+from tinycc.target import target_named
+
+__all__ = ["RunResult", "run", "run_board", "run_host"]
+
+
+def run(
+    folder: Path,
+    on: str = "host",
+    inputs: list[np.ndarray] | None = None,
+    *,
+    sanitize: bool = False,
+    trace: bool = False,
+    profile: bool = False,
+) -> RunResult:
+    """Run the generated `folder` on `on`, a name of tinycc.target.TARGETS.
+
+    inputs: one array per model input with a leading axis of cases; without them one case of random numbers
+        from a fixed seed is run.
+    sanitize: host only, address and undefined-behaviour sanitizers and guard zones around the arena.
+    trace: also return the output of every operator.
+    profile: boards only, also count the instructions of every operator.
+    Raises UnsupportedError, InputDataError, OutputError (not a generated folder), BudgetError, ToolError.
+    """
+    if target_named(on).name == "host":
+        return run_host(folder, inputs, sanitize=sanitize, trace=trace)
+    return run_board(folder, inputs, on, trace=trace, profile=profile)

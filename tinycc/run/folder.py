@@ -1,0 +1,125 @@
+"""What a generated folder says of itself: its report, as far as running needs it."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinycc.errors import OutputError
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """The report.json of a generated folder. Raises OutputError if there is none, or it is damaged."""
+    path = Path(folder) / "report.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{folder} is not a folder made by 'tinycc compile': cannot read {path.name}") from error
+    if not isinstance(report, dict) or not {"inputs", "outputs", "operators"} <= report.keys():
+        raise OutputError(f"{path} is not a report of 'tinycc compile': compile the model again")
+    return report
+
+
+@dataclass(frozen=True)
+class DeviceTensor:
+    """An input or output: on the device (shape NHWC, dtype, bytes) and as the model file has it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    bytes: int
+    scale: float | None
+    zero_point: int
+    file_dtype: str
+    file_shape: tuple[int, ...]
+    permutation: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class OperatorOutput:
+    """The output of one operator as it lies in the arena."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class GeneratedFolder:
+    """A generated folder, read.
+
+    sram_bytes, flash_bytes: the budgets it was compiled for, or None.
+    macs: multiply-accumulates of an inference, from which time limits are set.
+    """
+
+    path: Path
+    name: str
+    inputs: tuple[DeviceTensor, ...]
+    outputs: tuple[DeviceTensor, ...]
+    operators: tuple[OperatorOutput, ...]
+    sram_bytes: int | None
+    flash_bytes: int | None
+    macs: int
+
+    @property
+    def sources(self) -> list[Path]:
+        """C files of the model, without the example program."""
+        return sorted(path for path in self.path.glob("*.c") if path.name != "main.c")
+
+
+def read_folder(folder: Path) -> GeneratedFolder:
+    """Read report.json and check that the sources are there. Raises OutputError."""
+    folder = Path(folder).resolve()
+    report = read_report(folder)
+    name = str(report.get("name", "model"))
+    for file in (f"{name}.c", f"{name}.h"):
+        if not (folder / file).is_file():
+            raise OutputError(f"{folder} has no {file}: compile the model again")
+    return GeneratedFolder(
+        path=folder,
+        name=name,
+        inputs=tuple(_tensor(fields) for fields in report["inputs"]),
+        outputs=tuple(_tensor(fields) for fields in report["outputs"]),
+        operators=tuple(
+            OperatorOutput(
+                str(fields["name"]),
+                tuple(fields.get("output_shape", ())),
+                _little_endian(fields.get("output_dtype", "int8")),
+            )
+            for fields in report["operators"]
+        ),
+        sram_bytes=_optional_bytes(report, "sram_bytes", "sram"),
+        flash_bytes=_optional_bytes(report, "flash_bytes", "flash"),
+        macs=int(report.get("macs", 0)) + int(report.get("extra_macs", 0)),
+    )
+
+
+def _optional_bytes(report: dict[str, Any], *keys: str) -> int | None:
+    values = [report[key] for key in keys if report.get(key) is not None]
+    return int(values[0]) if values else None
+
+
+def _little_endian(name: str) -> np.dtype[Any]:
+    return np.dtype(name).newbyteorder("<")
+
+
+def _tensor(fields: dict[str, Any]) -> DeviceTensor:
+    scale = fields["scale"]
+    return DeviceTensor(
+        name=str(fields["name"]),
+        shape=tuple(fields["shape"]),
+        dtype=_little_endian(fields["dtype"]),
+        bytes=int(fields["bytes"]),
+        scale=None if scale is None else float(scale),
+        zero_point=int(fields["zero_point"] or 0),
+        file_dtype=str(fields["file_dtype"]),
+        file_shape=tuple(fields["file_shape"]),
+        permutation=tuple(fields["permutation"]),
+    )
