@@ -28,7 +28,7 @@ FAMILIES = {
     "depthwise": {"depthwise_conv2d"},
     "dense": {"dense", "matmul", "svdf", "lstm"},
     "elementwise": {"add", "subtract", "multiply", "divide", "maximum", "minimum"},
-    "reduction": {"avg_pool2d", "max_pool2d", "mean", "sum", "argmax", "softmax"},
+    "reduction": {"average_pool2d", "max_pool2d", "mean", "sum", "argmax", "softmax"},
     "activation": {
         *("sigmoid", "logistic", "tanh", "relu", "leaky_relu", "prelu", "hard_swish", "abs", "clip"),
         *("requantize", "quantize", "dequantize"),
