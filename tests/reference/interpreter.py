@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import numpy.typing as npt
 import tflite
@@ -89,10 +90,19 @@ def _read_tensor(model: Any, tensor: Any) -> Tensor:
     return Tensor(shape, dtype, scales, zero_points, data, bool(tensor.IsVariable()))
 
 
+def _operator_name(code: Any) -> str:
+    """Codes stand in the old one-byte field, the new field (the fourth), or both; the larger one counts.
+
+    The field is read here because the `tflite` package's BuiltinCode() ignores a small code that stands in the
+    new field alone, as some converters write it.
+    """
+    offset = code._tab.Offset(10)
+    new = code._tab.Get(flatbuffers.number_types.Int32Flags, offset + code._tab.Pos) if offset else 0
+    return OPERATOR_NAMES[max(new, code.DeprecatedBuiltinCode())]
+
+
 def _read_operator(model: Any, operator: Any) -> Operator:
-    code = model.OperatorCodes(operator.OpcodeIndex())
-    # Codes below 127 stand in the old field, all others in the new one.
-    kind = OPERATOR_NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+    kind = _operator_name(model.OperatorCodes(operator.OpcodeIndex()))
     options = None
     table = operator.BuiltinOptions()
     if table is not None:
