@@ -105,6 +105,9 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
             arguments.append(f"rows{index}")
         else:
             arguments.append(_row(f"input{index}", _first_row(window, call.rows), window.row_elements))
+    if call.as_list:
+        lines.append(f"{indent}const {types[0]} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};")
+        arguments = ["inputs"]
     arguments.append(_row("output", "y" if call.rows > 1 else "0", call.row_elements))
     arguments += states
     if operator.scratch_bytes:
@@ -123,6 +126,8 @@ def _first_row(window: RowWindow, rows: int) -> str:
     if rows == 1 or window.stride == 0:
         return str(-window.pad_top)
     text = "y" if window.stride == 1 else f"y * {window.stride}"
+    if window.offset:
+        text = f"({text} + {window.offset})"
     if window.divisor != 1:
         text += f" / {window.divisor}"
     if window.pad_top:

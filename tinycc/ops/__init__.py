@@ -3,17 +3,37 @@
 from tvm import relax
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops.add import Add
+from tinycc.ops.average_pool2d import AveragePool2D
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.conv2d import Conv2D
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.max_pool2d import MaxPool2D
+from tinycc.ops.multiply import Multiply
+from tinycc.ops.pad import Pad
+from tinycc.ops.quantize import Dequantize, Quantize
+from tinycc.ops.requantize import Requantize
+from tinycc.ops.strided_copy import StridedCopy
 
 # In the order in which their patterns are tried: the more special first.
 OPERATORS: list[type[Operator]] = [
     DepthwiseConv2D,
     Conv2D,
     Dense,
+    Add,
+    Multiply,
+    AveragePool2D,
+    MaxPool2D,
+    Pad,
+    Concatenate,
+    StridedCopy,
+    Requantize,
+    # Whatever quantize and dequantize no other operator took in.
+    Quantize,
+    Dequantize,
 ]
 
 

@@ -15,12 +15,12 @@ from tinycc.ops.tensor import Tensor
 class RowWindow:
     """The input rows that one output row y is computed from.
 
-    Row j of the window, j in [0, rows), is input row `y * stride // divisor - pad_top + j * dilation`; a row
-    outside [0, input_rows) is padding.
+    Row j of the window, j in [0, rows), is input row `(y * stride + offset) // divisor - pad_top + j * dilation`;
+    a row outside [0, input_rows) is padding.
 
     as_array: the kernel takes an array of row pointers (NULL for padding) rather than one row.
     stride: 0 where all output rows use the same row (broadcasting).
-    divisor: > 1 where several output rows use the same input row (nearest-neighbour resize).
+    offset, divisor: not 0 and 1 only where rows are resampled (nearest-neighbour resize).
     """
 
     input_rows: int
@@ -29,6 +29,7 @@ class RowWindow:
     stride: int = 1
     dilation: int = 1
     pad_top: int = 0
+    offset: int = 0
     divisor: int = 1
     as_array: bool = False
 
@@ -50,6 +51,7 @@ class KernelCall:
     data: integers, or arrays that are stored in flash.
     windows: one for each input that is not a constant of `data`, in the kernel's order.
     rows, columns, row_elements: of the output.
+    as_list: the kernel takes its inputs, each a single row, as one array of rows.
     """
 
     header: str
@@ -61,6 +63,7 @@ class KernelCall:
     rows: int
     columns: int
     row_elements: int
+    as_list: bool = False
 
 
 @dataclass(frozen=True, eq=False)

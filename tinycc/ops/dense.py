@@ -12,12 +12,14 @@ from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multipliers
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
-from tinycc.ops.requantization import bias_of, folded_bias
+from tinycc.ops.requantization import bias_of, folded_bias, requantization_factors
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 
 def _factors(source: Tensor, weights: Tensor, output: Tensor, channels: int) -> np.ndarray:
-    """Like a convolution's, but TFLite multiplies the two scales of a dense layer in float32."""
+    """Like a convolution's, but with one weight scale TFLite multiplies the two scales in float32."""
+    if np.size(weights.scale) > 1:
+        return requantization_factors(source, weights, output, channels)
     products = np.float32(source.real_scale) * np.asarray(weights.scale, np.float32).reshape(-1)
     return np.broadcast_to(products.astype(np.float64) / np.float64(output.real_scale), (channels,))
 

@@ -89,15 +89,11 @@ class DepthwiseConv2D(Operator):
     def overlap_distance(self, index: int) -> int | None:
         """With one output channel for each input channel, a pixel's channel is written once its taps are read."""
         source, output = self.inputs[0], self.outputs[0]
+        if source.channels == output.channels:
+            return self.window.channelwise_overlap(source, output)
         item = ITEM_BYTES[output.dtype]
-        pixel_ends = (np.arange(output.height * output.width) + 1) * output.channels * item
-        reads = self.window.first_reads(source, output)
-        if source.channels != output.channels:
-            return overlap_distance(reads, pixel_ends, pixel_ends - item)
-        channel = np.arange(output.channels) * item
-        reads = (reads[:, None] + channel).reshape(-1)
-        ends = (np.arange(output.elements) + 1) * item
-        return overlap_distance(reads, ends, ends - item)
+        ends = (np.arange(output.height * output.width) + 1) * output.channels * item
+        return overlap_distance(self.window.first_reads(source, output), ends, ends - item)
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""

@@ -6,6 +6,7 @@ import numpy as np
 from tvm import relax
 
 from tinycc.ops.base import RowWindow
+from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 
@@ -47,6 +48,26 @@ class Window:
         column = np.maximum(np.arange(output.width) * self.stride[1] - self.padding[1], 0)
         pixel = row[:, None] * source.width + column[None, :]
         return (pixel * source.channels * ITEM_BYTES[source.dtype]).reshape(-1)
+
+    def channelwise_overlap(self, source: Tensor, output: Tensor) -> int:
+        """Overlap distance of a kernel that writes each channel of a pixel once the channel's taps are read."""
+        item = ITEM_BYTES[output.dtype]
+        channel = np.arange(output.channels) * item
+        reads = (self.first_reads(source, output)[:, None] + channel).reshape(-1)
+        ends = (np.arange(output.elements) + 1) * item
+        return overlap_distance(reads, ends, ends - item)
+
+    def pool_shape(self, source: Tensor) -> dict[str, int]:
+        """The geometry of a pooling kernel."""
+        return {
+            "input_width": source.width,
+            "channels": source.channels,
+            "kernel_height": self.kernel[0],
+            "kernel_width": self.kernel[1],
+            "stride_width": self.stride[1],
+            "dilation_width": self.dilation[1],
+            "pad_left": self.padding[1],
+        }
 
     def describe(self) -> str:
         """E.g. "3x3 stride 2x2 dilation 2x2"."""

@@ -1,0 +1,75 @@
+"""What elementwise operators of two inputs have in common: broadcasting and overlap."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.tensor import ITEM_BYTES, Tensor
+
+
+def _aligned(tensor: Tensor, rank: int) -> Tensor:
+    """The tensor with leading dimensions of 1 up to `rank`."""
+    shape = (1,) * (rank - len(tensor.shape)) + tensor.shape
+    return Tensor(shape, tensor.dtype, tensor.scale, tensor.zero_point)
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Operator):
+    """Two inputs with numpy's broadcasting, one output.
+
+    Inputs may be constants. Equal shapes are taken as one row of single elements.
+    """
+
+    header: ClassVar[str]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no input is broadcast."""
+        return all(tensor.elements == self.outputs[0].elements for tensor in self.inputs)
+
+    def overlap_distance(self, index: int) -> int | None:
+        """An element is written once both its operands are read, so in place is free."""
+        source, output = self.inputs[index], self.outputs[0]
+        same = source.elements == output.elements and ITEM_BYTES[source.dtype] == ITEM_BYTES[output.dtype]
+        return 0 if same else None
+
+    def elementwise_call(
+        self, function: str, struct: str, data: dict[str, int | float | np.ndarray]
+    ) -> KernelCall:
+        """The kernel call, with strides that express the broadcasting."""
+        output = self.outputs[0]
+        rank = max(len(output.shape), 2)
+        target = _aligned(output, rank)
+        channels = 1 if self.is_flat else target.channels
+        shape = {"channels": channels}
+        windows = []
+        for letter, tensor in zip("ab", self.inputs, strict=True):
+            if self.is_flat:
+                shape |= {f"{letter}_pixel_stride": 1, f"{letter}_channel_stride": 1}
+                windows.append(RowWindow.whole(tensor))
+                continue
+            source = _aligned(tensor, rank)
+            if source.height not in (1, target.height):
+                raise ValueError(f"broadcasting {tensor} to {output} repeats some rows and not others")
+            shape[f"{letter}_pixel_stride"] = source.channels if source.width > 1 else 0
+            shape[f"{letter}_channel_stride"] = 1 if source.channels > 1 else 0
+            windows.append(
+                RowWindow(
+                    input_rows=source.height,
+                    row_elements=source.width * source.channels,
+                    stride=1 if source.height > 1 else 0,
+                )
+            )
+        return KernelCall(
+            header=self.header,
+            function=f"{function}_{output.dtype}",
+            struct=struct,
+            shape=shape,
+            data=data,
+            windows=tuple(windows),
+            rows=1 if self.is_flat else target.height,
+            columns=output.elements if self.is_flat else target.width,
+            row_elements=output.elements if self.is_flat else target.width * channels,
+        )
