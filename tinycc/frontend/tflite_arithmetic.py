@@ -1,0 +1,128 @@
+"""Elementwise operators, reductions and conversions of TFLite in the normal form."""
+
+from collections.abc import Callable
+
+import numpy as np
+from tvm import relax
+
+from tinycc.errors import ModelError, UnsupportedError
+from tinycc.frontend.tflite_base import BaseConverter, Handler, activated, fused_activation
+from tinycc.frontend.tflite_file import FileOperator
+
+
+def binary(function: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Handler:
+    """ADD and its like: either side may be a constant, shapes broadcast."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        left, right = (converter.real(index) for index in op.inputs)
+        has_activation = hasattr(op.options, "FusedActivationFunction")
+        return converter.finished(op, function(left, right), fused_activation(op) if has_activation else 0)
+
+    return convert
+
+
+def unary(function: Callable[[relax.Expr], relax.Expr]) -> Handler:
+    """quantize(function(dequantize(x))): ABS, LOGISTIC, TANH."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        return converter.finished(op, function(converter.real(op.inputs[0])))
+
+    return convert
+
+
+def activation(kind: int) -> Handler:
+    """A stand-alone activation, which may change the scale."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        return converter.finished(op, activated(converter.real(op.inputs[0]), kind, op))
+
+    return convert
+
+
+def softmax(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """SOFTMAX over the last axis; TFLite's beta is 1 in every known file."""
+    if op.options is not None and op.options.Beta() != 1.0:
+        raise UnsupportedError(f"{op.title} has beta = {op.options.Beta()}, only 1 is supported")
+    return converter.finished(op, relax.op.nn.softmax(converter.real(op.inputs[0]), axis=-1))
+
+
+def leaky_relu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """LEAKY_RELU."""
+    return converter.finished(op, relax.op.nn.leakyrelu(converter.real(op.inputs[0]), float(op.options.Alpha())))
+
+
+def prelu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """PRELU with one slope for each channel."""
+    slopes = converter.file.tensors[op.inputs[1]]
+    channels = converter.file.tensors[op.inputs[0]].shape[-1]
+    value = converter.constant(slopes.index)
+    if value.size not in (1, channels):
+        raise UnsupportedError(f"{op.title} has slopes of shape {value.shape}, one for each channel is supported")
+    vector = np.broadcast_to(value.reshape(-1), (channels,))
+    return converter.finished(
+        op,
+        relax.op.nn.prelu(
+            converter.real(op.inputs[0]),
+            converter.dequantized(relax.const(vector.copy(), str(vector.dtype)), slopes, 0),
+            axis=-1,
+        ),
+    )
+
+
+def hard_swish(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """HARD_SWISH: x * clip(x + 3, 0, 6) / 6."""
+    value = converter.bb.emit(converter.real(op.inputs[0]))
+    gate = relax.op.clip(relax.op.add(value, relax.const(3.0, "float32")), 0, 6)
+    product = relax.op.divide(relax.op.multiply(value, gate), relax.const(6.0, "float32"))
+    return converter.finished(op, product)
+
+
+def reduction(function: Callable[..., relax.Expr]) -> Handler:
+    """MEAN and SUM over constant axes."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        rank = len(converter.file.tensors[op.inputs[0]].shape)
+        axes = [int(axis) for axis in converter.constant(op.inputs[1]).reshape(-1)]
+        if any(not -rank <= axis < rank for axis in axes):
+            raise ModelError(f"{op.title} reduces the axes {axes} of a tensor with {rank} dimensions")
+        keep = bool(op.options.KeepDims()) if op.options is not None else False
+        unique = sorted({axis % rank for axis in axes})
+        return converter.finished(op, function(converter.real(op.inputs[0]), unique, keep))
+
+    return convert
+
+
+def arg_max(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """ARG_MAX on the integers, first of equals."""
+    output = converter.file.tensors[op.outputs[0]]
+    axis = int(converter.constant(op.inputs[1]).reshape(-1)[0])
+    return relax.op.astype(relax.op.argmax(converter.operand(op.inputs[0]), axis), output.dtype)
+
+
+def resize_bilinear(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """RESIZE_BILINEAR on real numbers."""
+    output = converter.file.tensors[op.outputs[0]]
+    corners, half = bool(op.options.AlignCorners()), bool(op.options.HalfPixelCenters())
+    resized = relax.op.image.resize2d(
+        converter.real(op.inputs[0]),
+        relax.ShapeExpr(output.shape[1:3]),
+        layout="NHWC",
+        method="linear",
+        coordinate_transformation_mode="align_corners" if corners else "half_pixel" if half else "asymmetric",
+    )
+    return converter.finished(op, resized)
+
+
+def quantize(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """QUANTIZE of real numbers, or from one quantization into another."""
+    return converter.finished(op, converter.real(op.inputs[0]))
+
+
+def dequantize(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """DEQUANTIZE."""
+    return converter.real(op.inputs[0])
+
+
+def cast(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """CAST of the stored numbers."""
+    return relax.op.astype(converter.operand(op.inputs[0]), converter.file.tensors[op.outputs[0]].dtype)

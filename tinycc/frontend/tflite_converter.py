@@ -1,0 +1,106 @@
+"""From TFLite operators to the normal form: which converter serves which operator."""
+
+import tflite
+from tvm import relax
+
+from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.frontend import tflite_arithmetic as arithmetic
+from tinycc.frontend import tflite_layers as layers
+from tinycc.frontend import tflite_movement as movement
+from tinycc.frontend.tflite_base import BaseConverter, Converted, Handler
+from tinycc.frontend.tflite_file import FileOperator
+
+_ACTIVATIONS = tflite.ActivationFunctionType
+
+CONVERTERS: dict[str, Handler] = {
+    "ABS": arithmetic.unary(relax.op.abs),
+    "ADD": arithmetic.binary(relax.op.add),
+    "ARG_MAX": arithmetic.arg_max,
+    "AVERAGE_POOL_2D": layers.pooling,
+    "CAST": arithmetic.cast,
+    "CONCATENATION": movement.concatenation,
+    "CONV_2D": layers.convolution,
+    "DEPTHWISE_CONV_2D": layers.depthwise_convolution,
+    "DEQUANTIZE": arithmetic.dequantize,
+    "DIV": arithmetic.binary(relax.op.divide),
+    "EXPAND_DIMS": movement.reshape,
+    "FULLY_CONNECTED": layers.dense,
+    "HARD_SWISH": arithmetic.hard_swish,
+    "LEAKY_RELU": arithmetic.leaky_relu,
+    "LOGISTIC": arithmetic.unary(relax.op.sigmoid),
+    "MAXIMUM": arithmetic.binary(relax.op.maximum),
+    "MAX_POOL_2D": layers.pooling,
+    "MEAN": arithmetic.reduction(relax.op.mean),
+    "MINIMUM": arithmetic.binary(relax.op.minimum),
+    "MIRROR_PAD": movement.mirror_pad,
+    "MUL": arithmetic.binary(relax.op.multiply),
+    "PACK": movement.pack,
+    "PAD": movement.pad,
+    "PADV2": movement.pad,
+    "PRELU": arithmetic.prelu,
+    "QUANTIZE": arithmetic.quantize,
+    "RELU": arithmetic.activation(_ACTIVATIONS.RELU),
+    "RELU6": arithmetic.activation(_ACTIVATIONS.RELU6),
+    "RELU_N1_TO_1": arithmetic.activation(_ACTIVATIONS.RELU_N1_TO_1),
+    "RESHAPE": movement.reshape,
+    "RESIZE_BILINEAR": arithmetic.resize_bilinear,
+    "RESIZE_NEAREST_NEIGHBOR": movement.resize_nearest,
+    "SHAPE": movement.shape,
+    "SLICE": movement.slices,
+    "SOFTMAX": arithmetic.softmax,
+    "SPLIT": movement.split,
+    "SPLIT_V": movement.split,
+    "SQUEEZE": movement.reshape,
+    "STRIDED_SLICE": movement.slices,
+    "SUB": arithmetic.binary(relax.op.subtract),
+    "SUM": arithmetic.reduction(relax.op.sum),
+    "TANH": arithmetic.unary(relax.op.tanh),
+    "TRANSPOSE": movement.transpose,
+    "TRANSPOSE_CONV": layers.transposed_convolution,
+    "UNPACK": movement.split,
+}
+
+
+class TfliteConverter(BaseConverter):
+    """Converts all operators of a file, in order, with the converters above."""
+
+    def convert_op_to_relax(self) -> None:
+        """Bind the outputs of every operator; each is checked against the shape and dtype in the file."""
+        for op in self.file.operators:
+            try:
+                self._store(op, CONVERTERS[op.kind](self, op))
+            except TinyccError as error:
+                raise type(error)(f"{self.file.path}: {error}") from error
+            except Exception as error:
+                reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+                raise ModelError(f"{self.file.path}: {op.title} cannot be imported: {reason[0]}") from error
+
+    def _store(self, op: FileOperator, converted: Converted) -> None:
+        if converted is None:
+            return
+        results = converted if isinstance(converted, list) else [converted]
+        for index, value in zip(op.outputs, results, strict=True):
+            variable, tensor = self.bb.emit(value), self.file.tensors[index]
+            found = (tuple(int(size) for size in variable.ty.shape.values), str(variable.ty.dtype))
+            if found != (tensor.shape, tensor.dtype):
+                raise ModelError(
+                    f"{op.title} makes {found[1]}{list(found[0])}, "
+                    f"but the file says that {tensor.name} is {tensor.dtype}{list(tensor.shape)}"
+                )
+            self.values[index] = variable
+
+
+def unsupported_reason(op: FileOperator) -> str:
+    """Why an operator cannot be imported at all; "" if it can."""
+    if op.kind == "CUSTOM":
+        return f"the custom operator {op.custom} is not supported"
+    if op.kind not in CONVERTERS:
+        return f"the operator {op.kind} is not supported"
+    return ""
+
+
+def refuse_unsupported(operators: tuple[FileOperator, ...]) -> None:
+    """UnsupportedError naming the kinds that have no converter, if there are any."""
+    reasons = sorted({reason for op in operators if (reason := unsupported_reason(op))})
+    if reasons:
+        raise UnsupportedError("; ".join(reasons))

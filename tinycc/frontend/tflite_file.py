@@ -1,0 +1,236 @@
+"""The content of a .tflite file as plain, frozen records.
+
+The flatbuffer is read once, with every index and size checked, so that nothing after this has to
+distrust the file. Format: https://github.com/tensorflow/tensorflow (lite/schema/schema.fbs, version 3).
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tflite
+
+from tinycc.errors import ModelError, UnsupportedError
+
+DTYPES = {
+    tflite.TensorType.FLOAT32: "float32",
+    tflite.TensorType.FLOAT16: "float16",
+    tflite.TensorType.INT32: "int32",
+    tflite.TensorType.UINT8: "uint8",
+    tflite.TensorType.INT64: "int64",
+    tflite.TensorType.BOOL: "bool",
+    tflite.TensorType.INT16: "int16",
+    tflite.TensorType.INT8: "int8",
+}
+MAX_FILE_BYTES = 256 << 20
+MAX_TABLE_ENTRIES = 100_000
+_PARSER_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
+_KIND_NAMES = {
+    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int) and name[0] != "_"
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FileTensor:
+    """One tensor of the file.
+
+    value: the constant's content; None for activations.
+    scales: float32 vector, empty where the tensor is not quantised; one entry, or one a channel.
+    zero_points: int64 vector as long as `scales`, or one entry.
+    axis: the channel axis of `scales` where it has several entries.
+    is_variable: a state tensor that the operator updates.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    value: np.ndarray | None
+    scales: np.ndarray
+    zero_points: np.ndarray
+    axis: int
+    is_variable: bool
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the file gives a scale."""
+        return self.scales.size > 0
+
+    @property
+    def scale(self) -> float:
+        """The scale of a tensor that has just one."""
+        return float(self.scales[0])
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a tensor that has just one."""
+        return int(self.zero_points[0]) if self.zero_points.size else 0
+
+
+@dataclass(frozen=True, eq=False)
+class FileOperator:
+    """One operator: `inputs`, `outputs` and `intermediates` are tensor indices, -1 where optional and absent.
+
+    kind: the builtin name, e.g. "CONV_2D", or "CUSTOM".
+    custom: the name of a custom operator, else "".
+    options: the `*Options` table read by TFLite's generated code; None where the file has none.
+    table: the operator's own flatbuffer table.
+    """
+
+    index: int
+    kind: str
+    custom: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    intermediates: tuple[int, ...]
+    options: Any
+    table: tflite.Operator
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"operator {self.index} ({self.custom or self.kind})"
+
+
+@dataclass(frozen=True, eq=False)
+class TfliteFile:
+    """A parsed file; `model` is the flatbuffer root for TVM's importer."""
+
+    path: Path
+    tensors: tuple[FileTensor, ...]
+    operators: tuple[FileOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    model: tflite.Model
+
+    def tensor(self, index: int) -> FileTensor | None:
+        """The tensor with this index; None for -1."""
+        return self.tensors[index] if index >= 0 else None
+
+
+def read_tflite(path: Path) -> TfliteFile:
+    """Parse a file.
+
+    Raises ModelError where it is missing, too large or malformed, UnsupportedError where it has
+    several subgraphs or no static shapes.
+    """
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_FILE_BYTES else b""
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    if size > MAX_FILE_BYTES:
+        raise ModelError(f"{path} has {size:,} bytes: more than {MAX_FILE_BYTES:,} are not read")
+    if len(content) < 16 or content[4:8] != b"TFL3":
+        raise ModelError(f"{path} is not a TFLite model: the identifier TFL3 is missing")
+    try:
+        return _parse(path, content)
+    except _PARSER_ERRORS as error:
+        raise ModelError(f"{path} is not a valid TFLite model: the flatbuffer is damaged ({error})") from error
+
+
+def _parse(path: Path, content: bytes) -> TfliteFile:
+    model = tflite.Model.GetRootAsModel(content, 0)
+    if model.SubgraphsLength() != 1:
+        raise UnsupportedError(
+            f"{path} has {model.SubgraphsLength()} subgraphs: control flow is not supported, one is needed"
+        )
+    graph = model.Subgraphs(0)
+    for length in (graph.TensorsLength(), graph.OperatorsLength(), model.BuffersLength()):
+        if length > MAX_TABLE_ENTRIES:
+            raise ModelError(f"{path} is not a valid TFLite model: a table claims {length:,} entries")
+    tensors = tuple(_tensor(path, model, graph.Tensors(index), index) for index in range(graph.TensorsLength()))
+    operators = tuple(
+        _operator(path, model, graph.Operators(index), index, len(tensors))
+        for index in range(graph.OperatorsLength())
+    )
+    edges = [
+        _indices(path, vector, len(tensors), f"the model's {side}")
+        for vector, side in ((graph.InputsAsNumpy(), "inputs"), (graph.OutputsAsNumpy(), "outputs"))
+    ]
+    if not edges[1] or any(index < 0 for side in edges for index in side):
+        raise ModelError(f"{path} is not a valid TFLite model: an input or output is missing")
+    return TfliteFile(path, tensors, operators, edges[0], edges[1], model)
+
+
+def _vector(stored: Any, dtype: type) -> np.ndarray:
+    """A flatbuffer vector as an array; the generated code gives 0 for an absent one."""
+    return np.array(stored, dtype) if isinstance(stored, np.ndarray) else np.empty(0, dtype)
+
+
+def _indices(path: Path, stored: Any, count: int, where: str) -> tuple[int, ...]:
+    indices = tuple(int(index) for index in _vector(stored, np.int64))
+    for index in indices:
+        if not -1 <= index < count:
+            raise ModelError(f"{path} is not a valid TFLite model: {where} refer to tensor {index} of {count}")
+    return indices
+
+
+def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -> FileTensor:
+    name = (table.Name() or b"").decode("utf-8", "replace") or f"tensor{index}"
+    where = f"tensor {index} ({name})"
+    if table.Type() not in DTYPES:
+        raise UnsupportedError(f"{path}: {where} has element type {table.Type()}, which is not supported")
+    dtype = DTYPES[table.Type()]
+    shape = tuple(int(dimension) for dimension in _vector(table.ShapeAsNumpy(), np.int64))
+    signature = _vector(table.ShapeSignatureAsNumpy(), np.int64)
+    if any(dimension < 0 for dimension in shape) or np.any(signature[1:] < 0):
+        raise UnsupportedError(f"{path}: {where} has a dynamic shape: export the model with fixed shapes")
+    if math.prod(shape) > MAX_FILE_BYTES:
+        raise ModelError(f"{path}: {where} of shape {shape} is too large")
+    scales, zero_points, axis = np.empty(0, np.float32), np.empty(0, np.int64), 0
+    quantization = table.Quantization()
+    if quantization is not None:
+        scales = _vector(quantization.ScaleAsNumpy(), np.float32)
+        zero_points = _vector(quantization.ZeroPointAsNumpy(), np.int64)
+        axis = int(quantization.QuantizedDimension())
+    if not 0 <= table.Buffer() < model.BuffersLength():
+        raise ModelError(f"{path} is not a valid TFLite model: {where} refers to buffer {table.Buffer()}")
+    stored = _vector(model.Buffers(table.Buffer()).DataAsNumpy(), np.uint8)
+    value = None
+    if stored.size:
+        expected = math.prod(shape) * np.dtype(dtype).itemsize
+        if stored.size != expected:
+            raise ModelError(
+                f"{path} is not a valid TFLite model: {where} needs {expected:,} bytes, its buffer has {stored.size:,}"
+            )
+        value = stored.view(dtype).reshape(shape)
+    return FileTensor(index, name, shape, dtype, value, scales, zero_points, axis, bool(table.IsVariable()))
+
+
+def _operator(path: Path, model: tflite.Model, table: tflite.Operator, index: int, tensors: int) -> FileOperator:
+    if not 0 <= table.OpcodeIndex() < model.OperatorCodesLength():
+        raise ModelError(f"{path} is not a valid TFLite model: operator {index} has no operator code")
+    code = model.OperatorCodes(table.OpcodeIndex())
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if number not in _KIND_NAMES:
+        raise ModelError(f"{path} is not a valid TFLite model: operator {index} has the unknown code {number}")
+    where = f"operator {index} ({_KIND_NAMES[number]})"
+    return FileOperator(
+        index=index,
+        kind=_KIND_NAMES[number],
+        custom=(code.CustomCode() or b"").decode("utf-8", "replace"),
+        inputs=_indices(path, table.InputsAsNumpy(), tensors, f"the inputs of {where}"),
+        outputs=_indices(path, table.OutputsAsNumpy(), tensors, f"the outputs of {where}"),
+        intermediates=_indices(path, table.IntermediatesAsNumpy(), tensors, f"the intermediates of {where}"),
+        options=_options(table),
+        table=table,
+    )
+
+
+_OPTION_NAMES = {
+    value: name for name, value in vars(tflite.BuiltinOptions).items() if isinstance(value, int) and value > 0
+}
+
+
+def _options(table: tflite.Operator) -> Any:
+    union = table.BuiltinOptions()
+    name = _OPTION_NAMES.get(table.BuiltinOptionsType())
+    if union is None or name is None:
+        return None
+    options = getattr(tflite, name)()
+    options.Init(union.Bytes, union.Pos)
+    return options
