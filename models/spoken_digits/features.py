@@ -11,6 +11,8 @@ Samples are int16 at 8 kHz, taken as -1.0 to 1.0. The mel scale is 2595 log10(1 
 (O'Shaughnessy, Speech Communication: Human and Machine, 1987).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ def mel_weights() -> NDArray[np.float32]:
 
 def log_mel(samples: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.float32]:
     """Features [..., FRAMES, BANDS] of clips [..., SAMPLES] in int16 units."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW, axis=-1)[..., ::HOP, :]
+    frames: NDArray[Any] = np.lib.stride_tricks.sliding_window_view(samples, WINDOW, axis=-1)[..., ::HOP, :]
     hann = np.hanning(WINDOW + 1)[:-1].astype(np.float32) / np.float32(32768.0)
     spectrum = np.fft.rfft(frames * hann)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
