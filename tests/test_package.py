@@ -69,9 +69,7 @@ def test_the_wheel_has_one_top_level_package(wheel_names: set[str]) -> None:
 
 
 def test_passes_cannot_be_imported_by_the_name_of_their_folder() -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", "import passes"], cwd=ROOT, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, "-c", "import passes"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode != 0
     assert "imported as tinycc.passes" in result.stderr
 
