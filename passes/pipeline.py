@@ -6,6 +6,8 @@ import tvm
 from tvm import relax
 
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
+from tinycc.passes.fold_padding import FoldPadding
+from tinycc.passes.fold_transpose_into_mean import FoldTransposeIntoMean
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.rewrite_in_place import RewriteInPlace
@@ -25,8 +27,10 @@ def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
         relax.transform.DeadCodeElimination(),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
         *([DropEdgeQuantization()] if io == "int8" else []),
-        # Right before fusion: it undoes what common-subexpression elimination would do.
+        # The folds look through a dequantize, and may change it only where one consumer reads it.
         SplitSharedDequantize(),
+        FoldPadding(),
+        FoldTransposeIntoMean(),
         FuseQuantizedOps(),
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),

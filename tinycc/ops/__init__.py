@@ -15,7 +15,9 @@ from tinycc.ops.max_pool2d import MaxPool2D
 from tinycc.ops.multiply import Multiply
 from tinycc.ops.pad import Pad
 from tinycc.ops.quantize import Dequantize, Quantize
+from tinycc.ops.reduce import Reduce
 from tinycc.ops.requantize import Requantize
+from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.strided_copy import StridedCopy
 
 # In the order in which their patterns are tried: the more special first.
@@ -27,7 +29,9 @@ OPERATORS: list[type[Operator]] = [
     Multiply,
     AveragePool2D,
     MaxPool2D,
+    Reduce,
     Pad,
+    ResizeNearest,
     Concatenate,
     StridedCopy,
     Requantize,

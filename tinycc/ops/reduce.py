@@ -1,0 +1,113 @@
+"""Mean and sum over any dimensions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm.relax.dpl import is_op
+from tvm.relax.transform import FusionPattern
+
+from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.composite import Composite
+from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.patterns import activated, dequantized, quantized
+
+
+@dataclass(frozen=True, eq=False)
+class Reduce(Operator):
+    """Mean or sum of an int8 tensor over `axes`.
+
+    output_range: clamp of the result.
+    """
+
+    axes: tuple[int, ...]
+    is_mean: bool
+    output_range: tuple[int, int]
+
+    kind: ClassVar[str] = "reduce"
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """quantize(activation(mean(dequantize(x)))), and the same with a sum."""
+        return [
+            FusionPattern("tinycc.reduce", quantized(activated(is_op(name)(dequantized()))))
+            for name in ("relax.mean", "relax.sum")
+        ]
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "Reduce":
+        """Read the axes; none means all."""
+        is_mean = composite.has("relax.mean")
+        call = composite.call("relax.mean" if is_mean else "relax.sum")
+        source, output = composite.tensor(call.args[0]), composite.result()
+        rank = len(source.shape)
+        axes = range(rank) if call.attrs.axis is None else (int(axis) % rank for axis in call.attrs.axis)
+        bounds = activation_range(
+            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
+        )
+        return cls((source,), (output,), tuple(sorted(axes)), is_mean, bounds)
+
+    @property
+    def count(self) -> int:
+        """How many elements make one result."""
+        return int(np.prod([self.inputs[0].shape[axis] for axis in self.axes]))
+
+    def requantization(self) -> tuple[int, int]:
+        """Multiplier and shift; a mean's is divided by the count in integers, as TFLite does."""
+        source, output = self.inputs[0], self.outputs[0]
+        multiplier, shift = quantize_multiplier(source.real_scale / output.real_scale)
+        if self.is_mean:
+            widening = min(self.count.bit_length() - 1, 32, 31 + shift)
+            multiplier = (multiplier << widening) // self.count
+            shift -= widening
+        return multiplier, shift
+
+    def kernel(self) -> KernelCall:
+        """The whole tensor at once."""
+        source, output = self.inputs[0], self.outputs[0]
+        kept = _runs(source.shape, [axis for axis in range(len(source.shape)) if axis not in self.axes])
+        reduced = _runs(source.shape, list(self.axes))
+        shape = {}
+        for name, runs in (("kept", kept), ("reduced", reduced)):
+            if len(runs) > 2:
+                raise ValueError(f"reducing axes {self.axes} of {source} takes more than two strides")
+            for index, (size, stride) in enumerate([(1, 0)] * (2 - len(runs)) + runs):
+                shape |= {f"{name}_size{index}": size, f"{name}_stride{index}": stride}
+        multiplier, shift = self.requantization()
+        return KernelCall(
+            header="reduce.h",
+            function=f"tinycc_reduce_{source.dtype}",
+            struct="tinycc_reduce",
+            shape=shape,
+            data={
+                "input_zero_point": source.zero_point,
+                "multiplier": multiplier,
+                "shift": shift,
+                "output_zero_point": output.zero_point,
+                "output_min": self.output_range[0],
+                "output_max": self.output_range[1],
+            },
+            windows=(RowWindow.whole(source),),
+            rows=1,
+            columns=shape["kept_size0"],
+            row_elements=output.elements,
+        )
+
+    def describe(self) -> str:
+        """What is reduced."""
+        return f"{'mean' if self.is_mean else 'sum'} over {','.join(map(str, self.axes))}"
+
+
+def _runs(shape: tuple[int, ...], axes: list[int]) -> list[tuple[int, int]]:
+    """(size, stride) of these axes, neighbours that are one run of memory joined."""
+    strides = np.append(np.cumprod(shape[::-1])[::-1][1:], 1).astype(int)
+    runs: list[tuple[int, int]] = []
+    for axis in axes:
+        size, stride = shape[axis], int(strides[axis])
+        if size == 1:
+            continue
+        if runs and runs[-1][1] == size * stride:
+            runs[-1] = (runs[-1][0] * size, stride)
+        else:
+            runs.append((size, stride))
+    return runs
