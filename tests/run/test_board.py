@@ -61,8 +61,9 @@ def test_a_loop_of_known_length_is_counted(core: str, write_model: WriteModel) -
         counts[passes] = run_board(write_model(loop(core, passes)), [CASES[:1]], core).instructions
     short = counts[1_000]
     assert short is not None
-    # The timers of the Cortex-M boards resolve one pass of an eight-instruction loop at either end.
-    tolerance = 0 if core.startswith("rv32") else 16
+    # RISC-V counts exactly, but loads a larger constant with one instruction more. The timers of the
+    # Cortex-M boards resolve one pass of a loop of at most eight instructions at either end.
+    tolerance = 1 if core.startswith("rv32") else 16
     for passes, count in counts.items():
         assert count is not None
         assert abs((count - short) - 2 * (passes - 1_000)) <= tolerance
