@@ -1,0 +1,211 @@
+"""Compile a small Relax module to C and run it on the host.
+
+    module = module_of(
+        [((1, 4, 4, 3), "int8")],
+        lambda x: quantized(relax.op.sigmoid(dequantized(x, 0.1, 3)), 1 / 256, -128),
+    )
+    [output] = compile_and_run(module, [values])
+
+The C is built with all warnings as errors and, unless asked otherwise, with the address and
+undefined-behaviour sanitizers, so that a kernel that leaves the arena or overflows fails its test.
+"""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.codegen import write_folder
+from tinycc.edges import Edge, Edges, with_edges
+from tinycc.ops import view_of
+from tinycc.ops.base import Operator
+from tinycc.passes.pipeline import default_passes
+from tinycc.plan import build_plan
+from tinycc.run.toolchain import WARNINGS, host_compiler
+
+SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+# Reads cases from the standard input until it ends, writes the outputs of each.
+_DRIVER = """
+#include <stdio.h>
+#include "model.h"
+
+int main(void)
+{
+    static const size_t input_bytes[] = {@inputs@};
+    static const size_t output_bytes[] = {@outputs@};
+    model_reset();
+    for (;;) {
+        for (int i = 0; i < MODEL_INPUTS; ++i) {
+            if (fread(model_input(i), 1, input_bytes[i], stdin) != input_bytes[i]) {
+                return 0;
+            }
+        }
+        model_invoke();
+        for (int i = 0; i < MODEL_OUTPUTS; ++i) {
+            fwrite(model_output(i), 1, output_bytes[i], stdout);
+        }
+    }
+}
+"""
+
+
+def dequantized(
+    stored: relax.Expr | np.ndarray, scale: float | np.ndarray, zero_point: int = 0, axis: int = -1
+) -> relax.Expr:
+    """`stored`, an integer expression or the array of a constant, as real numbers.
+
+    scale: one, or a vector of them along `axis`.
+    """
+    if isinstance(stored, np.ndarray):
+        stored = tvm_adapter.make_constant(stored)
+    scales = relax.const(np.float32(scale), "float32")
+    return relax.op.dequantize(stored, scales, relax.const(zero_point, "int32"), axis=axis)
+
+
+def quantized(value: relax.Expr, scale: float, zero_point: int = 0, dtype: str = "int8") -> relax.Expr:
+    """Real numbers as integers of `dtype`."""
+    scales = relax.const(np.float32(scale), "float32")
+    return relax.op.quantize(value, scales, relax.const(zero_point, "int32"), out_dtype=dtype)
+
+
+def module_of(
+    inputs: Sequence[tuple[tuple[int, ...], str]],
+    body: Callable[..., relax.Expr | Sequence[relax.Expr]],
+    states: Sequence[tuple[tuple[int, ...], str, int]] = (),
+) -> tvm.IRModule:
+    """A module in the normal form.
+
+    inputs: shape and dtype of each.
+    body: makes the result, or the results, from one variable for each input and state; updated states last.
+    states: shape, dtype and what a reset writes.
+    """
+    builder = relax.BlockBuilder()
+    tensors = [*inputs, *((shape, dtype) for shape, dtype, _ in states)]
+    variables = [
+        relax.Var(f"x{index}", relax.TensorType(shape, dtype)) for index, (shape, dtype) in enumerate(tensors)
+    ]
+    with builder.function("main", variables):
+        with builder.dataflow():
+            results = body(*variables)
+            several = isinstance(results, Sequence)
+            values = [builder.emit(value) for value in (results if several else [results])]
+            output = builder.emit_output(relax.Tuple(values) if several else values[0])
+        builder.emit_func_output(output)
+    return _with_edges(builder.get(), [value for _, _, value in states])
+
+
+def module_of_composite(composite: relax.Function, reset_values: Sequence[int] = ()) -> tvm.IRModule:
+    """A module in the normal form whose only operator is `composite`; its last parameters are states.
+
+    reset_values: what a reset writes into each state.
+    """
+    builder = relax.BlockBuilder()
+    callee = builder.add_func(composite, "composite")
+    variables = [relax.Var(f"x{index}", parameter.ty) for index, parameter in enumerate(composite.params)]
+    with builder.function("main", variables):
+        with builder.dataflow():
+            result = builder.emit(relax.Call(callee, variables, ty_args=[composite.ret_ty]))
+            if isinstance(result.ty, relax.TupleType):
+                items = [relax.TupleGetItem(result, index) for index in range(len(result.ty.fields))]
+                result = relax.Tuple([builder.emit(item) for item in items])
+            output = builder.emit_output(result)
+        builder.emit_func_output(output)
+    return _with_edges(builder.get(), reset_values)
+
+
+def _with_edges(module: tvm.IRModule, reset_values: Sequence[int] = ()) -> tvm.IRModule:
+    """`module` with edges as its parameters and results are; the last of both are states, by reset value."""
+    main = module["main"]
+    count = len(reset_values)
+    inputs, results = list(main.params), tvm_adapter.returned(main)
+    edges = Edges(
+        tuple(_edge("in", index, inputs[index]) for index in range(len(inputs) - count)),
+        tuple(_edge("out", index, results[index]) for index in range(len(results) - count)),
+    )
+    main = with_edges(main, edges)
+    if reset_values:
+        main = main.with_attrs({"num_states": count, "state_zero_points": list(reset_values)})
+    module.update_func(module.get_global_var("main"), main)
+    return module
+
+
+def _edge(side: str, index: int, variable: relax.Expr) -> Edge:
+    return Edge(f"{side}{index}", tvm_adapter.dtype_of(variable), tvm_adapter.shape_of(variable))
+
+
+def with_composites(module: tvm.IRModule) -> tvm.IRModule:
+    """The module after all passes."""
+    return tvm.transform.Sequential(default_passes("float"))(module)
+
+
+def views_in(module: tvm.IRModule) -> list[Operator]:
+    """The operators that a module in the normal form is fused into, in order of execution."""
+    fused = with_composites(module)
+    calls = (binding.value for binding in tvm_adapter.bindings_of(fused["main"]))
+    return [
+        view_of(fused[call.op])
+        for call in calls
+        if isinstance(call, relax.Call) and isinstance(call.op, tvm.ir.GlobalVar)
+    ]
+
+
+def compile_and_run(
+    module: tvm.IRModule, inputs: Sequence[np.ndarray], *, sanitize: bool = True
+) -> list[np.ndarray]:
+    """The outputs of one inference of a module in the normal form. See `run_cases`."""
+    return run_cases(module, [inputs], sanitize=sanitize)[0]
+
+
+def run_cases(
+    module: tvm.IRModule, cases: Sequence[Sequence[np.ndarray]], *, sanitize: bool = True
+) -> list[list[np.ndarray]]:
+    """The outputs of inferences one after the other, on a model that is reset once before the first.
+
+    cases: for each inference its inputs, of the module's shapes and dtypes.
+    Fails the test, saying what the compiler or the sanitizers said, where anything goes wrong.
+    """
+    plan = build_plan(with_composites(module))
+    for case in cases:
+        given = [(array.shape, str(array.dtype)) for array in case]
+        expected = [(tensor.shape, tensor.dtype) for tensor in plan.input_tensors]
+        assert given == expected, f"the module takes {expected}, not {given}"
+    with tempfile.TemporaryDirectory(prefix="tinycc-kernel-") as directory:
+        folder = Path(directory)
+        write_folder(plan, folder, name="model", title="test")
+        driver = _DRIVER
+        for name, tensors in (("@inputs@", plan.input_tensors), ("@outputs@", plan.output_tensors)):
+            driver = driver.replace(name, ", ".join(str(tensor.bytes) for tensor in tensors))
+        (folder / "driver.c").write_text(driver, encoding="utf-8")
+        flags = SANITIZERS if sanitize else ("-O2",)
+        _checked([host_compiler(), "-std=c99", *WARNINGS, "-Werror", *flags, "-c", "model.c"], folder)
+        _checked([host_compiler(), "-std=c99", *flags, "driver.c", "model.o", "-o", "program"], folder)
+        stdin = b"".join(np.ascontiguousarray(array).tobytes() for case in cases for array in case)
+        stdout = _checked(["./program"], folder, stdin)
+    outputs, offset = [], 0
+    for _ in cases:
+        case_outputs = []
+        for tensor in plan.output_tensors:
+            data = np.frombuffer(stdout, tensor.dtype, tensor.elements, offset)
+            case_outputs.append(data.reshape(tensor.shape))
+            offset += tensor.bytes
+        outputs.append(case_outputs)
+    assert offset == len(stdout)
+    return outputs
+
+
+def _checked(command: list[str], folder: Path, stdin: bytes = b"") -> bytes:
+    """What a command wrote; the test fails with its messages if it does not succeed."""
+    # The leak check needs ptrace, which containers often forbid, and nothing is allocated.
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    finished = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, env=environment)
+    if finished.returncode != 0:
+        pytest.fail(f"{command[0]} failed:\n{finished.stderr.decode(errors='replace')[:4000]}")
+    return finished.stdout
