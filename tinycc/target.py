@@ -128,7 +128,11 @@ TARGETS: dict[str, Target] = {
     for target in (
         Target("host", "", (), packages="gcc libc6-dev", startup=""),
         _arm(
-            "cortex-m0", ("-mfloat-abi=soft",), (), _MICROBIT, _mps2(385, "Armv6-M code on a Cortex-M3, 4 MB SRAM")
+            "cortex-m0",
+            ("-mfloat-abi=soft",),
+            (),
+            _MICROBIT,
+            _mps2(385, "Armv6-M code on a Cortex-M3, 4 MB SRAM"),
         ),
         _arm("cortex-m3", ("-mfloat-abi=soft",), (), _mps2(385, "Cortex-M3")),
         _arm("cortex-m4", _HARD_SINGLE, ("dsp", "fpu"), _mps2(386, "Cortex-M4")),
@@ -162,5 +166,7 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"(\d+)\s*([KMkm]?)(?:i?[Bb])?", text.strip())
     size = int(match[1]) * {"": 1, "K": KIB, "M": MIB}[match[2].upper()] if match else 0
     if size == 0:
-        raise UnsupportedError(f"'{text}' is not a size: give bytes, or a number with K or M, such as 320K or 1M")
+        raise UnsupportedError(
+            f"'{text}' is not a size: give bytes, or a number with K or M, such as 320K or 1M"
+        )
     return size

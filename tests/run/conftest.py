@@ -84,7 +84,10 @@ def write_model(tmp_path: Path) -> WriteModel:
     """Writes a model folder; `extra` is C within the invocation, `edge` and `report` change report.json."""
 
     def write(
-        extra: str = "", arena: int = 64, edge: dict[str, Any] | None = None, report: dict[str, Any] | None = None
+        extra: str = "",
+        arena: int = 64,
+        edge: dict[str, Any] | None = None,
+        report: dict[str, Any] | None = None,
     ) -> Path:
         folder = tmp_path / "model"
         shutil.rmtree(folder, ignore_errors=True)

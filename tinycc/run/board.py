@@ -41,7 +41,7 @@ class _Job:
     cases: list[bytes]
 
 
-class _DoesNotFit(Exception):
+class _DoesNotFitError(Exception):
     """The linker, or the stack at run time, found the board's memory too small."""
 
 
@@ -69,8 +69,10 @@ def run_board(
         find_tool(board.emulator, EMULATOR_PACKAGES[board.emulator])
         note = "".join(f"; {reason}" for reason in reasons)
         try:
-            return _run_on(_Job(generated, target, board, cases), inputs_text, note, trace=trace, profile=profile)
-        except _DoesNotFit as error:
+            return _run_on(
+                _Job(generated, target, board, cases), inputs_text, note, trace=trace, profile=profile
+            )
+        except _DoesNotFitError as error:
             reasons.append(f"does not fit {board.name}: {error}")
     raise BudgetError(f"the program {'; '.join(reasons)}")
 
@@ -147,7 +149,7 @@ def _link(command: list[str], work: Path) -> None:
     if done.returncode != 0:
         reason = first_error(done.stderr)
         if "overflowed by" in reason:
-            raise _DoesNotFit(reason[reason.index("region") :].replace("`", "'"))
+            raise _DoesNotFitError(reason[reason.index("region") :].replace("`", "'"))
         raise ToolError(f"linking the firmware failed: {reason}")
 
 
@@ -178,7 +180,14 @@ def _execute(job: _Job, work: Path) -> None:
     (work / "in.bin").write_bytes(b"".join(job.cases))
     emulator = find_tool(job.board.emulator, EMULATOR_PACKAGES[job.board.emulator])
     command = [emulator, *job.board.machine, "-nographic", "-monitor", "none", "-serial", "none"]
-    command += ["-icount", "shift=0", "-semihosting-config", "enable=on,target=native", "-kernel", "firmware.elf"]
+    command += [
+        "-icount",
+        "shift=0",
+        "-semihosting-config",
+        "enable=on,target=native",
+        "-kernel",
+        "firmware.elf",
+    ]
     # Some 20 to 60 instructions a multiply-accumulate in the worst case, at least 10 M of them a second.
     limit_s = 120 + len(job.cases) * job.generated.macs * 6 // 1_000_000
     try:
@@ -195,7 +204,7 @@ def _execute(job: _Job, work: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"the model did not finish on {job.board.name} within {limit_s} s") from error
     if done.returncode == harness.STACK_OVERFLOW:
-        raise _DoesNotFit("the stack ran into the model's data")
+        raise _DoesNotFitError("the stack ran into the model's data")
     if done.returncode != 0:
         raise harness.failure(done.returncode, done.stdout + done.stderr, job.board.name)
 

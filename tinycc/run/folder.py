@@ -17,7 +17,9 @@ def read_report(folder: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OutputError(f"{folder} is not a folder made by 'tinycc compile': cannot read {path.name}") from error
+        raise OutputError(
+            f"{folder} is not a folder made by 'tinycc compile': cannot read {path.name}"
+        ) from error
     if not isinstance(report, dict) or not {"inputs", "outputs", "operators"} <= report.keys():
         raise OutputError(f"{path} is not a report of 'tinycc compile': compile the model again")
     return report
@@ -48,6 +50,7 @@ class OperatorOutput:
 
     @property
     def bytes(self) -> int:
+        """Size in the arena."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 

@@ -82,7 +82,9 @@ def failure(code: int, text: str, where: str) -> ToolError:
         FILE_ERROR: f"the program on {where} could not read or write its case files",
         OUTSIDE_ARENA: "the model wrote outside its arena: a guard zone beside it was changed",
     }
-    return ToolError(reasons.get(code, f"the program on {where} ended with code {code}: {message or 'no message'}"))
+    return ToolError(
+        reasons.get(code, f"the program on {where} ended with code {code}: {message or 'no message'}")
+    )
 
 
 def read_costs(work: Path, cases: int) -> Costs:
@@ -111,7 +113,9 @@ def read_trace(
             totals[index] += max(count - overhead, 0)
             if layers:
                 operator = folder.operators[index]
-                values = np.frombuffer(data, operator.dtype, operator.bytes // operator.dtype.itemsize, offset)
+                values = np.frombuffer(
+                    data, operator.dtype, operator.bytes // operator.dtype.itemsize, offset
+                )
                 found[index] = values.reshape(operator.shape)
                 offset += operator.bytes
         outputs.append([found[index] for index in sorted(found)])

@@ -47,8 +47,9 @@ def device_cases(folder: GeneratedFolder, inputs: list[np.ndarray]) -> list[byte
 def _to_device(tensor: DeviceTensor, array: np.ndarray, index: int) -> np.ndarray:
     case = tensor.file_shape[1:]
     if array.ndim == 0 or array.shape[1:] not in (case, tensor.file_shape):
+        expected = ", ".join(map(str, ("cases", *case)))
         raise InputDataError(
-            f"in{index} ({tensor.name}) has shape {list(array.shape)}: expected [cases, {', '.join(map(str, case))}]"
+            f"in{index} ({tensor.name}) has shape {list(array.shape)}: expected [{expected}]"
         )
     if len(array) == 0:
         raise InputDataError(f"in{index} ({tensor.name}) has no cases")
@@ -58,8 +59,8 @@ def _to_device(tensor: DeviceTensor, array: np.ndarray, index: int) -> np.ndarra
     flat = np.ascontiguousarray(integers).reshape(len(array), -1)
     if flat.shape[1] * flat.itemsize != tensor.bytes:
         raise InputDataError(
-            f"in{index} ({tensor.name}): a case has {flat.shape[1] * flat.itemsize} bytes, the compiled model reads "
-            f"{tensor.bytes}: compile the model again"
+            f"in{index} ({tensor.name}): a case has {flat.shape[1] * flat.itemsize} bytes, the compiled model "
+            f"reads {tensor.bytes}: compile the model again"
         )
     return flat
 
@@ -87,7 +88,8 @@ def _quantize(tensor: DeviceTensor, values: np.ndarray) -> np.ndarray:
     ratio = values / np.float32(tensor.scale)
     # floor(|x| + 0.5) in float32 would round 0.49999997 up; in float64 the sum is exact.
     rounded = np.copysign(np.floor(np.abs(ratio).astype(np.float64) + 0.5), ratio)
-    return np.clip(rounded + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype)
+    quantized: np.ndarray = np.clip(rounded + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype)
+    return quantized
 
 
 def file_outputs(folder: GeneratedFolder, data: bytes, cases: int) -> list[np.ndarray]:

@@ -43,7 +43,7 @@ def host_compiler() -> str:
 
 
 def run_tool(command: list[str], what: str, *, where: Path) -> str:
-    """Run a compiler or linker in the folder `where`; what it printed. Raises ToolError with its first error."""
+    """What a compiler or linker, run in the folder `where`, printed. Raises ToolError on failure."""
     done = subprocess.run(command, cwd=where, capture_output=True, text=True, errors="replace", check=False)
     text = done.stdout + done.stderr
     if done.returncode != 0:
