@@ -100,7 +100,7 @@ def read_costs(work: Path, cases: int) -> Costs:
 def read_trace(
     folder: GeneratedFolder, work: Path, cases: int, overhead: int, *, layers: bool
 ) -> tuple[list[int], list[list[np.ndarray]]]:
-    """Read trace.bin: the mean instructions of each operator and, with `layers`, every output of each case."""
+    """Read trace.bin: mean instructions of each operator and, with `layers`, every output of each case."""
     data = (work / "trace.bin").read_bytes()
     totals = [0] * len(folder.operators)
     outputs: list[list[np.ndarray]] = []
