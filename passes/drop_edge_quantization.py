@@ -11,7 +11,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.frontend.edges import Edge, read_edges, with_edges
+from tinycc.edges import Edge, read_edges, with_edges
 
 
 def _scale_and_zero_point(call: relax.Call) -> tuple[float, int]:
@@ -48,7 +48,7 @@ class DropEdgeQuantization:
             if readers and tvm_adapter.dtype_of(parameters[index]) == "float32":
                 call = readers[0].value
                 inputs[index] = _with_quantization(inputs[index], call)
-                integer = relax.Var(parameters[index].name_hint, call.ty)
+                integer = relax.Var(parameters[index].name, call.ty)
                 replaced.update({reader.var: integer for reader in readers})
                 parameters[index] = integer
         values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(main)}

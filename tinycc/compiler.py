@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tvm
+import tvm_ffi
 
 from tinycc.codegen import write_folder
 from tinycc.errors import BudgetError, OutputError, UnsupportedError
@@ -124,7 +125,7 @@ def _run_passes(
     for transform in passes:
         start = time.perf_counter()
         after = transform(module)
-        changed = not tvm.ir.structural_equal(module, after)
+        changed = not tvm_ffi.structural_equal(module, after)
         records.append(PassRecord(str(transform.info.name), changed, time.perf_counter() - start))
         module = after
     return module, records

@@ -8,7 +8,7 @@ import jinja2
 from tinycc import runtime_c
 from tinycc.codegen.c_text import c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode, generate_operators
-from tinycc.frontend.edges import Edge
+from tinycc.edges import Edge
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Plan
 from tinycc.version import VERSION

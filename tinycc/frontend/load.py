@@ -6,7 +6,7 @@ from typing import Any
 import tvm
 
 from tinycc.errors import ModelError, UnsupportedError
-from tinycc.frontend.edges import ATTRIBUTE
+from tinycc.edges import ATTRIBUTE
 from tinycc.frontend.onnx import load_onnx
 from tinycc.frontend.tflite import load_tflite
 
@@ -27,7 +27,7 @@ def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
     """A model file, a torch.export program or a Relax module as a module in the normal form."""
     if isinstance(model, tvm.IRModule):
         if model["main"].attrs is None or ATTRIBUTE not in model["main"].attrs:
-            raise UnsupportedError(f"the Relax module has no attribute {ATTRIBUTE}: see tinycc.frontend.edges")
+            raise UnsupportedError(f"the Relax module has no attribute {ATTRIBUTE}: see tinycc.edges")
         return model
     if isinstance(model, str | Path):
         path = Path(model)

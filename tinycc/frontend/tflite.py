@@ -6,9 +6,9 @@ from pathlib import Path
 import tvm
 from tvm import relax
 
-from tinycc.errors import UnsupportedError
-from tinycc.frontend.edges import Edge, Edges, with_edges
-from tinycc.frontend.tflite_converter import TfliteConverter, refuse_unsupported
+from tinycc.edges import Edge, Edges, with_edges
+from tinycc.frontend.tflite_check import check
+from tinycc.frontend.tflite_converter import TfliteConverter
 from tinycc.frontend.tflite_file import FileTensor, TfliteFile, read_tflite
 
 
@@ -18,10 +18,7 @@ def load_tflite(path: Path) -> tvm.IRModule:
     Raises ModelError where the file is malformed, UnsupportedError where it holds what tinycc does not do.
     """
     file = read_tflite(path)
-    try:
-        refuse_unsupported(file.operators)
-    except UnsupportedError as error:
-        raise UnsupportedError(f"{path}: {error}") from error
+    check(file)
     return _convert(file)
 
 

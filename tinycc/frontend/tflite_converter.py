@@ -3,7 +3,7 @@
 import tflite
 from tvm import relax
 
-from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend import tflite_arithmetic as arithmetic
 from tinycc.frontend import tflite_layers as layers
 from tinycc.frontend import tflite_movement as movement
@@ -97,10 +97,3 @@ def unsupported_reason(op: FileOperator) -> str:
     if op.kind not in CONVERTERS:
         return f"the operator {op.kind} is not supported"
     return ""
-
-
-def refuse_unsupported(operators: tuple[FileOperator, ...]) -> None:
-    """UnsupportedError naming the kinds that have no converter, if there are any."""
-    reasons = sorted({reason for op in operators if (reason := unsupported_reason(op))})
-    if reasons:
-        raise UnsupportedError("; ".join(reasons))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import tflite
 
@@ -24,6 +25,7 @@ DTYPES = {
     tflite.TensorType.BOOL: "bool",
     tflite.TensorType.INT16: "int16",
     tflite.TensorType.INT8: "int8",
+    tflite.TensorType.UINT32: "uint32",
 }
 MAX_FILE_BYTES = 256 << 20
 MAX_TABLE_ENTRIES = 100_000
@@ -205,7 +207,7 @@ def _operator(path: Path, model: tflite.Model, table: tflite.Operator, index: in
     if not 0 <= table.OpcodeIndex() < model.OperatorCodesLength():
         raise ModelError(f"{path} is not a valid TFLite model: operator {index} has no operator code")
     code = model.OperatorCodes(table.OpcodeIndex())
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    number = _builtin_code(code)
     if number not in _KIND_NAMES:
         raise ModelError(f"{path} is not a valid TFLite model: operator {index} has the unknown code {number}")
     where = f"operator {index} ({_KIND_NAMES[number]})"
@@ -219,6 +221,16 @@ def _operator(path: Path, model: tflite.Model, table: tflite.Operator, index: in
         options=_options(table),
         table=table,
     )
+
+
+def _builtin_code(code: tflite.OperatorCode) -> int:
+    """The larger of the old 8-bit and the new 32-bit field, as TFLite reads them.
+
+    The package's own accessor overlooks codes below 127 that stand in the new field only.
+    """
+    field = code._tab.Offset(10)
+    number = code._tab.Get(flatbuffers.number_types.Int32Flags, field + code._tab.Pos) if field else 0
+    return max(int(number), int(code.DeprecatedBuiltinCode()))
 
 
 _OPTION_NAMES = {

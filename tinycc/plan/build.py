@@ -8,7 +8,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.edges import read_edges
+from tinycc.edges import read_edges
 from tinycc.ops import Operator, view_of
 from tinycc.ops.footprint import joint_bytes
 from tinycc.ops.tensor import ITEM_BYTES, Tensor

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tinycc.frontend.edges import Edges
+from tinycc.edges import Edges
 from tinycc.ops import Operator
 from tinycc.ops.tensor import Tensor
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from tinycc.codegen.operator_code import OperatorCode, describe
-from tinycc.frontend.edges import Edge
+from tinycc.edges import Edge
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Buffer, Plan, Step
 from tinycc.plan.build import live_bytes

@@ -1,0 +1,96 @@
+"""Compute what depends on integer constants alone, leaving quantized weights quantized.
+
+Before: permute_dims(weights: int8 constant), reshape(bias: int32 constant), ...
+After:  one integer constant.
+Requires: nothing.
+
+TVM's FoldConstant would also evaluate dequantize(weights), so that int8 weights became float32.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.passes.dataflow_rewriter import DataflowRewriter
+
+Evaluator = Callable[[relax.Call, list[np.ndarray]], np.ndarray]
+
+
+def _permute_dims(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    axes = call.attrs.axes
+    return operands[0].transpose(None if axes is None else [int(axis) for axis in axes])
+
+
+def _concat(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(operands, axis=int(call.attrs.axis))
+
+
+def _astype(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    return operands[0].astype(str(call.attrs.dtype))
+
+
+def _pad(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    if call.attrs.pad_mode != "constant":
+        raise NotImplementedError
+    widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
+    return np.pad(operands[0], widths, constant_values=int(call.attrs.pad_value))
+
+
+def _strided_slice(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    axes, begins, ends = ([int(getattr(field, "value", field)) for field in arg.fields] for arg in call.args[1:4])
+    strides = [int(getattr(field, "value", field)) for field in call.args[4].fields] if len(call.args) > 4 else [1] * len(axes)
+    slices = [slice(None)] * operands[0].ndim
+    for axis, begin, end, stride in zip(axes, begins, ends, strides, strict=True):
+        slices[axis] = slice(begin, end, stride)
+    return operands[0][tuple(slices)]
+
+
+def _reshape(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    """reshape, expand_dims and squeeze: TVM has already worked out the shape."""
+    return operands[0].reshape(tvm_adapter.shape_of(call))
+
+
+EVALUATORS: dict[str, Evaluator] = {
+    "relax.astype": _astype,
+    "relax.concat": _concat,
+    "relax.expand_dims": _reshape,
+    "relax.nn.pad": _pad,
+    "relax.permute_dims": _permute_dims,
+    "relax.reshape": _reshape,
+    "relax.squeeze": _reshape,
+    "relax.strided_slice": _strided_slice,
+}
+
+
+def _is_integer(expr: relax.Expr) -> bool:
+    return tvm_adapter.is_constant(expr) and "int" in tvm_adapter.dtype_of(expr)
+
+
+class _Folder(DataflowRewriter):
+    def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
+        if name not in EVALUATORS:
+            return call
+        first = call.args[0]
+        operands = list(first.fields) if isinstance(first, relax.Tuple) else [first]
+        if not all(_is_integer(operand) for operand in operands):
+            return call
+        normalized = self.builder.normalize(call)
+        if "int" not in tvm_adapter.dtype_of(normalized):
+            return call
+        try:
+            value = EVALUATORS[name](normalized, [tvm_adapter.constant_value(operand) for operand in operands])
+        except NotImplementedError:
+            return call
+        return tvm_adapter.make_constant(value)
+
+
+@tvm.transform.module_pass(opt_level=0, name="FoldIntegerConstants")
+class FoldIntegerConstants:
+    """Evaluate astype, reshape, permute_dims, concat, strided_slice and pad of integer constants."""
+
+    def transform_module(self, module: tvm.IRModule, context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Fold constants in `main`."""
+        return _Folder(module).run()

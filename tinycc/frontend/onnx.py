@@ -1,0 +1,73 @@
+"""ONNX models (QDQ and QOperator, int8 or uint8) in the normal form."""
+
+from pathlib import Path
+
+import onnx
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.edges import Edge, Edges, with_edges
+from tinycc.frontend.onnx_explicit import fold_constants, write_out_padding
+from tinycc.frontend.onnx_file import first_line, infer_shapes, read_onnx
+from tinycc.frontend.onnx_importer import import_onnx
+from tinycc.frontend.onnx_normal_form import QuantizeConstants, move_to_integers
+from tinycc.frontend.onnx_qoperators import expand_qoperators
+from tinycc.frontend.onnx_unsigned import make_signed
+from tinycc.passes.convert_layout_to_nhwc import ConvertLayoutToNhwc
+from tinycc.passes.eliminate_transposes import EliminateTransposes
+from tinycc.passes.fold_integer_constants import FoldIntegerConstants
+
+INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
+
+
+def load_onnx(path: Path) -> tvm.IRModule:
+    """The Relax module of an ONNX file, in the normal form of docs/design.md.
+
+    Raises ModelError for a file that is missing or malformed, UnsupportedError for a sound model that is
+    not int8 or uses what tinycc does not do.
+    """
+    path = Path(path)
+    try:
+        model = _prepared(path)
+        module = import_onnx(model)
+        edges = _edges(read_onnx(path))
+        module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
+        return _normal_form(module)
+    except TinyccError as error:
+        message = str(error)
+        raise (error if message.startswith(str(path)) else type(error)(f"{path}: {message}")) from error
+    except Exception as error:  # whatever a damaged graph makes the importer stumble over
+        raise ModelError(f"{path}: cannot be imported: {first_line(error)}") from error
+
+
+def _prepared(path: Path) -> onnx.ModelProto:
+    """The model with everything explicit that the importer needs."""
+    model = read_onnx(path)
+    expand_qoperators(model)
+    model = fold_constants(path, infer_shapes(path, model))
+    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
+    make_signed(model)
+    model = infer_shapes(path, model)
+    write_out_padding(model)
+    return model
+
+
+def _edges(model: onnx.ModelProto) -> Edges:
+    """Inputs and outputs as in the file; quantization is filled in once edges become integers."""
+
+    def edge(value: onnx.ValueInfoProto) -> Edge:
+        tensor_type = value.type.tensor_type
+        dtype = str(onnx.helper.tensor_dtype_to_np_dtype(tensor_type.elem_type))
+        return Edge(value.name, dtype, tuple(dim.dim_value for dim in tensor_type.shape.dim))
+
+    return Edges(tuple(map(edge, model.graph.input)), tuple(map(edge, model.graph.output)))
+
+
+def _normal_form(module: tvm.IRModule) -> tvm.IRModule:
+    module = FoldIntegerConstants()(move_to_integers(module))
+    layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
+    module = tvm.transform.Sequential(layout)(module)
+    return move_to_integers(QuantizeConstants(module).run())

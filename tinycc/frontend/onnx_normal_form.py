@@ -1,0 +1,231 @@
+"""From a float computation between dequantize and quantize to the normal form of docs/design.md.
+
+Three facts do the work, all of them exact:
+
+* what moves or chooses elements commutes with quantize and with dequantize;
+* so does a clamp, as both are monotonic: quantize(clip(x, a, b)) = clip(quantize(x), quantize(a), quantize(b));
+* quantize(dequantize(q)) = q for one scale and zero point.
+"""
+
+import numpy as np
+import tvm
+from tvm_ffi import structural_equal
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.passes.dataflow_rewriter import DataflowRewriter
+
+MOVING = (
+    "relax.reshape relax.squeeze relax.expand_dims relax.permute_dims relax.nn.pad relax.strided_slice "
+    "relax.nn.max_pool2d relax.nn.max_pool1d relax.image.resize2d"
+).split()
+CLAMPS = ("relax.nn.relu", "relax.nn.relu6", "relax.clip")
+PRODUCTS = ("relax.nn.conv2d", "relax.nn.conv2d_transpose", "relax.matmul")
+BINARY = ("relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum")
+RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
+
+
+def _is_nearest(call: relax.Call) -> bool:
+    return tvm_adapter.op_name(call) != "relax.image.resize2d" or call.attrs.method == "nearest_neighbor"
+
+
+class MoveToIntegers(DataflowRewriter):
+    """Moving, choosing and clamping are done on integers, scales and zero points being scalars."""
+
+    def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
+        """Dequantize later, quantize earlier."""
+        if name in MOVING and _is_nearest(call):
+            return self._dequantize_later(call)
+        if name == "relax.nn.relu":
+            return self._clamp_integers(call)
+        if name == "relax.concat":
+            return self._concatenate_integers(call)
+        if name == "relax.quantize":
+            return self._quantize_earlier(call)
+        return call
+
+    def _quantization(self, expr: relax.Expr) -> tuple[float, int, str] | None:
+        """Scale, zero point and dtype, where `expr` dequantizes or quantizes a tensor that is no constant."""
+        call = self.producer(expr)
+        if tvm_adapter.op_name(call) not in ("relax.dequantize", "relax.quantize"):
+            return None
+        scale, zero_point = (tvm_adapter.constant_value(argument) for argument in call.args[1:3])
+        integers = call if tvm_adapter.op_name(call) == "relax.quantize" else call.args[0]
+        if tvm_adapter.is_constant(call.args[0]) or scale.ndim:
+            return None
+        return float(scale), int(zero_point), tvm_adapter.dtype_of(self.builder.normalize(integers))
+
+    def _dequantized(self, expr: relax.Expr) -> tuple[float, int, str] | None:
+        return self._quantization(expr) if self.producer_name(expr) == "relax.dequantize" else None
+
+    def _again(self, call: relax.Call, operand: relax.Expr) -> relax.Expr:
+        """The operator of `call` on another operand; a padding value is quantized like the operand."""
+        if tvm_adapter.op_name(call) != "relax.nn.pad" or "int" not in tvm_adapter.dtype_of(operand):
+            return relax.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args)
+        raise AssertionError("padding needs a quantization")
+
+    def _moved(self, call: relax.Call, operand: relax.Expr, like: relax.Call) -> relax.Expr:
+        """The moving operator `call` on integers that are quantized as `like` says."""
+        operand = self.emit(operand)
+        if tvm_adapter.op_name(call) != "relax.nn.pad":
+            return self._again(call, operand)
+        widths = [int(width) for width in call.attrs.pad_width]
+        value = _quantized(float(call.attrs.pad_value), like, tvm_adapter.dtype_of(operand))
+        return relax.op.nn.pad(operand, widths, call.attrs.pad_mode, value)
+
+    def _dequantize_later(self, call: relax.Call) -> relax.Expr:
+        if self._dequantized(call.args[0]) is None:
+            return call
+        dequantize = self.producer(call.args[0])
+        moved = self.emit(self._moved(call, dequantize.args[0], dequantize))
+        return relax.op.dequantize(moved, *dequantize.args[1:3], axis=0)
+
+    def _clamp_integers(self, call: relax.Call) -> relax.Expr:
+        """relu(dequantize(q)) = dequantize(max(q, zero point))."""
+        meaning = self._dequantized(call.args[0])
+        if meaning is None:
+            return call
+        dequantize = self.producer(call.args[0])
+        clamped = self._clamped(dequantize.args[0], call, dequantize, meaning[2])
+        return relax.op.dequantize(self.emit(clamped), *dequantize.args[1:3], axis=0)
+
+    def _clamped(self, integers: relax.Expr, clamp: relax.Call, like: relax.Call, dtype: str) -> relax.Expr:
+        """`clamp` on integers quantized as `like` says; before their quantization where that has just been done."""
+        quantize = self.producer(integers)
+        if (
+            tvm_adapter.op_name(quantize) == "relax.quantize"
+            and self._quantization(quantize.args[0]) is None
+            and not isinstance(self.producer(quantize.args[0]), relax.Var)
+            and self.is_used_once(integers)
+        ):
+            real = self.emit(relax.Call(clamp.op, [quantize.args[0], *clamp.args[1:]], clamp.attrs, clamp.ty_args))
+            return relax.op.quantize(real, *quantize.args[1:3], axis=0, out_dtype=dtype)
+        low, high = (_quantized(bound, like, dtype) for bound in _bounds(clamp))
+        return relax.op.clip(integers, low, high)
+
+    def _concatenate_integers(self, call: relax.Call) -> relax.Expr:
+        fields = list(call.args[0].fields)
+        meanings = {self._dequantized(field) for field in fields}
+        if len(meanings) != 1 or None in meanings:
+            return call
+        dequantize = self.producer(fields[0])
+        joined = self.emit(relax.op.concat([self.producer(field).args[0] for field in fields], call.attrs.axis))
+        return relax.op.dequantize(joined, *dequantize.args[1:3], axis=0)
+
+    def _quantize_earlier(self, call: relax.Call) -> relax.Expr:
+        operand = call.args[0]
+        source = self.producer(operand)
+        name = tvm_adapter.op_name(source)
+        dtype = str(call.attrs.out_dtype)
+        meaning = self._dequantized(operand)
+        if meaning is not None:
+            own = (*(tvm_adapter.constant_value(argument).item() for argument in call.args[1:3]), dtype)
+            return source.args[0] if own == meaning else call
+        if name in MOVING and _is_nearest(source):
+            return self._moved(source, self._quantized_like(call, source.args[0]), call)
+        if name == "relax.concat":
+            axis = int(source.attrs.axis)
+            return relax.op.concat([self._quantized_like(call, field) for field in source.args[0].fields], axis)
+        if name in CLAMPS and self._dequantized(source.args[0]) is not None:
+            return self._clamped(self._quantized_like(call, source.args[0]), source, call, dtype)
+        return call
+
+    def _quantized_like(self, call: relax.Call, operand: relax.Expr) -> relax.Expr:
+        quantize = relax.op.quantize(operand, *call.args[1:3], axis=0, out_dtype=call.attrs.out_dtype)
+        return self.emit(self._quantize_earlier(quantize))
+
+
+def _bounds(clamp: relax.Call) -> tuple[float, float]:
+    name = tvm_adapter.op_name(clamp)
+    if name == "relax.clip":
+        low, high = (float(bound.value.value) for bound in clamp.args[1:3])
+        return low, high
+    return 0.0, 6.0 if name == "relax.nn.relu6" else np.inf
+
+
+def _quantized(real: float, like: relax.Call, dtype: str) -> int:
+    """`real` in the quantization of a quantize or dequantize, with float32 arithmetic as TVM's."""
+    scale, zero_point = (tvm_adapter.constant_value(argument) for argument in like.args[1:3])
+    low, high = RANGES[dtype]
+    rounded = np.round(np.float32(real) / np.float32(scale))
+    return int(np.clip(rounded + float(zero_point), low, high))
+
+
+class QuantizeConstants(DataflowRewriter):
+    """Float constants become integers: biases int32 of the products' scale, other operands int8."""
+
+    def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
+        """Biases, and constant operands of element-wise operators."""
+        if name not in BINARY:
+            return call
+        left, right = call.args
+        if self._constant(left) is not None and name in ("relax.add", "relax.multiply"):
+            left, right = right, left
+        constant = self._constant(right)
+        if constant is None:
+            return relax.Call(call.op, [left, right], call.attrs)
+        product = self.producer(left)
+        if name == "relax.add" and tvm_adapter.op_name(product) in PRODUCTS:
+            channels = tvm_adapter.shape_of(left)[-1]
+            scale = self._accumulator_scale(product)
+            if scale is not None and constant.size in (1, channels):
+                return relax.op.add(left, self._bias(right, constant, scale, channels))
+        if tvm_adapter.is_constant(right) and self.producer_name(left) == "relax.dequantize":
+            return relax.Call(call.op, [left, self._operand(constant)], call.attrs)
+        return relax.Call(call.op, [left, right], call.attrs)
+
+    def _constant(self, expr: relax.Expr) -> np.ndarray | None:
+        """The real value of a constant or a dequantized constant."""
+        if tvm_adapter.is_constant(expr):
+            return tvm_adapter.constant_value(expr)
+        call = self.producer(expr)
+        if tvm_adapter.op_name(call) == "relax.reshape":
+            value = self._constant(call.args[0])
+            return None if value is None else value.reshape(tvm_adapter.shape_of(expr))
+        if tvm_adapter.op_name(call) != "relax.dequantize" or not tvm_adapter.is_constant(call.args[0]):
+            return None
+        stored, scale, zero_point = (tvm_adapter.constant_value(argument) for argument in call.args[:3])
+        shape = [1] * stored.ndim
+        if scale.ndim:
+            shape[int(call.attrs.axis)] = scale.size
+        return (stored.astype(np.float64) - zero_point.reshape(shape if zero_point.ndim else ())) * scale.reshape(
+            shape if scale.ndim else ()
+        ).astype(np.float64)
+
+    def _accumulator_scale(self, product: relax.Call) -> np.ndarray | None:
+        """Input scale x weight scale of a product, a scalar or one for each channel."""
+        scales = []
+        for operand in product.args[:2]:
+            call = self.producer(operand)
+            if tvm_adapter.op_name(call) != "relax.dequantize":
+                return None
+            scales.append(tvm_adapter.constant_value(call.args[1]))
+        return np.asarray(scales[0] * scales[1], np.float32)
+
+    def _bias(self, expr: relax.Expr, real: np.ndarray, scale: np.ndarray, channels: int) -> relax.Expr:
+        """`real` as int32 [channels] of the accumulators' scale; the stored integers where they have it already."""
+        value = np.round(np.broadcast_to(real.reshape(-1), (channels,)) / scale.astype(np.float64))
+        integers = np.clip(value, -(1 << 31), (1 << 31) - 1).astype(np.int32)
+        return self._stored(integers, scale)
+
+    def _operand(self, real: np.ndarray) -> relax.Expr:
+        """A constant operand as int8, exact where it has a single value."""
+        largest = float(np.abs(real).max(initial=0.0))
+        steps = 1 if (np.abs(real) == largest).all() else 127
+        scale = np.float32(largest / steps if largest else 1.0)
+        return self._stored(np.round(real / scale).astype(np.int8), np.asarray(scale))
+
+    def _stored(self, integers: np.ndarray, scale: np.ndarray) -> relax.Expr:
+        zero_point = np.zeros(scale.shape, np.int32)
+        constants = [relax.const(value, str(value.dtype)) for value in (integers, scale, zero_point)]
+        return self.emit(relax.op.dequantize(*constants, axis=0))
+
+
+def move_to_integers(module: tvm.IRModule, sweeps: int = 8) -> tvm.IRModule:
+    """`MoveToIntegers` until nothing changes."""
+    for _ in range(sweeps):
+        moved = MoveToIntegers(module).run()
+        if structural_equal(moved, module):
+            break
+        module = moved
+    return module

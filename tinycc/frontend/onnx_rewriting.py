@@ -1,0 +1,56 @@
+"""Building ONNX graphs: what the rewritings before the import share."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+
+class GraphEditor:
+    """The nodes and initializers of a graph while it is being rewritten."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.graph = model.graph
+        self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self._names = set(self.constants) | {name for node in model.graph.node for name in node.output}
+
+    def fresh(self, name: str) -> str:
+        """A tensor name that is not taken yet."""
+        candidate, count = name, 0
+        while candidate in self._names:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._names.add(candidate)
+        return candidate
+
+    def add_constant(self, name: str, value: np.ndarray) -> str:
+        """A new initializer; returns its name."""
+        name = self.fresh(name)
+        self.constants[name] = value
+        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def replace_constants(self, values: dict[str, np.ndarray]) -> None:
+        """New values for initializers."""
+        self.constants.update(values)
+        for tensor in self.graph.initializer:
+            if tensor.name in values:
+                tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
+
+    def replace_nodes(self, nodes: Iterable[onnx.NodeProto]) -> None:
+        """The graph's nodes, in order."""
+        kept = list(nodes)
+        del self.graph.node[:]
+        self.graph.node.extend(kept)
+
+
+def attributes_of(node: onnx.NodeProto) -> dict[str, object]:
+    """The attributes of a node as Python values."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+
+
+def label(node: onnx.NodeProto) -> str:
+    """How a node is named in messages."""
+    name = node.name or (node.output[0] if node.output else "")
+    return f"{node.op_type} {name!r}"

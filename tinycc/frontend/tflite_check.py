@@ -1,0 +1,170 @@
+"""What has to hold of a TFLite file before it is imported.
+
+The rules are those of TFLite's 8-bit quantization specification
+(https://www.tensorflow.org/lite/performance/quantization_spec) and of TFLite's own preparation of its
+kernels; a file that breaks one would be refused, or computed differently, by TFLite itself.
+"""
+
+import numpy as np
+
+from tinycc.errors import ModelError, UnsupportedError
+from tinycc.frontend.tflite_converter import unsupported_reason
+from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
+
+# input, weights and bias positions
+_WEIGHTED = {
+    "CONV_2D": (0, 1, 2),
+    "DEPTHWISE_CONV_2D": (0, 1, 2),
+    "FULLY_CONNECTED": (0, 1, 2),
+    "TRANSPOSE_CONV": (2, 1, 3),
+}
+_OPTIONAL_BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+_MIN_INPUTS = {
+    "ADD": 2, "SUB": 2, "MUL": 2, "DIV": 2, "MAXIMUM": 2, "MINIMUM": 2, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 2,
+    "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3, "PAD": 2, "PADV2": 3, "MIRROR_PAD": 2, "TRANSPOSE": 2, "SPLIT": 2,
+    "SPLIT_V": 3, "STRIDED_SLICE": 4, "SLICE": 3, "PRELU": 2, "MEAN": 2, "SUM": 2, "ARG_MAX": 2, "SVDF": 5,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 20,
+}  # fmt: skip
+_NEEDS_OPTIONS = frozenset(
+    "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED TRANSPOSE_CONV AVERAGE_POOL_2D MAX_POOL_2D PACK UNPACK CONCATENATION "
+    "LEAKY_RELU STRIDED_SLICE MIRROR_PAD RESIZE_NEAREST_NEIGHBOR RESIZE_BILINEAR SVDF "
+    "UNIDIRECTIONAL_SEQUENCE_LSTM".split()
+)
+_OPTIONAL_INPUTS = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"})
+_BATCH_FREE = frozenset({"int32", "int64"})
+
+
+def check(file: TfliteFile) -> None:
+    """Raise ModelError where the file contradicts itself, UnsupportedError where tinycc cannot follow it."""
+    _check_operators(file)
+    _check_number_kind(file)
+    for tensor in _used(file):
+        _check_quantization(file, tensor)
+    for op in file.operators:
+        if op.kind in _WEIGHTED:
+            _check_bias_scale(file, op)
+    for index in (*file.inputs, *file.outputs):
+        tensor = file.tensors[index]
+        if len(tensor.shape) > 1 and tensor.shape[0] != 1 and tensor.dtype not in _BATCH_FREE:
+            raise UnsupportedError(
+                f"{file.path}: {tensor.name} has the batch size {tensor.shape[0]}: export the model with batch size 1"
+            )
+
+
+def _used(file: TfliteFile) -> list[FileTensor]:
+    indices = {index for op in file.operators for index in (*op.inputs, *op.outputs, *op.intermediates) if index >= 0}
+    return [file.tensors[index] for index in sorted(indices | set(file.inputs) | set(file.outputs))]
+
+
+def _check_operators(file: TfliteFile) -> None:
+    """Known kinds, enough operands, options present, every operand computed before it is used."""
+    reasons = sorted({reason for op in file.operators if (reason := unsupported_reason(op))})
+    if reasons:
+        raise UnsupportedError(f"{file.path}: {'; '.join(reasons)}")
+    known = set(file.inputs) | {tensor.index for tensor in file.tensors if tensor.value is not None}
+    known |= {tensor.index for tensor in file.tensors if tensor.is_variable}
+    for op in file.operators:
+        where = f"{file.path}: {op.title}"
+        if len(op.inputs) < _MIN_INPUTS.get(op.kind, 1) or not op.outputs or min(op.outputs) < 0:
+            raise ModelError(f"{where} has {len(op.inputs)} inputs and {len(op.outputs)} outputs: too few")
+        if op.kind in _NEEDS_OPTIONS and op.options is None:
+            raise ModelError(f"{where} has no options")
+        bias = _OPTIONAL_BIAS.get(op.kind)
+        for position, index in enumerate(op.inputs):
+            if index < 0 and op.kind not in _OPTIONAL_INPUTS and position != bias:
+                raise ModelError(f"{where} lacks its input {position}")
+            if index >= 0 and index not in known:
+                raise ModelError(f"{where} reads {file.tensors[index].name} before it is computed")
+        if known.intersection(op.outputs):
+            raise ModelError(f"{where} writes a tensor that is an input, a constant or written before")
+        known.update(op.outputs)
+    for index in file.outputs:
+        if index not in known:
+            raise ModelError(f"{file.path}: the output {file.tensors[index].name} is never computed")
+
+
+def _check_number_kind(file: TfliteFile) -> None:
+    """Refuse float, hybrid and legacy uint8 models, each with what to do."""
+    for op in file.operators:
+        if op.kind not in _WEIGHTED and op.kind not in ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"):
+            continue
+        source, weights = (file.tensors[op.inputs[position]] for position in _WEIGHTED.get(op.kind, (0, 1))[:2])
+        where = f"{file.path}: {op.title}"
+        if source.dtype == "float32" and weights.dtype == "int8":
+            raise UnsupportedError(
+                f"{where} is hybrid (int8 weights, float activations): convert the model with full integer quantization"
+            )
+        if source.dtype == "float32":
+            raise UnsupportedError(
+                f"{where} computes in float32: post-training quantization is not yet available, give an int8 model"
+            )
+        if "uint8" in (source.dtype, weights.dtype):
+            raise UnsupportedError(
+                f"{where} uses the legacy uint8 quantization: convert the model again with int8 quantization"
+            )
+        if source.dtype not in ("int8", "int16") or weights.dtype != "int8":
+            raise UnsupportedError(f"{where} has {source.dtype} activations with {weights.dtype} weights")
+    for op in file.operators:
+        floats = [file.tensors[index].dtype == "float32" for index in (*op.inputs, *op.outputs) if index >= 0]
+        if any(floats) and op.kind not in ("QUANTIZE", "DEQUANTIZE"):
+            raise UnsupportedError(
+                f"{file.path}: {op.title} computes in float32: "
+                "post-training quantization is not yet available, give an int8 model"
+            )
+
+
+def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
+    """Scales positive and finite, zero points within the dtype, as many as channels."""
+    where = f"{file.path}: {tensor.name}"
+    if any(size < 1 for size in tensor.shape):
+        raise ModelError(f"{where} has the shape {tensor.shape}")
+    if tensor.dtype in ("int8", "uint8", "int16") and not tensor.is_quantized and tensor.index in _computed(file):
+        raise ModelError(f"{where} is {tensor.dtype} but has no quantization parameters")
+    if not tensor.is_quantized:
+        return
+    if not np.all(np.isfinite(tensor.scales)) or np.any(tensor.scales <= 0):
+        raise ModelError(f"{where} has the scale {tensor.scales.min()}: scales have to be positive")
+    if tensor.zero_points.size not in (0, 1, tensor.scales.size):
+        raise ModelError(f"{where} has {tensor.scales.size} scales and {tensor.zero_points.size} zero points")
+    if tensor.scales.size > 1:
+        if tensor.value is None:
+            raise ModelError(f"{where} has {tensor.scales.size} scales: activations have just one")
+        if not 0 <= tensor.axis < len(tensor.shape) or tensor.shape[tensor.axis] != tensor.scales.size:
+            raise ModelError(f"{where} of shape {tensor.shape} has {tensor.scales.size} scales on axis {tensor.axis}")
+        if np.any(tensor.zero_points != 0):
+            raise ModelError(f"{where} has a scale for each channel and a zero point other than 0")
+    if tensor.dtype == "float32" or not tensor.zero_points.size:
+        return
+    limits = np.iinfo(tensor.dtype)
+    if tensor.zero_points.min() < limits.min or tensor.zero_points.max() > limits.max:
+        raise ModelError(f"{where} is {tensor.dtype} with the zero point {tensor.zero_point}")
+
+
+def _computed(file: TfliteFile) -> set[int]:
+    return {index for op in file.operators for index in op.outputs} | set(file.inputs)
+
+
+def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
+    """The bias has the scale of input x weights, within 2 % of the output's scale (as TFLite demands)."""
+    positions = _WEIGHTED[op.kind]
+    source, weights = (file.tensors[op.inputs[position]] for position in positions[:2])
+    output = file.tensors[op.outputs[0]]
+    channels = output.shape[-1]
+    if not (source.is_quantized and weights.is_quantized and output.is_quantized):
+        raise ModelError(f"{file.path}: {op.title} has operands without quantization parameters")
+    if len(op.inputs) <= positions[2] or op.inputs[positions[2]] < 0:
+        return
+    bias = file.tensors[op.inputs[positions[2]]]
+    if bias.dtype not in ("int32", "int64") or bias.shape != (channels,):
+        raise ModelError(f"{file.path}: {op.title} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels")
+    if not bias.is_quantized:
+        return
+    expected = source.scales.astype(np.float64) * weights.scales.astype(np.float64)
+    if bias.scales.size not in (1, expected.size):
+        raise ModelError(f"{file.path}: {op.title} has {expected.size} weight scales and {bias.scales.size} bias scales")
+    error = float(np.abs(expected - bias.scales).max()) / output.scale
+    if error > 0.02:
+        raise ModelError(
+            f"{file.path}: {op.title} contradicts itself: the scale of its bias {bias.name} differs from "
+            f"input scale x weight scale by {error:.0%} of the output scale; convert the model again"
+        )
