@@ -59,8 +59,8 @@ def _to_device(tensor: DeviceTensor, array: np.ndarray, index: int) -> np.ndarra
     flat = np.ascontiguousarray(integers).reshape(len(array), -1)
     if flat.shape[1] * flat.itemsize != tensor.bytes:
         raise InputDataError(
-            f"in{index} ({tensor.name}): a case has {flat.shape[1] * flat.itemsize} bytes, the compiled model "
-            f"reads {tensor.bytes}: compile the model again"
+            f"in{index} ({tensor.name}): a case has {flat.shape[1] * flat.itemsize} bytes, the model "
+            f"as compiled reads {tensor.bytes}: compile the model again"
         )
     return flat
 
