@@ -24,28 +24,37 @@ def load_tflite(path: Path) -> tvm.IRModule:
 
 def _convert(file: TfliteFile) -> tvm.IRModule:
     builder = relax.BlockBuilder()
-    variables = _input_variables(file)
-    with builder.function("main", list(variables.values())):
+    state_tensors = [file.tensors[index] for op in file.operators for index in op.inputs if index >= 0]
+    state_tensors = [tensor for tensor in state_tensors if tensor.is_variable]
+    inputs = _variables([file.tensors[index] for index in file.inputs], "input")
+    states = _variables(state_tensors, "state")
+    with builder.function("main", [*inputs.values(), *states.values()]):
         with builder.dataflow():
-            converter = TfliteConverter(file, builder, variables)
+            converter = TfliteConverter(file, builder, inputs, states)
             converter.convert_op_to_relax()
             results = [converter.operand(index) for index in file.outputs]
+            results += [converter.next_states[index] for index in states]
             result = builder.emit_output(results[0] if len(results) == 1 else relax.Tuple(results))
         builder.emit_func_output(result)
     module = builder.get()
-    module["main"] = with_edges(module["main"], _edges(file))
+    main = with_edges(module["main"], _edges(file))
+    if states:
+        # As TFLM's reset does: int8 states start at their zero point, wider ones at zero.
+        resets = [tensor.zero_point if tensor.dtype == "int8" else 0 for tensor in state_tensors]
+        main = main.with_attrs({"num_states": len(states), "state_zero_points": resets})
+    module["main"] = main
     return module
 
 
-def _input_variables(file: TfliteFile) -> dict[int, relax.Var]:
+def _variables(tensors: list[FileTensor], prefix: str) -> dict[int, relax.Var]:
+    """A variable for each tensor by its index, named as in the file where that makes an identifier."""
     names: set[str] = set()
     variables = {}
-    for position, index in enumerate(file.inputs):
-        tensor = file.tensors[index]
+    for position, tensor in enumerate(tensors):
         name = re.sub(r"\W", "_", tensor.name)
-        name = name if name.isidentifier() and name not in names else f"input{position}"
+        name = name if name.isidentifier() and name not in names else f"{prefix}{position}"
         names.add(name)
-        variables[index] = relax.Var(name, relax.TensorType(tensor.shape, tensor.dtype))
+        variables[tensor.index] = relax.Var(name, relax.TensorType(tensor.shape, tensor.dtype))
     return variables
 
 

@@ -25,15 +25,22 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
     """TVM's converter with values by tensor index.
 
     constants: arrays known at compile time by tensor index, those of the file and those computed from them.
-    states: variables that hold the state tensors, and `next_states` what they become, in file order.
+    states: the variables that hold state tensors; they are the last parameters of `main`.
+    next_states: what the state tensors become, by tensor index.
     """
 
-    def __init__(self, file: TfliteFile, builder: relax.BlockBuilder, inputs: dict[int, relax.Var]) -> None:
+    def __init__(
+        self,
+        file: TfliteFile,
+        builder: relax.BlockBuilder,
+        inputs: dict[int, relax.Var],
+        states: dict[int, relax.Var],
+    ) -> None:
         super().__init__(file.model, file.model.Subgraphs(0), ExprTable(), builder)
         self.file = file
         self.values: dict[int, relax.Expr] = dict(inputs)
         self.constants = {tensor.index: tensor.value for tensor in file.tensors if tensor.value is not None}
-        self.states: dict[int, relax.Var] = {}
+        self.states = states
         self.next_states: dict[int, relax.Expr] = {}
 
     # The three hooks through which TVM's converters look up operands.
@@ -80,6 +87,9 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
         if not tensor.is_quantized:
             return value
         scale = relax.const(tensor.scale, "float32")
+        if tensor.dtype == "int32":  # relax.quantize has no int32
+            steps = relax.op.round(relax.op.divide(value, scale))
+            return relax.op.astype(relax.op.add(steps, relax.const(float(tensor.zero_point), "float32")), "int32")
         return relax.op.quantize(value, scale, relax.const(tensor.zero_point, "int32"), out_dtype=tensor.dtype)
 
     def finished(self, op: FileOperator, value: relax.Expr, activation: int = 0) -> relax.Expr:

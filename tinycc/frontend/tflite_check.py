@@ -18,7 +18,6 @@ _WEIGHTED = {
     "FULLY_CONNECTED": (0, 1, 2),
     "TRANSPOSE_CONV": (2, 1, 3),
 }
-_OPTIONAL_BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 _MIN_INPUTS = {
     "ADD": 2, "SUB": 2, "MUL": 2, "DIV": 2, "MAXIMUM": 2, "MINIMUM": 2, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 2,
     "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3, "PAD": 2, "PADV2": 3, "MIRROR_PAD": 2, "TRANSPOSE": 2, "SPLIT": 2,
@@ -38,8 +37,10 @@ def check(file: TfliteFile) -> None:
     """Raise ModelError where the file contradicts itself, UnsupportedError where tinycc cannot follow it."""
     _check_operators(file)
     _check_number_kind(file)
+    biases = {bias.index for op in file.operators if (bias := _bias(file, op)) is not None}
     for tensor in _used(file):
-        _check_quantization(file, tensor)
+        if tensor.index not in biases:
+            _check_quantization(file, tensor)
     for op in file.operators:
         if op.kind in _WEIGHTED:
             _check_bias_scale(file, op)
@@ -52,15 +53,21 @@ def check(file: TfliteFile) -> None:
 
 
 def _used(file: TfliteFile) -> list[FileTensor]:
-    indices = {index for op in file.operators for index in (*op.inputs, *op.outputs, *op.intermediates) if index >= 0}
+    indices = {index for op in file.operators for index in (*op.inputs, *op.outputs) if index >= 0}
     return [file.tensors[index] for index in sorted(indices | set(file.inputs) | set(file.outputs))]
+
+
+def _bias(file: TfliteFile, op: FileOperator) -> FileTensor | None:
+    position = _WEIGHTED[op.kind][2] if op.kind in _WEIGHTED else len(op.inputs)
+    return file.tensor(op.inputs[position]) if position < len(op.inputs) else None
 
 
 def _check_operators(file: TfliteFile) -> None:
     """Known kinds, enough operands, options present, every operand computed before it is used."""
-    reasons = sorted({reason for op in file.operators if (reason := unsupported_reason(op))})
-    if reasons:
-        raise UnsupportedError(f"{file.path}: {'; '.join(reasons)}")
+    refused = sorted({op.custom or op.kind for op in file.operators if unsupported_reason(op)})
+    if refused:
+        kind = "custom operators" if any(op.kind == "CUSTOM" for op in file.operators) else "operators"
+        raise UnsupportedError(f"{file.path} holds {kind} that are not supported: {', '.join(refused)}")
     known = set(file.inputs) | {tensor.index for tensor in file.tensors if tensor.value is not None}
     known |= {tensor.index for tensor in file.tensors if tensor.is_variable}
     for op in file.operators:
@@ -69,7 +76,7 @@ def _check_operators(file: TfliteFile) -> None:
             raise ModelError(f"{where} has {len(op.inputs)} inputs and {len(op.outputs)} outputs: too few")
         if op.kind in _NEEDS_OPTIONS and op.options is None:
             raise ModelError(f"{where} has no options")
-        bias = _OPTIONAL_BIAS.get(op.kind)
+        bias = _WEIGHTED[op.kind][2] if op.kind in _WEIGHTED else None
         for position, index in enumerate(op.inputs):
             if index < 0 and op.kind not in _OPTIONAL_INPUTS and position != bias:
                 raise ModelError(f"{where} lacks its input {position}")
@@ -84,29 +91,26 @@ def _check_operators(file: TfliteFile) -> None:
 
 
 def _check_number_kind(file: TfliteFile) -> None:
-    """Refuse float, hybrid and legacy uint8 models, each with what to do."""
+    """Refuse hybrid, legacy uint8 and float models, each with what to do."""
     for op in file.operators:
         if op.kind not in _WEIGHTED and op.kind not in ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"):
             continue
-        source, weights = (file.tensors[op.inputs[position]] for position in _WEIGHTED.get(op.kind, (0, 1))[:2])
+        positions = _WEIGHTED.get(op.kind, (0, 1))
+        source, weights = file.tensors[op.inputs[positions[0]]], file.tensors[op.inputs[positions[1]]]
         where = f"{file.path}: {op.title}"
         if source.dtype == "float32" and weights.dtype == "int8":
             raise UnsupportedError(
                 f"{where} is hybrid (int8 weights, float activations): convert the model with full integer quantization"
             )
-        if source.dtype == "float32":
-            raise UnsupportedError(
-                f"{where} computes in float32: post-training quantization is not yet available, give an int8 model"
-            )
         if "uint8" in (source.dtype, weights.dtype):
             raise UnsupportedError(
                 f"{where} uses the legacy uint8 quantization: convert the model again with int8 quantization"
             )
-        if source.dtype not in ("int8", "int16") or weights.dtype != "int8":
+        if source.dtype != "float32" and (source.dtype not in ("int8", "int16") or weights.dtype != "int8"):
             raise UnsupportedError(f"{where} has {source.dtype} activations with {weights.dtype} weights")
     for op in file.operators:
-        floats = [file.tensors[index].dtype == "float32" for index in (*op.inputs, *op.outputs) if index >= 0]
-        if any(floats) and op.kind not in ("QUANTIZE", "DEQUANTIZE"):
+        dtypes = {file.tensors[index].dtype for index in (*op.inputs, *op.outputs) if index >= 0}
+        if "float32" in dtypes and op.kind not in ("QUANTIZE", "DEQUANTIZE"):
             raise UnsupportedError(
                 f"{file.path}: {op.title} computes in float32: "
                 "post-training quantization is not yet available, give an int8 model"
@@ -123,7 +127,7 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
     if not tensor.is_quantized:
         return
     if not np.all(np.isfinite(tensor.scales)) or np.any(tensor.scales <= 0):
-        raise ModelError(f"{where} has the scale {tensor.scales.min()}: scales have to be positive")
+        raise ModelError(f"{where} has a scale that is not a positive number")
     if tensor.zero_points.size not in (0, 1, tensor.scales.size):
         raise ModelError(f"{where} has {tensor.scales.size} scales and {tensor.zero_points.size} zero points")
     if tensor.scales.size > 1:
@@ -152,9 +156,9 @@ def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     channels = output.shape[-1]
     if not (source.is_quantized and weights.is_quantized and output.is_quantized):
         raise ModelError(f"{file.path}: {op.title} has operands without quantization parameters")
-    if len(op.inputs) <= positions[2] or op.inputs[positions[2]] < 0:
+    bias = _bias(file, op)
+    if bias is None:
         return
-    bias = file.tensors[op.inputs[positions[2]]]
     if bias.dtype not in ("int32", "int64") or bias.shape != (channels,):
         raise ModelError(f"{file.path}: {op.title} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels")
     if not bias.is_quantized:
@@ -162,9 +166,9 @@ def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     expected = source.scales.astype(np.float64) * weights.scales.astype(np.float64)
     if bias.scales.size not in (1, expected.size):
         raise ModelError(f"{file.path}: {op.title} has {expected.size} weight scales and {bias.scales.size} bias scales")
-    error = float(np.abs(expected - bias.scales).max()) / output.scale
-    if error > 0.02:
+    error = np.abs(expected - bias.scales).max() / output.scale
+    if not error <= 0.02:
         raise ModelError(
-            f"{file.path}: {op.title} contradicts itself: the scale of its bias {bias.name} differs from "
-            f"input scale x weight scale by {error:.0%} of the output scale; convert the model again"
+            f"{file.path}: {op.title} contradicts itself: its bias {bias.name} has the scale {bias.scales.max():g}, "
+            f"input scale x weight scale is {expected.max():g}; convert the model again"
         )

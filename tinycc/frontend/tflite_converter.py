@@ -7,6 +7,7 @@ from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend import tflite_arithmetic as arithmetic
 from tinycc.frontend import tflite_layers as layers
 from tinycc.frontend import tflite_movement as movement
+from tinycc.frontend import tflite_recurrent as recurrent
 from tinycc.frontend.tflite_base import BaseConverter, Converted, Handler
 from tinycc.frontend.tflite_file import FileOperator
 
@@ -54,9 +55,11 @@ CONVERTERS: dict[str, Handler] = {
     "STRIDED_SLICE": movement.slices,
     "SUB": arithmetic.binary(relax.op.subtract),
     "SUM": arithmetic.reduction(relax.op.sum),
+    "SVDF": recurrent.svdf,
     "TANH": arithmetic.unary(relax.op.tanh),
     "TRANSPOSE": movement.transpose,
     "TRANSPOSE_CONV": layers.transposed_convolution,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
     "UNPACK": movement.split,
 }
 

@@ -26,6 +26,7 @@ DTYPES = {
     tflite.TensorType.INT16: "int16",
     tflite.TensorType.INT8: "int8",
     tflite.TensorType.UINT32: "uint32",
+    tflite.TensorType.UINT64: "uint64",
 }
 MAX_FILE_BYTES = 256 << 20
 MAX_TABLE_ENTRIES = 100_000
