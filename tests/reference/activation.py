@@ -138,13 +138,14 @@ def leaky_relu(
     alpha: float,
     bounds: Range = INT8,
 ) -> Integers:
-    """x or alpha * x. Two multipliers: input.scale / output.scale for x >= 0, that times alpha below.
+    """x or alpha * x. Two multipliers, formed in double from float32 scales and float32 alpha:
+    input.scale / output.scale for x >= 0, input.scale * alpha / output.scale below.
 
-    Both are formed in float32: (input.scale * alpha) / output.scale.
+    TFLM once formed them in float32, and the golden values of its seanet test leaky_relu18 still show that: one
+    of 1280 elements lies one step off.
     """
-    scale_in, scale_out = np.float32(quantization.scale), np.float32(output.scale)
-    identity = quantize_multiplier(float(scale_in / scale_out))
-    leak = quantize_multiplier(float(scale_in * np.float32(alpha) / scale_out))
+    identity = quantize_multiplier(quantization.scale / output.scale)
+    leak = quantize_multiplier(quantization.scale * float(np.float32(alpha)) / output.scale)
     centred = as_int64(x) - quantization.zero_point
     above = multiply_by_quantized_multiplier(centred, *identity)
     below = multiply_by_quantized_multiplier(centred, *leak)

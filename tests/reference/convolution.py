@@ -74,7 +74,10 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[in
 
 
 def same_window(
-    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
 ) -> Window:
     """The window with SAME padding of an input of `size` (height, width)."""
     top, bottom = same_padding(size[0], kernel[0], stride[0], dilation[0])

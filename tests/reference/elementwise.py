@@ -111,13 +111,14 @@ def div(
     quantizations: tuple[Quantization, Quantization, Quantization],
     bounds: Range = INT8,
 ) -> Integers:
-    """a / b; b nowhere its zero point. Effective multiplier a.scale / (b.scale * output.scale), in double.
+    """a / b; b nowhere its zero point. Effective multiplier a.scale / (b.scale * output.scale), in float32.
 
     The reciprocal of |b| is a Q0 mantissa; a is shifted left as far as it goes before it is multiplied, and
-    all right shifts happen at once at the end.
+    all right shifts happen at once at the end. A shift above 31, which TFLM leaves undefined, gives 0.
     """
     first, second, output = quantizations
-    multiplier, shift = quantize_multiplier(first.scale / (second.scale * output.scale))
+    effective = np.float32(first.scale) / (np.float32(second.scale) * np.float32(output.scale))
+    multiplier, shift = quantize_multiplier(float(effective))
     numerator, denominator = np.broadcast_arrays(
         as_int64(a) - first.zero_point, as_int64(b) - second.zero_point
     )
@@ -127,5 +128,5 @@ def div(
     headroom = count_leading_zeros(np.where(numerator < 0, ~numerator, numerator)) - 1
     quotient = saturating_rounding_doubling_high_mul(numerator << headroom, inverse)
     scaled = saturating_rounding_doubling_high_mul(quotient, multiplier)
-    result = rounding_divide_by_pot(scaled, np.minimum(bits + headroom - shift, 31))
+    result = rounding_divide_by_pot(scaled, bits + headroom - shift)
     return bounds.clamp(result + output.zero_point)

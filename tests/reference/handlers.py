@@ -138,9 +138,7 @@ def softmax(run: Run) -> Sequence[Array]:
     return [softmax_int8(run.value(0), own.quantization.scale, beta, run.output.range)]
 
 
-def sigmoid_like(
-    narrow: Callable[..., Any], wide: Callable[..., Any]
-) -> Handler:
+def sigmoid_like(narrow: Callable[..., Any], wide: Callable[..., Any]) -> Handler:
     def handler(run: Run) -> Sequence[Array]:
         own = run.tensor(0)
         if own.dtype == np.int16:
@@ -152,7 +150,9 @@ def sigmoid_like(
 
 def relu(run: Run) -> Sequence[Array]:
     own = run.tensor(0)
-    return [activation.relu(run.value(0), own.quantization, run.output.quantization, "relu", run.output.range)]
+    return [
+        activation.relu(run.value(0), own.quantization, run.output.quantization, "relu", run.output.range)
+    ]
 
 
 def relu6(run: Run) -> Sequence[Array]:

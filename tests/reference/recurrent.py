@@ -87,7 +87,9 @@ class LstmGate:
     bias: Integers | None
 
 
-def _gate_value(gate: LstmGate, x: Integers, input_: Quantization, hidden: Integers, h: Quantization) -> Integers:
+def _gate_value(
+    gate: LstmGate, x: Integers, input_: Quantization, hidden: Integers, h: Quantization
+) -> Integers:
     """Pre-activation of a gate: each of the two products is scaled to 2^-12 and saturated, then their sum.
 
     As in a fully connected layer, the two scales of a product are multiplied in float32.

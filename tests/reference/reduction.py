@@ -13,15 +13,19 @@ from .fixed_point import (
     Quantization,
     Range,
     as_int64,
-    divide_truncating,
     multiply_by_quantized_multiplier,
     quantize_multiplier,
-    round_float32,
 )
 
 
-def _normalized(axes: Sequence[int], rank: int) -> tuple[int, ...]:
-    return tuple(sorted({axis % rank for axis in axes}))
+def _centred_sum(
+    x: npt.ArrayLike, axes: Sequence[int], keep_dims: bool, zero_point: int
+) -> tuple[Integers, int]:
+    """Sum of x - zero_point over the axes (repeated or negative ones allowed), and how many elements each has."""
+    values = as_int64(x)
+    chosen = tuple(sorted({axis % values.ndim for axis in axes}))
+    count = int(np.prod([values.shape[axis] for axis in chosen], dtype=np.int64))
+    return values.sum(axis=chosen, keepdims=keep_dims) - count * zero_point, count
 
 
 def mean(
@@ -32,7 +36,17 @@ def mean(
     output: Quantization,
     bounds: Range = INT8,
 ) -> Integers:
-    return _reduce(x, axes, keep_dims, quantization, output, bounds, False)
+    """The sum without zero points times input.scale / output.scale / count, in one multiplication.
+
+    input.scale / output.scale is formed in double and split into multiplier and shift; the division by count
+    then is integer: with b = floor(log2(count)), at most 32 and at most 31 + shift, the multiplier becomes
+    floor(multiplier * 2^b / count) and the shift b less.
+    """
+    total, count = _centred_sum(x, axes, keep_dims, quantization.zero_point)
+    multiplier, shift = quantize_multiplier(quantization.scale / output.scale)
+    bits = min(count.bit_length() - 1, 32, 31 + shift)
+    scaled = multiply_by_quantized_multiplier(total, (multiplier << bits) // count, shift - bits)
+    return bounds.clamp(scaled + output.zero_point)
 
 
 def sum_(
@@ -43,22 +57,10 @@ def sum_(
     output: Quantization,
     bounds: Range = INT8,
 ) -> Integers:
-    return _reduce(x, axes, keep_dims, quantization, output, bounds, True)
-
-
-def _reduce(x, axes, keep_dims, quantization, output, bounds, is_sum):
-    values = as_int64(x)
-    axes = _normalized(axes, values.ndim)
-    total = values.sum(axis=axes, keepdims=keep_dims)
-    count = int(np.prod([values.shape[axis] for axis in axes]))
-    scale = np.float32(quantization.scale) / np.float32(output.scale)
-    centred = total - count * quantization.zero_point
-    m, s = quantize_multiplier(quantization.scale / output.scale)
-    if not is_sum:
-        shift = min(count.bit_length() - 1, 32, 31 + s)
-        m = (m << shift) // count
-        s -= shift
-    return bounds.clamp(multiply_by_quantized_multiplier(centred, m, s) + output.zero_point)
+    """The sum without zero points times input.scale / output.scale, formed in double."""
+    total, _ = _centred_sum(x, axes, keep_dims, quantization.zero_point)
+    effective = quantize_multiplier(quantization.scale / output.scale)
+    return bounds.clamp(multiply_by_quantized_multiplier(total, *effective) + output.zero_point)
 
 
 def arg_max(x: npt.ArrayLike, axis: int) -> Integers:

@@ -12,8 +12,10 @@ from tinycc.edges import Edge, Edges, with_edges
 from tinycc.frontend.onnx_explicit import fold_constants, write_out_padding
 from tinycc.frontend.onnx_file import first_line, infer_shapes, read_onnx
 from tinycc.frontend.onnx_importer import import_onnx
-from tinycc.frontend.onnx_normal_form import QuantizeConstants, move_to_integers
+from tinycc.frontend.onnx_normal_form import QuantizeConstants, move_to_integers, refuse_float_layers
+from tinycc.frontend.onnx_operators import refusal
 from tinycc.frontend.onnx_qoperators import expand_qoperators
+from tinycc.frontend.onnx_rewriting import label
 from tinycc.frontend.onnx_unsigned import make_signed
 from tinycc.passes.convert_layout_to_nhwc import ConvertLayoutToNhwc
 from tinycc.passes.eliminate_transposes import EliminateTransposes
@@ -51,8 +53,16 @@ def _prepared(path: Path) -> onnx.ModelProto:
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     make_signed(model)
     model = infer_shapes(path, model)
+    _refuse_operators(model)
     write_out_padding(model)
     return model
+
+
+def _refuse_operators(model: onnx.ModelProto) -> None:
+    for node in model.graph.node:
+        reason = refusal(node)
+        if reason:
+            raise UnsupportedError(f"{label(node)}: {reason}")
 
 
 def _edges(model: onnx.ModelProto) -> Edges:
@@ -69,5 +79,7 @@ def _edges(model: onnx.ModelProto) -> Edges:
 def _normal_form(module: tvm.IRModule) -> tvm.IRModule:
     module = FoldIntegerConstants()(move_to_integers(module))
     layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
-    module = tvm.transform.Sequential(layout)(module)
-    return move_to_integers(QuantizeConstants(module).run())
+    module = move_to_integers(tvm.transform.Sequential(layout)(module))
+    module = move_to_integers(QuantizeConstants(module).run())
+    refuse_float_layers(module)
+    return module

@@ -13,12 +13,14 @@ from tvm_ffi import structural_equal
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.errors import UnsupportedError
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 MOVING = (
     "relax.reshape relax.squeeze relax.expand_dims relax.permute_dims relax.nn.pad relax.strided_slice "
     "relax.nn.max_pool2d relax.nn.max_pool1d relax.image.resize2d"
 ).split()
+RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 CLAMPS = ("relax.nn.relu", "relax.nn.relu6", "relax.clip")
 PRODUCTS = ("relax.nn.conv2d", "relax.nn.conv2d_transpose", "relax.matmul")
 BINARY = ("relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum")
@@ -34,6 +36,8 @@ class MoveToIntegers(DataflowRewriter):
 
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         """Dequantize later, quantize earlier."""
+        if name in RESHAPES:
+            return self._reshape(call)
         if name in MOVING and _is_nearest(call):
             return self._dequantize_later(call)
         if name == "relax.nn.relu":
@@ -58,17 +62,21 @@ class MoveToIntegers(DataflowRewriter):
     def _dequantized(self, expr: relax.Expr) -> tuple[float, int, str] | None:
         return self._quantization(expr) if self.producer_name(expr) == "relax.dequantize" else None
 
-    def _again(self, call: relax.Call, operand: relax.Expr) -> relax.Expr:
-        """The operator of `call` on another operand; a padding value is quantized like the operand."""
-        if tvm_adapter.op_name(call) != "relax.nn.pad" or "int" not in tvm_adapter.dtype_of(operand):
-            return relax.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args)
-        raise AssertionError("padding needs a quantization")
+    def _reshape(self, call: relax.Call) -> relax.Expr:
+        """One reshape for several in a row, none where the shape stays."""
+        shape = tvm_adapter.shape_of(self.builder.normalize(call))
+        operand = call.args[0]
+        while self.producer_name(operand) in RESHAPES:
+            operand = self.producer(operand).args[0]
+        if tvm_adapter.shape_of(operand) == shape:
+            return operand
+        return self._dequantize_later(relax.op.reshape(operand, shape))
 
     def _moved(self, call: relax.Call, operand: relax.Expr, like: relax.Call) -> relax.Expr:
         """The moving operator `call` on integers that are quantized as `like` says."""
         operand = self.emit(operand)
         if tvm_adapter.op_name(call) != "relax.nn.pad":
-            return self._again(call, operand)
+            return relax.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args)
         widths = [int(width) for width in call.attrs.pad_width]
         value = _quantized(float(call.attrs.pad_value), like, tvm_adapter.dtype_of(operand))
         return relax.op.nn.pad(operand, widths, call.attrs.pad_mode, value)
@@ -219,6 +227,22 @@ class QuantizeConstants(DataflowRewriter):
         zero_point = np.zeros(scale.shape, np.int32)
         constants = [relax.const(value, str(value.dtype)) for value in (integers, scale, zero_point)]
         return self.emit(relax.op.dequantize(*constants, axis=0))
+
+
+def refuse_float_layers(module: tvm.IRModule) -> None:
+    """UnsupportedError for a convolution or matrix product whose operands are not quantized."""
+    values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(module["main"])}
+    for variable, call in values.items():
+        name = tvm_adapter.op_name(call)
+        if name not in PRODUCTS:
+            continue
+        for operand in call.args[:2]:
+            if tvm_adapter.op_name(values.get(operand, operand)) != "relax.dequantize":
+                shape = "x".join(map(str, tvm_adapter.shape_of(variable)))
+                raise UnsupportedError(
+                    f"the {name.rpartition('.')[2]} with result {shape} has operands that are not quantized; "
+                    "quantize the whole model to int8"
+                )
 
 
 def move_to_integers(module: tvm.IRModule, sweeps: int = 8) -> tvm.IRModule:

@@ -78,7 +78,7 @@ class Composite:
         if name == "relax.nn.relu":
             return 0.0, None
         if name == "relax.clip":
-            low, high = (float(bound.value.value) for bound in expr.args[1:3])
+            low, high = (float(bound.value) for bound in expr.args[1:3])
             return (low if np.isfinite(low) else None), (high if np.isfinite(high) else None)
         return None, None
 
