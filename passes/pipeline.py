@@ -6,8 +6,9 @@ import tvm
 from tvm import relax
 
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
+from tinycc.passes.eliminate_transposes import EliminateTransposes
+from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 from tinycc.passes.fold_padding import FoldPadding
-from tinycc.passes.fold_transpose_into_mean import FoldTransposeIntoMean
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.rewrite_in_place import RewriteInPlace
@@ -25,12 +26,15 @@ def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
         # Clean-up after import: what follows should see each computation once.
         relax.transform.CanonicalizeBindings(),
         relax.transform.DeadCodeElimination(),
+        # Constants first, so that a transpose of weights is no transpose any more.
+        FoldIntegerConstants(),
+        # Transposes that meet others, constants, reductions or an edge cost nothing.
+        EliminateTransposes(),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
         *([DropEdgeQuantization()] if io == "int8" else []),
-        # The folds look through a dequantize, and may change it only where one consumer reads it.
+        # Folding looks through a dequantize, and may change it only where one consumer reads it.
         SplitSharedDequantize(),
         FoldPadding(),
-        FoldTransposeIntoMean(),
         FuseQuantizedOps(),
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),

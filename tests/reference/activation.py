@@ -89,7 +89,8 @@ def _table_value(magnitude: Integers, bits: int) -> Integers:
     """SIGMOID_TABLE at magnitude / 2^bits, linear between entries, with `bits` more fractional bits."""
     index = np.minimum(magnitude >> bits, 254)
     low, high = SIGMOID_TABLE[index], SIGMOID_TABLE[index + 1]
-    return (low << bits) + (magnitude & ((1 << bits) - 1)) * (high - low)
+    value: Integers = (low << bits) + (magnitude & ((1 << bits) - 1)) * (high - low)
+    return value
 
 
 def logistic_int16_steps(steps: Integers) -> Integers:
@@ -141,8 +142,8 @@ def leaky_relu(
     """x or alpha * x. Two multipliers, formed in double from float32 scales and float32 alpha:
     input.scale / output.scale for x >= 0, input.scale * alpha / output.scale below.
 
-    TFLM once formed them in float32, and the golden values of its seanet test leaky_relu18 still show that: one
-    of 1280 elements lies one step off.
+    TFLM once formed them in float32, and the golden values of its seanet test leaky_relu18 still show that:
+    one of 1280 elements lies one step off.
     """
     identity = quantize_multiplier(quantization.scale / output.scale)
     leak = quantize_multiplier(quantization.scale * float(np.float32(alpha)) / output.scale)
@@ -189,8 +190,8 @@ def hard_swish(x: npt.ArrayLike, quantization: Quantization, output: Quantizatio
     """x * relu6(x + 3) / 6 on int16 intermediates.
 
     The input, shifted left by 7, has scale input.scale / 128 (float32). It is multiplied by that over the
-    output scale, without the exponent, which is applied at the end; and by that over 3 / 32768, saturating, to
-    give (x + 3) / 6 in [0, 1] as int16. The last product drops its fraction.
+    output scale, without the exponent, which is applied at the end; and by that over 3 / 32768, saturating,
+    to give (x + 3) / 6 in [0, 1] as int16. The last product drops its fraction.
     """
     fine = np.float32(1.0 / 128.0) * np.float32(quantization.scale)
     output_multiplier, output_exponent = quantize_multiplier(float(fine / np.float32(output.scale)))

@@ -1,8 +1,8 @@
 """Fixed-point scaling: how a real multiplier is applied to an integer accumulator.
 
 A multiplier m > 0 is stored as an int32 `multiplier` in [2^30, 2^31) and a `shift`, so that
-m ~= multiplier * 2^(shift - 31). TFLM applies it with two roundings (gemmlowp's doubling high multiply, then a
-rounding shift); LiteRT's optimised kernels round once and may differ by one step.
+m ~= multiplier * 2^(shift - 31). TFLM applies it with two roundings (gemmlowp's doubling high multiply, then
+a rounding shift); LiteRT's optimised kernels round once and may differ by one step.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def round_half_away(x: float) -> int:
 def divide_truncating(a: IntegerLike, b: IntegerLike) -> Integers:
     """C's integer division a / b, which drops the fraction (numpy's // rounds down)."""
     a, b = as_int64(a), as_int64(b)
-    return np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))
+    return as_int64(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b)))
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

@@ -12,9 +12,12 @@ from .fixed_point import (
     INT32_MAX,
     INT32_MIN,
     Integers,
+    as_int64,
     rounding_divide_by_pot,
 )
-from .fixed_point import saturating_rounding_doubling_high_mul as multiply
+from .fixed_point import (
+    saturating_rounding_doubling_high_mul as multiply,
+)
 
 ONE = INT32_MAX  # 1.0 in Q0, as near as int32 comes
 ONE_Q2 = 1 << 29
@@ -28,7 +31,7 @@ NEWTON_CONSTANT, NEWTON_SLOPE = 1515870810, -1010580540
 
 
 def shift_left_saturating(x: Integers, bits: int) -> Integers:
-    return np.clip(x << bits, INT32_MIN, INT32_MAX)
+    return as_int64(np.clip(x << bits, INT32_MIN, INT32_MAX))
 
 
 def _exp_of_last_quarter(x: Integers) -> Integers:

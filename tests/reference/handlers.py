@@ -9,7 +9,7 @@ import numpy as np
 import tflite
 
 from . import activation, conversion, convolution, dense, elementwise, movement, pooling, recurrent, reduction
-from .fixed_point import INT8, Range, activation_range
+from .fixed_point import Range, activation_range
 from .interpreter import Array, Handler, Run
 from .softmax import softmax_int8, softmax_int16
 
@@ -26,6 +26,11 @@ def bounds(run: Run) -> Range:
     output = run.output
     fused = FUSED[run.operator.options.FusedActivationFunction()] if run.operator.options else "none"
     return activation_range(fused, output.quantization, output.range)
+
+
+def spatial(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of an NHWC or OHWI shape."""
+    return shape[1], shape[2]
 
 
 def window(run: Run, size: tuple[int, int], kernel: tuple[int, int]) -> convolution.Window:
@@ -53,7 +58,7 @@ def conv_2d(run: Run) -> Sequence[Array]:
         bounds(run),
         has_wide_accumulator(bias, own.dtype),
     )
-    place = window(run, own.shape[1:3], weights.shape[1:3])
+    place = window(run, spatial(own.shape), spatial(weights.shape))
     function = convolution.depthwise_conv2d if depthwise else convolution.conv2d
     return [function(run.value(0), weights, bias, own.quantization.zero_point, place, requantize)]
 
@@ -67,8 +72,8 @@ def transpose_conv(run: Run) -> Sequence[Array]:
         bounds(run),
         own.dtype == np.int16,
     )
-    size = run.output.shape[1:3]
-    place = window(run, size, weights.shape[1:3])
+    size = spatial(run.output.shape)
+    place = window(run, size, spatial(weights.shape))
     return [
         convolution.transpose_conv2d(
             run.value(2), weights, bias, own.quantization.zero_point, size, place, requantize
@@ -109,7 +114,9 @@ def pool(function: Callable[..., Any]) -> Handler:
     def handler(run: Run) -> Sequence[Array]:
         options = run.operator.options
         kernel = (options.FilterHeight(), options.FilterWidth())
-        return [function(run.value(0), kernel, window(run, run.tensor(0).shape[1:3], kernel), bounds(run))]
+        return [
+            function(run.value(0), kernel, window(run, spatial(run.tensor(0).shape), kernel), bounds(run))
+        ]
 
     return handler
 
@@ -226,9 +233,9 @@ def split(run: Run) -> Sequence[Array]:
 
 def strided_slice(run: Run) -> Sequence[Array]:
     options = run.operator.options
-    lists = [run.value(i).tolist() for i in (1, 2, 3)]
+    begin, end, strides = (run.value(index).tolist() for index in (1, 2, 3))
     masks = (options.BeginMask(), options.EndMask(), options.ShrinkAxisMask())
-    return [movement.strided_slice(run.value(0), *lists, *masks)]
+    return [movement.strided_slice(run.value(0), begin, end, strides, *masks)]
 
 
 def transpose(run: Run) -> Sequence[Array]:

@@ -93,12 +93,13 @@ def _read_tensor(model: Any, tensor: Any) -> Tensor:
 def _operator_name(code: Any) -> str:
     """Codes stand in the old one-byte field, the new field (the fourth), or both; the larger one counts.
 
-    The field is read here because the `tflite` package's BuiltinCode() ignores a small code that stands in the
-    new field alone, as some converters write it.
+    The field is read here because the `tflite` package's BuiltinCode() ignores a small code that stands in
+    the new field alone, as some converters write it.
     """
     offset = code._tab.Offset(10)
     new = code._tab.Get(flatbuffers.number_types.Int32Flags, offset + code._tab.Pos) if offset else 0
-    return OPERATOR_NAMES[max(new, code.DeprecatedBuiltinCode())]
+    name: str = OPERATOR_NAMES[max(new, code.DeprecatedBuiltinCode())]
+    return name
 
 
 def _read_operator(model: Any, operator: Any) -> Operator:
@@ -191,8 +192,8 @@ def run_tflite(
 ) -> list[Array] | tuple[list[Array], Mapping[int, Array]]:
     """Run a .tflite file on one case, from fresh state; inputs in file order.
 
-    Returns the outputs in file order, with `layers` also every tensor by its number. An operator the reference
-    does not know raises KeyError with its name.
+    Returns the outputs in file order, with `layers` also every tensor by its number. An operator the
+    reference does not know raises KeyError with its name.
     """
     graph = read_graph(source)
     outputs, values = run_graph(graph, inputs, initial_values(graph))

@@ -98,7 +98,7 @@ def resize_bilinear(
 ) -> Integers:
     """Linear interpolation of NHWC x with positions and weights in 1/1024 pixels.
 
-    The step between outputs is in / out (with align_corners (in - 1) / (out - 1)) in 1/1024, rounded halves up;
+    The step between outputs is in / out (with align_corners (in - 1) / (out - 1)) in 1/1024, rounded;
     half_pixel_centers adds half a step less half a pixel. The upper neighbour is the position rounded up, at
     most the last pixel. The weighted sum, in 2^-20, is rounded halves away from zero.
     """

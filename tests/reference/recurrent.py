@@ -1,4 +1,7 @@
-"""SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM: operators with state. State goes in and comes out; nothing is modified."""
+"""SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM: operators with state.
+
+State goes in and comes out; nothing is modified.
+"""
 
 from __future__ import annotations
 
@@ -116,13 +119,13 @@ def lstm(
     quantizations: tuple[Quantization, Quantization, Quantization],
     cell_clip: float = 0.0,
 ) -> tuple[Integers, Integers, Integers]:
-    """All time steps of x [batch, time, inputs] (int8); hidden [batch, cells] int8, cell [batch, cells] int16.
+    """All time steps of x [batch, time, inputs] (int8); hidden [batch, cells] int8, cell int16 alike.
 
     `quantizations` are those of x, the hidden state (which is also the output's) and the cell state, whose
     scale is a power of two, 2^-15 to 2^-9. Returns (output [batch, time, cells], hidden, cell).
 
     Per step: gates i, f, o = sigmoid and g = tanh of `_gate_value`, in 2^-15. The cell becomes
-    sat16(sat16(f * c * 2^-15) + sat16(i * g * 2^-30 / cell.scale)), clipped to +-cell_clip if that is not 0. The
+    sat16(sat16(f * c * 2^-15) + sat16(i * g * 2^-30 / cell.scale)), clipped to +-cell_clip if not 0. The
     hidden state is o * tanh(c) * 2^-30 / hidden.scale plus its zero point, as int8.
     """
     input_, h, c = quantizations

@@ -21,7 +21,7 @@ from .fixed_point import (
 def _centred_sum(
     x: npt.ArrayLike, axes: Sequence[int], keep_dims: bool, zero_point: int
 ) -> tuple[Integers, int]:
-    """Sum of x - zero_point over the axes (repeated or negative ones allowed), and how many elements each has."""
+    """Sum of x - zero_point over axes (repeated or negative ones too), and of how many elements."""
     values = as_int64(x)
     chosen = tuple(sorted({axis % values.ndim for axis in axes}))
     count = int(np.prod([values.shape[axis] for axis in chosen], dtype=np.int64))

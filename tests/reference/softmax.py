@@ -18,6 +18,7 @@ from .fixed_point import (
     multiply_by_quantized_multiplier,
     quantize_multiplier,
     rounding_divide_by_pot,
+    saturating_rounding_doubling_high_mul,
 )
 
 # exp() is taken of differences in Q5.26, sums of it are kept in Q12.19.
@@ -27,7 +28,7 @@ SUM_BITS = 12
 
 def input_radius(integer_bits: int, shift: int) -> int:
     """Largest difference that still fits Q(integer_bits) after scaling with `shift`."""
-    return math.floor((2**integer_bits - 1) * 2.0 ** (31 - integer_bits) / 2.0**shift)
+    return math.floor((2.0**integer_bits - 1) * 2.0 ** (31 - integer_bits - shift))
 
 
 def softmax_int8(x: npt.ArrayLike, input_scale: float, beta: float = 1.0, bounds: Range = INT8) -> Integers:
@@ -45,7 +46,7 @@ def softmax_int8(x: npt.ArrayLike, input_scale: float, beta: float = 1.0, bounds
     total = np.where(counted, rounding_divide_by_pot(exps, SUM_BITS), 0).sum(axis=-1, keepdims=True)
     scale, bits = gemmlowp.reciprocal(total, SUM_BITS)
     output_bits = 8 if bounds == INT8 else 16
-    product = gemmlowp.multiply(scale, exps)
+    product = saturating_rounding_doubling_high_mul(scale, exps)
     result = bounds.low + rounding_divide_by_pot(product, bits + 31 - output_bits)
     return np.where(counted, bounds.clamp(result), bounds.low)
 
@@ -78,11 +79,11 @@ def lookup_table(function: Callable[[np.float32], np.float32], low: float, high:
 def interpolate(x: Integers, table: Integers) -> Integers:
     """Look x in [-32768, 32767] up: 512 steps of 128, linear between, halves up."""
     index, offset = 256 + (x >> 7), x & 127
-    return table[index] + (((table[index + 1] - table[index]) * offset + 64) >> 7)
+    return as_int64(table[index] + (((table[index + 1] - table[index]) * offset + 64) >> 7))
 
 
 def softmax_int16(x: npt.ArrayLike, input_scale: float, beta: float = 1.0) -> Integers:
-    """int16 to int16, output scale 1/32768 and zero point 0, by two lookup tables (exp on [-10, 0] and 1/(1+x))."""
+    """int16 to int16, output scale 1/32768 and zero point 0, by tables of exp on [-10, 0] and 1 / (1 + x)."""
     values = as_int64(x)
     multiplier, shift = quantize_multiplier(input_scale * beta / (10.0 / 65535.0))
     difference = values - values.max(axis=-1, keepdims=True)
@@ -94,4 +95,5 @@ def softmax_int16(x: npt.ArrayLike, input_scale: float, beta: float = 1.0) -> In
     inverse_table = lookup_table(lambda value: np.float32(1) / (np.float32(1) + value), 0.0, 1.0)
     inverse = interpolate(INT16.clamp(shifted - (1 << 15) - (1 << 16)), inverse_table)
     right = 31 - headroom
-    return np.clip((exps * inverse + (np.int64(1) << (right - 1))) >> right, 0, 32767)
+    result = (exps * inverse + (np.int64(1) << (right - 1))) >> right
+    return as_int64(np.clip(result, 0, 32767))

@@ -96,7 +96,7 @@ def seanet_arrays(path: Path, graph: Graph) -> tuple[list[Array], Array]:
 @pytest.mark.parametrize("path", files("seanet/*/*.tflite"), ids=lambda path: path.stem)
 def test_seanet_equals_golden(path: Path) -> None:
     inputs, expected = seanet_arrays(path, read_graph(path))
-    (output,) = run_tflite(path, inputs)
+    output = run_tflite(path, inputs)[0]
     difference = np.abs(output.astype(np.int64) - expected.reshape(output.shape))
     # leaky_relu18 was recorded with multipliers formed in float32, see activation.leaky_relu.
     assert np.count_nonzero(difference) == (path.stem == "leaky_relu18")
@@ -220,7 +220,7 @@ def test_transposed_convolution_is_the_adjoint() -> None:
     a = rng.integers(-5, 6, (1, 9, 8, 3))
     w = rng.integers(-5, 6, (2, 3, 4, 3))
     identity = convolution.Requantization(
-        np.int64(2**30), np.int64(1), 0, fixed_point.Range(fixed_point.INT32_MIN, fixed_point.INT32_MAX)
+        np.array(2**30), np.array(1), 0, fixed_point.Range(fixed_point.INT32_MIN, fixed_point.INT32_MAX)
     )
     forward = convolution.conv2d(a, w, None, 0, window, identity)
     b = rng.integers(-5, 6, forward.shape)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinycc.codegen.c_text import c_array, c_struct, c_type, c_value
+from tinycc.errors import UnsupportedError
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.plan import Plan, Step
 
@@ -44,7 +45,10 @@ def generate_operators(plan: Plan) -> OperatorCode:
     code = OperatorCode()
     names: dict[str, str] = {}
     for step in plan.steps:
-        call = step.operator.kernel()
+        try:
+            call = step.operator.kernel()
+        except ValueError as error:
+            raise UnsupportedError(f"{step.name}: {error}") from error
         if call.header not in code.headers:
             code.headers.append(call.header)
         body = _instance_body(step.operator, call)

@@ -59,7 +59,9 @@ def _variables(tensors: list[FileTensor], prefix: str) -> dict[int, relax.Var]:
 
 
 def _edges(file: TfliteFile) -> Edges:
-    return Edges(*(tuple(_edge(file.tensors[index]) for index in side) for side in (file.inputs, file.outputs)))
+    return Edges(
+        *(tuple(_edge(file.tensors[index]) for index in side) for side in (file.inputs, file.outputs))
+    )
 
 
 def _edge(tensor: FileTensor) -> Edge:

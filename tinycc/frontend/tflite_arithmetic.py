@@ -48,7 +48,9 @@ def softmax(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
 def leaky_relu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """LEAKY_RELU."""
-    return converter.finished(op, relax.op.nn.leakyrelu(converter.real(op.inputs[0]), float(op.options.Alpha())))
+    return converter.finished(
+        op, relax.op.nn.leakyrelu(converter.real(op.inputs[0]), float(op.options.Alpha()))
+    )
 
 
 def prelu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
@@ -57,7 +59,9 @@ def prelu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     channels = converter.file.tensors[op.inputs[0]].shape[-1]
     value = converter.constant(slopes.index)
     if value.size not in (1, channels):
-        raise UnsupportedError(f"{op.title} has slopes of shape {value.shape}, one for each channel is supported")
+        raise UnsupportedError(
+            f"{op.title} has slopes of shape {value.shape}, one for each channel is supported"
+        )
     vector = np.broadcast_to(value.reshape(-1), (channels,))
     return converter.finished(
         op,

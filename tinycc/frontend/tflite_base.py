@@ -89,8 +89,12 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
         scale = relax.const(tensor.scale, "float32")
         if tensor.dtype == "int32":  # relax.quantize has no int32
             steps = relax.op.round(relax.op.divide(value, scale))
-            return relax.op.astype(relax.op.add(steps, relax.const(float(tensor.zero_point), "float32")), "int32")
-        return relax.op.quantize(value, scale, relax.const(tensor.zero_point, "int32"), out_dtype=tensor.dtype)
+            return relax.op.astype(
+                relax.op.add(steps, relax.const(float(tensor.zero_point), "float32")), "int32"
+            )
+        return relax.op.quantize(
+            value, scale, relax.const(tensor.zero_point, "int32"), out_dtype=tensor.dtype
+        )
 
     def finished(self, op: FileOperator, value: relax.Expr, activation: int = 0) -> relax.Expr:
         """The end of an arithmetic operator: fused activation, then the output's quantization."""

@@ -12,12 +12,15 @@ from tinycc.frontend.tflite_converter import unsupported_reason
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
 
 # input, weights and bias positions
-_WEIGHTED = {
+WEIGHTED = {
     "CONV_2D": (0, 1, 2),
     "DEPTHWISE_CONV_2D": (0, 1, 2),
     "FULLY_CONNECTED": (0, 1, 2),
+    "SVDF": (0, 1, 3),
     "TRANSPOSE_CONV": (2, 1, 3),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (0, 2, 13),
 }
+_BIAS_CHECKED = WEIGHTED.keys() - {"SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
 _MIN_INPUTS = {
     "ADD": 2, "SUB": 2, "MUL": 2, "DIV": 2, "MAXIMUM": 2, "MINIMUM": 2, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 2,
     "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3, "PAD": 2, "PADV2": 3, "MIRROR_PAD": 2, "TRANSPOSE": 2, "SPLIT": 2,
@@ -42,7 +45,7 @@ def check(file: TfliteFile) -> None:
         if tensor.index not in biases:
             _check_quantization(file, tensor)
     for op in file.operators:
-        if op.kind in _WEIGHTED:
+        if op.kind in _BIAS_CHECKED:
             _check_bias_scale(file, op)
     for index in (*file.inputs, *file.outputs):
         tensor = file.tensors[index]
@@ -58,7 +61,7 @@ def _used(file: TfliteFile) -> list[FileTensor]:
 
 
 def _bias(file: TfliteFile, op: FileOperator) -> FileTensor | None:
-    position = _WEIGHTED[op.kind][2] if op.kind in _WEIGHTED else len(op.inputs)
+    position = WEIGHTED[op.kind][2] if op.kind in _BIAS_CHECKED else len(op.inputs)
     return file.tensor(op.inputs[position]) if position < len(op.inputs) else None
 
 
@@ -76,7 +79,7 @@ def _check_operators(file: TfliteFile) -> None:
             raise ModelError(f"{where} has {len(op.inputs)} inputs and {len(op.outputs)} outputs: too few")
         if op.kind in _NEEDS_OPTIONS and op.options is None:
             raise ModelError(f"{where} has no options")
-        bias = _WEIGHTED[op.kind][2] if op.kind in _WEIGHTED else None
+        bias = WEIGHTED[op.kind][2] if op.kind in _BIAS_CHECKED else None
         for position, index in enumerate(op.inputs):
             if index < 0 and op.kind not in _OPTIONAL_INPUTS and position != bias:
                 raise ModelError(f"{where} lacks its input {position}")
@@ -91,30 +94,37 @@ def _check_operators(file: TfliteFile) -> None:
 
 
 def _check_number_kind(file: TfliteFile) -> None:
-    """Refuse hybrid, legacy uint8 and float models, each with what to do."""
-    for op in file.operators:
-        if op.kind not in _WEIGHTED and op.kind not in ("SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"):
-            continue
-        positions = _WEIGHTED.get(op.kind, (0, 1))
-        source, weights = file.tensors[op.inputs[positions[0]]], file.tensors[op.inputs[positions[1]]]
-        where = f"{file.path}: {op.title}"
-        if source.dtype == "float32" and weights.dtype == "int8":
-            raise UnsupportedError(
-                f"{where} is hybrid (int8 weights, float activations): convert the model with full integer quantization"
-            )
-        if "uint8" in (source.dtype, weights.dtype):
-            raise UnsupportedError(
-                f"{where} uses the legacy uint8 quantization: convert the model again with int8 quantization"
-            )
-        if source.dtype != "float32" and (source.dtype not in ("int8", "int16") or weights.dtype != "int8"):
-            raise UnsupportedError(f"{where} has {source.dtype} activations with {weights.dtype} weights")
-    for op in file.operators:
-        dtypes = {file.tensors[index].dtype for index in (*op.inputs, *op.outputs) if index >= 0}
-        if "float32" in dtypes and op.kind not in ("QUANTIZE", "DEQUANTIZE"):
-            raise UnsupportedError(
-                f"{file.path}: {op.title} computes in float32: "
-                "post-training quantization is not yet available, give an int8 model"
-            )
+    """Refuse hybrid, legacy uint8 and float models; the most telling operator is named."""
+    refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op))]
+    for op, reason in sorted(refusals, key=lambda found: found[1] == FLOAT):
+        raise UnsupportedError(f"{file.path}: {op.title} {reason}")
+
+
+FLOAT = "computes in float32: post-training quantization is not yet available, give an int8 model"
+
+
+def refusal(file: TfliteFile, op: FileOperator) -> str:
+    """Why tinycc does not compile an operator; "" where it does."""
+    unknown = unsupported_reason(op)
+    if unknown:
+        return unknown
+    operands = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+    dtypes = [tensor.dtype for tensor in operands]
+    if op.kind in WEIGHTED and len(op.inputs) >= 2 and min(op.inputs[:2]) >= 0:
+        source, weights = (file.tensors[op.inputs[position]].dtype for position in WEIGHTED[op.kind][:2])
+        if source == "float32" and weights == "int8":
+            return "is hybrid (int8 weights, float activations): convert the model with full integer quantization"
+        if (
+            source != "float32"
+            and "uint8" not in dtypes
+            and (source not in ("int8", "int16") or weights != "int8")
+        ):
+            return f"has {source} activations with {weights} weights, which is not supported"
+    if op.kind in ("QUANTIZE", "DEQUANTIZE"):
+        return ""
+    if "uint8" in dtypes:
+        return "uses the legacy uint8 quantization: convert the model again with int8 quantization"
+    return FLOAT if "float32" in dtypes else ""
 
 
 def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
@@ -122,7 +132,11 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
     where = f"{file.path}: {tensor.name}"
     if any(size < 1 for size in tensor.shape):
         raise ModelError(f"{where} has the shape {tensor.shape}")
-    if tensor.dtype in ("int8", "uint8", "int16") and not tensor.is_quantized and tensor.index in _computed(file):
+    if (
+        tensor.dtype in ("int8", "uint8", "int16")
+        and not tensor.is_quantized
+        and tensor.index in _computed(file)
+    ):
         raise ModelError(f"{where} is {tensor.dtype} but has no quantization parameters")
     if not tensor.is_quantized:
         return
@@ -134,7 +148,9 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
         if tensor.value is None:
             raise ModelError(f"{where} has {tensor.scales.size} scales: activations have just one")
         if not 0 <= tensor.axis < len(tensor.shape) or tensor.shape[tensor.axis] != tensor.scales.size:
-            raise ModelError(f"{where} of shape {tensor.shape} has {tensor.scales.size} scales on axis {tensor.axis}")
+            raise ModelError(
+                f"{where} of shape {tensor.shape} has {tensor.scales.size} scales on axis {tensor.axis}"
+            )
         if np.any(tensor.zero_points != 0):
             raise ModelError(f"{where} has a scale for each channel and a zero point other than 0")
     if tensor.dtype == "float32" or not tensor.zero_points.size:
@@ -150,7 +166,7 @@ def _computed(file: TfliteFile) -> set[int]:
 
 def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     """The bias has the scale of input x weights, within 2 % of the output's scale (as TFLite demands)."""
-    positions = _WEIGHTED[op.kind]
+    positions = WEIGHTED[op.kind]
     source, weights = (file.tensors[op.inputs[position]] for position in positions[:2])
     output = file.tensors[op.outputs[0]]
     channels = output.shape[-1]
@@ -160,12 +176,16 @@ def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     if bias is None:
         return
     if bias.dtype not in ("int32", "int64") or bias.shape != (channels,):
-        raise ModelError(f"{file.path}: {op.title} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels")
+        raise ModelError(
+            f"{file.path}: {op.title} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels"
+        )
     if not bias.is_quantized:
         return
     expected = source.scales.astype(np.float64) * weights.scales.astype(np.float64)
     if bias.scales.size not in (1, expected.size):
-        raise ModelError(f"{file.path}: {op.title} has {expected.size} weight scales and {bias.scales.size} bias scales")
+        raise ModelError(
+            f"{file.path}: {op.title} has {expected.size} weight scales and {bias.scales.size} bias scales"
+        )
     error = np.abs(expected - bias.scales).max() / output.scale
     if not error <= 0.02:
         raise ModelError(

@@ -32,7 +32,9 @@ MAX_FILE_BYTES = 256 << 20
 MAX_TABLE_ENTRIES = 100_000
 _PARSER_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 _KIND_NAMES = {
-    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int) and name[0] != "_"
+    value: name
+    for name, value in vars(tflite.BuiltinOperator).items()
+    if isinstance(value, int) and name[0] != "_"
 }
 
 
@@ -40,6 +42,7 @@ _KIND_NAMES = {
 class FileTensor:
     """One tensor of the file.
 
+    buffer: the index of its content, which tensors may share.
     value: the constant's content; None for activations.
     scales: float32 vector, empty where the tensor is not quantised; one entry, or one a channel.
     zero_points: int64 vector as long as `scales`, or one entry.
@@ -51,6 +54,7 @@ class FileTensor:
     name: str
     shape: tuple[int, ...]
     dtype: str
+    buffer: int
     value: np.ndarray | None
     scales: np.ndarray
     zero_points: np.ndarray
@@ -132,7 +136,9 @@ def read_tflite(path: Path) -> TfliteFile:
     try:
         return _parse(path, content)
     except _PARSER_ERRORS as error:
-        raise ModelError(f"{path} is not a valid TFLite model: the flatbuffer is damaged ({error})") from error
+        raise ModelError(
+            f"{path} is not a valid TFLite model: the flatbuffer is damaged ({error})"
+        ) from error
 
 
 def _parse(path: Path, content: bytes) -> TfliteFile:
@@ -145,7 +151,9 @@ def _parse(path: Path, content: bytes) -> TfliteFile:
     for length in (graph.TensorsLength(), graph.OperatorsLength(), model.BuffersLength()):
         if length > MAX_TABLE_ENTRIES:
             raise ModelError(f"{path} is not a valid TFLite model: a table claims {length:,} entries")
-    tensors = tuple(_tensor(path, model, graph.Tensors(index), index) for index in range(graph.TensorsLength()))
+    tensors = tuple(
+        _tensor(path, model, graph.Tensors(index), index) for index in range(graph.TensorsLength())
+    )
     operators = tuple(
         _operator(path, model, graph.Operators(index), index, len(tensors))
         for index in range(graph.OperatorsLength())
@@ -168,7 +176,9 @@ def _indices(path: Path, stored: Any, count: int, where: str) -> tuple[int, ...]
     indices = tuple(int(index) for index in _vector(stored, np.int64))
     for index in indices:
         if not -1 <= index < count:
-            raise ModelError(f"{path} is not a valid TFLite model: {where} refer to tensor {index} of {count}")
+            raise ModelError(
+                f"{path} is not a valid TFLite model: {where} refer to tensor {index} of {count}"
+            )
     return indices
 
 
@@ -201,16 +211,31 @@ def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -
                 f"{path} is not a valid TFLite model: {where} needs {expected:,} bytes, its buffer has {stored.size:,}"
             )
         value = stored.view(dtype).reshape(shape)
-    return FileTensor(index, name, shape, dtype, value, scales, zero_points, axis, bool(table.IsVariable()))
+    return FileTensor(
+        index=index,
+        name=name,
+        shape=shape,
+        dtype=dtype,
+        buffer=int(table.Buffer()),
+        value=value,
+        scales=scales,
+        zero_points=zero_points,
+        axis=axis,
+        is_variable=bool(table.IsVariable()),
+    )
 
 
-def _operator(path: Path, model: tflite.Model, table: tflite.Operator, index: int, tensors: int) -> FileOperator:
+def _operator(
+    path: Path, model: tflite.Model, table: tflite.Operator, index: int, tensors: int
+) -> FileOperator:
     if not 0 <= table.OpcodeIndex() < model.OperatorCodesLength():
         raise ModelError(f"{path} is not a valid TFLite model: operator {index} has no operator code")
     code = model.OperatorCodes(table.OpcodeIndex())
     number = _builtin_code(code)
     if number not in _KIND_NAMES:
-        raise ModelError(f"{path} is not a valid TFLite model: operator {index} has the unknown code {number}")
+        raise ModelError(
+            f"{path} is not a valid TFLite model: operator {index} has the unknown code {number}"
+        )
     where = f"operator {index} ({_KIND_NAMES[number]})"
     return FileOperator(
         index=index,

@@ -39,7 +39,9 @@ def _strides(op: FileOperator) -> tuple[int, int]:
 def _images(op: FileOperator, *tensors: FileTensor) -> None:
     for tensor in tensors:
         if len(tensor.shape) != 4 or min(tensor.shape) < 1:
-            raise ModelError(f"{op.title} needs {tensor.name} with four dimensions, got the shape {tensor.shape}")
+            raise ModelError(
+                f"{op.title} needs {tensor.name} with four dimensions, got the shape {tensor.shape}"
+            )
 
 
 def _weights(converter: BaseConverter, tensor: FileTensor, value: np.ndarray, axis: int) -> relax.Expr:
@@ -74,7 +76,7 @@ def convolution(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     _images(op, source, weights)
     strides, dilation = _strides(op), (int(op.options.DilationHFactor()), int(op.options.DilationWFactor()))
     _, height, width, channels = weights.shape
-    if source.shape[3] % channels:
+    if not channels or source.shape[3] % channels:
         raise ModelError(f"{op.title} has weights for {channels} channels, its input has {source.shape[3]}")
     kernel = ((height - 1) * dilation[0] + 1, (width - 1) * dilation[1] + 1)
     product = relax.op.nn.conv2d(

@@ -52,7 +52,9 @@ def pack(converter: BaseConverter, op: FileOperator) -> relax.Expr | None:
     """PACK: a new axis on each input, then a concatenation."""
     axis, output = int(op.options.Axis()), converter.file.tensors[op.outputs[0]]
     if all(index in converter.constants for index in op.inputs):
-        converter.constants[output.index] = np.stack([converter.constants[index] for index in op.inputs], axis)
+        converter.constants[output.index] = np.stack(
+            [converter.constants[index] for index in op.inputs], axis
+        )
         return None
     shape_of_part = list(output.shape)
     shape_of_part[axis] = 1
@@ -83,7 +85,9 @@ def pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     source = converter.file.tensors[op.inputs[0]]
     widths = converter.constant(op.inputs[1])
     if widths.shape != (len(source.shape), 2) or widths.min(initial=0) < 0:
-        raise ModelError(f"{op.title} has paddings of shape {widths.shape} for an input of shape {source.shape}")
+        raise ModelError(
+            f"{op.title} has paddings of shape {widths.shape} for an input of shape {source.shape}"
+        )
     fill = source.zero_point
     if len(op.inputs) > 2:
         fill = int(converter.constant(op.inputs[2]).reshape(-1)[0])
@@ -101,7 +105,9 @@ def mirror_pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
         if max(before, after) > size - skip:
             raise ModelError(f"{op.title} mirrors {max(before, after)} of {size} elements")
         first = [_cut(value, axis, position) for position in range(before - 1 + skip, skip - 1, -1)]
-        last = [_cut(value, axis, position) for position in range(size - 1 - skip, size - 1 - skip - after, -1)]
+        last = [
+            _cut(value, axis, position) for position in range(size - 1 - skip, size - 1 - skip - after, -1)
+        ]
         if first or last:
             value = converter.bb.emit(relax.op.concat([*first, value, *last], axis))
     return moved(converter, op, value)
@@ -150,7 +156,9 @@ def slices(converter: BaseConverter, op: FileOperator) -> relax.Expr | None:
         converter.constants[output.index] = cut.reshape(output.shape)
         return None
     begins, ends, strides = ([bounds[part] for bounds in cuts] for part in range(3))
-    value = relax.op.strided_slice(converter.operand(source.index), list(range(len(cuts))), begins, ends, strides)
+    value = relax.op.strided_slice(
+        converter.operand(source.index), list(range(len(cuts))), begins, ends, strides
+    )
     value = converter.bb.emit(value)
     if tvm_adapter.shape_of(value) != output.shape:
         value = relax.op.reshape(value, output.shape)
@@ -172,7 +180,9 @@ def _strided(converter: BaseConverter, op: FileOperator, source: FileTensor) -> 
     """(begin, end, stride) of each axis, masks applied, all within the axis."""
     options = op.options
     if options.EllipsisMask() or options.NewAxisMask():
-        raise UnsupportedError(f"{op.title} has an ellipsis or new-axis mask: export it as RESHAPE and slices")
+        raise UnsupportedError(
+            f"{op.title} has an ellipsis or new-axis mask: export it as RESHAPE and slices"
+        )
     given = [converter.constant(index).reshape(-1).tolist() for index in op.inputs[1:4]]
     cuts = []
     for axis, size in enumerate(source.shape):

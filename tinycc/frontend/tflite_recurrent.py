@@ -94,12 +94,16 @@ def svdf(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     with builder.function("svdf", [x, held], private=True):
         with builder.dataflow():
             weights = tvm_adapter.make_constant(converter.constant(feature.index).T)
-            product = relax.op.matmul(converter.dequantized(x, source), converter.dequantized(weights, feature))
+            product = relax.op.matmul(
+                converter.dequantized(x, source), converter.dequantized(weights, feature)
+            )
             newest = relax.op.reshape(builder.emit(converter.requantized(product, state)), (filters, 1))
             columns = relax.op.strided_slice(relax.op.reshape(held, (filters, memory)), [1], [1], [memory])
             shifted = builder.emit(relax.op.concat([columns, newest], axis=1))
             taps = tvm_adapter.make_constant(converter.constant(time.index))
-            summed = relax.op.multiply(converter.dequantized(shifted, state), converter.dequantized(taps, time))
+            summed = relax.op.multiply(
+                converter.dequantized(shifted, state), converter.dequantized(taps, time)
+            )
             ranked = relax.op.reshape(relax.op.sum(summed, [1]), (1, filters // rank, rank))
             value = relax.op.sum(ranked, [2])
             if bias is not None:
@@ -148,9 +152,16 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     hidden, cell = (_state(op, converter.file.tensor(op.inputs[position])) for position in (_HIDDEN, _CELL))
     _quantized(op, output)
     if len(source.shape) != 3 or (hidden.scale, hidden.zero_point) != (output.scale, output.zero_point):
-        raise ModelError(f"{op.title} has an input of shape {source.shape} or a state scaled unlike its output")
+        raise ModelError(
+            f"{op.title} has an input of shape {source.shape} or a state scaled unlike its output"
+        )
     steps, units = int(np.prod(source.shape[:2])), hidden.shape[-1]
-    if 1 not in source.shape[:2] or cell.dtype != "int16" or cell.shape != (1, units) or hidden.shape != (1, units):
+    if (
+        1 not in source.shape[:2]
+        or cell.dtype != "int16"
+        or cell.shape != (1, units)
+        or hidden.shape != (1, units)
+    ):
         raise UnsupportedError(f"{op.title} has batch > 1, or states of {cell.dtype}{list(cell.shape)}")
 
     builder = relax.BlockBuilder()
@@ -163,7 +174,9 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
             for step in range(steps):
                 row = relax.op.strided_slice(rows, [0], [step], [step + 1])
                 real = builder.emit(converter.dequantized(row, source))
-                next_h, next_c = _lstm_step(converter, op, builder, gates, real, (next_h, hidden), (next_c, cell))
+                next_h, next_c = _lstm_step(
+                    converter, op, builder, gates, real, (next_h, hidden), (next_c, cell)
+                )
                 sequence.append(next_h)
             joined = relax.op.concat(sequence, axis=0) if steps > 1 else sequence[0]
             result = builder.emit(relax.op.reshape(joined, output.shape))
@@ -225,7 +238,9 @@ def _lstm_attributes(
         "cell_scale": cell.scale,
         "cell_clip": float(op.options.CellClip()),
         "intermediate_scales": [
-            converter.file.tensors[index].scale for index in op.intermediates if converter.file.tensors[index].is_quantized
+            converter.file.tensors[index].scale
+            for index in op.intermediates
+            if converter.file.tensors[index].is_quantized
         ],
     }
     for gate, name in enumerate(GATES):

@@ -3,6 +3,7 @@
 from tvm import relax
 from tvm.relax.transform import FusionPattern
 
+from tinycc.errors import UnsupportedError
 from tinycc.ops.add import Add
 from tinycc.ops.average_pool2d import AveragePool2D
 from tinycc.ops.base import Operator
@@ -47,9 +48,15 @@ def fusion_patterns() -> list[FusionPattern]:
 
 
 def view_of(function: relax.Function) -> Operator:
-    """The typed view of a composite function; ValueError if it is no composite of tinycc's."""
+    """The typed view of a composite function.
+
+    Raises UnsupportedError where the operator's kernel cannot do what the function asks for.
+    """
     composite = Composite(function)
     for operator in OPERATORS:
         if operator.kind == composite.kind:
-            return operator.from_composite(composite)
-    raise ValueError(f"no operator is called {composite.kind!r}")
+            try:
+                return operator.from_composite(composite)
+            except ValueError as error:
+                raise UnsupportedError(f"{composite.kind} with the result {function.ret_ty}: {error}") from error
+    raise UnsupportedError(f"no operator is called {composite.kind!r}")
