@@ -1,8 +1,8 @@
 """FULLY_CONNECTED on int8 or int16 activations with int8 weights.
 
 With one weight scale TFLM multiplies input and weight scale in float32, rounding there, and only then divides
-by the output scale in double: double(float32(input_scale * weight_scale)) / double(output_scale). With a scale
-per output channel the product is in double, as for convolutions.
+by the output scale in double: double(float32(input_scale * weight_scale)) / double(output_scale). With a
+scale per output channel the product is in double, as for convolutions.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import flatbuffers
 import numpy as np
@@ -185,6 +185,18 @@ def run_graph(
             tensor = graph.tensors[index]
             values[index] = np.asarray(result).reshape(tensor.shape).astype(tensor.dtype)
     return [values[index] for index in graph.outputs], values
+
+
+@overload
+def run_tflite(
+    source: str | Path | bytes, inputs: Sequence[npt.ArrayLike], layers: Literal[False] = False
+) -> list[Array]: ...
+
+
+@overload
+def run_tflite(
+    source: str | Path | bytes, inputs: Sequence[npt.ArrayLike], layers: Literal[True]
+) -> tuple[list[Array], Mapping[int, Array]]: ...
 
 
 def run_tflite(

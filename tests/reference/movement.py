@@ -53,13 +53,12 @@ def strided_slice(
 
 
 def _nearest_indices(size: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> Integers:
-    one = np.float32(1)
     if align_corners and outputs > 1:
         scale = np.float32(size - 1) / np.float32(outputs - 1)
     else:
         scale = np.float32(size) / np.float32(outputs)
     offset = np.float32(0.5 if half_pixel_centers else 0.0)
-    position = (np.arange(outputs, dtype=np.float32) * one + offset) * scale
+    position = (np.arange(outputs, dtype=np.float32) + offset) * scale
     chosen = np.floor(position.astype(np.float64) + 0.5) if align_corners else np.floor(position)
     return np.clip(as_int64(chosen), 0, size - 1)
 

@@ -56,7 +56,7 @@ def lookup_table(function: Callable[[np.float32], np.float32], low: float, high:
 
     All arithmetic is in float32.
     """
-    one, two = np.float32(1), np.float32(2)
+    two = np.float32(2)
     start, end = np.float32(low), np.float32(high)
     step = (end - start) / np.float32(512)
     to_integer = np.float32(32768)
@@ -72,7 +72,7 @@ def lookup_table(function: Callable[[np.float32], np.float32], low: float, high:
         sample = rounded(here * to_integer)
         error = rounded((after * to_integer + sample) / two) - rounded(middle * to_integer)
         table.append(int(sample - rounded(error / two)))
-    table.append(int(rounded(function(end) * to_integer * one)))
+    table.append(int(rounded(function(end) * to_integer)))
     return np.clip(as_int64(table), -32768, 32767)
 
 
