@@ -1,0 +1,42 @@
+"""Which ONNX operators the frontend takes, once QOperators are expanded and constants folded."""
+
+import onnx
+
+from tinycc.frontend.onnx_rewriting import attributes_of
+
+SUPPORTED = {
+    "Abs", "Add", "ArgMax", "AveragePool", "Clip", "Concat", "Conv", "ConvTranspose", "DequantizeLinear", "Div",
+    "Flatten", "Gemm", "GlobalAveragePool", "HardSwish", "Identity", "LeakyRelu", "MatMul", "Max", "MaxPool", "Min",
+    "Mul", "PRelu", "Pad", "QuantizeLinear", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid",
+    "Slice", "Softmax", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+}  # fmt: skip
+NEAREST = (("asymmetric", "floor"),)
+LINEAR = ("half_pixel", "asymmetric", "align_corners")
+
+
+def refusal(node: onnx.NodeProto) -> str | None:
+    """Why a node cannot be taken; None if it can."""
+    if node.domain not in ("", "ai.onnx"):
+        return f"operators of the domain {node.domain} are not supported"
+    if node.op_type == "BatchNormalization":
+        return "fold the batch normalization into the convolution before quantizing"
+    if node.op_type not in SUPPORTED:
+        return "this operator is not supported"
+    if node.op_type == "Resize":
+        return _resize_refusal(node)
+    return None
+
+
+def _resize_refusal(node: onnx.NodeProto) -> str | None:
+    attributes = attributes_of(node)
+
+    def text(name: str, default: str) -> str:
+        value = attributes.get(name, default)
+        return value.decode() if isinstance(value, bytes) else str(value)
+
+    mode = text("mode", "nearest")
+    coordinates = text("coordinate_transformation_mode", "half_pixel")
+    rounding = text("nearest_mode", "round_prefer_floor")
+    if mode == "nearest" and (coordinates, rounding) in NEAREST or mode == "linear" and coordinates in LINEAR:
+        return None
+    return f"resizing with mode {mode}, coordinates {coordinates} and rounding {rounding} is not supported"
