@@ -28,7 +28,9 @@ def _quantizations(main: relax.Function, parameter: relax.Var) -> list[relax.Var
     ]
     if not all(tvm_adapter.op_name(binding.value) == "relax.quantize" for binding in readers):
         return []
-    meanings = {(*_scale_and_zero_point(reader.value), str(reader.value.attrs.out_dtype)) for reader in readers}
+    meanings = {
+        (*_scale_and_zero_point(reader.value), str(reader.value.attrs.out_dtype)) for reader in readers
+    }
     return readers if len(meanings) == 1 else []
 
 

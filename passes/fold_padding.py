@@ -33,7 +33,10 @@ class _Folder(relax.PyExprMutator):
         top, bottom, left, right = widths[2:6]
         padding = [int(size) for size in call.attrs.padding]
         source = relax.op.dequantize(
-            pad.args[0], *dequantize.args[1:3], axis=dequantize.attrs.axis, out_dtype=dequantize.attrs.out_dtype
+            pad.args[0],
+            *dequantize.args[1:3],
+            axis=dequantize.attrs.axis,
+            out_dtype=dequantize.attrs.out_dtype,
         )
         return relax.op.nn.conv2d(
             self.builder_.emit(source),

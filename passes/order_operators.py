@@ -75,7 +75,8 @@ def _node(module: tvm.IRModule, binding: relax.VarBinding) -> _Node:
     distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
     assert hasattr(distances, "items")
     overlaps = tuple(
-        (value.args[view.inputs[int(index)].parameter], int(distance)) for index, distance in distances.items()
+        (value.args[view.inputs[int(index)].parameter], int(distance))
+        for index, distance in distances.items()
     )
     return _Node(reads, binding.var, size, view.scratch_bytes, overlaps)
 
@@ -122,8 +123,14 @@ def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
                 for variable, gap in node.overlaps
                 if variable in live and not readers[variable] & ~after and variable not in kept
             }
-            joint = joint_bytes(node.result_bytes, [(sizes[variable], gap) for variable, gap in dying.items()])
-            step = sum(sizes[variable] for variable in live if variable not in dying) + joint + node.scratch_bytes
+            joint = joint_bytes(
+                node.result_bytes, [(sizes[variable], gap) for variable, gap in dying.items()]
+            )
+            step = (
+                sum(sizes[variable] for variable in live if variable not in dying)
+                + joint
+                + node.scratch_bytes
+            )
             cost = max(peak, step)
             if after not in paths or cost < paths[after][0]:
                 paths[after] = (cost, index)

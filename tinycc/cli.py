@@ -37,11 +37,17 @@ def main() -> None:
 @click.option("--target", default="cortex-m4", show_default=True, help=f"Core: {', '.join(TARGETS)}.")
 @click.option("--sram", metavar="SIZE", help="SRAM budget, e.g. 320K.")
 @click.option("--flash", metavar="SIZE", help="Flash budget, e.g. 1M.")
-@click.option("--io", type=click.Choice(["int8", "float"]), default="int8", show_default=True,
-              help="Inputs and outputs of models with float edges.")
+@click.option(
+    "--io",
+    type=click.Choice(["int8", "float"]),
+    default="int8",
+    show_default=True,
+    help="Inputs and outputs of models with float edges.",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
-def compile_command(model: Path, output: Path, target: str, sram: str | None, flash: str | None, io: Any,
-                    name: str) -> None:
+def compile_command(
+    model: Path, output: Path, target: str, sram: str | None, flash: str | None, io: Any, name: str
+) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
     from tinycc.compiler import compile as compile_model
     from tinycc.report.terminal import print_report
@@ -57,13 +63,26 @@ def compile_command(model: Path, output: Path, target: str, sram: str | None, fl
 @main.command("run")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--on", "on", default="host", show_default=True, help=f"Where: {', '.join(TARGETS)}.")
-@click.option("--input", "input_file", type=click.Path(path_type=Path), help="Arrays in0, in1, ... of N cases.")
-@click.option("--output", "output_file", type=click.Path(path_type=Path), help="Where to write out0, out1, ...")
+@click.option(
+    "--input", "input_file", type=click.Path(path_type=Path), help="Arrays in0, in1, ... of N cases."
+)
+@click.option(
+    "--output", "output_file", type=click.Path(path_type=Path), help="Where to write out0, out1, ..."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--sanitize", is_flag=True, help="Host only: address and undefined-behaviour sanitizers, guard zones.")
+@click.option(
+    "--sanitize", is_flag=True, help="Host only: address and undefined-behaviour sanitizers, guard zones."
+)
 @click.option("--profile", is_flag=True, help="Boards only: instructions of each operator.")
-def run_command(folder: Path, on: str, input_file: Path | None, output_file: Path | None, as_json: bool,
-                sanitize: bool, profile: bool) -> None:
+def run_command(
+    folder: Path,
+    on: str,
+    input_file: Path | None,
+    output_file: Path | None,
+    as_json: bool,
+    sanitize: bool,
+    profile: bool,
+) -> None:
     """Build and run a compiled FOLDER on the host or an emulated board."""
     from tinycc.run import run
 
@@ -75,9 +94,10 @@ def run_command(folder: Path, on: str, input_file: Path | None, output_file: Pat
     if as_json:
         click.echo(json.dumps(result.to_json()))
     else:
-        from tinycc.report.terminal import print_run
+        from tinycc.report.listing import print_run
+        from tinycc.run.folder import read_report
 
-        print_run(result.to_json(), Console())
+        print_run(result, read_report(folder), Console())
 
 
 @main.command("report")
@@ -95,7 +115,7 @@ def report_command(folder: Path) -> None:
 def inspect_command(model: Path) -> None:
     """Show what MODEL holds, and what of it is not supported."""
     from tinycc.frontend.load import describe_model
-    from tinycc.report.terminal import print_description
+    from tinycc.report.listing import print_description
 
     print_description(describe_model(model), Console())
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import tvm
 import tvm_ffi
 
-from tinycc.codegen import write_folder
+from tinycc.codegen import OperatorCode, generate_operators, write_folder
 from tinycc.errors import BudgetError, OutputError, UnsupportedError
 from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import EdgeType, default_passes
@@ -32,11 +33,15 @@ class CompiledModel:
     request: Request
     passes: tuple[PassRecord, ...]
 
-    @property
+    @cached_property
+    def code(self) -> OperatorCode:
+        """The C of the operators."""
+        return generate_operators(self.plan)
+
+    @cached_property
     def report(self) -> dict[str, Any]:
         """The content of report.json."""
-        with tempfile.TemporaryDirectory() as folder:
-            return self._write(Path(folder))
+        return summarize(self.plan, self.code, self.request, list(self.passes))
 
     def export(self, path: str | Path) -> None:
         """Write the folder of C. The path must not exist, or be an empty folder.
@@ -46,7 +51,9 @@ class CompiledModel:
         path = Path(path)
         try:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise OutputError(f"{path} exists and is not an empty folder: choose another output or remove it")
+                raise OutputError(
+                    f"{path} exists and is not an empty folder: choose another output or remove it"
+                )
             path.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         except OSError as error:
@@ -71,12 +78,10 @@ class CompiledModel:
             self.export(folder)
             return run(folder, "host", inputs).outputs
 
-    def _write(self, folder: Path) -> dict[str, Any]:
-        code = write_folder(self.plan, folder, name=self.request.name, title=self.request.model)
-        report = summarize(self.plan, code, self.request, list(self.passes))
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        (folder / "report.html").write_text(render_page(report), encoding="utf-8")
-        return report
+    def _write(self, folder: Path) -> None:
+        write_folder(self.plan, self.code, folder, name=self.request.name, title=self.request.model)
+        (folder / "report.json").write_text(json.dumps(self.report, indent=1) + "\n", encoding="utf-8")
+        (folder / "report.html").write_text(render_page(self.report), encoding="utf-8")
 
 
 def compile(  # noqa: A001 - the name users expect, always called as tinycc.compile
@@ -101,7 +106,9 @@ def compile(  # noqa: A001 - the name users expect, always called as tinycc.comp
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     if not name.isidentifier() or not name.isascii():
-        raise UnsupportedError(f"the name {name!r} is not a C identifier: use letters, digits and underscores")
+        raise UnsupportedError(
+            f"the name {name!r} is not a C identifier: use letters, digits and underscores"
+        )
     request = Request(
         name=name,
         model=Path(model).name if isinstance(model, str | Path) else type(model).__name__,

@@ -1,5 +1,6 @@
 """The plan becomes a folder of C."""
 
 from tinycc.codegen.folder import write_folder
+from tinycc.codegen.operator_code import OperatorCode, generate_operators
 
-__all__ = ["write_folder"]
+__all__ = ["OperatorCode", "generate_operators", "write_folder"]

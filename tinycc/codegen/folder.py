@@ -7,7 +7,7 @@ import jinja2
 
 from tinycc import runtime_c
 from tinycc.codegen.c_text import c_type, c_value
-from tinycc.codegen.operator_code import OperatorCode, generate_operators
+from tinycc.codegen.operator_code import OperatorCode
 from tinycc.edges import Edge
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Plan
@@ -16,17 +16,18 @@ from tinycc.version import VERSION
 KERNELS = Path(runtime_c.__file__).parent / "kernels"
 
 _TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("tinycc.codegen"), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    loader=jinja2.PackageLoader("tinycc.codegen"),
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
 )
 
 
-def write_folder(plan: Plan, folder: Path, *, name: str, title: str) -> OperatorCode:
-    """Write the C of a plan into an existing folder; return the operators' code for the report.
+def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, title: str) -> None:
+    """Write the C of a plan and its operators into an existing folder.
 
     name: prefix of all symbols, a C identifier.
     title: said in the head of the files.
     """
-    code = generate_operators(plan)
     macro = name.upper()
     context = {
         "name": name,
@@ -54,7 +55,6 @@ def write_folder(plan: Plan, folder: Path, *, name: str, title: str) -> Operator
     (folder / "kernels").mkdir()
     for header in kernel_headers(code.headers):
         (folder / "kernels" / header).write_bytes((KERNELS / header).read_bytes())
-    return code
 
 
 def kernel_headers(headers: list[str]) -> list[str]:

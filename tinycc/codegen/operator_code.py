@@ -53,7 +53,9 @@ def generate_operators(plan: Plan) -> OperatorCode:
             code.headers.append(call.header)
         body = _instance_body(step.operator, call)
         if body not in names:
-            names[body] = f"{step.operator.kind}_instance{sum(step.operator.kind in n for n in names.values())}"
+            names[body] = (
+                f"{step.operator.kind}_instance{sum(step.operator.kind in n for n in names.values())}"
+            )
             code.instances.append(body.replace("@name@", names[body]))
         operands = _constants(step, call, code)
         code.calls.append(_call(plan, step, names[body], operands))
@@ -110,7 +112,9 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
         else:
             arguments.append(_row(f"input{index}", _first_row(window, call.rows), window.row_elements))
     if call.as_list:
-        lines.append(f"{indent}const {types[0]} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};")
+        lines.append(
+            f"{indent}const {types[0]} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};"
+        )
         arguments = ["inputs"]
     arguments.append(_row("output", "y" if call.rows > 1 else "0", call.row_elements))
     arguments += states
@@ -120,7 +124,9 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
     lines.append(f"{indent}{call.function}({', '.join(arguments)});")
     if call.rows > 1:
         lines = [f"    for (int32_t y = 0; y < {call.rows}; ++y) {{", *lines, "    }"]
-    shape = c_struct(f"{call.struct}_shape", "shape", {key: c_value(size) for key, size in call.shape.items()})
+    shape = c_struct(
+        f"{call.struct}_shape", "shape", {key: c_value(size) for key, size in call.shape.items()}
+    )
     head = f"static void @name@({', '.join(parameters)})\n{{\n"
     return head + _indented(shape) + "\n" + "\n".join(lines) + "\n}"
 
@@ -155,7 +161,9 @@ def _call(plan: Plan, step: Step, instance: str, operands: Mapping[int, str]) ->
     operand_count = len(operator.inputs) - operator.state_count
     for index in range(operand_count):
         source = step.inputs[index]
-        pointer = operands[index] if source is None else arena_pointer(plan, source, operator.inputs[index].dtype)
+        pointer = (
+            operands[index] if source is None else arena_pointer(plan, source, operator.inputs[index].dtype)
+        )
         arguments.append(pointer)
     output = arena_pointer(plan, step.outputs[0], operator.outputs[0].dtype)
     arguments.append(output)

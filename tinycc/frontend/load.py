@@ -7,20 +7,31 @@ import tvm
 
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.edges import ATTRIBUTE
+from tinycc.frontend.description import ModelDescription
 from tinycc.frontend.onnx import load_onnx
 from tinycc.frontend.tflite import load_tflite
+from tinycc.frontend.tflite_description import describe_tflite
 
 
 def model_format(path: Path) -> str:
-    """"tflite" or "onnx", by the file's ending; ModelError where the file cannot be read."""
+    """ "tflite" or "onnx", by the file's ending; ModelError where the file cannot be read."""
     if not path.exists():
         raise ModelError(f"{path} does not exist")
     if not path.is_file():
         raise ModelError(f"{path} is not a file")
     suffix = path.suffix.lower()
     if suffix not in (".tflite", ".onnx"):
-        raise UnsupportedError(f"{path}: the ending {suffix or 'of the name'} is not known: give a .tflite or .onnx file")
+        raise UnsupportedError(
+            f"{path}: the ending {suffix or 'of the name'} is not known: give a .tflite or .onnx file"
+        )
     return suffix[1:]
+
+
+def describe_model(path: Path) -> ModelDescription:
+    """What a model file holds, supported or not."""
+    from tinycc.frontend.onnx_description import describe_onnx
+
+    return describe_tflite(path) if model_format(path) == "tflite" else describe_onnx(path)
 
 
 def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:

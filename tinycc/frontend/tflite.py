@@ -7,6 +7,7 @@ import tvm
 from tvm import relax
 
 from tinycc.edges import Edge, Edges, with_edges
+from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite_check import check
 from tinycc.frontend.tflite_converter import TfliteConverter
 from tinycc.frontend.tflite_file import FileTensor, TfliteFile, read_tflite
@@ -19,11 +20,17 @@ def load_tflite(path: Path) -> tvm.IRModule:
     """
     file = read_tflite(path)
     check(file)
-    return _convert(file)
-
-
-def _convert(file: TfliteFile) -> tvm.IRModule:
     builder = relax.BlockBuilder()
+    try:
+        return _convert(file, builder)
+    except Exception as error:
+        builder._end_block()  # or TVM complains on stderr about the unfinished function
+        if isinstance(error, TinyccError):
+            raise
+        raise ModelError(f"{path} is not a valid TFLite model: {type(error).__name__}") from error
+
+
+def _convert(file: TfliteFile, builder: relax.BlockBuilder) -> tvm.IRModule:
     state_tensors = [file.tensors[index] for op in file.operators for index in op.inputs if index >= 0]
     state_tensors = [tensor for tensor in state_tensors if tensor.is_variable]
     inputs = _variables([file.tensors[index] for index in file.inputs], "input")

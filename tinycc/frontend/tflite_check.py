@@ -86,7 +86,7 @@ def check(file: TfliteFile) -> None:
         tensor = file.tensors[index]
         if len(tensor.shape) > 1 and tensor.shape[0] != 1 and tensor.dtype not in _BATCH_FREE:
             raise UnsupportedError(
-                f"{file.path}: {tensor.name} has the batch size {tensor.shape[0]}: export the model with batch size 1"
+                f"{file.path}: {tensor.name} has the batch size {tensor.shape[0]}: export the model with 1"
             )
 
 
@@ -135,6 +135,7 @@ def _check_number_kind(file: TfliteFile) -> None:
         raise UnsupportedError(f"{file.path}: {op.title} {reason}")
 
 
+HYBRID = "is hybrid (int8 weights, float activations): convert the model with full integer quantization"
 FLOAT = "computes in float32: post-training quantization is not yet available, give an int8 model"
 
 
@@ -148,7 +149,7 @@ def refusal(file: TfliteFile, op: FileOperator) -> str:
     if op.kind in WEIGHTED and len(op.inputs) >= 2 and min(op.inputs[:2]) >= 0:
         source, weights = (file.tensors[op.inputs[position]].dtype for position in WEIGHTED[op.kind][:2])
         if source == "float32" and weights == "int8":
-            return "is hybrid (int8 weights, float activations): convert the model with full integer quantization"
+            return HYBRID
         if (
             source != "float32"
             and "uint8" not in dtypes
@@ -224,6 +225,6 @@ def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     error = np.abs(expected - bias.scales).max() / output.scale
     if not error <= 0.02:
         raise ModelError(
-            f"{file.path}: {op.title} contradicts itself: its bias {bias.name} has the scale {bias.scales.max():g}, "
-            f"input scale x weight scale is {expected.max():g}; convert the model again"
+            f"{file.path}: {op.title} contradicts itself: its bias {bias.name} has the scale "
+            f"{bias.scales.max():g}, input scale x weight scale is {expected.max():g}; convert the model again"
         )

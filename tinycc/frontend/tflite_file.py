@@ -208,7 +208,8 @@ def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -
         expected = math.prod(shape) * np.dtype(dtype).itemsize
         if stored.size != expected:
             raise ModelError(
-                f"{path} is not a valid TFLite model: {where} needs {expected:,} bytes, its buffer has {stored.size:,}"
+                f"{path} is not a valid TFLite model: "
+                f"{where} needs {expected:,} bytes, its buffer has {stored.size:,}"
             )
         value = stored.view(dtype).reshape(shape)
     return FileTensor(

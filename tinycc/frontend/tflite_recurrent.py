@@ -17,7 +17,8 @@ tinycc.unidirectional_lstm: steps, units; input_zero_point, hidden_zero_point; i
     `dequantize` are, gate by gate in this order, input weights int8 [inputs, units], recurrent weights
     int8 [units, units] and bias int32 [units].
 
-State layout: SVDF int8 or int16 [1, filters * memory], oldest first; LSTM hidden int8 and cell int16 [1, units].
+State layout: SVDF int8 or int16 [1, filters * memory], the oldest first in each filter; LSTM hidden int8
+and cell int16 [1, units].
 """
 
 import numpy as np

@@ -19,6 +19,7 @@ from tinycc.ops.quantize import Dequantize, Quantize
 from tinycc.ops.reduce import Reduce
 from tinycc.ops.requantize import Requantize
 from tinycc.ops.resize_nearest import ResizeNearest
+from tinycc.ops.softmax import Softmax
 from tinycc.ops.strided_copy import StridedCopy
 
 # In the order in which their patterns are tried: the more special first.
@@ -31,6 +32,7 @@ OPERATORS: list[type[Operator]] = [
     AveragePool2D,
     MaxPool2D,
     Reduce,
+    Softmax,
     Pad,
     ResizeNearest,
     Concatenate,

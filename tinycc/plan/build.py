@@ -65,7 +65,11 @@ class _Reader:
             for index, tensor in enumerate(operator.outputs[:first_state])
         ]
         states = [state for state in inputs[len(inputs) - operator.state_count :] if state is not None]
-        scratch = self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, 4) if operator.scratch_bytes else None
+        scratch = (
+            self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, 4)
+            if operator.scratch_bytes
+            else None
+        )
         distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
         assert hasattr(distances, "items")
         overlaps: dict[str, int] = {}
@@ -112,9 +116,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
     placement = place(list(buffers.values()), overlaps, bound)
     plan = Plan(
         steps=steps,
-        buffers={
-            name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()
-        },
+        buffers={name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()},
         inputs=tuple(f"input{index}" for index in range(edge_count)),
         outputs=outputs,
         input_tensors=tuple(_tensor(parameter) for parameter in main.params[:edge_count]),

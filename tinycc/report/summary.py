@@ -35,7 +35,9 @@ class PassRecord:
     seconds: float
 
 
-def summarize(plan: Plan, code: OperatorCode, request: Request, passes: list[PassRecord]) -> dict[str, object]:
+def summarize(
+    plan: Plan, code: OperatorCode, request: Request, passes: list[PassRecord]
+) -> dict[str, object]:
     """All figures of a compiled model; sizes in bytes."""
     live = live_bytes(plan.steps, dict(plan.buffers))
     peak = max(range(len(live)), key=live.__getitem__, default=0)
@@ -90,9 +92,7 @@ def _edge(edge: Edge, tensor: Tensor, buffer: Buffer) -> dict[str, object]:
     }
 
 
-def _operator(
-    plan: Plan, step: Step, live: int, weight_bytes: int, instance: str
-) -> dict[str, object]:
+def _operator(plan: Plan, step: Step, live: int, weight_bytes: int, instance: str) -> dict[str, object]:
     output = step.operator.outputs[0]
     place = plan.buffers[step.outputs[0]]
     overlapped = next(
