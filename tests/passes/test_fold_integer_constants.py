@@ -1,0 +1,61 @@
+"""Integer constants are folded, float computations on them are not."""
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tests.passes.layout_tools import operators, run_on_vm
+from tinycc.passes.fold_integer_constants import FoldIntegerConstants
+
+WEIGHTS = np.arange(-12, 12, dtype=np.int8).reshape(2, 3, 4)
+
+
+def _module(build: object, dtype: str = "int8") -> tvm.IRModule:
+    builder = relax.BlockBuilder()
+    with builder.function("main", []):
+        with builder.dataflow():
+            result = builder.emit_output(builder.emit(build(builder, relax.const(WEIGHTS.astype(dtype)))))
+        builder.emit_func_output(result)
+    return relax.transform.CanonicalizeBindings()(builder.get())
+
+
+def _pad(builder: relax.BlockBuilder, weights: relax.Expr) -> relax.Expr:
+    return relax.op.nn.pad(weights, [0, 0, 1, 2, 0, 1], "constant", 7)
+
+
+def _chain(builder: relax.BlockBuilder, weights: relax.Expr) -> relax.Expr:
+    moved = builder.emit(relax.op.permute_dims(weights, [2, 0, 1]))
+    part = builder.emit(relax.op.strided_slice(moved, [0], [1], [4], [2]))
+    joined = builder.emit(relax.op.concat([part, part], 1))
+    flat = builder.emit(relax.op.reshape(joined, [24]))
+    wide = builder.emit(relax.op.astype(flat, "int32"))
+    return builder.emit(relax.op.squeeze(builder.emit(relax.op.expand_dims(wide, 0)), [0]))
+
+
+def test_a_chain_becomes_one_constant() -> None:
+    before = _module(_chain)
+    after = FoldIntegerConstants()(before)
+    assert relax.analysis.check_well_formed(after)
+    assert operators(after) == []
+    np.testing.assert_array_equal(run_on_vm(after, [])[0], run_on_vm(before, [])[0])
+
+
+def test_padding_keeps_its_value() -> None:
+    before = _module(_pad)
+    after = FoldIntegerConstants()(before)
+    assert operators(after) == []
+    np.testing.assert_array_equal(run_on_vm(after, [])[0], run_on_vm(before, [])[0])
+
+
+def test_weights_stay_under_their_dequantize() -> None:
+    before = _module(
+        lambda builder, weights: relax.op.dequantize(weights, relax.const(0.5), relax.const(0, "int32"), axis=0)
+    )
+    after = FoldIntegerConstants()(before)
+    assert operators(after) == ["dequantize"]
+    tvm.ir.assert_structural_equal(after, before)
+
+
+def test_float_constants_are_left_alone() -> None:
+    before = _module(_chain, "float32")
+    assert "permute_dims" in operators(FoldIntegerConstants()(before))
