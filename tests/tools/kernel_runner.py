@@ -22,7 +22,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.codegen import write_folder
+from tinycc.codegen import generate_operators, write_folder
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.ops import view_of
 from tinycc.ops.base import Operator
@@ -141,14 +141,11 @@ def _edge(side: str, index: int, variable: relax.Expr) -> Edge:
     return Edge(f"{side}{index}", tvm_adapter.dtype_of(variable), tvm_adapter.shape_of(variable))
 
 
-def with_composites(module: tvm.IRModule) -> tvm.IRModule:
-    """The module after all passes."""
-    return tvm.transform.Sequential(default_passes("float"))(module)
-
-
 def views_in(module: tvm.IRModule) -> list[Operator]:
-    """The operators that a module in the normal form is fused into, in order of execution."""
-    fused = with_composites(module)
+    """The operators that a module in the normal form is fused into, in its order."""
+    passes = default_passes("float")
+    last = [index for index, item in enumerate(passes) if item.info.name == "FuseQuantizedOps"][-1]
+    fused = tvm.transform.Sequential(passes[: last + 1])(module)
     calls = (binding.value for binding in tvm_adapter.bindings_of(fused["main"]))
     return [
         view_of(fused[call.op])
@@ -172,14 +169,14 @@ def run_cases(
     cases: for each inference its inputs, of the module's shapes and dtypes.
     Fails the test, saying what the compiler or the sanitizers said, where anything goes wrong.
     """
-    plan = build_plan(with_composites(module))
+    plan = build_plan(tvm.transform.Sequential(default_passes("float"))(module))
     for case in cases:
         given = [(array.shape, str(array.dtype)) for array in case]
         expected = [(tensor.shape, tensor.dtype) for tensor in plan.input_tensors]
         assert given == expected, f"the module takes {expected}, not {given}"
     with tempfile.TemporaryDirectory(prefix="tinycc-kernel-") as directory:
         folder = Path(directory)
-        write_folder(plan, folder, name="model", title="test")
+        write_folder(plan, generate_operators(plan), folder, name="model", title="test")
         driver = _DRIVER
         for name, tensors in (("@inputs@", plan.input_tensors), ("@outputs@", plan.output_tensors)):
             driver = driver.replace(name, ", ".join(str(tensor.bytes) for tensor in tensors))

@@ -1,0 +1,90 @@
+"""Softmax against the integer reference, and near the real function where the output's scale is unusual."""
+
+import numpy as np
+import pytest
+import tvm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import relax
+
+from tests.reference.fixed_point import INT16
+from tests.reference.softmax import softmax_int8, softmax_int16
+from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
+from tinycc.errors import UnsupportedError
+
+SCALES = st.sampled_from([2e-5, 0.0039, 0.04, 0.1, 0.14217764, 0.5, 1.3, 40.0])
+
+
+def softmax_module(
+    shape: tuple[int, ...],
+    dtypes: tuple[str, str],
+    source: tuple[float, int],
+    output: tuple[float, int],
+) -> tvm.IRModule:
+    return module_of(
+        [(shape, dtypes[0])],
+        lambda x: quantized(relax.op.nn.softmax(dequantized(x, *source), axis=-1), *output, dtypes[1]),
+    )
+
+
+def random_values(seed: int, shape: tuple[int, ...], dtype: str, spread: float = 1.0) -> np.ndarray:
+    """Integers over a part of the type's range, the ends of the range among them."""
+    info = np.iinfo(dtype)
+    values = np.random.default_rng(seed).uniform(info.min * spread, info.max * spread, shape).astype(dtype)
+    values.flat[0], values.flat[-1] = info.max, info.min
+    return values
+
+
+@settings(max_examples=12)
+@given(
+    st.integers(0, 999), st.integers(1, 4), st.sampled_from([1, 2, 3, 12, 100, 700]), SCALES, st.booleans()
+)
+def test_int8_equals_the_reference(seed: int, pixels: int, channels: int, scale: float, wide: bool) -> None:
+    shape = (1, pixels, channels)
+    dtype, output = ("int16", (2.0**-16, -32768)) if wide else ("int8", (2.0**-8, -128))
+    values = random_values(seed, shape, "int8", 0.3)
+    module = softmax_module(shape, ("int8", dtype), (scale, 5), output)
+    [result] = compile_and_run(module, [values])
+    real_scale = float(np.float32(scale))
+    expected = softmax_int8(values, real_scale, bounds=INT16) if wide else softmax_int8(values, real_scale)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_equal_elements_of_a_long_row_give_least_output() -> None:
+    module = softmax_module((1, 2000), ("int8", "int8"), (0.1, 0), (2.0**-8, -128))
+    [result] = compile_and_run(module, [np.full((1, 2000), 7, np.int8)])
+    assert (result == -128).all()
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 999), st.integers(1, 4), st.sampled_from([1, 2, 3, 12, 1000]), SCALES)
+def test_int16_equals_the_reference(seed: int, pixels: int, channels: int, scale: float) -> None:
+    shape = (pixels, channels)
+    values = random_values(seed, shape, "int16", 0.5)
+    module = softmax_module(shape, ("int16", "int16"), (scale / 256, 0), (2.0**-15, 0))
+    [result] = compile_and_run(module, [values])
+    np.testing.assert_array_equal(result, softmax_int16(values, float(np.float32(scale / 256))))
+
+
+@pytest.mark.parametrize("output", [(1 / 255, -128), (0.005, 0), (0.0021, -100), (2.0**-8, 0)])
+def test_other_output_scales_are_rounded_once(output: tuple[float, int]) -> None:
+    values = random_values(1, (1, 40, 5), "int8", 0.4)
+    [result] = compile_and_run(softmax_module((1, 40, 5), ("int8", "int8"), (0.05, 3), output), [values])
+    powers = np.exp(0.05 * (values - values.max(-1, keepdims=True).astype(float)))
+    exact = powers / powers.sum(-1, keepdims=True) / output[0] + output[1]
+    assert np.abs(result - np.clip(exact, -128, 127)).max() < 0.51
+
+
+def test_in_place_over_a_dying_input() -> None:
+    [view] = views_in(softmax_module((1, 8, 4), ("int8", "int8"), (0.1, 0), (2.0**-8, -128)))
+    assert view.kind == "softmax" and view.overlap_distance(0) == 0
+    [view] = views_in(softmax_module((1, 8, 4), ("int8", "int16"), (0.1, 0), (2.0**-16, -32768)))
+    assert view.overlap_distance(0) == 31
+
+
+def test_another_axis_is_refused() -> None:
+    def body(x: relax.Expr) -> relax.Expr:
+        return quantized(relax.op.nn.softmax(dequantized(x, 0.1), axis=1), 2.0**-8, -128)
+
+    with pytest.raises(UnsupportedError, match="only the last"):
+        views_in(module_of([((1, 4, 4), "int8")], body))
