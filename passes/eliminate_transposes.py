@@ -24,11 +24,8 @@ from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 Axes = tuple[int, ...]
 
-UNARY = (
-    "relax.quantize relax.dequantize relax.clip relax.nn.relu relax.nn.relu6 relax.nn.leakyrelu relax.sigmoid "
-    "relax.tanh relax.abs relax.negative relax.exp relax.sqrt relax.astype relax.round"
-).split()
-BINARY = "relax.add relax.subtract relax.multiply relax.divide relax.maximum relax.minimum".split()
+UNARY = ["relax.quantize", "relax.dequantize", "relax.clip", "relax.nn.relu", "relax.nn.relu6", "relax.nn.leakyrelu", "relax.sigmoid", "relax.tanh", "relax.abs", "relax.negative", "relax.exp", "relax.sqrt", "relax.astype", "relax.round"]
+BINARY = ["relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum"]
 REDUCTIONS = {"relax.mean": relax.op.mean, "relax.sum": relax.op.sum, "relax.max": relax.op.max}
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 
@@ -234,7 +231,9 @@ class _Eliminator(DataflowRewriter):
         pending = self._pending.get(features)
         weights = self._real(weights)
         stored = self.producer(weights)
-        per_tensor = tvm_adapter.op_name(stored) == "relax.dequantize" and tvm_adapter.is_constant(stored.args[0])
+        per_tensor = tvm_adapter.op_name(stored) == "relax.dequantize" and tvm_adapter.is_constant(
+            stored.args[0]
+        )
         if not isinstance(pending, _Shuffled) or not per_tensor:
             return relax.op.matmul(self._real(features), weights)
         value = tvm_adapter.constant_value(stored.args[0])
@@ -306,7 +305,9 @@ class _Eliminator(DataflowRewriter):
             padded = relax.op.nn.pad(stored, moved, call.attrs.pad_mode, call.attrs.pad_value)
             return self._permuted(padded, axes)
         if name == "relax.strided_slice":
-            named = relax.Tuple([relax.prim_value(axes[_number(axis) % rank]) for axis in call.args[1].fields])
+            named = relax.Tuple(
+                [relax.prim_value(axes[_number(axis) % rank]) for axis in call.args[1].fields]
+            )
             arguments = [stored, named, *call.args[2:]]
             return self._permuted(relax.Call(call.op, arguments, call.attrs, call.ty_args), axes)
         return None

@@ -40,8 +40,14 @@ def _pad(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
 
 
 def _strided_slice(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
-    axes, begins, ends = ([int(getattr(field, "value", field)) for field in arg.fields] for arg in call.args[1:4])
-    strides = [int(getattr(field, "value", field)) for field in call.args[4].fields] if len(call.args) > 4 else [1] * len(axes)
+    axes, begins, ends = (
+        [int(getattr(field, "value", field)) for field in arg.fields] for arg in call.args[1:4]
+    )
+    strides = (
+        [int(getattr(field, "value", field)) for field in call.args[4].fields]
+        if len(call.args) > 4
+        else [1] * len(axes)
+    )
     slices = [slice(None)] * operands[0].ndim
     for axis, begin, end, stride in zip(axes, begins, ends, strides, strict=True):
         slices[axis] = slice(begin, end, stride)
@@ -81,7 +87,9 @@ class _Folder(DataflowRewriter):
         if "int" not in tvm_adapter.dtype_of(normalized):
             return call
         try:
-            value = EVALUATORS[name](normalized, [tvm_adapter.constant_value(operand) for operand in operands])
+            value = EVALUATORS[name](
+                normalized, [tvm_adapter.constant_value(operand) for operand in operands]
+            )
         except NotImplementedError:
             return call
         return tvm_adapter.make_constant(value)

@@ -36,7 +36,10 @@ CASES: dict[str, tuple[Build, tuple[int, ...]]] = {
     "conv2d": (lambda x: relax.op.nn.conv2d(x, _weights(5, 3, 3, 2), 2, [1, 0, 2, 1]), (1, 3, 7, 6)),
     "conv2d, grouped": (lambda x: relax.op.nn.conv2d(x, _weights(6, 2, 3, 3), groups=2), (1, 4, 7, 6)),
     "conv2d, depthwise": (lambda x: relax.op.nn.conv2d(x, _weights(4, 1, 3, 3), groups=4), (1, 4, 7, 6)),
-    "conv2d, depth multiplier": (lambda x: relax.op.nn.conv2d(x, _weights(8, 1, 3, 3), groups=4), (1, 4, 7, 6)),
+    "conv2d, depth multiplier": (
+        lambda x: relax.op.nn.conv2d(x, _weights(8, 1, 3, 3), groups=4),
+        (1, 4, 7, 6),
+    ),
     "conv1d": (lambda x: relax.op.nn.conv1d(x, _weights(5, 3, 3), 2, [1, 2], 2), (1, 3, 11)),
     "max_pool2d": (lambda x: relax.op.nn.max_pool2d(x, (2, 3), (2, 1), (1, 0, 0, 1)), (1, 3, 7, 6)),
     "avg_pool2d": (lambda x: relax.op.nn.avg_pool2d(x, (2, 3), (2, 1), (1, 0, 0, 1)), (1, 3, 7, 6)),
@@ -68,7 +71,9 @@ def test_computes_the_same_in_nhwc(name: str) -> None:
     ]
     assert set(layouts) == {"NHWC"}
     inputs = random_inputs(before)
-    np.testing.assert_allclose(run_on_vm(after, inputs)[0], run_on_vm(before, inputs)[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        run_on_vm(after, inputs)[0], run_on_vm(before, inputs)[0], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_nhwc_is_left_alone() -> None:

@@ -61,7 +61,9 @@ def test_operators_carry_transposes(name: str) -> None:
     assert relax.analysis.check_well_formed(after)
     assert "permute_dims" not in operators(after)
     inputs = random_inputs(before)
-    np.testing.assert_allclose(run_on_vm(after, inputs)[0], run_on_vm(before, inputs)[0], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        run_on_vm(after, inputs)[0], run_on_vm(before, inputs)[0], rtol=1e-6, atol=1e-6
+    )
 
 
 def test_flattening_goes_into_the_rows_of_the_weights() -> None:
@@ -77,11 +79,15 @@ def test_flattening_goes_into_the_rows_of_the_weights() -> None:
     after = EliminateTransposes()(before)
     assert operators(after) == ["reshape", "nn.relu", "dequantize", "matmul"]
     inputs = random_inputs(before)
-    np.testing.assert_allclose(run_on_vm(after, inputs)[0], run_on_vm(before, inputs)[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        run_on_vm(after, inputs)[0], run_on_vm(before, inputs)[0], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_a_needed_transpose_stays() -> None:
-    before = _module(lambda builder, x: relax.op.reshape(builder.emit(relax.op.permute_dims(x, TO_NCHW)), [3, 20]))
+    before = _module(
+        lambda builder, x: relax.op.reshape(builder.emit(relax.op.permute_dims(x, TO_NCHW)), [3, 20])
+    )
     after = EliminateTransposes()(before)
     assert operators(after) == ["permute_dims", "reshape"]
     tvm.ir.assert_structural_equal(after, before)

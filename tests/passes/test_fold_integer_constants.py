@@ -49,7 +49,9 @@ def test_padding_keeps_its_value() -> None:
 
 def test_weights_stay_under_their_dequantize() -> None:
     before = _module(
-        lambda builder, weights: relax.op.dequantize(weights, relax.const(0.5), relax.const(0, "int32"), axis=0)
+        lambda builder, weights: relax.op.dequantize(
+            weights, relax.const(0.5), relax.const(0, "int32"), axis=0
+        )
     )
     after = FoldIntegerConstants()(before)
     assert operators(after) == ["dequantize"]

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import onnx
 import tvm
-from tvm import relax
 
-from tinycc import tvm_adapter
-from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.edges import Edge, Edges, with_edges
+from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.onnx_explicit import fold_constants, write_out_padding
 from tinycc.frontend.onnx_file import first_line, infer_shapes, read_onnx
 from tinycc.frontend.onnx_importer import import_onnx

@@ -31,14 +31,19 @@ def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
         if node.op_type == "Dropout" and not node.output[1:]:
             node = helper.make_node("Identity", [node.input[0]], list(node.output), name=node.name)
         is_shape = node.op_type == "Shape" and node.input[0] in shapes
-        if node.op_type in FOLDED and (is_shape or all(name in editor.constants for name in node.input if name)):
+        if node.op_type in FOLDED and (
+            is_shape or all(name in editor.constants for name in node.input if name)
+        ):
             operands = {name: editor.constants[name] for name in node.input if name in editor.constants}
             if is_shape:
                 operands[node.input[0]] = np.broadcast_to(np.float32(0), shapes[node.input[0]])
             graph = helper.make_graph(
                 [node],
                 "constant",
-                [helper.make_tensor_value_info(name, _type_of(value), value.shape) for name, value in operands.items()],
+                [
+                    helper.make_tensor_value_info(name, _type_of(value), value.shape)
+                    for name, value in operands.items()
+                ],
                 [onnx.ValueInfoProto(name=name) for name in node.output],
             )
             values = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets)).run(None, operands)
@@ -67,7 +72,9 @@ def write_out_padding(model: onnx.ModelProto) -> None:
         if node.op_type not in WINDOWED or node.input[0] not in shapes:
             continue
         attributes = attributes_of(node)
-        weights = shapes.get(node.input[1], constants.get(node.input[1], ())) if node.op_type == "Conv" else ()
+        weights = (
+            shapes.get(node.input[1], constants.get(node.input[1], ())) if node.op_type == "Conv" else ()
+        )
         pads = _pads(attributes, shapes[node.input[0]][2:], weights[2:])
         if attributes.get("count_include_pad") and any(pads):
             raise UnsupportedError(f"{label(node)}: average pooling that counts its padding is not supported")

@@ -86,7 +86,9 @@ def constants_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 
 
 def _refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
-    opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=None)
+    opset = max(
+        (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=None
+    )
     if opset is not None and opset not in OPSETS:
         raise UnsupportedError(
             f"{path}: opset {opset}; convert the model to one of {OPSETS[0]} to {OPSETS[-1]} "
@@ -94,7 +96,9 @@ def _refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
         )
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UnsupportedError(f"{path}: tensor {tensor.name!r} is stored in another file; save it inside")
+            raise UnsupportedError(
+                f"{path}: tensor {tensor.name!r} is stored in another file; save it inside"
+            )
         if tensor.data_type in FLOATS_REFUSED:
             kind = FLOATS_REFUSED[tensor.data_type]
             raise UnsupportedError(f"{path}: tensor {tensor.name!r} is {kind}; tinycc takes int8 models")

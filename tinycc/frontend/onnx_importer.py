@@ -45,7 +45,9 @@ def _constant(inputs: Inputs, index: int, what: str) -> np.ndarray | None:
     return tvm_adapter.constant_value(expr)
 
 
-def _quantization(inputs: Inputs, attributes: dict[str, object], tensor: relax.Expr) -> tuple[relax.Expr, ...]:
+def _quantization(
+    inputs: Inputs, attributes: dict[str, object], tensor: relax.Expr
+) -> tuple[relax.Expr, ...]:
     """Scale and zero point as constants: scalars, or one for each channel of the axis."""
     scale = _constant(inputs, 1, "the scale of a quantization")
     zero_point = _constant(inputs, 2, "the zero point of a quantization")
@@ -56,7 +58,7 @@ def _quantization(inputs: Inputs, attributes: dict[str, object], tensor: relax.E
         raise UnsupportedError("the scale of a quantization must be a positive float32 number")
     if zero_point is None:
         zero_point = np.zeros(scale.shape, np.int32)
-    if scale.size == 1 or (scale == scale.flat[0]).all() and (zero_point == zero_point.flat[0]).all():
+    if scale.size == 1 or ((scale == scale.flat[0]).all() and (zero_point == zero_point.flat[0]).all()):
         scale, zero_point = scale.flat[0].reshape(()), zero_point.flat[0].reshape(())
     zero_point = np.broadcast_to(zero_point, scale.shape).astype(np.int32)
     return relax.const(scale, "float32"), relax.const(zero_point, "int32")

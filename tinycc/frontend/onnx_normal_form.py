@@ -9,17 +9,14 @@ Three facts do the work, all of them exact:
 
 import numpy as np
 import tvm
-from tvm_ffi import structural_equal
 from tvm import relax
+from tvm_ffi import structural_equal
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
-MOVING = (
-    "relax.reshape relax.squeeze relax.expand_dims relax.permute_dims relax.nn.pad relax.strided_slice "
-    "relax.nn.max_pool2d relax.nn.max_pool1d relax.image.resize2d"
-).split()
+MOVING = ["relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.permute_dims", "relax.nn.pad", "relax.strided_slice", "relax.nn.max_pool2d", "relax.nn.max_pool1d", "relax.image.resize2d"]
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 CLAMPS = ("relax.nn.relu", "relax.nn.relu6", "relax.clip")
 PRODUCTS = ("relax.nn.conv2d", "relax.nn.conv2d_transpose", "relax.matmul")
@@ -106,7 +103,9 @@ class MoveToIntegers(DataflowRewriter):
             and not isinstance(self.producer(quantize.args[0]), relax.Var)
             and self.is_used_once(integers)
         ):
-            real = self.emit(relax.Call(clamp.op, [quantize.args[0], *clamp.args[1:]], clamp.attrs, clamp.ty_args))
+            real = self.emit(
+                relax.Call(clamp.op, [quantize.args[0], *clamp.args[1:]], clamp.attrs, clamp.ty_args)
+            )
             return relax.op.quantize(real, *quantize.args[1:3], axis=0, out_dtype=dtype)
         low, high = (_quantized(bound, like, dtype) for bound in _bounds(clamp))
         return relax.op.clip(integers, low, high)
@@ -117,7 +116,9 @@ class MoveToIntegers(DataflowRewriter):
         if len(meanings) != 1 or None in meanings:
             return call
         dequantize = self.producer(fields[0])
-        joined = self.emit(relax.op.concat([self.producer(field).args[0] for field in fields], call.attrs.axis))
+        joined = self.emit(
+            relax.op.concat([self.producer(field).args[0] for field in fields], call.attrs.axis)
+        )
         return relax.op.dequantize(joined, *dequantize.args[1:3], axis=0)
 
     def _quantize_earlier(self, call: relax.Call) -> relax.Expr:
@@ -133,7 +134,9 @@ class MoveToIntegers(DataflowRewriter):
             return self._moved(source, self._quantized_like(call, source.args[0]), call)
         if name == "relax.concat":
             axis = int(source.attrs.axis)
-            return relax.op.concat([self._quantized_like(call, field) for field in source.args[0].fields], axis)
+            return relax.op.concat(
+                [self._quantized_like(call, field) for field in source.args[0].fields], axis
+            )
         if name in CLAMPS and self._dequantized(source.args[0]) is not None:
             return self._clamped(self._quantized_like(call, source.args[0]), source, call, dtype)
         return call
@@ -196,9 +199,9 @@ class QuantizeConstants(DataflowRewriter):
         shape = [1] * stored.ndim
         if scale.ndim:
             shape[int(call.attrs.axis)] = scale.size
-        return (stored.astype(np.float64) - zero_point.reshape(shape if zero_point.ndim else ())) * scale.reshape(
-            shape if scale.ndim else ()
-        ).astype(np.float64)
+        return (
+            stored.astype(np.float64) - zero_point.reshape(shape if zero_point.ndim else ())
+        ) * scale.reshape(shape if scale.ndim else ()).astype(np.float64)
 
     def _accumulator_scale(self, product: relax.Call) -> np.ndarray | None:
         """Input scale x weight scale of a product, a scalar or one for each channel."""

@@ -37,6 +37,6 @@ def _resize_refusal(node: onnx.NodeProto) -> str | None:
     mode = text("mode", "nearest")
     coordinates = text("coordinate_transformation_mode", "half_pixel")
     rounding = text("nearest_mode", "round_prefer_floor")
-    if mode == "nearest" and (coordinates, rounding) in NEAREST or mode == "linear" and coordinates in LINEAR:
+    if (mode == "nearest" and (coordinates, rounding) in NEAREST) or (mode == "linear" and coordinates in LINEAR):
         return None
     return f"resizing with mode {mode}, coordinates {coordinates} and rounding {rounding} is not supported"

@@ -49,7 +49,9 @@ class _Expansion:
         name = self.editor.add_constant(f"{self.input(index)}_scale", scale)
         return self._append("DequantizeLinear", [self.input(index), name], axis=0)
 
-    def compute(self, operator: str, inputs: list[str], scale: int, **attributes: object) -> list[onnx.NodeProto]:
+    def compute(
+        self, operator: str, inputs: list[str], scale: int, **attributes: object
+    ) -> list[onnx.NodeProto]:
         """The float operator, and its result quantized with input `scale` and the zero point after it."""
         self.constant(scale)
         result = self._append(operator, inputs, **attributes)
