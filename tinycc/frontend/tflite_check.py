@@ -5,11 +5,15 @@ The rules are those of TFLite's 8-bit quantization specification
 kernels; a file that breaks one would be refused, or computed differently, by TFLite itself.
 """
 
+import math
+
 import numpy as np
 
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_converter import unsupported_reason
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
+
+MAX_TENSOR_BYTES = 256 << 20
 
 # input, weights and bias positions
 WEIGHTED = {
@@ -73,6 +77,11 @@ _BATCH_FREE = frozenset({"int32", "int64"})
 
 def check(file: TfliteFile) -> None:
     """Raise ModelError where the file contradicts itself, UnsupportedError where tinycc cannot follow it."""
+    total = sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in _used(file))
+    if total > MAX_TENSOR_BYTES:
+        raise ModelError(
+            f"{file.path} has tensors of {total:,} bytes together: too large for a microcontroller"
+        )
     _check_operators(file)
     _check_number_kind(file)
     biases = {bias.index for op in file.operators if (bias := _bias(file, op)) is not None}
@@ -226,5 +235,5 @@ def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     if not error <= 0.02:
         raise ModelError(
             f"{file.path}: {op.title} contradicts itself: its bias {bias.name} has the scale "
-            f"{bias.scales.max():g}, input scale x weight scale is {expected.max():g}; convert the model again"
+            f"{bias.scales.max():g}, input scale x weight scale is {expected.max():g}: convert it again"
         )

@@ -137,7 +137,7 @@ def read_tflite(path: Path) -> TfliteFile:
         return _parse(path, content)
     except _PARSER_ERRORS as error:
         raise ModelError(
-            f"{path} is not a valid TFLite model: the flatbuffer is damaged ({error})"
+            f"{path} is not a valid TFLite model: the flatbuffer is cut off or damaged"
         ) from error
 
 
