@@ -61,7 +61,7 @@ class _Converter(DataflowRewriter):
         return relax.op.permute_dims(expr, TO_CHANNELS_FIRST[rank])
 
     def _weights(self, expr: relax.Expr, axes: list[int]) -> relax.Expr:
-        """Constant weights [O, I, (H,) W] with their axes permuted, under their dequantize if they have one."""
+        """Constant weights [O, I, (H,) W] with their axes permuted, under a dequantize if there is one."""
         call = self.producer(expr)
         if tvm_adapter.is_constant(expr):
             value = tvm_adapter.constant_value(expr)

@@ -24,7 +24,11 @@ from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 Axes = tuple[int, ...]
 
-UNARY = ["relax.quantize", "relax.dequantize", "relax.clip", "relax.nn.relu", "relax.nn.relu6", "relax.nn.leakyrelu", "relax.sigmoid", "relax.tanh", "relax.abs", "relax.negative", "relax.exp", "relax.sqrt", "relax.astype", "relax.round"]
+UNARY = (
+    "relax.quantize", "relax.dequantize", "relax.clip", "relax.nn.relu", "relax.nn.relu6",
+    "relax.nn.leakyrelu", "relax.sigmoid", "relax.tanh", "relax.abs", "relax.negative", "relax.exp",
+    "relax.sqrt", "relax.astype", "relax.round",
+)  # fmt: skip
 BINARY = ["relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum"]
 REDUCTIONS = {"relax.mean": relax.op.mean, "relax.sum": relax.op.sum, "relax.max": relax.op.max}
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
@@ -95,12 +99,12 @@ class _Eliminator(DataflowRewriter):
         stored = []
         for index, result in enumerate(results):
             pending = self._pending.get(result)
-            if isinstance(pending, _Permuted) and not self._keep_edges:
-                if _moves_data(tvm_adapter.shape_of(pending.stored), pending.axes):
-                    self.outputs[index] = pending.axes
-                    stored.append(pending.stored)
-                    continue
-            stored.append(self._real(result))
+            movable = isinstance(pending, _Permuted) and not self._keep_edges
+            if movable and _moves_data(tvm_adapter.shape_of(pending.stored), pending.axes):
+                self.outputs[index] = pending.axes
+                stored.append(pending.stored)
+            else:
+                stored.append(self._real(result))
         return stored
 
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
@@ -211,7 +215,7 @@ class _Eliminator(DataflowRewriter):
         return self._permuted(relax.Call(call.op, operands, call.attrs), axes)
 
     def _in_order(self, operand: relax.Expr, axes: Axes) -> relax.Expr | None:
-        """What `operand` must be stored as so that readers expect it permuted by `axes`; None if ranks differ."""
+        """What `operand` must be stored as for readers that expect it permuted by `axes`; None if ranks differ."""
         pending = self._pending.get(operand)
         if isinstance(pending, _Permuted) and pending.axes == axes:
             return pending.stored

@@ -1,12 +1,13 @@
 /* Convolution: kernel of any size, stride, dilation, padding and groups.
  *
- *   out[x][o] = clamp(zero_point + requantize(bias[o] + sum_(j,k,i) in[j][x*stride - pad_left + k*dilation][i]
+ *   out[x][o] = clamp(zero_point + requantize(bias[o] + sum_(j,k,i) in[j][x*stride - pad_left +
+ * k*dilation][i]
  *                                                                   * (w[o][j][k][i] - weight_zero_point)))
  *
- * rows[j] is the input row under kernel row j, NULL for padding; a row is [width][channels]. bias has the input's zero
- * point folded in, so padding counts as the zero point.
- * Aliasing: output pixels in ascending order; pixel x is written channel by channel while its window is read.
- * Reference: TFLite int8 specification, CONV_2D. */
+ * rows[j] is the input row under kernel row j, NULL for padding; a row is [width][channels]. bias has the
+ * input's zero point folded in, so padding counts as the zero point. Aliasing: output pixels in ascending
+ * order; pixel x is written channel by channel while its window is read. Reference: TFLite int8
+ * specification, CONV_2D. */
 #ifndef TINYCC_CONV2D_H
 #define TINYCC_CONV2D_H
 
@@ -38,9 +39,9 @@ typedef struct {
 
 /* sum over count elements of input[i] * (weights[i] - weight_zero_point) */
 TINYCC_INLINE int32_t tinycc_conv2d_dot_int8(const int8_t *input, const int8_t *weights, int32_t count,
-                                             int32_t weight_zero_point)
-{
+                                             int32_t weight_zero_point) {
     int32_t sum = 0;
+    TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
         sum += input[i] * (weights[i] - weight_zero_point);
     }
@@ -49,8 +50,7 @@ TINYCC_INLINE int32_t tinycc_conv2d_dot_int8(const int8_t *input, const int8_t *
 
 /* The same for an input that is padding: all elements the zero point. */
 TINYCC_INLINE int32_t tinycc_conv2d_padding_int8(int32_t zero_point, const int8_t *weights, int32_t count,
-                                                 int32_t weight_zero_point)
-{
+                                                 int32_t weight_zero_point) {
     int32_t sum = 0;
     for (int32_t i = 0; i < count; ++i) {
         sum += weights[i] - weight_zero_point;
@@ -59,8 +59,7 @@ TINYCC_INLINE int32_t tinycc_conv2d_padding_int8(int32_t zero_point, const int8_
 }
 
 TINYCC_INLINE void tinycc_conv2d_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0, int32_t x1,
-                                      const tinycc_conv2d_shape *shape, const tinycc_conv2d_data *data)
-{
+                                      const tinycc_conv2d_shape *shape, const tinycc_conv2d_data *data) {
     const int32_t group_inputs = shape->input_channels / shape->groups;
     const int32_t group_outputs = shape->output_channels / shape->groups;
     const int32_t row_taps = shape->kernel_width * group_inputs;

@@ -28,14 +28,14 @@ typedef struct {
 
 TINYCC_INLINE void tinycc_pointwise_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
                                          const tinycc_pointwise_shape *shape,
-                                         const tinycc_pointwise_data *data)
-{
+                                         const tinycc_pointwise_data *data) {
     for (int32_t x = x0; x < x1; ++x) {
         const int8_t *input = row + x * shape->input_channels;
         const int8_t *weights = data->weights;
         int8_t *output = out_row + x * shape->output_channels;
         for (int32_t o = 0; o < shape->output_channels; ++o) {
             int32_t sum = data->bias[o];
+            TINYCC_UNROLL
             for (int32_t i = 0; i < shape->input_channels; ++i) {
                 sum += input[i] * (weights[i] - shape->weight_zero_point);
             }

@@ -40,7 +40,7 @@ def _on_device(value: np.ndarray, edge: Edge) -> np.ndarray:
 
 
 def _steps(path: Path, cases: int = 1) -> Counter[int]:
-    """How often results differ from onnxruntime's by how many int8 steps (of 1/256 of their range for floats)."""
+    """How often results differ from onnxruntime's by how many int8 steps."""
     module = load_onnx(path)
     edges = read_edges(module)
     options = onnxruntime.SessionOptions()

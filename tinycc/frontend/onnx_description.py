@@ -24,7 +24,7 @@ RESULT_SCALES = {
 
 
 def describe_onnx(path: Path) -> ModelDescription:
-    """The inputs, outputs and operators of a file; raises what reading it raises, not what compiling it would."""
+    """The inputs, outputs and operators of a file; raises what reading it raises."""
     model = read_onnx(Path(path))
     reader = _Reader(model)
     return ModelDescription(

@@ -12,14 +12,15 @@ from tinycc.frontend.onnx_file import infer_shapes, shapes_of
 from tinycc.frontend.onnx_rewriting import GraphEditor, attributes_of, label
 
 FOLDED = {
-    "Add", "Cast", "Concat", "Constant", "Div", "Floor", "Gather", "Identity", "Mul", "QuantizeLinear", "Reshape",
-    "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+    "Add", "Cast", "Concat", "Constant", "Div", "Floor", "Gather", "Identity", "Mul",
+    "QuantizeLinear", "Reshape", "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Transpose",
+    "Unsqueeze",
 }  # fmt: skip
 WINDOWED = ("AveragePool", "Conv", "MaxPool")
 
 
 def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
-    """Compute nodes whose inputs are all constant, and shapes; float weights under a QuantizeLinear become int8.
+    """Compute nodes whose inputs are all constant, and shapes; float weights that are quantized become int8.
 
     A DequantizeLinear of constants stays, so that weights stay integers.
     """

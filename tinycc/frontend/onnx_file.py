@@ -123,7 +123,7 @@ def _prepare_inputs(path: Path, model: onnx.ModelProto) -> None:
                 continue
             if axis > 0:
                 raise UnsupportedError(
-                    f"{path}: dimension {axis} of input {value.name!r} is dynamic; export it with fixed shapes"
+                    f"{path}: dimension {axis} of input {value.name!r} is dynamic; export fixed shapes"
                 )
             dim.dim_value = 1
         dims = tensor_type.shape.dim

@@ -3,7 +3,8 @@
 Three facts do the work, all of them exact:
 
 * what moves or chooses elements commutes with quantize and with dequantize;
-* so does a clamp, as both are monotonic: quantize(clip(x, a, b)) = clip(quantize(x), quantize(a), quantize(b));
+* so does a clamp, as both are monotonic:
+  quantize(clip(x, a, b)) = clip(quantize(x), quantize(a), quantize(b));
 * quantize(dequantize(q)) = q for one scale and zero point.
 """
 
@@ -16,7 +17,10 @@ from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
-MOVING = ["relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.permute_dims", "relax.nn.pad", "relax.strided_slice", "relax.nn.max_pool2d", "relax.nn.max_pool1d", "relax.image.resize2d"]
+MOVING = (
+    "relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.permute_dims", "relax.nn.pad",
+    "relax.strided_slice", "relax.nn.max_pool2d", "relax.nn.max_pool1d", "relax.image.resize2d",
+)  # fmt: skip
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 CLAMPS = ("relax.nn.relu", "relax.nn.relu6", "relax.clip")
 PRODUCTS = ("relax.nn.conv2d", "relax.nn.conv2d_transpose", "relax.matmul")
@@ -95,7 +99,7 @@ class MoveToIntegers(DataflowRewriter):
         return relax.op.dequantize(self.emit(clamped), *dequantize.args[1:3], axis=0)
 
     def _clamped(self, integers: relax.Expr, clamp: relax.Call, like: relax.Call, dtype: str) -> relax.Expr:
-        """`clamp` on integers quantized as `like` says; before their quantization where that has just been done."""
+        """`clamp` on integers quantized as `like` says; in front of the quantize that makes them, if possible."""
         quantize = self.producer(integers)
         if (
             tvm_adapter.op_name(quantize) == "relax.quantize"
@@ -214,7 +218,7 @@ class QuantizeConstants(DataflowRewriter):
         return np.asarray(scales[0] * scales[1], np.float32)
 
     def _bias(self, expr: relax.Expr, real: np.ndarray, scale: np.ndarray, channels: int) -> relax.Expr:
-        """`real` as int32 [channels] of the accumulators' scale; the stored integers where they have it already."""
+        """`real` as int32 [channels] of the accumulators' scale: the stored integers, if they have it."""
         value = np.round(np.broadcast_to(real.reshape(-1), (channels,)) / scale.astype(np.float64))
         integers = np.clip(value, -(1 << 31), (1 << 31) - 1).astype(np.int32)
         return self._stored(integers, scale)

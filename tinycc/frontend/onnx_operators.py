@@ -5,10 +5,11 @@ import onnx
 from tinycc.frontend.onnx_rewriting import attributes_of
 
 SUPPORTED = {
-    "Abs", "Add", "ArgMax", "AveragePool", "Clip", "Concat", "Conv", "ConvTranspose", "DequantizeLinear", "Div",
-    "Flatten", "Gemm", "GlobalAveragePool", "HardSwish", "Identity", "LeakyRelu", "MatMul", "Max", "MaxPool", "Min",
-    "Mul", "PRelu", "Pad", "QuantizeLinear", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid",
-    "Slice", "Softmax", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
+    "Abs", "Add", "ArgMax", "AveragePool", "Clip", "Concat", "Conv", "ConvTranspose",
+    "DequantizeLinear", "Div", "Flatten", "Gemm", "GlobalAveragePool", "HardSwish", "Identity",
+    "LeakyRelu", "MatMul", "Max", "MaxPool", "Min", "Mul", "PRelu", "Pad", "QuantizeLinear",
+    "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Softmax", "Split",
+    "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze",
 }  # fmt: skip
 NEAREST = (("asymmetric", "floor"),)
 LINEAR = ("half_pixel", "asymmetric", "align_corners")
@@ -37,6 +38,8 @@ def _resize_refusal(node: onnx.NodeProto) -> str | None:
     mode = text("mode", "nearest")
     coordinates = text("coordinate_transformation_mode", "half_pixel")
     rounding = text("nearest_mode", "round_prefer_floor")
-    if (mode == "nearest" and (coordinates, rounding) in NEAREST) or (mode == "linear" and coordinates in LINEAR):
+    if mode == "nearest" and (coordinates, rounding) in NEAREST:
+        return None
+    if mode == "linear" and coordinates in LINEAR:
         return None
     return f"resizing with mode {mode}, coordinates {coordinates} and rounding {rounding} is not supported"
