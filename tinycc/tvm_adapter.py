@@ -8,8 +8,16 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tvm
+import tvm_ffi
 from tvm import relax
 from tvm.ir import GenericConst
+
+from tinycc import errors
+
+# A pass runs below TVM's C++: only error types it knows come out on the other side as they went in.
+for _error in vars(errors).values():
+    if isinstance(_error, type) and issubclass(_error, errors.TinyccError):
+        tvm_ffi.register_error(_error)
 
 
 def is_constant(expr: relax.Expr) -> bool:

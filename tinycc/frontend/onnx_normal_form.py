@@ -99,7 +99,7 @@ class MoveToIntegers(DataflowRewriter):
         return relax.op.dequantize(self.emit(clamped), *dequantize.args[1:3], axis=0)
 
     def _clamped(self, integers: relax.Expr, clamp: relax.Call, like: relax.Call, dtype: str) -> relax.Expr:
-        """`clamp` on integers quantized as `like` says; in front of the quantize that makes them, if possible."""
+        """`clamp` on integers quantized as `like` says; before their own quantize if possible."""
         quantize = self.producer(integers)
         if (
             tvm_adapter.op_name(quantize) == "relax.quantize"

@@ -19,18 +19,25 @@ def load_tflite(path: Path) -> tvm.IRModule:
     Raises ModelError where the file is malformed, UnsupportedError where it holds what tinycc does not do.
     """
     file = read_tflite(path)
-    check(file)
-    builder = relax.BlockBuilder()
     try:
-        return _convert(file, builder)
+        check(file)
+        return _convert(file)
+    except TinyccError:
+        raise
     except Exception as error:
-        builder._end_block()  # or TVM complains on stderr about the unfinished function
-        if isinstance(error, TinyccError):
-            raise
         raise ModelError(f"{path} is not a valid TFLite model: {type(error).__name__}") from error
 
 
-def _convert(file: TfliteFile, builder: relax.BlockBuilder) -> tvm.IRModule:
+def _convert(file: TfliteFile) -> tvm.IRModule:
+    builder = relax.BlockBuilder()
+    try:
+        return _build(file, builder)
+    except Exception:
+        builder._end_block()  # or TVM complains on stderr about the unfinished function
+        raise
+
+
+def _build(file: TfliteFile, builder: relax.BlockBuilder) -> tvm.IRModule:
     state_tensors = [file.tensors[index] for op in file.operators for index in op.inputs if index >= 0]
     state_tensors = [tensor for tensor in state_tensors if tensor.is_variable]
     inputs = _variables([file.tensors[index] for index in file.inputs], "input")

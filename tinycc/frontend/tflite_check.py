@@ -198,7 +198,7 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
             )
         if np.any(tensor.zero_points != 0):
             raise ModelError(f"{where} has a scale for each channel and a zero point other than 0")
-    if tensor.dtype == "float32" or not tensor.zero_points.size:
+    if np.dtype(tensor.dtype).kind not in "iu" or not tensor.zero_points.size:
         return
     limits = np.iinfo(tensor.dtype)
     if tensor.zero_points.min() < limits.min or tensor.zero_points.max() > limits.max:
@@ -214,7 +214,7 @@ def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
     positions = WEIGHTED[op.kind]
     source, weights = (file.tensors[op.inputs[position]] for position in positions[:2])
     output = file.tensors[op.outputs[0]]
-    channels = output.shape[-1]
+    channels = output.shape[-1] if output.shape else 1
     if not (source.is_quantized and weights.is_quantized and output.is_quantized):
         raise ModelError(f"{file.path}: {op.title} has operands without quantization parameters")
     bias = _bias(file, op)

@@ -1,5 +1,7 @@
 """From TFLite operators to the normal form: which converter serves which operator."""
 
+import re
+
 import tflite
 from tvm import relax
 
@@ -75,8 +77,9 @@ class TfliteConverter(BaseConverter):
             except TinyccError as error:
                 raise type(error)(f"{self.file.path}: {error}") from error
             except Exception as error:
-                reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-                raise ModelError(f"{self.file.path}: {op.title} cannot be imported: {reason[0]}") from error
+                raise ModelError(
+                    f"{self.file.path}: {op.title} cannot be imported: {_reason(error)}"
+                ) from error
 
     def _store(self, op: FileOperator, converted: Converted) -> None:
         if converted is None:
@@ -91,6 +94,13 @@ class TfliteConverter(BaseConverter):
                     f"but the file says that {tensor.name} is {tensor.dtype}{list(tensor.shape)}"
                 )
             self.values[index] = variable
+
+
+def _reason(error: Exception) -> str:
+    """The gist of an error of TVM's: its last line, without the printed operator, in a bearable length."""
+    lines = str(error).strip().splitlines()
+    text = re.sub(r"^In ir\.Op\(.*\): ", "", lines[-1]) if lines else type(error).__name__
+    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def unsupported_reason(op: FileOperator) -> str:

@@ -99,6 +99,9 @@ def mirror_pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """MIRROR_PAD: slices of the input, reversed, before and after it, one axis at a time."""
     source = converter.file.tensors[op.inputs[0]]
     value, widths = converter.operand(source.index), converter.constant(op.inputs[1])
+    padded = tuple(size + before + after for size, (before, after) in zip(source.shape, widths, strict=True))
+    if padded != converter.file.tensors[op.outputs[0]].shape:
+        raise ModelError(f"{op.title} has paddings that do not make its output's shape")
     skip = 1 if op.options.Mode() == tflite.MirrorPadMode.REFLECT else 0
     for axis, (before, after) in enumerate(widths.tolist()):
         size = source.shape[axis]

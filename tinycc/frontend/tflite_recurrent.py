@@ -30,6 +30,7 @@ from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_base import BaseConverter, activated, fused_activation
 from tinycc.frontend.tflite_file import FileOperator, FileTensor
 
+MAX_STEPS = 1024  # they are unrolled in the body
 GATES = ("input", "forget", "cell", "output")
 
 
@@ -157,6 +158,8 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
             f"{op.title} has an input of shape {source.shape} or a state scaled unlike its output"
         )
     steps, units = int(np.prod(source.shape[:2])), hidden.shape[-1]
+    if steps > MAX_STEPS:
+        raise UnsupportedError(f"{op.title} runs over {steps} steps, at most {MAX_STEPS} are supported")
     if (
         1 not in source.shape[:2]
         or cell.dtype != "int16"
