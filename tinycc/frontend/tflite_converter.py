@@ -99,7 +99,7 @@ class TfliteConverter(BaseConverter):
 def _reason(error: Exception) -> str:
     """The gist of an error of TVM's: its last line, without the printed operator, in a bearable length."""
     lines = str(error).strip().splitlines()
-    text = re.sub(r"^In ir\.Op\(.*\): ", "", lines[-1]) if lines else type(error).__name__
+    text = re.sub(r"^In ir\.Op\(.*\)[:,] ", "", lines[-1]) if lines else type(error).__name__
     return text if len(text) <= 200 else text[:200] + "..."
 
 

@@ -172,6 +172,12 @@ def _vector(stored: Any, dtype: type) -> np.ndarray:
     return np.array(stored, dtype) if isinstance(stored, np.ndarray) else np.empty(0, dtype)
 
 
+def _text(stored: bytes | None) -> str:
+    """A string of the file, fit for a message."""
+    text = (stored or b"").decode("utf-8", "replace")
+    return text if text.isprintable() and len(text) <= 200 else ascii(text[:40])
+
+
 def _indices(path: Path, stored: Any, count: int, where: str) -> tuple[int, ...]:
     indices = tuple(int(index) for index in _vector(stored, np.int64))
     for index in indices:
@@ -183,7 +189,7 @@ def _indices(path: Path, stored: Any, count: int, where: str) -> tuple[int, ...]
 
 
 def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -> FileTensor:
-    name = (table.Name() or b"").decode("utf-8", "replace") or f"tensor{index}"
+    name = _text(table.Name()) or f"tensor{index}"
     where = f"tensor {index} ({name})"
     if table.Type() not in DTYPES:
         raise UnsupportedError(f"{path}: {where} has element type {table.Type()}, which is not supported")
@@ -241,7 +247,7 @@ def _operator(
     return FileOperator(
         index=index,
         kind=_KIND_NAMES[number],
-        custom=(code.CustomCode() or b"").decode("utf-8", "replace"),
+        custom=_text(code.CustomCode()),
         inputs=_indices(path, table.InputsAsNumpy(), tensors, f"the inputs of {where}"),
         outputs=_indices(path, table.OutputsAsNumpy(), tensors, f"the outputs of {where}"),
         intermediates=_indices(path, table.IntermediatesAsNumpy(), tensors, f"the intermediates of {where}"),
