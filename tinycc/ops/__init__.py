@@ -12,6 +12,7 @@ from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.conv2d import Conv2D
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.lookup import Lookup
 from tinycc.ops.max_pool2d import MaxPool2D
 from tinycc.ops.multiply import Multiply
 from tinycc.ops.pad import Pad
@@ -37,6 +38,7 @@ OPERATORS: list[type[Operator]] = [
     ResizeNearest,
     Concatenate,
     StridedCopy,
+    Lookup,
     Requantize,
     # Whatever quantize and dequantize no other operator took in.
     Quantize,
@@ -60,5 +62,6 @@ def view_of(function: relax.Function) -> Operator:
             try:
                 return operator.from_composite(composite)
             except ValueError as error:
-                raise UnsupportedError(f"{composite.kind} with the result {function.ret_ty}: {error}") from error
+                result = f"{composite.kind} with the result {function.ret_ty}"
+                raise UnsupportedError(f"{result}: {error}") from error
     raise UnsupportedError(f"no operator is called {composite.kind!r}")

@@ -128,7 +128,8 @@ class Softmax(Operator):
 def _table(function: Callable[[np.ndarray], np.ndarray], low: float, high: float) -> np.ndarray:
     """A function to [-1, 1] at 512 steps and the end, int16 [513] in Q15, as TFLite samples it.
 
-    Each sample is moved by half of the error that interpolation has in the middle of its step. All in float32.
+    Each sample is moved by half of the error that interpolation has in the middle of its step. All in
+    float32.
     """
     unit, two = np.float32(2**15), np.float32(2)
     step = (np.float32(high) - np.float32(low)) / np.float32(_TABLE_STEPS)

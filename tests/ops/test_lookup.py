@@ -1,0 +1,158 @@
+"""Tables of int8 functions: TFLite's operators against the integer reference, others against the function
+itself."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tvm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import relax
+
+from tests.reference import activation
+from tests.reference.elementwise import absolute
+from tests.reference.fixed_point import Integers, Quantization
+from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
+from tinycc.ops.lookup import Lookup
+
+VALUES = np.arange(-128, 128, dtype=np.int8).reshape(1, 4, 64)
+Real = Callable[[relax.Expr], relax.Expr]
+
+SCALES = st.sampled_from([0.001, 0.0039, 0.02, 0.05, 0.1, 0.5, 1.3])
+ZERO_POINTS = st.sampled_from([-128, -5, 0, 3, 127])
+
+
+def number(value: float) -> relax.Expr:
+    return relax.const(value, "float32")
+
+
+def hard_swish(x: relax.Expr) -> relax.Expr:
+    gate = relax.op.clip(relax.op.add(x, number(3.0)), 0, 6)
+    return relax.op.divide(relax.op.multiply(x, gate), number(6.0))
+
+
+def lookup_module(function: Real, source: tuple[float, int], output: tuple[float, int]) -> tvm.IRModule:
+    return module_of([((1, 4, 64), "int8")], lambda x: quantized(function(dequantized(x, *source)), *output))
+
+
+def table_of(function: Real, source: tuple[float, int], output: tuple[float, int]) -> np.ndarray:
+    """The table; the module has to be one operator."""
+    [view] = views_in(lookup_module(function, source, output))
+    assert isinstance(view, Lookup)
+    return view.table
+
+
+def quantization(pair: tuple[float, int]) -> Quantization:
+    return Quantization(float(np.float32(pair[0])), pair[1])
+
+
+Reference = Callable[[Quantization, Quantization], Integers]
+LINE = VALUES.reshape(-1)
+FUNCTIONS: dict[str, tuple[Real, Reference]] = {
+    "relu": (relax.op.nn.relu, lambda i, o: activation.relu(LINE, i, o)),
+    "relu_n1_to_1": (
+        lambda x: relax.op.clip(x, -1, 1),
+        lambda i, o: activation.relu(LINE, i, o, "relu_n1_to_1"),
+    ),
+    "relu6": (lambda x: relax.op.clip(x, 0, 6), lambda i, o: activation.relu(LINE, i, o, "relu6")),
+    "leaky_relu": (
+        lambda x: relax.op.nn.leakyrelu(x, 0.1),
+        lambda i, o: activation.leaky_relu(LINE, i, o, 0.1),
+    ),
+    "hard_swish": (hard_swish, lambda i, o: activation.hard_swish(LINE, i, o)),
+    "abs": (relax.op.abs, lambda i, o: absolute(LINE, i, o)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@settings(max_examples=25)
+@given(SCALES, ZERO_POINTS, st.sampled_from([0.3, 0.77, 1.0, 1.9]), ZERO_POINTS)
+def test_operators_of_tflite(name: str, scale: float, zero_point: int, ratio: float, shifted: int) -> None:
+    function, reference = FUNCTIONS[name]
+    source, output = (scale, zero_point), (scale * ratio, shifted)
+    expected = reference(quantization(source), quantization(output))
+    np.testing.assert_array_equal(table_of(function, source, output), expected)
+
+
+@settings(max_examples=20)
+@given(SCALES, ZERO_POINTS)
+def test_logistic_and_tanh(scale: float, zero_point: int) -> None:
+    source = (scale, zero_point)
+    logistic = table_of(relax.op.sigmoid, source, (2.0**-8, -128))
+    np.testing.assert_array_equal(logistic, activation.logistic_int8(LINE, quantization(source)))
+    tanh = table_of(relax.op.tanh, source, (2.0**-7, 0))
+    np.testing.assert_array_equal(tanh, activation.tanh_int8(LINE, quantization(source)))
+
+
+def elu(x: relax.Expr) -> relax.Expr:
+    below = relax.op.subtract(number(1.0), relax.op.exp(x))
+    return relax.op.add(relax.op.multiply(number(-1.0), relax.op.nn.relu(below)), relax.op.nn.relu(x))
+
+
+def gelu_of_parts(x: relax.Expr) -> relax.Expr:
+    error = relax.op.add(relax.op.erf(relax.op.divide(x, number(math.sqrt(2)))), number(1.0))
+    return relax.op.multiply(relax.op.multiply(x, error), number(0.5))
+
+
+def gelu(x: float) -> float:
+    return x * 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+def logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+CHAINS: dict[str, tuple[Real, Callable[[float], float]]] = {
+    "silu of parts": (lambda x: relax.op.multiply(x, relax.op.sigmoid(x)), lambda x: x * logistic(x)),
+    "silu": (relax.op.nn.silu, lambda x: x * logistic(x)),
+    "sigmoid": (relax.op.sigmoid, logistic),
+    "gelu": (relax.op.nn.gelu, gelu),
+    "gelu of parts": (gelu_of_parts, gelu),
+    "elu": (elu, lambda x: x if x > 0 else math.expm1(x)),
+    "negative": (relax.op.negative, lambda x: -x),
+    "square root": (lambda x: relax.op.sqrt(relax.op.abs(x)), lambda x: math.sqrt(abs(x))),
+    "exp": (relax.op.exp, math.exp),
+    "affine": (
+        lambda x: relax.op.add(relax.op.multiply(x, number(0.3)), relax.const([[[0.7]]], "float32")),
+        lambda x: 0.3 * x + 0.7,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_of_float_operators_are_rounded_once(name: str) -> None:
+    function, real = CHAINS[name]
+    scale, zero_point = float(np.float32(0.03)), -10
+    table = table_of(function, (0.037, 4), (scale, zero_point))
+    exact = np.array([real(0.037 * (value - 4.0)) for value in range(-128, 128)]) / scale + zero_point
+    assert np.abs(table - np.clip(exact, -128, 127)).max() < 0.501
+
+
+def test_halves_are_rounded_to_even() -> None:
+    table = table_of(relax.op.negative, (0.5, 0), (1.0, 0))
+    assert table[128:134].tolist() == [0, 0, -1, -2, -2, -2]
+
+
+def test_kernel_looks_up_every_value() -> None:
+    module = lookup_module(relax.op.nn.silu, (0.05, 3), (0.03, -100))
+    [view] = views_in(module)
+    assert isinstance(view, Lookup) and view.overlap_distance(0) == 0 and view.describe() == "silu"
+    [result] = compile_and_run(module, [VALUES])
+    np.testing.assert_array_equal(result.reshape(-1), view.table)
+
+
+def test_clip_of_integers() -> None:
+    module = module_of([((1, 4, 64), "int8")], lambda x: relax.op.clip(x, -20, 33))
+    [result] = compile_and_run(module, [VALUES])
+    np.testing.assert_array_equal(result, np.clip(VALUES, -20, 33))
+
+
+def test_a_vector_of_constants_is_left_alone() -> None:
+    scales = relax.const(np.arange(64, dtype=np.float32), "float32")
+    module = module_of(
+        [((1, 4, 64), "int8")],
+        lambda x: quantized(relax.op.multiply(dequantized(x, 0.1), scales), 0.1),
+    )
+    assert "lookup" not in [view.kind for view in views_in(module)]

@@ -1,0 +1,202 @@
+"""Tables of 256 results for functions of one int8 number.
+
+The operators that TFLite knows have its integer semantics to the bit; every other function is computed
+in float32 and rounded half to even, as ONNX and torch do.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.integer_arithmetic import clamp, divide_by_power, logistic, requantize, tanh
+from tinycc.ops.tensor import Tensor
+
+# A function of x: "x", a number, or the name of a Relax operator (less "relax.") with its operands.
+Tree = str | float | tuple["Tree", ...]
+
+INT8_VALUES = np.arange(-128, 128)
+HARD_SWISH: Tree = ("divide", ("multiply", "x", ("clip", ("add", "x", 3.0), 0.0, 6.0)), 6.0)
+
+Operator = Callable[..., np.ndarray]
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.float32(1) / (np.float32(1) + np.exp(-x))
+
+
+def _erf(x: np.ndarray) -> np.ndarray:
+    return np.array([math.erf(value) for value in np.atleast_1d(x)], np.float32)
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    return x * np.float32(0.5) * (np.float32(1) + _erf(x * np.float32(math.sqrt(0.5))))
+
+
+def _gelu_by_tanh(x: np.ndarray) -> np.ndarray:
+    inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x * x * x)
+    return x * np.float32(0.5) * (np.float32(1) + np.tanh(inner))
+
+
+def _relu(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, np.float32(0))
+
+
+UNARY: dict[str, Operator] = {
+    "abs": np.abs,
+    "ceil": np.ceil,
+    "cos": np.cos,
+    "erf": _erf,
+    "exp": np.exp,
+    "floor": np.floor,
+    "log": np.log,
+    "negative": np.negative,
+    "nn.gelu": _gelu,
+    "nn.gelu_tanh": _gelu_by_tanh,
+    "nn.leakyrelu": lambda x, alpha: np.where(x >= 0, x, x * alpha),
+    "nn.relu": _relu,
+    "nn.silu": lambda x: x * _sigmoid(x),
+    "round": np.rint,
+    "rsqrt": lambda x: np.float32(1) / np.sqrt(x),
+    "sigmoid": _sigmoid,
+    "sign": np.sign,
+    "sin": np.sin,
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "tanh": np.tanh,
+}
+BINARY: dict[str, Operator] = {
+    "add": np.add,
+    "divide": np.divide,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "multiply": np.multiply,
+    "power": np.power,
+    "subtract": np.subtract,
+}
+_OPERATORS: dict[str, Operator] = {**UNARY, **BINARY, "clip": np.clip}
+
+
+def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
+    """The results of a function for -128 ... 127, int8 [256]."""
+    function = _integer_function(tree, source, output)
+    if function is None:
+        return _float_table(tree, source, output)
+    values = [clamp(function(value - source.zero_point), -128, 127) for value in INT8_VALUES.tolist()]
+    return np.array(values, np.int8)
+
+
+def _float_table(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
+    real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
+    with np.errstate(all="ignore"):
+        results = np.broadcast_to(np.asarray(_evaluate(tree, real), np.float32), real.shape)
+        scaled = np.rint(results / np.float32(output.real_scale))
+    # A square root of a negative number has no value; any will do.
+    finite = np.clip(np.nan_to_num(scaled, nan=0.0), -512.0, 512.0)
+    return np.clip(finite.astype(np.int64) + output.zero_point, -128, 127).astype(np.int8)
+
+
+def _evaluate(tree: Tree, x: np.ndarray) -> np.ndarray:
+    if isinstance(tree, str):
+        return x
+    if isinstance(tree, float):
+        return np.asarray(tree, np.float32)
+    return _OPERATORS[str(tree[0])](*(_evaluate(operand, x) for operand in tree[1:]))
+
+
+def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[int], int] | None:
+    """TFLite's function from an input less its zero point to an output, not clamped; None if it has none."""
+    if tree == ("sigmoid", "x") and (output.scale, output.zero_point) == (2.0**-8, -128):
+        return _saturating(lambda x: divide_by_power(logistic(x, 4), 23) - 128, source)
+    if tree == ("tanh", "x") and (output.scale, output.zero_point) == (2.0**-7, 0):
+        return _saturating(lambda x: divide_by_power(tanh(x, 4), 24), source)
+    if tree == ("abs", "x"):
+        rescale = _rescaling(source.real_scale / output.real_scale)
+        return lambda x: rescale(abs(x)) + output.zero_point
+    if tree == HARD_SWISH:
+        return _hard_swish(source, output)
+    if not isinstance(tree, tuple) or tree[1] != "x":
+        return None
+    if tree[0] == "nn.relu":
+        return _clamped((0.0, None), source, output)
+    if tree[0] == "clip":
+        low, high = (_finite(bound) for bound in tree[2:])
+        return _clamped((low, high), source, output)
+    if tree[0] == "nn.leakyrelu" and isinstance(tree[2], float):
+        return _leaky_relu(tree[2], source, output)
+    return None
+
+
+def _finite(bound: Tree) -> float | None:
+    return bound if isinstance(bound, float) and math.isfinite(bound) else None
+
+
+def _rescaling(real_multiplier: float) -> Callable[[int], int]:
+    multiplier, shift = quantize_multiplier(real_multiplier)
+    return lambda value: requantize(value, multiplier, shift)
+
+
+def _saturating(function: Callable[[int], int], source: Tensor) -> Callable[[int], int]:
+    """`function` of x in Q4; beyond what Q4 holds the least or largest output."""
+    multiplier, shift = quantize_multiplier(source.real_scale * 2.0**27)
+    radius = math.floor(15 * 2.0 ** (27 - shift))
+
+    def result(x: int) -> int:
+        if abs(x) >= radius:
+            return 127 if x > 0 else -128
+        return function(requantize(x, multiplier, shift))
+
+    return result
+
+
+def _clamped(
+    bounds: tuple[float | None, float | None], source: Tensor, output: Tensor
+) -> Callable[[int], int]:
+    """RELU and its like: to the output's scale, then clamped."""
+    low, high = activation_range(*bounds, output.real_scale, output.zero_point, "int8")
+    rescale = _rescaling(source.real_scale / output.real_scale)
+    return lambda x: clamp(rescale(x) + output.zero_point, low, high)
+
+
+def _leaky_relu(alpha: float, source: Tensor, output: Tensor) -> Callable[[int], int]:
+    """LEAKY_RELU: one multiplier on each side of zero, both formed in float32."""
+    scale_in, scale_out = np.float32(source.real_scale), np.float32(output.real_scale)
+    above = _rescaling(float(scale_in / scale_out))
+    below = _rescaling(float(scale_in * np.float32(alpha) / scale_out))
+    return lambda x: (above(x) if x >= 0 else below(x)) + output.zero_point
+
+
+def _hard_swish(source: Tensor, output: Tensor) -> Callable[[int], int] | None:
+    """HARD_SWISH on 16-bit intermediates; None where the output's scale is too fine for them."""
+    fine = np.float32(1 / 128) * np.float32(source.real_scale)
+    multiplier, exponent = quantize_multiplier(float(fine / np.float32(output.real_scale)))
+    gate_multiplier, gate_exponent = quantize_multiplier(float(fine / np.float32(3 / 32768)))
+    if exponent > 0:
+        return None
+
+    def result(x: int) -> int:
+        value = _multiply_high_16(x << 7, _to_16_bits(multiplier))
+        gate = x << 7
+        if gate_exponent > 0:
+            gate = clamp(gate << (gate_exponent - 1), -32768, 32767)
+        gate = _multiply_high_16(gate, _to_16_bits(gate_multiplier))
+        gate = divide_by_power(gate, max(-gate_exponent, 0))
+        if gate_exponent > 0:
+            gate = clamp(gate << 1, -32768, 32767)
+        # from [-1, 1] to [0, 1], as 2**15 steps
+        product = ((gate + 2**15) >> 1) * value
+        truncated = abs(product) >> 15
+        return divide_by_power(truncated if product >= 0 else -truncated, -exponent) + output.zero_point
+
+    return result
+
+
+def _to_16_bits(multiplier: int) -> int:
+    """An int32 multiplier rounded to its upper half."""
+    return min((multiplier + 2**15) >> 16, 2**15 - 1)
+
+
+def _multiply_high_16(a: int, b: int) -> int:
+    """(a * b) / 2**15 of int16 numbers, rounded to nearest with halves up, saturated."""
+    return min((a * b + 2**14) >> 15, 2**15 - 1)
