@@ -215,7 +215,7 @@ class _Eliminator(DataflowRewriter):
         return self._permuted(relax.Call(call.op, operands, call.attrs), axes)
 
     def _in_order(self, operand: relax.Expr, axes: Axes) -> relax.Expr | None:
-        """What `operand` must be stored as for readers that expect it permuted by `axes`; None if ranks differ."""
+        """`operand` as stored for readers that expect it permuted by `axes`; None if ranks differ."""
         pending = self._pending.get(operand)
         if isinstance(pending, _Permuted) and pending.axes == axes:
             return pending.stored

@@ -2,7 +2,8 @@
 
 Before:  lv = pad(x, zero point); lv1 = conv2d(dequantize(lv), ...)
 After:   lv1 = conv2d(dequantize(x), ..., padding enlarged)
-Requires: split_shared_dequantize. Refused where the padding is not by the zero point or reaches into batch or channels;
+Requires: split_shared_dequantize. Refused where the padding is not by the zero point or reaches into batch
+or channels;
          a convolution's own padding is by the zero point too, so the two add up.
 """
 
@@ -14,7 +15,7 @@ from tinycc import tvm_adapter
 
 @relax.expr_functor.mutator
 class _Folder(relax.PyExprMutator):
-    def visit_call_(self, call: relax.Call) -> relax.Expr:  # noqa: D102
+    def visit_call_(self, call: relax.Call) -> relax.Expr:
         call = super().visit_call_(call)
         if tvm_adapter.op_name(call) != "relax.nn.conv2d":
             return call

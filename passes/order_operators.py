@@ -5,8 +5,8 @@ After:   the same calls in the order whose largest step is least; among equals, 
          as far as the search allows
 Requires: rewrite_in_place.
 Source:  exhaustive search over sets of executed operators, as in Liberis & Lane, "Neural networks on
-         microcontrollers: saving memory at inference via operator reordering" (2019); a set's future does not depend
-         on how it was reached, so each is visited once.
+         microcontrollers: saving memory at inference via operator reordering" (2019); a set's future does
+         not depend on how it was reached, so each is visited once.
 """
 
 import heapq

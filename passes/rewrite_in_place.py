@@ -1,10 +1,12 @@
 """Let outputs overlap the inputs that die at their operator.
 
 Before:  a composite function
-After:   the same function with the attribute `overlap_distances`: for each operand that may be overlapped, its index
+After:   the same function with the attribute `overlap_distances`: for each operand that may be overlapped,
+its index
          (as a string) and how many bytes the output must start before it
 Requires: fuse_quantized_ops. The planner uses a distance where the operand really dies.
-Source:  in-place depthwise convolution of TinyEngine (Lin et al., "MCUNet", 2020), as one rule for all operators.
+Source:  in-place depthwise convolution of TinyEngine (Lin et al., "MCUNet", 2020), as one rule for all
+         operators.
 """
 
 import tvm

@@ -18,7 +18,7 @@ class _Splitter(relax.PyExprMutator):
         self._dequantized = dequantized
         self._seen: set[relax.Var] = set()
 
-    def visit_call_(self, call: relax.Call) -> relax.Expr:  # noqa: D102
+    def visit_call_(self, call: relax.Call) -> relax.Expr:
         arguments = [self._own(argument) for argument in call.args]
         return super().visit_call_(relax.Call(call.op, arguments, call.attrs, call.ty_args, call.span))
 

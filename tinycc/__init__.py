@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from tinycc.errors import TinyccError
-from tinycc.version import VERSION as __version__
+from tinycc.version import VERSION
 
 if TYPE_CHECKING:
     from tinycc.compiler import CompiledModel, compile
+
+__version__ = VERSION
 
 __all__ = ["CompiledModel", "TinyccError", "__version__", "compile"]
 

@@ -70,7 +70,8 @@ class CompiledModel:
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Outputs for a batch of cases, computed by the generated C on the host.
 
-        inputs: one array for each model input with a leading axis of N cases, in the model file's layout; float arrays
+        inputs: one array for each model input with a leading axis of N cases, in the model file's layout;
+        float arrays
             are quantized at the edge.
         """
         with tempfile.TemporaryDirectory() as parent:
@@ -84,7 +85,7 @@ class CompiledModel:
         (folder / "report.html").write_text(render_page(self.report), encoding="utf-8")
 
 
-def compile(  # noqa: A001 - the name users expect, always called as tinycc.compile
+def compile(
     model: str | Path | tvm.IRModule | Any,
     *,
     target: str = "cortex-m4",
@@ -96,8 +97,8 @@ def compile(  # noqa: A001 - the name users expect, always called as tinycc.comp
 ) -> CompiledModel:
     """Compile a model for a microcontroller.
 
-    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module in the normal form.
-    target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
+    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module in the
+    normal form. target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M".
     io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
     name: prefix of the generated C symbols.

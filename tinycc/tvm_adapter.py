@@ -32,7 +32,7 @@ def constant_value(expr: relax.Expr) -> np.ndarray:
 
 def make_constant(value: np.ndarray) -> relax.Expr:
     """A tensor constant holding `value` with its dtype."""
-    return relax.const(np.ascontiguousarray(value), dtype=str(value.dtype))
+    return relax.const(np.array(value, order="C"), dtype=str(value.dtype))
 
 
 def is_tensor(expr: relax.Expr) -> bool:

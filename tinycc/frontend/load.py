@@ -5,16 +5,17 @@ from typing import Any
 
 import tvm
 
-from tinycc.errors import ModelError, UnsupportedError
 from tinycc.edges import ATTRIBUTE
+from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.description import ModelDescription
 from tinycc.frontend.onnx import load_onnx
+from tinycc.frontend.onnx_description import describe_onnx
 from tinycc.frontend.tflite import load_tflite
 from tinycc.frontend.tflite_description import describe_tflite
 
 
 def model_format(path: Path) -> str:
-    """ "tflite" or "onnx", by the file's ending; ModelError where the file cannot be read."""
+    """The format by the file's ending, "tflite" or "onnx"; ModelError where the file cannot be read."""
     if not path.exists():
         raise ModelError(f"{path} does not exist")
     if not path.is_file():
@@ -29,8 +30,6 @@ def model_format(path: Path) -> str:
 
 def describe_model(path: Path) -> ModelDescription:
     """What a model file holds, supported or not."""
-    from tinycc.frontend.onnx_description import describe_onnx
-
     return describe_tflite(path) if model_format(path) == "tflite" else describe_onnx(path)
 
 

@@ -11,12 +11,13 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.composite import Composite
 from tinycc.ops.tensor import Tensor
 
+
 @dataclass(frozen=True)
 class RowWindow:
     """The input rows that one output row y is computed from.
 
-    Row j of the window, j in [0, rows), is input row `(y * stride + offset) // divisor - pad_top + j * dilation`;
-    a row outside [0, input_rows) is padding.
+    Row j of the window, j in [0, rows), is input row `(y * stride + offset) // divisor - pad_top + j *
+    dilation`; a row outside [0, input_rows) is padding.
 
     as_array: the kernel takes an array of row pointers (NULL for padding) rather than one row.
     stride: 0 where all output rows use the same row (broadcasting).
@@ -109,7 +110,7 @@ class Operator(ABC):
         return 0
 
     def overlap_distance(self, index: int) -> int | None:
-        """How many bytes the output must start before input `index` if that dies here; None: never overlap."""
+        """How many bytes the output must start before input `index`, if that dies here; None for never."""
         return None
 
     def describe(self) -> str:

@@ -21,7 +21,7 @@ class Concatenate(Operator):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """concat of a tuple, of integers."""
+        """Concat of a tuple, of integers."""
         return [FusionPattern("tinycc.concatenate", is_op("relax.concat")(wildcard()))]
 
     @classmethod

@@ -87,7 +87,7 @@ class DepthwiseConv2D(Operator):
         return self.outputs[0].elements * self.weights.shape[0] * self.weights.shape[1]
 
     def overlap_distance(self, index: int) -> int | None:
-        """With one output channel for each input channel, a pixel's channel is written once its taps are read."""
+        """With a depth multiplier of 1, a channel of a pixel is written once its taps are read."""
         source, output = self.inputs[0], self.outputs[0]
         if source.channels == output.channels:
             return self.window.channelwise_overlap(source, output)

@@ -1,7 +1,7 @@
 """Fixed-point parameters of TFLite's int8 specification, computed at compile time.
 
-Source: "TensorFlow Lite 8-bit quantization specification" and Jacob et al., "Quantization and Training of Neural
-Networks for Efficient Integer-Arithmetic-Only Inference" (2018), section 2.2.
+Source: "TensorFlow Lite 8-bit quantization specification" and Jacob et al., "Quantization and Training of
+Neural Networks for Efficient Integer-Arithmetic-Only Inference" (2018), section 2.2.
 """
 
 import math
@@ -19,7 +19,8 @@ def round_half_away(value: float) -> int:
 def quantize_multiplier(real_multiplier: float) -> tuple[int, int]:
     """The pair (multiplier, shift) with real_multiplier ~ multiplier * 2**(shift - 31).
 
-    multiplier is 0 or in [2**30, 2**31); shift > 0 shifts left. Multipliers too small for 32 bits give (0, 0).
+    multiplier is 0 or in [2**30, 2**31); shift > 0 shifts left. Multipliers too small for 32 bits give (0,
+    0).
     """
     if real_multiplier == 0.0:
         return 0, 0

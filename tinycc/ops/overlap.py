@@ -6,8 +6,8 @@ import numpy as np
 def overlap_distance(reads: np.ndarray, write_ends: np.ndarray, early_write_ends: np.ndarray) -> int:
     """The least number of bytes by which an output must start before its dying input.
 
-    An operator runs in steps t = 0, 1, ... (say, output pixels). All positions are bytes from the start of the input
-    (reads) or of the output (writes).
+    An operator runs in steps t = 0, 1, ... (say, output pixels). All positions are bytes from the start of
+    the input (reads) or of the output (writes).
 
     reads[t]: lowest input byte that step t reads.
     write_ends[t]: end of the bytes written up to the end of step t.

@@ -16,7 +16,7 @@ def bias_of(composite: Composite, channels: int) -> np.ndarray:
 
 
 def requantization_factors(source: Tensor, weights: Tensor, output: Tensor, channels: int) -> np.ndarray:
-    """input scale x weight scale / output scale for each output channel, float64 as TFLite computes it."""
+    """Input scale x weight scale / output scale for each output channel, float64 as TFLite computes it."""
     scales = np.asarray(weights.scale, np.float32).astype(np.float64).reshape(-1)
     factors = np.float64(source.real_scale) * scales / np.float64(output.real_scale)
     return np.broadcast_to(factors, (channels,))

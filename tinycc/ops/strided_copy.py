@@ -89,9 +89,7 @@ class StridedCopy(Operator):
         return self.what
 
 
-def _slice(
-    composite: Composite, call: relax.Call, source: Tensor, own: np.ndarray
-) -> tuple[int, np.ndarray]:
+def _slice(composite: Composite, call: relax.Call, source: Tensor, own: np.ndarray) -> tuple[int, np.ndarray]:
     """First element and strides of a strided_slice."""
     axes, begins, _, steps = (
         [int(item.value) for item in composite.resolve(argument).fields] for argument in call.args[1:5]

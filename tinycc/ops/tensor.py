@@ -11,7 +11,8 @@ ITEM_BYTES = {"int8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64
 class Tensor:
     """A tensor as an operator sees it.
 
-    scale: of an integer tensor that stands for real numbers; None otherwise. A float32 value, or a vector of them per
+    scale: of an integer tensor that stands for real numbers; None otherwise. A float32 value, or a vector
+    of them per
         output channel for weights.
     parameter: which parameter of the composite function it is; None for constants and outputs.
     value: of a constant.

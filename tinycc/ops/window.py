@@ -50,7 +50,7 @@ class Window:
         return (pixel * source.channels * ITEM_BYTES[source.dtype]).reshape(-1)
 
     def channelwise_overlap(self, source: Tensor, output: Tensor) -> int:
-        """Overlap distance of a kernel that writes each channel of a pixel once the channel's taps are read."""
+        """Overlap distance of a kernel that writes each channel of a pixel once its taps are read."""
         item = ITEM_BYTES[output.dtype]
         channel = np.arange(output.channels) * item
         reads = (self.first_reads(source, output)[:, None] + channel).reshape(-1)

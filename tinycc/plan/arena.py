@@ -2,8 +2,8 @@
 
 Two buffers whose lifetimes meet must not share bytes, except that an output may overlap the input that dies
 at its operator when it starts at least the operator's overlap distance before it. Minimising the arena
-under these rules is dynamic storage allocation, which is NP-hard in general and small here: first-fit in a few orders gives
-a start, and CP-SAT improves it or proves that nothing smaller exists.
+under these rules is dynamic storage allocation, which is NP-hard in general and small here: first-fit in a
+few orders gives a start, and CP-SAT improves it or proves that nothing smaller exists.
 """
 
 from collections.abc import Mapping, Sequence

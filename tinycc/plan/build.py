@@ -7,9 +7,9 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.errors import UnsupportedError
 from tinycc.edges import read_edges
-from tinycc.ops import Operator, view_of
+from tinycc.errors import UnsupportedError
+from tinycc.ops import view_of
 from tinycc.ops.footprint import joint_bytes
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.passes.rewrite_in_place import ATTRIBUTE as OVERLAP_DISTANCES

@@ -10,7 +10,7 @@ def check_plan(plan: Plan) -> None:
     """AssertionError if two live buffers share bytes they must not share, or one leaves the arena."""
     for buffer in plan.buffers.values():
         where = f"buffer {buffer.name} at {buffer.offset}"
-        assert 0 <= buffer.offset and buffer.offset + buffer.bytes <= plan.arena_bytes, (
+        assert buffer.offset >= 0 and buffer.offset + buffer.bytes <= plan.arena_bytes, (
             f"{where} leaves the arena"
         )
         assert buffer.offset % buffer.alignment == 0, f"{where} is not aligned to {buffer.alignment}"
