@@ -1,10 +1,12 @@
 """Changing the scale of a quantized tensor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
+from tinycc import tvm_adapter
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
@@ -25,14 +27,28 @@ class Requantize(Operator):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """quantize(dequantize(x)), with a clamp between them or without."""
-        return [FusionPattern("tinycc.requantize", quantized(activated(dequantized())))]
+        """quantize(dequantize(x)), with a clamp between them or without.
+
+        TVM has no quantize to int32, so that is astype(round(dequantize(x) / scale) + zero point).
+        """
+        steps = is_op("relax.round")(is_op("relax.divide")(dequantized(), is_const()))
+        wide = is_op("relax.astype")(is_op("relax.add")(steps, is_const())).has_dtype("int32")
+        return [
+            FusionPattern("tinycc.requantize", quantized(activated(dequantized()))),
+            FusionPattern("tinycc.requantize", wide),
+        ]
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Requantize":
         """Read both scales."""
         output = composite.result()
         source = composite.tensor(composite.call("relax.dequantize"))
+        if composite.has("relax.astype"):
+            scale, zero_point = (
+                tvm_adapter.constant_value(composite.call(name).args[1])
+                for name in ("relax.divide", "relax.add")
+            )
+            output = replace(output, scale=float(scale), zero_point=int(zero_point))
         bounds = activation_range(
             *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
         )
