@@ -7,17 +7,14 @@ import tvm
 
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.frontend.normal_form import to_normal_form
 from tinycc.frontend.onnx_explicit import fold_constants, write_out_padding
 from tinycc.frontend.onnx_file import first_line, infer_shapes, read_onnx
 from tinycc.frontend.onnx_importer import import_onnx
-from tinycc.frontend.onnx_normal_form import QuantizeConstants, move_to_integers, refuse_float_layers
 from tinycc.frontend.onnx_operators import refusal
 from tinycc.frontend.onnx_qoperators import expand_qoperators
 from tinycc.frontend.onnx_rewriting import label
 from tinycc.frontend.onnx_unsigned import make_signed
-from tinycc.passes.convert_layout_to_nhwc import ConvertLayoutToNhwc
-from tinycc.passes.eliminate_transposes import EliminateTransposes
-from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
 
@@ -34,7 +31,7 @@ def load_onnx(path: Path) -> tvm.IRModule:
         module = import_onnx(model)
         edges = _edges(read_onnx(path))
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
-        return _normal_form(module)
+        return to_normal_form(module)
     except TinyccError as error:
         message = str(error)
         raise (error if message.startswith(str(path)) else type(error)(f"{path}: {message}")) from error
@@ -72,12 +69,3 @@ def _edges(model: onnx.ModelProto) -> Edges:
         return Edge(value.name, dtype, tuple(dim.dim_value for dim in tensor_type.shape.dim))
 
     return Edges(tuple(map(edge, model.graph.input)), tuple(map(edge, model.graph.output)))
-
-
-def _normal_form(module: tvm.IRModule) -> tvm.IRModule:
-    module = FoldIntegerConstants()(move_to_integers(module))
-    layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
-    module = move_to_integers(tvm.transform.Sequential(layout)(module))
-    module = move_to_integers(QuantizeConstants(module).run())
-    refuse_float_layers(module)
-    return module

@@ -15,7 +15,10 @@ from tvm_ffi import structural_equal
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.passes.convert_layout_to_nhwc import ConvertLayoutToNhwc
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
+from tinycc.passes.eliminate_transposes import EliminateTransposes
+from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 
 MOVING = (
     "relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.permute_dims", "relax.nn.pad",
@@ -250,6 +253,16 @@ def refuse_float_layers(module: tvm.IRModule) -> None:
                     f"the {name.rpartition('.')[2]} with result {shape} has operands that are not quantized; "
                     "quantize the whole model to int8"
                 )
+
+
+def to_normal_form(module: tvm.IRModule) -> tvm.IRModule:
+    """An imported module, in any layout and with edges, in the normal form; UnsupportedError for float layers."""
+    module = FoldIntegerConstants()(move_to_integers(module))
+    layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
+    module = move_to_integers(tvm.transform.Sequential(layout)(module))
+    module = move_to_integers(QuantizeConstants(module).run())
+    refuse_float_layers(module)
+    return module
 
 
 def move_to_integers(module: tvm.IRModule, sweeps: int = 8) -> tvm.IRModule:
