@@ -27,12 +27,5 @@ fi
 
 "$python" -m venv --upgrade-deps .venv
 
-# Where it can be reached, the index of PyTorch has builds without CUDA: 200 MB in place of some GB.
-cpu_index=https://download.pytorch.org/whl/cpu
-options=()
-if .venv/bin/python -c \
-    "import urllib.request as r; r.urlopen('$cpu_index/torch/', timeout=5)" 2>/dev/null; then
-    options=(--extra-index-url "$cpu_index")
-fi
-.venv/bin/pip install -q "${options[@]}" -c constraints.txt -e '.[torch,dev]'
+.venv/bin/pip install -q -c constraints.txt -e '.[torch,dev]'
 touch .venv/.complete
