@@ -14,6 +14,14 @@
 #define TINYCC_INLINE static inline
 #endif
 
+/* Between operators. Bytes of the arena hold elements of one type, then of another; no access may be
+ * moved to where they still, or already, hold the other. */
+#if defined(__GNUC__)
+#define TINYCC_BARRIER() __asm__ volatile("" : : : "memory")
+#else
+#define TINYCC_BARRIER() ((void)0)
+#endif
+
 /* Before an inner loop: unroll it. A hint; loops of few, constant trips disappear. */
 #if defined(__clang__)
 #define TINYCC_UNROLL _Pragma("clang loop unroll_count(8)")
