@@ -22,6 +22,7 @@ from tinycc.ops.requantize import Requantize
 from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.softmax import Softmax
 from tinycc.ops.strided_copy import StridedCopy
+from tinycc.ops.unidirectional_lstm import UnidirectionalLSTM
 
 # In the order in which their patterns are tried: the more special first.
 OPERATORS: list[type[Operator]] = [
@@ -39,6 +40,7 @@ OPERATORS: list[type[Operator]] = [
     Concatenate,
     StridedCopy,
     Lookup,
+    UnidirectionalLSTM,
     Requantize,
     # Whatever quantize and dequantize no other operator took in.
     Quantize,

@@ -1,0 +1,105 @@
+"""LSTM against the integer reference: states that live on between inferences, clipping, saturation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.reference.activation import SIGMOID_TABLE
+from tests.reference.fixed_point import Quantization
+from tests.reference.recurrent import GATES, LstmGate, lstm
+from tests.tools.kernel_runner import run_cases, views_in
+from tests.tools.tflite_writer import ACTIVATION, TFLiteWriter
+from tinycc.errors import UnsupportedError
+from tinycc.frontend.load import load_model
+from tinycc.ops.unidirectional_lstm import UnidirectionalLSTM, sigmoid_table
+
+STEPS, INPUTS, UNITS = 3, 5, 7
+WEIGHT_SCALE, RECURRENT_SCALE = float(np.float32(0.02)), float(np.float32(0.013))
+INPUT, HIDDEN = Quantization(float(np.float32(0.05)), 3), Quantization(float(np.float32(1 / 128)), -2)
+
+
+def random_gates(seed: int, spread: int) -> dict[str, LstmGate]:
+    """Gates with weights in [-spread, spread]."""
+    generator = np.random.default_rng(seed)
+
+    def weights(columns: int) -> np.ndarray:
+        return generator.integers(-spread, spread + 1, (UNITS, columns))
+
+    return {
+        name: LstmGate(
+            weights(INPUTS),
+            WEIGHT_SCALE,
+            weights(UNITS),
+            RECURRENT_SCALE,
+            generator.integers(-900, 900, UNITS),
+        )
+        for name in GATES
+    }
+
+
+def model_file(gates: dict[str, LstmGate], cell_scale: float, clip: float) -> bytes:
+    net = TFLiteWriter()
+    x = net.add_tensor("x", (1, STEPS, INPUTS), scale=INPUT.scale, zero_point=INPUT.zero_point)
+    inputs = [-1] * 24
+    inputs[0] = x
+    for index, gate in enumerate(gates.values()):
+        scales = (gate.input_weight_scale, gate.recurrent_weight_scale)
+        for first, value, scale in zip(
+            (1, 5), (gate.input_weights, gate.recurrent_weights), scales, strict=True
+        ):
+            inputs[first + index] = net.add_tensor(f"w{first + index}", value.shape, scale=scale, data=value)
+        inputs[12 + index] = net.add_tensor(
+            f"b{index}", (UNITS,), "int32", scale=scales[0] * INPUT.scale, data=gate.bias
+        )
+    hidden = {"scale": HIDDEN.scale, "zero_point": HIDDEN.zero_point}
+    inputs[18] = net.add_tensor("hidden", (1, UNITS), **hidden, variable=True)
+    inputs[19] = net.add_tensor("cell", (1, UNITS), "int16", scale=cell_scale, variable=True)
+    y = net.add_tensor("y", (1, STEPS, UNITS), **hidden)
+    options = {"CellClip": clip, "FusedActivationFunction": ACTIVATION.get("TANH", 4)}
+    net.add_operator(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, [y], "UnidirectionalSequenceLSTMOptions", **options
+    )
+    return net.finish([x], [y])
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 999), st.sampled_from([5, 40, 127]), st.integers(-15, -9), st.sampled_from([0.0, 0.6, 3.0])
+)
+def test_equals_the_reference(tmp_path: Path, seed: int, spread: int, exponent: int, clip: float) -> None:
+    gates = random_gates(seed, spread)
+    path = tmp_path / "lstm.tflite"
+    path.write_bytes(model_file(gates, 2.0**exponent, clip))
+    inputs = np.random.default_rng(seed).integers(-128, 128, (4, 1, STEPS, INPUTS)).astype(np.int8)
+    hidden, cell = np.full((1, UNITS), HIDDEN.zero_point), np.zeros((1, UNITS), np.int64)
+    quantizations = (INPUT, HIDDEN, Quantization(2.0**exponent))
+    outputs = run_cases(load_model(path), [[case] for case in inputs])
+    for case, [result] in zip(inputs, outputs, strict=True):
+        expected, hidden, cell = lstm(case, gates, hidden, cell, quantizations, clip)
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_view(tmp_path: Path) -> None:
+    path = tmp_path / "lstm.tflite"
+    path.write_bytes(model_file(random_gates(0, 9), 2.0**-11, 0.0))
+    [view] = views_in(load_model(path))
+    assert isinstance(view, UnidirectionalLSTM)
+    assert view.macs == STEPS * 4 * UNITS * (INPUTS + UNITS)
+    assert (view.describe(), view.state_count) == ("3 steps, 7 units", 2)
+    assert [str(tensor) for tensor in view.inputs] == ["int8 [1,3,5]", "int8 [1,7]", "int16 [1,7]"]
+    # The output is written up to byte 20 while the last step, from byte 10 of the input, is read.
+    assert view.overlap_distance(0) == 10
+
+
+def test_sigmoid_table_is_that_of_tflite() -> None:
+    np.testing.assert_array_equal(sigmoid_table().astype(np.int64) + 2**15, SIGMOID_TABLE)
+
+
+def test_cells_that_are_no_power_of_two_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "lstm.tflite"
+    path.write_bytes(model_file(random_gates(0, 9), 0.0003, 0.0))
+    with pytest.raises(UnsupportedError, match="power of two"):
+        views_in(load_model(path))

@@ -1,0 +1,207 @@
+"""Long short-term memory in one direction, as TFLite computes it on integers."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm.relax.transform import FusionPattern
+
+from tinycc.errors import UnsupportedError
+from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.composite import Composite
+from tinycc.ops.fixed_point import quantize_multiplier, quantize_multipliers
+from tinycc.ops.overlap import overlap_distance
+from tinycc.ops.recurrent import number, stored_constants, tensors
+from tinycc.ops.requantization import folded_bias
+
+_GATES = ("input", "forget", "cell", "output")
+# Gates are summed in steps of 2**-12; sigmoid and tanh give steps of 2**-15.
+_GATE_SCALE, _UNIT_SCALE = 2.0**-12, 2.0**-15
+_CELL_EXPONENTS = range(-15, -8)
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """One gate of all units.
+
+    input_weights: int8 [units, inputs]; recurrent_weights: int8 [units, units]; bias: int32 [units].
+    input_factor, recurrent_factor: from the products with them to steps of 2**-12.
+    """
+
+    input_weights: np.ndarray
+    recurrent_weights: np.ndarray
+    bias: np.ndarray
+    input_factor: float
+    recurrent_factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class UnidirectionalLSTM(Operator):
+    """int8 [steps, inputs] to int8 [steps, units]; states: hidden int8 [1, units], cell int16 [1, units].
+
+    gates: input, forget, cell, output.
+    cell_exponent: log2 of the cell state's scale.
+    cell_range: clamp of the cell state.
+    """
+
+    gates: tuple[Gate, ...]
+    cell_exponent: int
+    cell_range: tuple[int, int]
+
+    kind: ClassVar[str] = "unidirectional_lstm"
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """None: frontends emit the composite function itself."""
+        return []
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "UnidirectionalLSTM":
+        """Read the function's attributes, and its constants gate by gate."""
+        scales = {
+            name: number(composite, f"{name}_scale")
+            for name in (
+                "input",
+                "hidden",
+                "cell",
+                *(f"{gate}_{of}" for gate in _GATES for of in ("input", "recurrent")),
+            )
+        }
+        exponent = round(math.log2(scales["cell"]))
+        if exponent not in _CELL_EXPONENTS or scales["cell"] != 2.0**exponent:
+            raise UnsupportedError(
+                f"an LSTM has cells of scale {scales['cell']}, a power of two from 2**-15 to 2**-9 is needed"
+            )
+        constants = stored_constants(composite)
+        gates = tuple(
+            Gate(
+                input_weights=constants[3 * index].T,
+                recurrent_weights=constants[3 * index + 1].T,
+                bias=constants[3 * index + 2].reshape(-1),
+                input_factor=_factor(scales["input"], scales[f"{name}_input"]),
+                recurrent_factor=_factor(scales["hidden"], scales[f"{name}_recurrent"]),
+            )
+            for index, name in enumerate(_GATES)
+        )
+        clip = number(composite, "cell_clip")
+        limit = min(int(clip / scales["cell"]), 32767)
+        hidden = (scales["hidden"], int(number(composite, "hidden_zero_point")))
+        quantizations = [
+            (scales["input"], int(number(composite, "input_zero_point"))),
+            hidden,
+            (scales["cell"], 0),
+        ]
+        inputs, outputs = tensors(composite, quantizations, hidden)
+        return cls(inputs, outputs, gates, exponent, (-limit, limit) if clip > 0 else (-32768, 32767))
+
+    @property
+    def state_count(self) -> int:
+        """Hidden and cell state."""
+        return 2
+
+    @property
+    def steps(self) -> int:
+        """Steps of time in one inference."""
+        return self.outputs[0].elements // self.units
+
+    @property
+    def units(self) -> int:
+        """Size of the hidden state."""
+        return self.inputs[1].elements
+
+    @property
+    def macs(self) -> int:
+        """Both products of all gates."""
+        return self.steps * sum(gate.input_weights.size + gate.recurrent_weights.size for gate in self.gates)
+
+    def overlap_distance(self, index: int) -> int | None:
+        """The units of a step are written while its input is still being read."""
+        steps = np.arange(self.steps)
+        ends = (steps + 1) * self.units
+        return overlap_distance(steps * (self.inputs[0].elements // self.steps), ends, ends - 1)
+
+    def kernel(self) -> KernelCall:
+        """One row of steps."""
+        source, output = self.inputs[0], self.outputs[0]
+        return KernelCall(
+            header="unidirectional_lstm.h",
+            function="tinycc_unidirectional_lstm_int8",
+            struct="tinycc_unidirectional_lstm",
+            shape={"inputs": source.elements // self.steps, "units": self.units},
+            data=self._weights() | self._scalars(),
+            windows=(RowWindow.whole(source),),
+            rows=1,
+            columns=self.steps,
+            row_elements=output.elements,
+        )
+
+    def _weights(self) -> dict[str, int | float | np.ndarray]:
+        """What the gates are computed from, all gates together."""
+        zero_points = (self.inputs[0].zero_point, self.inputs[1].zero_point)
+        none = np.zeros(self.units, np.int32)
+        input_multiplier, input_shift = quantize_multipliers(
+            np.array([gate.input_factor for gate in self.gates])
+        )
+        multiplier, shift = quantize_multipliers(np.array([gate.recurrent_factor for gate in self.gates]))
+        return {
+            "input_weights": np.stack([gate.input_weights for gate in self.gates]),
+            "recurrent_weights": np.stack([gate.recurrent_weights for gate in self.gates]),
+            "input_bias": np.stack(
+                [folded_bias(gate.bias, gate.input_weights, zero_points[0], 0) for gate in self.gates]
+            ),
+            "recurrent_bias": np.stack(
+                [folded_bias(none, gate.recurrent_weights, zero_points[1], 0) for gate in self.gates]
+            ),
+            "input_multiplier": input_multiplier,
+            "input_shift": input_shift,
+            "recurrent_multiplier": multiplier,
+            "recurrent_shift": shift,
+            "sigmoid_table": sigmoid_table(),
+        }
+
+    def _scalars(self) -> dict[str, int | float | np.ndarray]:
+        """What the states are updated with."""
+        hidden, cell_scale = self.inputs[1], 2.0**self.cell_exponent
+        data: dict[str, int | float | np.ndarray] = {
+            "cell_min": self.cell_range[0],
+            "cell_max": self.cell_range[1],
+        }
+        for name, factor in (
+            ("forget", _UNIT_SCALE),
+            ("update", _UNIT_SCALE * _UNIT_SCALE / cell_scale),
+            ("hidden", _UNIT_SCALE * _UNIT_SCALE / hidden.real_scale),
+        ):
+            data[f"{name}_multiplier"], data[f"{name}_shift"] = quantize_multiplier(factor)
+        # Three steps of the table are one of 2**-12.
+        exponent = self.cell_exponent + 12
+        data["table_multiplier"] = 3 << max(exponent, 0)
+        data["table_shift"] = max(-exponent, 0)
+        data["hidden_zero_point"] = hidden.zero_point
+        return data
+
+    def describe(self) -> str:
+        """Steps and units."""
+        return f"{self.steps} steps, {self.units} units"
+
+
+def sigmoid_table() -> np.ndarray:
+    """2**16 * (sigmoid(i / 24) - 1/2) for i = 0 ... 255, int16; the same as TFLite's table.
+
+    Each sample is moved by half of the error that linear interpolation has in the middle of the step after
+    it; the last is what the function saturates at.
+    """
+
+    def exact(points: np.ndarray) -> np.ndarray:
+        return 2.0**16 / (1 + np.exp(-points / 24))
+
+    points = np.arange(256, dtype=np.float64)
+    error = exact(points + 0.5) - (exact(points) + exact(points + 1)) / 2
+    table = np.floor(exact(points) + error / 2 + 0.5)
+    table[-1] = 2**16 - 1
+    return (table - 2**15).astype(np.int16)
+
+
+def _factor(scale: float, weight_scale: float) -> float:
+    """As in a dense layer the two scales are multiplied in float32."""
+    return float(np.float32(scale) * np.float32(weight_scale)) / _GATE_SCALE
