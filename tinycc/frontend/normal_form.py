@@ -256,7 +256,10 @@ def refuse_float_layers(module: tvm.IRModule) -> None:
 
 
 def to_normal_form(module: tvm.IRModule) -> tvm.IRModule:
-    """An imported module, in any layout and with edges, in the normal form; UnsupportedError for float layers."""
+    """An imported module with edges, whatever its layout, in the normal form.
+
+    Raises UnsupportedError for a layer that is not quantized.
+    """
     module = FoldIntegerConstants()(move_to_integers(module))
     layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
     module = move_to_integers(tvm.transform.Sequential(layout)(module))

@@ -1,0 +1,47 @@
+"""PyTorch programs quantized with PT2E (torch.export, torchao) in the normal form."""
+
+import torch
+import tvm
+
+from tinycc.edges import Edge, Edges, with_edges
+from tinycc.errors import ModelError, TinyccError
+from tinycc.frontend.normal_form import to_normal_form
+from tinycc.frontend.torch_check import check_program
+from tinycc.frontend.torch_importer import import_torch
+from tinycc.frontend.torch_program import shape_of, user_inputs, user_outputs
+
+
+def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
+    """The Relax module of an exported program, in the normal form of docs/design.md.
+
+    program: torch.export.export of the module that convert_pt2e returned, with fixed shapes and batch 1.
+
+    Raises UnsupportedError, naming the node, for a program that is not quantized throughout or uses what
+    tinycc does not do; ModelError for one that TVM's importer cannot read.
+    """
+    try:
+        # Without in-place operators and layers of a composite kind; nothing is taken apart (an empty table).
+        program = program.run_decompositions({})
+        check_program(program)
+        module = import_torch(program)
+    except TinyccError:
+        raise
+    except Exception as error:  # whatever a program of other operators makes the importer stumble over
+        raise ModelError(f"the torch program cannot be imported: {_first_line(error)}") from error
+    main = with_edges(module["main"], _edges(program))
+    module.update_func(module.get_global_var("main"), main)
+    return to_normal_form(module)
+
+
+def _edges(program: torch.export.ExportedProgram) -> Edges:
+    """Inputs and outputs as in the program; quantization is filled in once edges become integers."""
+
+    def edge(node: torch.fx.Node) -> Edge:
+        return Edge(node.name, str(node.meta["val"].dtype).removeprefix("torch."), shape_of(node))
+
+    return Edges(tuple(map(edge, user_inputs(program))), tuple(map(edge, user_outputs(program))))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
