@@ -1,29 +1,26 @@
 """What all tests share: the corpus of models, and the switch that makes missing tools a failure.
 
 Environment: TINYCC_CORPUS is the folder of the corpus (default: ../shared/corpus beside the
-checkout). With TINYCC_REQUIRE_EMULATORS=1 a test that lacks its compiler or emulator fails; without,
-it is skipped.
+checkout). With TINYCC_SLOW=1 tests run all cases of all models. With TINYCC_REQUIRE_EMULATORS=1 a
+test that lacks its compiler or emulator fails; without, it is skipped.
 """
 
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.tools.corpus import corpus_folder
 
 # The same examples on every run, and no limit on the time of one: the first compiles C.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-
-
-def corpus_folder() -> Path:
-    """The folder of the corpus, which may be absent."""
-    return Path(os.environ.get("TINYCC_CORPUS", ROOT.parent / "shared" / "corpus"))
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +49,33 @@ def require_tool() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A generated folder and its report. Tests share it: they only read."""
+
+    folder: Path
+    report: dict[str, Any]
+
+
+CompileOnce = Callable[..., Compiled]
+
+
+@pytest.fixture(scope="session")
+def compile_once(tmp_path_factory: pytest.TempPathFactory) -> CompileOnce:
+    """`compile_once(path, **options)` compiles a model and writes its folder, once in a session."""
+    done: dict[tuple[object, ...], Compiled] = {}
+
+    def compile_model(path: Path, **options: Any) -> Compiled:
+        key = (path, *sorted(options.items()))
+        if key not in done:
+            import tinycc
+
+            model = tinycc.compile(path, **options)
+            folder = tmp_path_factory.mktemp("compiled") / "model"
+            model.export(folder)
+            done[key] = Compiled(folder, model.report)
+        return done[key]
+
+    return compile_model
