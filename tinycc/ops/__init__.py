@@ -12,6 +12,7 @@ from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.conv2d import Conv2D
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.fallback import Fallback
 from tinycc.ops.lookup import Lookup
 from tinycc.ops.max_pool2d import MaxPool2D
 from tinycc.ops.multiply import Multiply
@@ -22,6 +23,7 @@ from tinycc.ops.requantize import Requantize
 from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.softmax import Softmax
 from tinycc.ops.strided_copy import StridedCopy
+from tinycc.ops.svdf import SVDF
 from tinycc.ops.unidirectional_lstm import UnidirectionalLSTM
 
 # In the order in which their patterns are tried: the more special first.
@@ -40,11 +42,14 @@ OPERATORS: list[type[Operator]] = [
     Concatenate,
     StridedCopy,
     Lookup,
+    SVDF,
     UnidirectionalLSTM,
     Requantize,
     # Whatever quantize and dequantize no other operator took in.
     Quantize,
     Dequantize,
+    # Without a pattern: lower_fallbacks makes them.
+    Fallback,
 ]
 
 
@@ -62,8 +67,15 @@ def view_of(function: relax.Function) -> Operator:
     for operator in OPERATORS:
         if operator.kind == composite.kind:
             try:
-                return operator.from_composite(composite)
+                view = operator.from_composite(composite)
+                if not operator.takes_float and _has_float(view):
+                    raise ValueError("there is no kernel for float32")
+                return view
             except ValueError as error:
                 result = f"{composite.kind} with the result {function.ret_ty}"
                 raise UnsupportedError(f"{result}: {error}") from error
     raise UnsupportedError(f"no operator is called {composite.kind!r}")
+
+
+def _has_float(view: Operator) -> bool:
+    return any(tensor.dtype == "float32" for tensor in (*view.inputs, *view.outputs))
