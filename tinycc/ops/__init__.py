@@ -13,10 +13,12 @@ from tinycc.ops.conv2d import Conv2D
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.fallback import Fallback
+from tinycc.ops.leaky_relu import LeakyReLU
 from tinycc.ops.lookup import Lookup
 from tinycc.ops.max_pool2d import MaxPool2D
 from tinycc.ops.multiply import Multiply
 from tinycc.ops.pad import Pad
+from tinycc.ops.prelu import PReLU
 from tinycc.ops.quantize import Dequantize, Quantize
 from tinycc.ops.reduce import Reduce
 from tinycc.ops.requantize import Requantize
@@ -42,6 +44,8 @@ OPERATORS: list[type[Operator]] = [
     Concatenate,
     StridedCopy,
     Lookup,
+    PReLU,
+    LeakyReLU,
     SVDF,
     UnidirectionalLSTM,
     Requantize,
