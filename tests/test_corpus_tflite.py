@@ -94,7 +94,8 @@ def test_float_edges_can_be_kept(name: str, corpus: Path, compile_once: CompileO
 def test_models_on_a_cortex_m4(
     name: str, corpus: Path, compile_once: CompileOnce, require_tool: Callable[[str], str]
 ) -> None:
-    require_tool("arm-none-eabi-gcc"), require_tool("qemu-system-arm")
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
     path = corpus / "tflite" / "int8" / f"{name}.tflite"
     cases = cases_for(read_table(corpus)[name].macs, [0, 5])
     result = check_outputs(corpus, path, compile_once, "cortex-m4", cases)
@@ -106,7 +107,8 @@ def test_models_on_a_cortex_m4(
 def test_single_layers_on_a_cortex_m4(
     name: str, corpus: Path, compile_once: CompileOnce, require_tool: Callable[[str], str]
 ) -> None:
-    require_tool("arm-none-eabi-gcc"), require_tool("qemu-system-arm")
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
     path = corpus / "tflite" / "layers" / f"{name}.tflite"
     check_outputs(corpus, path, compile_once, "cortex-m4", [0, 1, 2, 3, 4, 5, 6, 7])
 

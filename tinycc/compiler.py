@@ -115,8 +115,8 @@ def compile(
         model=Path(model).name if isinstance(model, str | Path) else type(model).__name__,
         target=target_named(target).name,
         io=io,
-        sram_bytes=parse_size(sram) if sram is not None else None,
-        flash_bytes=parse_size(flash) if flash is not None else None,
+        sram_bytes=parse_size(str(sram)) if sram is not None else None,
+        flash_bytes=parse_size(str(flash)) if flash is not None else None,
     )
     module = load_model(model)
     module, records = _run_passes(module, default_passes(io) if passes is None else passes)

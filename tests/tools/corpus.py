@@ -70,9 +70,9 @@ def golden_outputs(golden: dict[str, np.ndarray], index: int, cases: list[int]) 
 
 
 def as_in_file(output: np.ndarray, edge: dict[str, Any]) -> np.ndarray:
-    """A device output as the file has it: integers of a float32 edge become real numbers, TFLite's DEQUANTIZE.
+    """A device output as the file has it: TFLite's DEQUANTIZE makes the integers of a float32 edge real.
 
-    edge: its entry in the report.
+    edge: the output's entry in the report.
     """
     if edge["file_dtype"] == "float32" and output.dtype != np.float32:
         return ((output.astype(np.float64) - edge["zero_point"]) * edge["scale"]).astype(np.float32)
