@@ -10,6 +10,7 @@ from tinycc.passes.eliminate_transposes import EliminateTransposes
 from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
@@ -36,6 +37,8 @@ def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
         SplitSharedDequantize(),
         FoldPadding(),
         FuseQuantizedOps(),
+        # What is left, or refused by its kernel, once all others have had their pick.
+        LowerFallbacks(),
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),
         OrderOperators(),

@@ -183,7 +183,7 @@ def run_cases(
         (folder / "driver.c").write_text(driver, encoding="utf-8")
         flags = SANITIZERS if sanitize else ("-O2",)
         _checked([host_compiler(), "-std=c99", *WARNINGS, "-Werror", *flags, "-c", "model.c"], folder)
-        _checked([host_compiler(), "-std=c99", *flags, "driver.c", "model.o", "-o", "program"], folder)
+        _checked([host_compiler(), "-std=c99", *flags, "driver.c", "model.o", "-lm", "-o", "program"], folder)
         stdin = b"".join(np.ascontiguousarray(array).tobytes() for case in cases for array in case)
         stdout = _checked(["./program"], folder, stdin)
     outputs, offset = [], 0

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tinycc.ops.loop_nest import c_float
+
 C_TYPES = {
     "int8": "int8_t",
     "bool": "int8_t",
@@ -32,8 +34,7 @@ def c_value(value: int | float) -> str:
         if not -(2**31) <= number < 2**31:
             return f"INT64_C({number})"
         return str(number)
-    text = np.format_float_scientific(np.float32(value), unique=True, trim="0")
-    return f"{text}f"
+    return c_float(value)
 
 
 def c_array(name: str, values: np.ndarray) -> str:

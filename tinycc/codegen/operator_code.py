@@ -30,9 +30,12 @@ class OperatorCall:
 class OperatorCode:
     """All C that comes from operators, in order of appearance.
 
+    includes: standard headers.
+    headers: files below runtime_c/kernels.
     constant_bytes: flash that each operator's constants take, by operator name.
     """
 
+    includes: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     instances: list[str] = field(default_factory=list)
@@ -51,6 +54,7 @@ def generate_operators(plan: Plan) -> OperatorCode:
             raise UnsupportedError(f"{step.name}: {error}") from error
         if call.header not in code.headers:
             code.headers.append(call.header)
+        code.includes += [include for include in call.includes if include not in code.includes]
         body = _instance_body(step.operator, call)
         if body not in names:
             names[body] = (
@@ -58,7 +62,7 @@ def generate_operators(plan: Plan) -> OperatorCode:
             )
             code.instances.append(body.replace("@name@", names[body]))
         operands = _constants(step, call, code)
-        code.calls.append(_call(plan, step, names[body], operands))
+        code.calls.append(_call(plan, step, names[body], operands, has_data=bool(call.struct)))
     return code
 
 
@@ -79,13 +83,16 @@ def _constants(step: Step, call: KernelCall, code: OperatorCode) -> Mapping[int,
             operands[index] = f"{step.name}_operand{index}"
             code.constants.append(c_array(operands[index], tensor.value))
             size += tensor.value.nbytes
-    code.constants.append(c_struct(f"{call.struct}_data", f"{step.name}_data", fields))
+    if call.struct:
+        code.constants.append(c_struct(f"{call.struct}_data", f"{step.name}_data", fields))
     code.constant_bytes[step.name] = size
     return operands
 
 
 def _instance_body(operator: Operator, call: KernelCall) -> str:
     """A function that runs the kernel over all rows; its name is left as @name@."""
+    if call.source:
+        return call.source
     operand_count = len(operator.inputs) - operator.state_count
     types = [c_type(tensor.dtype) for tensor in operator.inputs]
     output_type = c_type(operator.outputs[0].dtype)
@@ -155,7 +162,9 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.split("\n"))
 
 
-def _call(plan: Plan, step: Step, instance: str, operands: Mapping[int, str]) -> OperatorCall:
+def _call(
+    plan: Plan, step: Step, instance: str, operands: Mapping[int, str], *, has_data: bool
+) -> OperatorCall:
     operator = step.operator
     arguments = []
     operand_count = len(operator.inputs) - operator.state_count
@@ -165,15 +174,17 @@ def _call(plan: Plan, step: Step, instance: str, operands: Mapping[int, str]) ->
             operands[index] if source is None else arena_pointer(plan, source, operator.inputs[index].dtype)
         )
         arguments.append(pointer)
-    output = arena_pointer(plan, step.outputs[0], operator.outputs[0].dtype)
-    arguments.append(output)
+    output_count = len(operator.outputs) - operator.state_count
+    for output, tensor in zip(step.outputs[:output_count], operator.outputs, strict=False):
+        arguments.append(arena_pointer(plan, output, tensor.dtype))
     for index in range(operand_count, len(operator.inputs)):
         state = step.inputs[index]
         assert state is not None
         arguments.append(arena_pointer(plan, state, operator.inputs[index].dtype))
     if step.scratch is not None:
         arguments.append(arena_pointer(plan, step.scratch, "int8"))
-    arguments.append(f"&{step.name}_data")
+    if has_data:
+        arguments.append(f"&{step.name}_data")
     return OperatorCall(
         name=step.name,
         instance=instance,

@@ -53,6 +53,9 @@ class KernelCall:
     windows: one for each input that is not a constant of `data`, in the kernel's order.
     rows, columns, row_elements: of the output.
     as_list: the kernel takes its inputs, each a single row, as one array of rows.
+    source: in place of a kernel, C of a function `static void @name@(<inputs>, <outputs>[, scratch])` on
+        whole tensors; function and struct are "" then.
+    includes: standard headers that `source` needs.
     """
 
     header: str
@@ -65,6 +68,8 @@ class KernelCall:
     columns: int
     row_elements: int
     as_list: bool = False
+    source: str = ""
+    includes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +78,14 @@ class Operator(ABC):
 
     inputs: in the kernel's order, constants included; states last.
     outputs: in the order of the function's results; updated states last.
+    takes_float: whether tensors may be float32.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
     kind: ClassVar[str]
+    takes_float: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -103,6 +110,11 @@ class Operator(ABC):
     def scratch_bytes(self) -> int:
         """Working memory in the arena, beside inputs and outputs."""
         return 0
+
+    @property
+    def scratch_alignment(self) -> int:
+        """What the address of the working memory must be a multiple of."""
+        return 4
 
     @property
     def state_count(self) -> int:

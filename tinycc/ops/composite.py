@@ -6,6 +6,9 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.ops.tensor import Tensor
 
+# Calls that only rename a tensor: the result is the same bytes.
+VIEWS = ("relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.flatten")
+
 
 class Composite:
     """A composite function, opened for reading.

@@ -39,6 +39,7 @@ class Quantize(Operator):
     """float32 to int8 or int16: zero_point + round(x / scale), halves away from zero."""
 
     kind: ClassVar[str] = "quantize"
+    takes_float: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -65,6 +66,7 @@ class Dequantize(Operator):
     """int8 or int16 to float32: scale * (x - zero_point)."""
 
     kind: ClassVar[str] = "dequantize"
+    takes_float: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

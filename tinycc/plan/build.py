@@ -10,15 +10,13 @@ from tinycc import tvm_adapter
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
 from tinycc.ops import view_of
+from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import joint_bytes
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.passes.rewrite_in_place import ATTRIBUTE as OVERLAP_DISTANCES
 from tinycc.plan.arena import place
 from tinycc.plan.check import check_plan
 from tinycc.plan.model import Buffer, BufferKind, Plan, Step
-
-# Calls that only rename a tensor: the result is the same bytes.
-VIEWS = ("relax.reshape", "relax.squeeze", "relax.expand_dims", "relax.flatten")
 
 
 @dataclass
@@ -66,7 +64,7 @@ class _Reader:
         ]
         states = [state for state in inputs[len(inputs) - operator.state_count :] if state is not None]
         scratch = (
-            self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, 4)
+            self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, operator.scratch_alignment)
             if operator.scratch_bytes
             else None
         )
