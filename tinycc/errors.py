@@ -8,6 +8,12 @@ The command line prints it and leaves with exit code 2; anything else that escap
 class TinyccError(Exception):
     """Base of all errors that a user can cause and mend."""
 
+    def __str__(self) -> str:
+        """The message; what a damaged file's names bring along of line breaks and the like is escaped."""
+        return "".join(
+            character if character.isprintable() else ascii(character)[1:-1] for character in super().__str__()
+        )
+
 
 class ModelError(TinyccError):
     """The model file is missing, malformed or contradicts itself."""
