@@ -96,6 +96,21 @@ def gelu_of_parts(x: relax.Expr) -> relax.Expr:
     return relax.op.multiply(relax.op.multiply(x, error), number(0.5))
 
 
+def gelu_by_tanh_of_parts(x: relax.Expr) -> relax.Expr:
+    cubic = relax.op.add(x, relax.op.multiply(number(0.044715), relax.op.power(x, number(3.0))))
+    inner = relax.op.multiply(number(math.sqrt(2 / math.pi)), cubic)
+    gate = relax.op.add(number(1.0), relax.op.tanh(inner))
+    return relax.op.multiply(relax.op.multiply(number(0.5), x), gate)
+
+
+def gelu_by_tanh(x: float) -> float:
+    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def mish(x: relax.Expr) -> relax.Expr:
+    return relax.op.multiply(x, relax.op.tanh(relax.op.nn.softplus(x)))
+
+
 def gelu(x: float) -> float:
     return x * 0.5 * (1 + math.erf(x / math.sqrt(2)))
 
@@ -110,6 +125,13 @@ CHAINS: dict[str, tuple[Real, Callable[[float], float]]] = {
     "sigmoid": (relax.op.sigmoid, logistic),
     "gelu": (relax.op.nn.gelu, gelu),
     "gelu of parts": (gelu_of_parts, gelu),
+    "gelu by tanh": (relax.op.nn.gelu_tanh, gelu_by_tanh),
+    "gelu by tanh of parts": (gelu_by_tanh_of_parts, gelu_by_tanh),
+    "mish": (mish, lambda x: x * math.tanh(math.log1p(math.exp(x)))),
+    "selu": (
+        relax.op.nn.selu,
+        lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
+    ),
     "elu": (elu, lambda x: x if x > 0 else math.expm1(x)),
     "negative": (relax.op.negative, lambda x: -x),
     "square root": (lambda x: relax.op.sqrt(relax.op.abs(x)), lambda x: math.sqrt(abs(x))),

@@ -16,8 +16,8 @@ from tinycc.ops.composite import Composite
 from tinycc.ops.lookup_table import BINARY, INT8_VALUES, UNARY, Tree, table_of
 from tinycc.ops.patterns import dequantized, quantized
 
-# Enough for GELU and the like written out in single operators.
-_DEPTH = 6
+# Enough for GELU written out in single operators, its tanh approximation included.
+_DEPTH = 8
 
 
 def _any_of(names: list[str]) -> DFPattern:
@@ -113,12 +113,14 @@ class Lookup(Operator):
 
 
 def _numbers(call: relax.Call) -> list[float]:
-    """What an operator has beside its tensors: the bounds of a clip, the slope of a leaky ReLU."""
+    """What an operator has beside its tensors: the bounds of a clip, a slope."""
     name = tvm_adapter.op_name(call)
     if name == "relax.clip":
         return [float(bound.value) for bound in call.args[1:3]]
     if name == "relax.nn.leakyrelu":
         return [float(call.attrs.alpha)]
+    if name == "relax.nn.softplus":
+        return [float(call.attrs.beta)]
     return []
 
 

@@ -43,6 +43,11 @@ def _relu(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, np.float32(0))
 
 
+def _selu(x: np.ndarray) -> np.ndarray:
+    alpha, scale = np.float32(1.6732632), np.float32(1.050701)
+    return scale * np.where(x > 0, x, alpha * np.expm1(x))
+
+
 UNARY: dict[str, Operator] = {
     "abs": np.abs,
     "ceil": np.ceil,
@@ -56,7 +61,9 @@ UNARY: dict[str, Operator] = {
     "nn.gelu_tanh": _gelu_by_tanh,
     "nn.leakyrelu": lambda x, alpha: np.where(x >= 0, x, x * alpha),
     "nn.relu": _relu,
+    "nn.selu": _selu,
     "nn.silu": lambda x: x * _sigmoid(x),
+    "nn.softplus": lambda x, beta: np.logaddexp(np.float32(0), x * beta) / beta,
     "round": np.rint,
     "rsqrt": lambda x: np.float32(1) / np.sqrt(x),
     "sigmoid": _sigmoid,
