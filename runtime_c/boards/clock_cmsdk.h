@@ -10,7 +10,8 @@
 #define CLOCK_READ "ldr %[now], [%[base], #4]\n\t"
 #define CLOCK_READ_INSTRUCTIONS 1u
 
-static inline void clock_start(void) {
+static inline void clock_start(void)
+{
     volatile uint32_t *const timer = (volatile uint32_t *)CLOCK_BASE;
     timer[2] = 0xFFFFFFFFu;
     timer[1] = 0xFFFFFFFFu;

@@ -18,14 +18,16 @@
 
 static uint32_t clock_first;
 
-static inline __attribute__((always_inline)) uint32_t *stack_pointer(void) {
+static inline __attribute__((always_inline)) uint32_t *stack_pointer(void)
+{
     uint32_t *pointer;
     __asm volatile("mov %0, sp" : "=r"(pointer));
     return pointer;
 }
 
 /* Waits for the timer to change. Stores the value before the change, returns the passes of the loop. */
-static inline __attribute__((always_inline)) uint32_t clock_wait(uint32_t *before) {
+static inline __attribute__((always_inline)) uint32_t clock_wait(uint32_t *before)
+{
     uint32_t now, first, passes = 0;
     const uint32_t one = 1;
     __asm volatile(".syntax unified\n\t" CLOCK_READ "mov %[first], %[now]\n"
@@ -39,13 +41,15 @@ static inline __attribute__((always_inline)) uint32_t clock_wait(uint32_t *befor
     return passes;
 }
 
-static inline __attribute__((always_inline)) void clock_begin(void) {
+static inline __attribute__((always_inline)) void clock_begin(void)
+{
     uint32_t first;
     clock_wait(&first);
     clock_first = first;
 }
 
-static inline __attribute__((always_inline)) uint64_t clock_end(void) {
+static inline __attribute__((always_inline)) uint64_t clock_end(void)
+{
     uint32_t last;
     const uint32_t passes = clock_wait(&last);
     const uint32_t ticks = CLOCK_DOWN ? clock_first - last : last - clock_first;

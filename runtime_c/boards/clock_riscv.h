@@ -6,16 +6,19 @@
 
 static uint64_t clock_first;
 
-static inline __attribute__((always_inline)) uint32_t *stack_pointer(void) {
+static inline __attribute__((always_inline)) uint32_t *stack_pointer(void)
+{
     uint32_t *pointer;
     __asm volatile("mv %0, sp" : "=r"(pointer));
     return pointer;
 }
 
-static inline void clock_start(void) {
+static inline void clock_start(void)
+{
 }
 
-static inline __attribute__((always_inline)) uint64_t clock_read(void) {
+static inline __attribute__((always_inline)) uint64_t clock_read(void)
+{
     uint32_t high, low, again;
     __asm volatile("1:\n\t"
                    "csrr %0, minstreth\n\t"
@@ -28,11 +31,13 @@ static inline __attribute__((always_inline)) uint64_t clock_read(void) {
     return ((uint64_t)high << 32) | low;
 }
 
-static inline __attribute__((always_inline)) void clock_begin(void) {
+static inline __attribute__((always_inline)) void clock_begin(void)
+{
     clock_first = clock_read();
 }
 
-static inline __attribute__((always_inline)) uint64_t clock_end(void) {
+static inline __attribute__((always_inline)) uint64_t clock_end(void)
+{
     return clock_read() - clock_first;
 }
 

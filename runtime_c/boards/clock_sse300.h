@@ -8,7 +8,8 @@
 #define CLOCK_READ "ldr %[now], [%[base], #8]\n\t"
 #define CLOCK_READ_INSTRUCTIONS 1u
 
-static inline void clock_start(void) {
+static inline void clock_start(void)
+{
     *(volatile uint32_t *)CLOCK_BASE = 1u;
 }
 

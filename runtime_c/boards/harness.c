@@ -31,14 +31,16 @@ static struct {
 #define INVOKE() UNDER_TEST(invoke_in)(&guarded.arena)
 #define RESET() UNDER_TEST(reset_in)(&guarded.arena)
 
-static void paint_guards(void) {
+static void paint_guards(void)
+{
     for (int32_t i = 0; i < GUARD_BYTES; ++i) {
         guarded.before[i] = GUARD_VALUE;
         guarded.after[i] = GUARD_VALUE;
     }
 }
 
-static void check_guards(void) {
+static void check_guards(void)
+{
     for (int32_t i = 0; i < GUARD_BYTES; ++i) {
         if (guarded.before[i] != GUARD_VALUE || guarded.after[i] != GUARD_VALUE) {
             port_exit(PORT_OUTSIDE_ARENA);
@@ -51,20 +53,24 @@ static void check_guards(void) {
 #define INVOKE() UNDER_TEST(invoke)()
 #define RESET() UNDER_TEST(reset)()
 
-static void paint_guards(void) {
+static void paint_guards(void)
+{
 }
 
-static void check_guards(void) {
+static void check_guards(void)
+{
 }
 #endif
 
-static void write_all(int32_t file, const void *from, uint32_t bytes) {
+static void write_all(int32_t file, const void *from, uint32_t bytes)
+{
     if (port_write(file, from, bytes) != 0) {
         port_exit(PORT_FILE_ERROR);
     }
 }
 
-static int32_t open_file(const char *name, int writing) {
+static int32_t open_file(const char *name, int writing)
+{
     const int32_t file = port_open(name, writing);
     if (file < 0) {
         port_exit(PORT_FILE_ERROR);
@@ -75,7 +81,8 @@ static int32_t open_file(const char *name, int writing) {
 #ifdef HARNESS_TRACE
 static int32_t trace_file;
 
-void UNDER_TEST(trace)(int operator_index, const int8_t *output) {
+void UNDER_TEST(trace)(int operator_index, const int8_t *output)
+{
     const uint64_t record[2] = {(uint64_t)operator_index, clock_end()};
     write_all(trace_file, record, sizeof record);
 #ifdef HARNESS_LAYERS
@@ -93,7 +100,8 @@ void UNDER_TEST(trace)(int operator_index, const int8_t *output) {
 extern uint32_t stack_limit[];
 
 /* Inlined into its only caller, so that it has no frame of its own within what it paints. */
-static inline __attribute__((always_inline)) uint32_t *paint_stack(void) {
+static inline __attribute__((always_inline)) uint32_t *paint_stack(void)
+{
     uint32_t *const top = stack_pointer();
     for (volatile uint32_t *word = stack_limit; word < top; ++word) {
         *word = STACK_PAINT;
@@ -101,7 +109,8 @@ static inline __attribute__((always_inline)) uint32_t *paint_stack(void) {
     return top;
 }
 
-static inline __attribute__((always_inline)) uint64_t used_stack(const uint32_t *top) {
+static inline __attribute__((always_inline)) uint64_t used_stack(const uint32_t *top)
+{
     const volatile uint32_t *word = stack_limit;
     if (*word != STACK_PAINT) {
         port_exit(PORT_STACK_OVERFLOW);
@@ -112,17 +121,20 @@ static inline __attribute__((always_inline)) uint64_t used_stack(const uint32_t 
     return (uint64_t)((uint32_t)((uintptr_t)top - (uintptr_t)word));
 }
 #else
-static uint32_t *paint_stack(void) {
+static uint32_t *paint_stack(void)
+{
     return 0;
 }
 
-static uint64_t used_stack(const uint32_t *top) {
+static uint64_t used_stack(const uint32_t *top)
+{
     (void)top;
     return 0;
 }
 #endif
 
-static __attribute__((noinline)) void measure_case(int32_t cost) {
+static __attribute__((noinline)) void measure_case(int32_t cost)
+{
     uint64_t record[2];
     const uint32_t *const top = paint_stack();
     clock_begin();
@@ -133,7 +145,8 @@ static __attribute__((noinline)) void measure_case(int32_t cost) {
 }
 
 /* Reads one case; 0 at the end of the file. */
-static int read_case(int32_t in) {
+static int read_case(int32_t in)
+{
     for (uint32_t i = 0; i < INPUT_COUNT; ++i) {
         const uint32_t missing = port_read(in, INPUT((int)i), input_bytes[i]);
         if (i == 0 && missing == input_bytes[i]) {
@@ -146,7 +159,8 @@ static int read_case(int32_t in) {
     return 1;
 }
 
-int main(void) {
+int main(void)
+{
     clock_start();
     paint_guards();
     const int32_t in = open_file("in.bin", 0);

@@ -7,7 +7,8 @@
 #define MAX_FILES 4
 static FILE *files[MAX_FILES];
 
-int32_t port_open(const char *name, int writing) {
+int32_t port_open(const char *name, int writing)
+{
     for (int32_t i = 0; i < MAX_FILES; ++i) {
         if (files[i] == NULL) {
             files[i] = fopen(name, writing ? "wb" : "rb");
@@ -17,14 +18,17 @@ int32_t port_open(const char *name, int writing) {
     return -1;
 }
 
-uint32_t port_read(int32_t file, void *to, uint32_t bytes) {
+uint32_t port_read(int32_t file, void *to, uint32_t bytes)
+{
     return bytes - (uint32_t)fread(to, 1, bytes, files[file]);
 }
 
-uint32_t port_write(int32_t file, const void *from, uint32_t bytes) {
+uint32_t port_write(int32_t file, const void *from, uint32_t bytes)
+{
     return bytes - (uint32_t)fwrite(from, 1, bytes, files[file]);
 }
 
-void port_exit(int32_t code) {
+void port_exit(int32_t code)
+{
     exit(code);
 }

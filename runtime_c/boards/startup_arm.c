@@ -9,13 +9,15 @@ void reset_handler(void);
 void fault_handler(void);
 void report_fault(const uint32_t *frame);
 
-__attribute__((naked, noinline)) uintptr_t semihosting_call(uint32_t request, const void *parameters) {
+__attribute__((naked, noinline)) uintptr_t semihosting_call(uint32_t request, const void *parameters)
+{
     (void)request;
     (void)parameters;
     __asm volatile("bkpt 0xAB\n\tbx lr");
 }
 
-__attribute__((noreturn)) void reset_handler(void) {
+__attribute__((noreturn)) void reset_handler(void)
+{
 #if defined(__ARM_FP)
     /* CPACR: full access to coprocessors 10 and 11, the floating-point and vector unit. */
     *(volatile uint32_t *)0xE000ED88u |= 0xFu << 20;
@@ -39,7 +41,8 @@ __attribute__((noreturn)) void reset_handler(void) {
 }
 
 /* The stack may be what failed: the report runs on a fresh one. */
-__attribute__((naked)) void fault_handler(void) {
+__attribute__((naked)) void fault_handler(void)
+{
     __asm volatile("mov r0, sp\n\t"
                    "ldr r1, =stack_top\n\t"
                    "mov sp, r1\n\t"
@@ -49,7 +52,8 @@ __attribute__((naked)) void fault_handler(void) {
 }
 
 /* frame: r0-r3, r12, lr, pc, xpsr as the processor pushed them. */
-__attribute__((noreturn)) void report_fault(const uint32_t *frame) {
+__attribute__((noreturn)) void report_fault(const uint32_t *frame)
+{
     /* A frame outside of memory would fault again while it is read. */
     const int sound = frame >= bss_start && frame + 8 <= stack_top;
     semihosting_report("fault at pc 0x", sound ? frame[6] : 0);

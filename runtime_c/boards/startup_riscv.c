@@ -12,7 +12,8 @@ void report_trap(uint32_t cause, uint32_t pc, uint32_t value);
 
 /* The three instructions are the request; they must be uncompressed and within one page. */
 __attribute__((naked, noinline, aligned(16))) uintptr_t semihosting_call(uint32_t request,
-                                                                        const void *parameters) {
+                                                                         const void *parameters)
+{
     (void)request;
     (void)parameters;
     __asm volatile(".option push\n\t"
@@ -24,7 +25,8 @@ __attribute__((naked, noinline, aligned(16))) uintptr_t semihosting_call(uint32_
                    ".option pop");
 }
 
-__attribute__((naked, section(".vectors"), used)) void reset_handler(void) {
+__attribute__((naked, section(".vectors"), used)) void reset_handler(void)
+{
     __asm volatile("la sp, stack_top\n\t"
                    "la tp, thread_start\n\t"
                    "la t0, trap_handler\n\t"
@@ -32,7 +34,8 @@ __attribute__((naked, section(".vectors"), used)) void reset_handler(void) {
                    "j prepare");
 }
 
-__attribute__((noreturn)) void prepare(void) {
+__attribute__((noreturn)) void prepare(void)
+{
     const uint32_t *from = data_load;
     for (volatile uint32_t *to = data_start; to < data_end; ++to) {
         *to = *from++;
@@ -46,7 +49,8 @@ __attribute__((noreturn)) void prepare(void) {
 }
 
 /* The stack may be what failed: the report runs on a fresh one. */
-__attribute__((naked, aligned(4))) void trap_handler(void) {
+__attribute__((naked, aligned(4))) void trap_handler(void)
+{
     __asm volatile("la sp, stack_top\n\t"
                    "csrr a0, mcause\n\t"
                    "csrr a1, mepc\n\t"
@@ -54,7 +58,8 @@ __attribute__((naked, aligned(4))) void trap_handler(void) {
                    "j report_trap");
 }
 
-__attribute__((noreturn)) void report_trap(uint32_t cause, uint32_t pc, uint32_t value) {
+__attribute__((noreturn)) void report_trap(uint32_t cause, uint32_t pc, uint32_t value)
+{
     semihosting_report("fault at pc 0x", pc);
     semihosting_report("mcause 0x", cause);
     semihosting_report("mtval 0x", value);

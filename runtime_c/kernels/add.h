@@ -1,8 +1,8 @@
 /* Elementwise a + sign * b of quantized tensors.
  *
- * Each input, less its zero point and shifted left, is scaled to a common scale; the sum is scaled to the output's.
- * Aliasing: elements in ascending order, each written once its operands are read; in place over either is right.
- * Reference: TFLite int8 and int16 specification, ADD and SUB. */
+ * Each input, less its zero point and shifted left, is scaled to a common scale; the sum is scaled to the
+ * output's. Aliasing: elements in ascending order, each written once its operands are read; in place over
+ * either is right. Reference: TFLite int8 and int16 specification, ADD and SUB. */
 #ifndef TINYCC_ADD_H
 #define TINYCC_ADD_H
 

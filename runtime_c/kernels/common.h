@@ -33,7 +33,8 @@
 
 /* rows[j] = row y + j * dilation of a tensor, NULL where that is outside [0, height). */
 TINYCC_INLINE void tinycc_rows_int8(const int8_t **rows, const int8_t *tensor, int32_t y, int32_t dilation,
-                                    int32_t count, int32_t height, int32_t row_elements) {
+                                    int32_t count, int32_t height, int32_t row_elements)
+{
     for (int32_t j = 0; j < count; ++j) {
         const int32_t row = y + j * dilation;
         rows[j] = (row >= 0 && row < height) ? tensor + row * row_elements : NULL;
@@ -41,19 +42,22 @@ TINYCC_INLINE void tinycc_rows_int8(const int8_t **rows, const int8_t *tensor, i
 }
 
 TINYCC_INLINE void tinycc_rows_int16(const int16_t **rows, const int16_t *tensor, int32_t y, int32_t dilation,
-                                     int32_t count, int32_t height, int32_t row_elements) {
+                                     int32_t count, int32_t height, int32_t row_elements)
+{
     for (int32_t j = 0; j < count; ++j) {
         const int32_t row = y + j * dilation;
         rows[j] = (row >= 0 && row < height) ? tensor + row * row_elements : NULL;
     }
 }
 
-TINYCC_INLINE int32_t tinycc_clamp(int32_t value, int32_t low, int32_t high) {
+TINYCC_INLINE int32_t tinycc_clamp(int32_t value, int32_t low, int32_t high)
+{
     return value < low ? low : (value > high ? high : value);
 }
 
 /* (a * b) / 2**31, rounded to nearest with halves up; saturated for a = b = INT32_MIN. */
-TINYCC_INLINE int32_t tinycc_multiply_high(int32_t a, int32_t b) {
+TINYCC_INLINE int32_t tinycc_multiply_high(int32_t a, int32_t b)
+{
     if (a == INT32_MIN && b == INT32_MIN) {
         return INT32_MAX;
     }
@@ -61,7 +65,8 @@ TINYCC_INLINE int32_t tinycc_multiply_high(int32_t a, int32_t b) {
 }
 
 /* value / 2**exponent, rounded to nearest with halves away from zero; exponent in [0, 31]. */
-TINYCC_INLINE int32_t tinycc_divide_by_power(int32_t value, int32_t exponent) {
+TINYCC_INLINE int32_t tinycc_divide_by_power(int32_t value, int32_t exponent)
+{
     const int32_t mask = (int32_t)(((uint32_t)1 << exponent) - 1);
     const int32_t remainder = value & mask;
     const int32_t threshold = (mask >> 1) + (value < 0 ? 1 : 0);
@@ -69,7 +74,8 @@ TINYCC_INLINE int32_t tinycc_divide_by_power(int32_t value, int32_t exponent) {
 }
 
 /* value * multiplier * 2**(shift - 31), rounded twice. */
-TINYCC_INLINE int32_t tinycc_requantize(int32_t value, int32_t multiplier, int32_t shift) {
+TINYCC_INLINE int32_t tinycc_requantize(int32_t value, int32_t multiplier, int32_t shift)
+{
     const int32_t left = shift > 0 ? shift : 0;
     const int32_t right = shift > 0 ? 0 : -shift;
     const int32_t shifted = (int32_t)((uint32_t)value << left);

@@ -6,12 +6,15 @@
  *
  * rows[j] is the input row under kernel row j, NULL for padding; a row is [width][channels]. bias has the
  * input's zero point folded in, so padding counts as the zero point. Aliasing: output pixels in ascending
- * order; pixel x is written channel by channel while its window is read. Reference: TFLite int8
+ * order; the channels of pixel x are written while its window is read. Reference: TFLite int8
  * specification, CONV_2D. */
 #ifndef TINYCC_CONV2D_H
 #define TINYCC_CONV2D_H
 
 #include "common.h"
+
+/* Outputs that are summed together; more than two run out of registers on Armv6-M. */
+#define TINYCC_CONV2D_BLOCK 2
 
 typedef struct {
     int32_t input_width;
@@ -37,67 +40,101 @@ typedef struct {
     int32_t input_zero_point;
 } tinycc_conv2d_data;
 
-/* sum over count elements of input[i] * (weights[i] - weight_zero_point) */
-TINYCC_INLINE int32_t tinycc_conv2d_dot_int8(const int8_t *input, const int8_t *weights, int32_t count,
-                                             int32_t weight_zero_point) {
-    int32_t sum = 0;
+/* sums[k] += sum over count elements of input[i] * (weights[k * stride + i] - weight_zero_point) */
+TINYCC_INLINE void tinycc_conv2d_dots_int8(int32_t *sums, int32_t outputs, const int8_t *input,
+                                           const int8_t *weights, int32_t stride, int32_t count,
+                                           int32_t weight_zero_point)
+{
     TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
-        sum += input[i] * (weights[i] - weight_zero_point);
+        const int32_t value = input[i];
+        TINYCC_UNROLL
+        for (int32_t k = 0; k < outputs; ++k) {
+            sums[k] += value * (weights[k * stride] - weight_zero_point);
+        }
+        ++weights;
     }
-    return sum;
 }
 
 /* The same for an input that is padding: all elements the zero point. */
-TINYCC_INLINE int32_t tinycc_conv2d_padding_int8(int32_t zero_point, const int8_t *weights, int32_t count,
-                                                 int32_t weight_zero_point) {
-    int32_t sum = 0;
-    for (int32_t i = 0; i < count; ++i) {
-        sum += weights[i] - weight_zero_point;
+TINYCC_INLINE void tinycc_conv2d_padding_int8(int32_t *sums, int32_t outputs, int32_t zero_point,
+                                              const int8_t *weights, int32_t stride, int32_t count,
+                                              int32_t weight_zero_point)
+{
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < outputs; ++k) {
+        int32_t sum = 0;
+        for (int32_t i = 0; i < count; ++i) {
+            sum += weights[k * stride + i] - weight_zero_point;
+        }
+        sums[k] += zero_point * sum;
     }
-    return zero_point * sum;
+}
+
+/* `count` outputs from o on of one pixel; all of one group. */
+TINYCC_INLINE void tinycc_conv2d_block_int8(const int8_t *const *rows, int8_t *output, int32_t left,
+                                            int32_t o, int32_t count, const tinycc_conv2d_shape *shape,
+                                            const tinycc_conv2d_data *data)
+{
+    const int32_t inputs = shape->input_channels / shape->groups;
+    const int32_t first = shape->groups == 1 ? 0 : o / (shape->output_channels / shape->groups) * inputs;
+    const int32_t row_taps = shape->kernel_width * inputs;
+    const int32_t stride = shape->kernel_height * row_taps;
+    const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
+    const int contiguous =
+        left >= 0 && right < shape->input_width && shape->dilation_width == 1 && shape->groups == 1;
+    const int8_t *weights = data->weights + o * stride;
+    int32_t sums[TINYCC_CONV2D_BLOCK];
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < count; ++k) {
+        sums[k] = data->bias[o + k];
+    }
+    for (int32_t j = 0; j < shape->kernel_height; ++j) {
+        const int8_t *row = rows[j];
+        if (row == NULL) {
+            tinycc_conv2d_padding_int8(sums, count, data->input_zero_point, weights, stride, row_taps,
+                                       shape->weight_zero_point);
+        } else if (contiguous) {
+            tinycc_conv2d_dots_int8(sums, count, row + left * shape->input_channels, weights, stride,
+                                    row_taps, shape->weight_zero_point);
+        } else {
+            for (int32_t t = 0; t < shape->kernel_width; ++t) {
+                const int32_t column = left + t * shape->dilation_width;
+                const int8_t *taps = weights + t * inputs;
+                if (column < 0 || column >= shape->input_width) {
+                    tinycc_conv2d_padding_int8(sums, count, data->input_zero_point, taps, stride, inputs,
+                                               shape->weight_zero_point);
+                } else {
+                    tinycc_conv2d_dots_int8(sums, count, row + column * shape->input_channels + first, taps,
+                                            stride, inputs, shape->weight_zero_point);
+                }
+            }
+        }
+        weights += row_taps;
+    }
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < count; ++k) {
+        const int32_t sum =
+            tinycc_requantize(sums[k], data->multiplier[o + k], data->shift[o + k]) + data->output_zero_point;
+        output[o + k] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
+    }
 }
 
 TINYCC_INLINE void tinycc_conv2d_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0, int32_t x1,
-                                      const tinycc_conv2d_shape *shape, const tinycc_conv2d_data *data) {
-    const int32_t group_inputs = shape->input_channels / shape->groups;
-    const int32_t group_outputs = shape->output_channels / shape->groups;
-    const int32_t row_taps = shape->kernel_width * group_inputs;
+                                      const tinycc_conv2d_shape *shape, const tinycc_conv2d_data *data)
+{
+    const int32_t group = shape->output_channels / shape->groups;
+    const int32_t whole = group % TINYCC_CONV2D_BLOCK == 0 || shape->groups == 1
+                              ? shape->output_channels / TINYCC_CONV2D_BLOCK * TINYCC_CONV2D_BLOCK
+                              : 0;
     for (int32_t x = x0; x < x1; ++x) {
         const int32_t left = x * shape->stride_width - shape->pad_left;
-        const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
-        const int inside = left >= 0 && right < shape->input_width;
-        const int contiguous = inside && shape->dilation_width == 1 && shape->groups == 1;
-        const int8_t *weights = data->weights;
-        for (int32_t o = 0; o < shape->output_channels; ++o) {
-            const int32_t first_input = shape->groups == 1 ? 0 : o / group_outputs * group_inputs;
-            int32_t sum = data->bias[o];
-            for (int32_t j = 0; j < shape->kernel_height; ++j) {
-                const int8_t *row = rows[j];
-                if (row == NULL) {
-                    sum += tinycc_conv2d_padding_int8(data->input_zero_point, weights, row_taps,
-                                                      shape->weight_zero_point);
-                } else if (contiguous) {
-                    sum += tinycc_conv2d_dot_int8(row + left * shape->input_channels, weights, row_taps,
-                                                  shape->weight_zero_point);
-                } else {
-                    for (int32_t k = 0; k < shape->kernel_width; ++k) {
-                        const int32_t column = left + k * shape->dilation_width;
-                        const int8_t *taps = weights + k * group_inputs;
-                        if (column < 0 || column >= shape->input_width) {
-                            sum += tinycc_conv2d_padding_int8(data->input_zero_point, taps, group_inputs,
-                                                              shape->weight_zero_point);
-                        } else {
-                            sum += tinycc_conv2d_dot_int8(row + column * shape->input_channels + first_input,
-                                                          taps, group_inputs, shape->weight_zero_point);
-                        }
-                    }
-                }
-                weights += row_taps;
-            }
-            sum = tinycc_requantize(sum, data->multiplier[o], data->shift[o]) + data->output_zero_point;
-            out_row[x * shape->output_channels + o] =
-                (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
+        int8_t *output = out_row + x * shape->output_channels;
+        for (int32_t o = 0; o < whole; o += TINYCC_CONV2D_BLOCK) {
+            tinycc_conv2d_block_int8(rows, output, left, o, TINYCC_CONV2D_BLOCK, shape, data);
+        }
+        for (int32_t o = whole; o < shape->output_channels; ++o) {
+            tinycc_conv2d_block_int8(rows, output, left, o, 1, shape, data);
         }
     }
 }

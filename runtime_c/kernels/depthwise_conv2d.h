@@ -40,7 +40,8 @@ typedef struct {
 TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_int8(const int8_t *const *rows, const int8_t *weights,
                                                         int32_t left, int32_t input_channel,
                                                         const tinycc_depthwise_conv2d_shape *shape,
-                                                        int32_t zero_point) {
+                                                        int32_t zero_point)
+{
     const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
     int32_t sum = 0;
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
@@ -59,7 +60,8 @@ TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_int8(const int8_t *const *row
 /* The same where no tap is padding. */
 TINYCC_INLINE int32_t tinycc_depthwise_conv2d_inside_int8(const int8_t *const *rows, const int8_t *weights,
                                                           int32_t left, int32_t input_channel,
-                                                          const tinycc_depthwise_conv2d_shape *shape) {
+                                                          const tinycc_depthwise_conv2d_shape *shape)
+{
     const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
     const int32_t step = shape->dilation_width * shape->input_channels;
     int32_t sum = 0;
@@ -76,7 +78,8 @@ TINYCC_INLINE int32_t tinycc_depthwise_conv2d_inside_int8(const int8_t *const *r
 
 TINYCC_INLINE void tinycc_depthwise_conv2d_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
                                                 int32_t x1, const tinycc_depthwise_conv2d_shape *shape,
-                                                const tinycc_depthwise_conv2d_data *data) {
+                                                const tinycc_depthwise_conv2d_data *data)
+{
     const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
     int rows_inside = 1;
     for (int32_t j = 0; j < shape->kernel_height; ++j) {

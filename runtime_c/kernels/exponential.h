@@ -7,7 +7,8 @@
 #include "common.h"
 
 /* exp(x) of x in [-1/4, 0), Q0.31 to Q0.31: exp(-1/8) times a polynomial of degree four in x + 1/8. */
-TINYCC_INLINE int32_t tinycc_exp_last_quarter(int32_t x) {
+TINYCC_INLINE int32_t tinycc_exp_last_quarter(int32_t x)
+{
     const int32_t exp_minus_eighth = 1895147668;
     const int32_t third = 715827883;
     const int32_t centred = x + (1 << 28);
@@ -20,13 +21,15 @@ TINYCC_INLINE int32_t tinycc_exp_last_quarter(int32_t x) {
 }
 
 /* value * factor where `bits` has the bit, else value. */
-TINYCC_INLINE int32_t tinycc_exp_step(int32_t value, int32_t bits, int32_t bit, int32_t factor) {
+TINYCC_INLINE int32_t tinycc_exp_step(int32_t value, int32_t bits, int32_t bit, int32_t factor)
+{
     return (bits & ((int32_t)1 << bit)) != 0 ? tinycc_multiply_high(value, factor) : value;
 }
 
 /* exp(x) of x <= 0, Q5.26 to Q0.31: the last quarter by polynomial, then a factor for each bit of the rest.
  */
-TINYCC_INLINE int32_t tinycc_exp_of_negative(int32_t x) {
+TINYCC_INLINE int32_t tinycc_exp_of_negative(int32_t x)
+{
     if (x == 0) {
         return INT32_MAX;
     }
@@ -44,7 +47,8 @@ TINYCC_INLINE int32_t tinycc_exp_of_negative(int32_t x) {
 }
 
 /* 1 / (1 + x) of x in [0, 1), Q0.31 to Q0.31, by three of Newton's steps from 48/17 - 32/17 (1 + x) / 2. */
-TINYCC_INLINE int32_t tinycc_one_over_one_plus(int32_t x) {
+TINYCC_INLINE int32_t tinycc_one_over_one_plus(int32_t x)
+{
     const int32_t one = (int32_t)1 << 29; /* Q2.29, like the estimate */
     const int32_t half = (int32_t)(((uint32_t)x + 0x80000000u) >> 1);
     int32_t estimate = 1515870810 + tinycc_multiply_high(half, -1010580540);
@@ -56,7 +60,8 @@ TINYCC_INLINE int32_t tinycc_one_over_one_plus(int32_t x) {
 }
 
 /* Leading zero bits of a positive number. */
-TINYCC_INLINE int32_t tinycc_leading_zeros(uint32_t value) {
+TINYCC_INLINE int32_t tinycc_leading_zeros(uint32_t value)
+{
     int32_t zeros = 0;
     while ((value & 0x80000000u) == 0) {
         value <<= 1;

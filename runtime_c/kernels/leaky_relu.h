@@ -25,7 +25,8 @@ typedef struct {
 
 TINYCC_INLINE void tinycc_leaky_relu_int16(const int16_t *row, int16_t *out_row, int32_t x0, int32_t x1,
                                            const tinycc_leaky_relu_shape *shape,
-                                           const tinycc_leaky_relu_data *data) {
+                                           const tinycc_leaky_relu_data *data)
+{
     for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {
         const int32_t value = row[i] - data->input_zero_point;
         const int32_t result = value >= 0

@@ -21,22 +21,22 @@ typedef struct {
 } tinycc_pad_data;
 
 /* One kernel for each element type. */
-#define TINYCC_DEFINE_PAD(element)                                                                        \
-    TINYCC_INLINE void tinycc_pad_##element(const element##_t *const *rows, element##_t *out_row,         \
-                                            int32_t x0, int32_t x1, const tinycc_pad_shape *shape,        \
-                                            const tinycc_pad_data *data)                                  \
-    {                                                                                                     \
-        const int32_t channels = shape->channels_before + shape->input_channels + shape->channels_after;  \
-        for (int32_t x = x0; x < x1; ++x) {                                                               \
-            const int32_t column = x - shape->pad_left;                                                   \
-            const int inside = rows[0] != NULL && column >= 0 && column < shape->input_width;             \
-            for (int32_t c = 0; c < channels; ++c) {                                                      \
-                const int32_t channel = c - shape->channels_before;                                       \
-                const int taken = inside && channel >= 0 && channel < shape->input_channels;              \
-                out_row[x * channels + c] = taken ? rows[0][column * shape->input_channels + channel]     \
-                                                  : (element##_t)data->pad_value;                         \
-            }                                                                                             \
-        }                                                                                                 \
+#define TINYCC_DEFINE_PAD(element)                                                                           \
+    TINYCC_INLINE void tinycc_pad_##element(const element##_t *const *rows, element##_t *out_row,            \
+                                            int32_t x0, int32_t x1, const tinycc_pad_shape *shape,           \
+                                            const tinycc_pad_data *data)                                     \
+    {                                                                                                        \
+        const int32_t channels = shape->channels_before + shape->input_channels + shape->channels_after;     \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const int32_t column = x - shape->pad_left;                                                      \
+            const int inside = rows[0] != NULL && column >= 0 && column < shape->input_width;                \
+            for (int32_t c = 0; c < channels; ++c) {                                                         \
+                const int32_t channel = c - shape->channels_before;                                          \
+                const int taken = inside && channel >= 0 && channel < shape->input_channels;                 \
+                out_row[x * channels + c] = taken ? rows[0][column * shape->input_channels + channel]        \
+                                                  : (element##_t)data->pad_value;                            \
+            }                                                                                                \
+        }                                                                                                    \
     }
 
 TINYCC_DEFINE_PAD(int8)

@@ -2,8 +2,8 @@
  *
  * The average is rounded to nearest, halves away from zero, on the integers as they are.
  * rows[j] is the input row under kernel row j, NULL outside; a row is [width][channels].
- * Aliasing: output pixels in ascending order, channels within; an element is written once all its taps are read.
- * Reference: TFLite int8 specification, AVERAGE_POOL_2D and MAX_POOL_2D. */
+ * Aliasing: output pixels in ascending order, channels within; an element is written once all its taps are
+ * read. Reference: TFLite int8 specification, AVERAGE_POOL_2D and MAX_POOL_2D. */
 #ifndef TINYCC_POOL2D_H
 #define TINYCC_POOL2D_H
 

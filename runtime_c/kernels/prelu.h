@@ -26,7 +26,8 @@ typedef struct {
 } tinycc_prelu_data;
 
 TINYCC_INLINE void tinycc_prelu_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
-                                     const tinycc_prelu_shape *shape, const tinycc_prelu_data *data) {
+                                     const tinycc_prelu_shape *shape, const tinycc_prelu_data *data)
+{
     for (int32_t x = x0; x < x1; ++x) {
         for (int32_t c = 0; c < shape->channels; ++c) {
             const int32_t i = x * shape->channels + c;

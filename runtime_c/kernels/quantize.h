@@ -36,22 +36,22 @@ TINYCC_INLINE int32_t tinycc_quantize_value(float value, const tinycc_quantize_d
 }
 
 /* A pair of kernels for each integer type. */
-#define TINYCC_DEFINE_QUANTIZE(integer)                                                                   \
-    TINYCC_INLINE void tinycc_quantize_##integer(const float *row, integer##_t *out_row, int32_t x0,      \
-                                                 int32_t x1, const tinycc_quantize_shape *shape,          \
-                                                 const tinycc_quantize_data *data)                        \
-    {                                                                                                     \
-        for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {                           \
-            out_row[i] = (integer##_t)tinycc_quantize_value(row[i], data);                                \
-        }                                                                                                 \
-    }                                                                                                     \
-    TINYCC_INLINE void tinycc_dequantize_##integer(const integer##_t *row, float *out_row, int32_t x0,    \
-                                                   int32_t x1, const tinycc_quantize_shape *shape,        \
-                                                   const tinycc_quantize_data *data)                      \
-    {                                                                                                     \
-        for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {                           \
-            out_row[i] = data->scale * (float)(row[i] - data->zero_point);                                \
-        }                                                                                                 \
+#define TINYCC_DEFINE_QUANTIZE(integer)                                                                      \
+    TINYCC_INLINE void tinycc_quantize_##integer(const float *row, integer##_t *out_row, int32_t x0,         \
+                                                 int32_t x1, const tinycc_quantize_shape *shape,             \
+                                                 const tinycc_quantize_data *data)                           \
+    {                                                                                                        \
+        for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {                              \
+            out_row[i] = (integer##_t)tinycc_quantize_value(row[i], data);                                   \
+        }                                                                                                    \
+    }                                                                                                        \
+    TINYCC_INLINE void tinycc_dequantize_##integer(const integer##_t *row, float *out_row, int32_t x0,       \
+                                                   int32_t x1, const tinycc_quantize_shape *shape,           \
+                                                   const tinycc_quantize_data *data)                         \
+    {                                                                                                        \
+        for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {                              \
+            out_row[i] = data->scale * (float)(row[i] - data->zero_point);                                   \
+        }                                                                                                    \
     }
 
 TINYCC_DEFINE_QUANTIZE(int8)

@@ -27,14 +27,14 @@ TINYCC_INLINE int32_t tinycc_requantize_value(int32_t value, const tinycc_requan
 }
 
 /* One kernel for each pair of element types. */
-#define TINYCC_DEFINE_REQUANTIZE(source, result)                                                          \
-    TINYCC_INLINE void tinycc_requantize_##source##_##result(                                             \
-        const source##_t *row, result##_t *out_row, int32_t x0, int32_t x1,                               \
-        const tinycc_requantize_shape *shape, const tinycc_requantize_data *data)                         \
-    {                                                                                                     \
-        for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {                           \
-            out_row[i] = (result##_t)tinycc_requantize_value(row[i], data);                               \
-        }                                                                                                 \
+#define TINYCC_DEFINE_REQUANTIZE(source, result)                                                             \
+    TINYCC_INLINE void tinycc_requantize_##source##_##result(                                                \
+        const source##_t *row, result##_t *out_row, int32_t x0, int32_t x1,                                  \
+        const tinycc_requantize_shape *shape, const tinycc_requantize_data *data)                            \
+    {                                                                                                        \
+        for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {                              \
+            out_row[i] = (result##_t)tinycc_requantize_value(row[i], data);                                  \
+        }                                                                                                    \
     }
 
 TINYCC_DEFINE_REQUANTIZE(int8, int8)

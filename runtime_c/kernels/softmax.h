@@ -28,13 +28,15 @@ typedef struct {
     int32_t output_max;
 } tinycc_softmax_data;
 
-TINYCC_INLINE int32_t tinycc_softmax_exp(int32_t difference, const tinycc_softmax_data *data) {
+TINYCC_INLINE int32_t tinycc_softmax_exp(int32_t difference, const tinycc_softmax_data *data)
+{
     return tinycc_exp_of_negative(tinycc_requantize(difference, data->input_multiplier, data->input_shift));
 }
 
 /* The largest element, and the sum of all exponentials in Q12.19. */
 TINYCC_INLINE int32_t tinycc_softmax_sum(const int8_t *pixel, int32_t channels, int32_t *largest,
-                                         const tinycc_softmax_data *data) {
+                                         const tinycc_softmax_data *data)
+{
     int32_t maximum = pixel[0];
     for (int32_t c = 1; c < channels; ++c) {
         maximum = pixel[c] > maximum ? pixel[c] : maximum;
@@ -54,7 +56,8 @@ TINYCC_INLINE int32_t tinycc_softmax_sum(const int8_t *pixel, int32_t channels, 
 #define TINYCC_DEFINE_SOFTMAX(output)                                                                        \
     TINYCC_INLINE void tinycc_softmax_int8_##output(const int8_t *row, output##_t *out_row, int32_t x0,      \
                                                     int32_t x1, const tinycc_softmax_shape *shape,           \
-                                                    const tinycc_softmax_data *data) {                       \
+                                                    const tinycc_softmax_data *data)                         \
+    {                                                                                                        \
         for (int32_t x = x0; x < x1; ++x) {                                                                  \
             const int8_t *pixel = row + x * shape->channels;                                                 \
             int32_t maximum = 0;                                                                             \

@@ -26,20 +26,23 @@ typedef struct {
 } tinycc_softmax_int16_data;
 
 /* The table at (x + 32768) / 128, linear between entries; x is clamped to int16. */
-TINYCC_INLINE int32_t tinycc_softmax_int16_interpolate(int32_t x, const int16_t *table) {
+TINYCC_INLINE int32_t tinycc_softmax_int16_interpolate(int32_t x, const int16_t *table)
+{
     const int32_t position = tinycc_clamp(x, -32768, 32767) + 32768;
     const int16_t *entry = table + (position >> 7);
     return entry[0] + (((entry[1] - entry[0]) * (position & 127) + 64) >> 7);
 }
 
-TINYCC_INLINE int32_t tinycc_softmax_int16_exp(int32_t difference, const tinycc_softmax_int16_data *data) {
+TINYCC_INLINE int32_t tinycc_softmax_int16_exp(int32_t difference, const tinycc_softmax_int16_data *data)
+{
     const int32_t scaled = tinycc_requantize(difference, data->input_multiplier, data->input_shift);
     return tinycc_softmax_int16_interpolate(scaled + 32767, data->exponential);
 }
 
 TINYCC_INLINE void tinycc_softmax_int16_int16(const int16_t *row, int16_t *out_row, int32_t x0, int32_t x1,
                                               const tinycc_softmax_int16_shape *shape,
-                                              const tinycc_softmax_int16_data *data) {
+                                              const tinycc_softmax_int16_data *data)
+{
     for (int32_t x = x0; x < x1; ++x) {
         const int16_t *pixel = row + x * shape->channels;
         int32_t maximum = pixel[0];

@@ -25,25 +25,25 @@ typedef struct {
 } tinycc_strided_copy_data;
 
 /* One kernel for each element type; the tensor is one row, [x0, x1) is [0, 1). */
-#define TINYCC_DEFINE_STRIDED_COPY(element)                                                               \
-    TINYCC_INLINE void tinycc_strided_copy_##element(                                                     \
-        const element##_t *row, element##_t *out_row, int32_t x0, int32_t x1,                             \
-        const tinycc_strided_copy_shape *shape, const tinycc_strided_copy_data *data)                     \
-    {                                                                                                     \
-        (void)x0;                                                                                         \
-        (void)x1;                                                                                         \
-        (void)data;                                                                                       \
-        for (int32_t i = 0; i < shape->size0; ++i) {                                                      \
-            for (int32_t j = 0; j < shape->size1; ++j) {                                                  \
-                for (int32_t k = 0; k < shape->size2; ++k) {                                              \
-                    const element##_t *source =                                                           \
-                        row + shape->first + i * shape->stride0 + j * shape->stride1 + k * shape->stride2; \
-                    for (int32_t l = 0; l < shape->size3; ++l) {                                          \
-                        *out_row++ = source[l * shape->stride3];                                          \
-                    }                                                                                     \
-                }                                                                                         \
-            }                                                                                             \
-        }                                                                                                 \
+#define TINYCC_DEFINE_STRIDED_COPY(element)                                                                  \
+    TINYCC_INLINE void tinycc_strided_copy_##element(                                                        \
+        const element##_t *row, element##_t *out_row, int32_t x0, int32_t x1,                                \
+        const tinycc_strided_copy_shape *shape, const tinycc_strided_copy_data *data)                        \
+    {                                                                                                        \
+        (void)x0;                                                                                            \
+        (void)x1;                                                                                            \
+        (void)data;                                                                                          \
+        for (int32_t i = 0; i < shape->size0; ++i) {                                                         \
+            for (int32_t j = 0; j < shape->size1; ++j) {                                                     \
+                for (int32_t k = 0; k < shape->size2; ++k) {                                                 \
+                    const element##_t *source =                                                              \
+                        row + shape->first + i * shape->stride0 + j * shape->stride1 + k * shape->stride2;   \
+                    for (int32_t l = 0; l < shape->size3; ++l) {                                             \
+                        *out_row++ = source[l * shape->stride3];                                             \
+                    }                                                                                        \
+                }                                                                                            \
+            }                                                                                                \
+        }                                                                                                    \
     }
 
 TINYCC_DEFINE_STRIDED_COPY(int8)

@@ -41,7 +41,8 @@
     /* Moves the state of a filter by one and appends its newest element. */                                 \
     TINYCC_INLINE void tinycc_svdf_remember_##state(const int8_t *input, state##_t *history, int32_t filter, \
                                                     const tinycc_svdf_##state##_shape *shape,                \
-                                                    const tinycc_svdf_##state##_data *data) {                \
+                                                    const tinycc_svdf_##state##_data *data)                  \
+    {                                                                                                        \
         const int8_t *weights = data->feature_weights + filter * shape->inputs;                              \
         int32_t sum = data->feature_bias[filter];                                                            \
         for (int32_t i = 0; i < shape->inputs; ++i) {                                                        \
@@ -55,7 +56,8 @@
                                                                                                              \
     TINYCC_INLINE void tinycc_svdf_##state(const int8_t *row, int8_t *out_row, state##_t *states,            \
                                            int32_t x0, int32_t x1, const tinycc_svdf_##state##_shape *shape, \
-                                           const tinycc_svdf_##state##_data *data) {                         \
+                                           const tinycc_svdf_##state##_data *data)                           \
+    {                                                                                                        \
         for (int32_t x = x0; x < x1; ++x) {                                                                  \
             uint32_t total = (uint32_t)data->bias[x];                                                        \
             for (int32_t filter = x * shape->rank; filter < (x + 1) * shape->rank; ++filter) {               \

@@ -46,12 +46,14 @@ typedef struct {
     int32_t hidden_zero_point;
 } tinycc_unidirectional_lstm_data;
 
-TINYCC_INLINE int32_t tinycc_lstm_saturate(int32_t value) {
+TINYCC_INLINE int32_t tinycc_lstm_saturate(int32_t value)
+{
     return tinycc_clamp(value, -32768, 32767);
 }
 
 TINYCC_INLINE int32_t tinycc_lstm_product(const int8_t *input, const int8_t *weights, int32_t count,
-                                          int32_t bias) {
+                                          int32_t bias)
+{
     int32_t sum = bias;
     for (int32_t i = 0; i < count; ++i) {
         sum += input[i] * weights[i];
@@ -60,14 +62,16 @@ TINYCC_INLINE int32_t tinycc_lstm_product(const int8_t *input, const int8_t *wei
 }
 
 /* 2**(bits + 16) sigmoid(magnitude / (24 * 2**bits)), magnitude / 2**bits in [0, 255). */
-TINYCC_INLINE int32_t tinycc_lstm_interpolate(int32_t magnitude, int32_t bits, const int16_t *table) {
+TINYCC_INLINE int32_t tinycc_lstm_interpolate(int32_t magnitude, int32_t bits, const int16_t *table)
+{
     const int16_t *entry = table + (magnitude >> bits);
     const int32_t fraction = magnitude & (((int32_t)1 << bits) - 1);
     return (entry[0] + 32768) * ((int32_t)1 << bits) + fraction * (entry[1] - entry[0]);
 }
 
 /* Sigmoid of steps of 1 / (3 * 4096), in steps of 2**-15. */
-TINYCC_INLINE int32_t tinycc_lstm_sigmoid(int32_t steps, const int16_t *table) {
+TINYCC_INLINE int32_t tinycc_lstm_sigmoid(int32_t steps, const int16_t *table)
+{
     const int32_t magnitude = steps < 0 ? -steps : steps;
     const int32_t saturated = 32767 * 1024;
     const int32_t value = magnitude >= 255 * 512 ? saturated : tinycc_lstm_interpolate(magnitude, 9, table);
@@ -75,7 +79,8 @@ TINYCC_INLINE int32_t tinycc_lstm_sigmoid(int32_t steps, const int16_t *table) {
 }
 
 /* Hyperbolic tangent of the same, as 2 sigmoid(2 x) - 1. */
-TINYCC_INLINE int32_t tinycc_lstm_tanh(int32_t steps, const int16_t *table) {
+TINYCC_INLINE int32_t tinycc_lstm_tanh(int32_t steps, const int16_t *table)
+{
     const int32_t magnitude = steps < 0 ? -steps : steps;
     const int32_t half = (int32_t)1 << 23;
     const int32_t saturated = 65535 * 256;
@@ -86,7 +91,8 @@ TINYCC_INLINE int32_t tinycc_lstm_tanh(int32_t steps, const int16_t *table) {
 /* The pre-activation of a gate of one unit, in steps of 1 / (3 * 4096). */
 TINYCC_INLINE int32_t tinycc_lstm_gate(const int8_t *input, const int8_t *hidden, int32_t gate, int32_t unit,
                                        const tinycc_unidirectional_lstm_shape *shape,
-                                       const tinycc_unidirectional_lstm_data *data) {
+                                       const tinycc_unidirectional_lstm_data *data)
+{
     const int32_t row = gate * shape->units + unit;
     const int32_t from_input = tinycc_lstm_product(input, data->input_weights + row * shape->inputs,
                                                    shape->inputs, data->input_bias[row]);
@@ -102,7 +108,8 @@ TINYCC_INLINE int32_t tinycc_lstm_gate(const int8_t *input, const int8_t *hidden
 /* The next hidden state of one unit; its cell state is updated. */
 TINYCC_INLINE int8_t tinycc_lstm_unit(const int8_t *input, const int8_t *hidden, int16_t *cell, int32_t unit,
                                       const tinycc_unidirectional_lstm_shape *shape,
-                                      const tinycc_unidirectional_lstm_data *data) {
+                                      const tinycc_unidirectional_lstm_data *data)
+{
     int32_t gates[TINYCC_LSTM_GATES];
     for (int32_t gate = 0; gate < TINYCC_LSTM_GATES; ++gate) {
         const int32_t steps = tinycc_lstm_gate(input, hidden, gate, unit, shape, data);
@@ -126,7 +133,8 @@ TINYCC_INLINE int8_t tinycc_lstm_unit(const int8_t *input, const int8_t *hidden,
 TINYCC_INLINE void tinycc_unidirectional_lstm_int8(const int8_t *row, int8_t *out_row, int8_t *hidden_state,
                                                    int16_t *cell_state, int32_t x0, int32_t x1,
                                                    const tinycc_unidirectional_lstm_shape *shape,
-                                                   const tinycc_unidirectional_lstm_data *data) {
+                                                   const tinycc_unidirectional_lstm_data *data)
+{
     const int8_t *hidden = hidden_state;
     for (int32_t x = x0; x < x1; ++x) {
         int8_t *output = out_row + x * shape->units;
