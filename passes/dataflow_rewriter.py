@@ -68,7 +68,7 @@ class DataflowRewriter:
 
     def run(self) -> tvm.IRModule:
         """The module with `main` rewritten; dead bindings are removed."""
-        with self.builder.function("main", self.parameters()):
+        with tvm_adapter.unwinding(self.builder), self.builder.function("main", self.parameters()):
             with self.builder.dataflow():
                 for binding in tvm_adapter.bindings_of(self.function):
                     self.bind(binding.var, self._rewritten(binding.value))

@@ -11,7 +11,7 @@ class TinyccError(Exception):
     def __str__(self) -> str:
         """The message; what a damaged file's names bring along of line breaks and the like is escaped."""
         return "".join(
-            character if character.isprintable() else ascii(character)[1:-1] for character in super().__str__()
+            letter if letter.isprintable() else ascii(letter)[1:-1] for letter in super().__str__()
         )
 
 

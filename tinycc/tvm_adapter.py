@@ -4,6 +4,7 @@ Written against apache-tvm 0.27: constants are `tvm.ir.GenericConst` (`.value`),
 expression is `.ty` (0.26: `relax.Constant.data`, `.struct_info`).
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -18,6 +19,16 @@ from tinycc import errors
 for _error in vars(errors).values():
     if isinstance(_error, type) and issubclass(_error, errors.TinyccError):
         tvm_ffi.register_error(_error)
+
+
+@contextlib.contextmanager
+def unwinding(builder: relax.BlockBuilder) -> Iterator[None]:
+    """Ends the builder's block where building fails, or TVM complains of it on stderr."""
+    try:
+        yield
+    except Exception:
+        builder._end_block()
+        raise
 
 
 def is_constant(expr: relax.Expr) -> bool:

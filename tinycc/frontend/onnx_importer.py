@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import tvm
 from tvm import relax
-from tvm.relax.frontend.onnx import from_onnx, onnx_frontend
+from tvm.relax.frontend.onnx import onnx_frontend
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
@@ -158,4 +158,7 @@ def import_onnx(model: onnx.ModelProto) -> tvm.IRModule:
     """The Relax module of an ONNX model, in ONNX's layouts; raises what TVM's importer raises."""
     with _extended_importer(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        return from_onnx(model, keep_params_in_input=False)
+        importer = onnx_frontend.ONNXGraphImporter({}, "float32")
+        opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+        with tvm_adapter.unwinding(importer.bb):
+            return importer.from_onnx(model.graph, opset)

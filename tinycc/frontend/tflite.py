@@ -6,6 +6,7 @@ from pathlib import Path
 import tvm
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite_check import check
@@ -29,20 +30,13 @@ def load_tflite(path: Path) -> tvm.IRModule:
 
 
 def _convert(file: TfliteFile) -> tvm.IRModule:
-    builder = relax.BlockBuilder()
-    try:
-        return _build(file, builder)
-    except Exception:
-        builder._end_block()  # or TVM complains on stderr about the unfinished function
-        raise
-
-
-def _build(file: TfliteFile, builder: relax.BlockBuilder) -> tvm.IRModule:
     state_tensors = [file.tensors[index] for op in file.operators for index in op.inputs if index >= 0]
     state_tensors = [tensor for tensor in state_tensors if tensor.is_variable]
     inputs = _variables([file.tensors[index] for index in file.inputs], "input")
     states = _variables(state_tensors, "state")
-    with builder.function("main", [*inputs.values(), *states.values()]):
+    builder = relax.BlockBuilder()
+    parameters = [*inputs.values(), *states.values()]
+    with tvm_adapter.unwinding(builder), builder.function("main", parameters):
         with builder.dataflow():
             converter = TfliteConverter(file, builder, inputs, states)
             converter.convert_op_to_relax()

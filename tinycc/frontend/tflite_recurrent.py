@@ -93,7 +93,7 @@ def svdf(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
     builder = relax.BlockBuilder()
     x, held = _variable("x", source), _variable("state", state)
-    with builder.function("svdf", [x, held], private=True):
+    with tvm_adapter.unwinding(builder), builder.function("svdf", [x, held], private=True):
         with builder.dataflow():
             weights = tvm_adapter.make_constant(converter.constant(feature.index).T)
             product = relax.op.matmul(
@@ -170,7 +170,7 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
     builder = relax.BlockBuilder()
     x, h, c = _variable("x", source), _variable("hidden", hidden), _variable("cell", cell)
-    with builder.function("lstm", [x, h, c], private=True):
+    with tvm_adapter.unwinding(builder), builder.function("lstm", [x, h, c], private=True):
         with builder.dataflow():
             gates = [_gate_parameters(converter, op, builder, gate) for gate in range(4)]
             rows = builder.emit(relax.op.reshape(x, (steps, source.shape[2])))
