@@ -14,7 +14,14 @@ from tvm import relax
 from tests.reference import activation
 from tests.reference.elementwise import absolute
 from tests.reference.fixed_point import Integers, Quantization
-from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
+from tests.tools.kernel_runner import (
+    check_overlap,
+    compile_and_run,
+    dequantized,
+    module_of,
+    quantized,
+    views_in,
+)
 from tinycc.ops.lookup import Lookup
 
 VALUES = np.arange(-128, 128, dtype=np.int8).reshape(1, 4, 64)
@@ -163,6 +170,7 @@ def test_kernel_looks_up_every_value() -> None:
     assert isinstance(view, Lookup) and view.overlap_distance(0) == 0 and view.describe() == "silu"
     [result] = compile_and_run(module, [VALUES])
     np.testing.assert_array_equal(result.reshape(-1), view.table)
+    check_overlap(module, [VALUES])
 
 
 def test_clip_of_integers() -> None:

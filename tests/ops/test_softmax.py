@@ -9,7 +9,14 @@ from tvm import relax
 
 from tests.reference.fixed_point import INT16
 from tests.reference.softmax import softmax_int8, softmax_int16
-from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
+from tests.tools.kernel_runner import (
+    check_overlap,
+    compile_and_run,
+    dequantized,
+    module_of,
+    quantized,
+    views_in,
+)
 from tinycc.errors import UnsupportedError
 
 SCALES = st.sampled_from([2e-5, 0.0039, 0.04, 0.1, 0.14217764, 0.5, 1.3, 40.0])
@@ -73,6 +80,13 @@ def test_other_output_scales_are_rounded_once(output: tuple[float, int]) -> None
     powers = np.exp(0.05 * (values - values.max(-1, keepdims=True).astype(float)))
     exact = powers / powers.sum(-1, keepdims=True) / output[0] + output[1]
     assert np.abs(result - np.clip(exact, -128, 127)).max() < 0.51
+
+
+@pytest.mark.parametrize("dtypes", [("int8", "int8"), ("int16", "int16"), ("int8", "int16")])
+def test_overlap_distance(dtypes: tuple[str, str]) -> None:
+    output = (2.0**-8, -128) if dtypes[1] == "int8" else (2.0**-15, 0)
+    module = softmax_module((1, 6, 5), dtypes, (0.02 if dtypes[0] == "int8" else 0.0001, 0), output)
+    check_overlap(module, [random_values(3, (1, 6, 5), dtypes[0])])
 
 
 def test_in_place_over_a_dying_input() -> None:

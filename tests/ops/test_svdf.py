@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.reference.fixed_point import INT8, INT16, Quantization
 from tests.reference.recurrent import SvdfQuantization, svdf
-from tests.tools.kernel_runner import run_cases, views_in
+from tests.tools.kernel_runner import check_overlap, run_cases, views_in
 from tests.tools.tflite_writer import TFLiteWriter
 from tinycc.frontend.load import load_model
 from tinycc.ops.svdf import SVDF
@@ -101,3 +101,11 @@ def test_view(tmp_path: Path, dtype: str) -> None:
     assert (view.describe(), view.macs, view.state_count) == ("rank 2, memory 3", 8 * INPUTS + 8 * 3, 1)
     assert [str(tensor) for tensor in view.inputs] == ["int8 [1,6]", f"{dtype} [1,24]"]
     assert view.overlap_distance(0) == 3
+
+
+def test_overlap_distance(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    feature, time = generator.integers(-127, 128, (10, INPUTS)), generator.integers(-127, 128, (10, 2))
+    path = tmp_path / "svdf.tflite"
+    path.write_bytes(model_file((feature, time, None), 2, "int8", quantization_of("int8", (5, -7, -20))))
+    check_overlap(load_model(path), [generator.integers(-128, 128, (1, INPUTS)).astype(np.int8)])

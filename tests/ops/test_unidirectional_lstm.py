@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.reference.activation import SIGMOID_TABLE
 from tests.reference.fixed_point import Quantization
 from tests.reference.recurrent import GATES, LstmGate, lstm
-from tests.tools.kernel_runner import run_cases, views_in
+from tests.tools.kernel_runner import check_overlap, run_cases, views_in
 from tests.tools.tflite_writer import ACTIVATION, TFLiteWriter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.load import load_model
@@ -92,6 +92,13 @@ def test_view(tmp_path: Path) -> None:
     assert [str(tensor) for tensor in view.inputs] == ["int8 [1,3,5]", "int8 [1,7]", "int16 [1,7]"]
     # The output is written up to byte 20 while the last step, from byte 10 of the input, is read.
     assert view.overlap_distance(0) == 10
+
+
+def test_overlap_distance(tmp_path: Path) -> None:
+    path = tmp_path / "lstm.tflite"
+    path.write_bytes(model_file(random_gates(0, 30), 2.0**-11, 0.0))
+    values = np.random.default_rng(0).integers(-128, 128, (1, STEPS, INPUTS)).astype(np.int8)
+    check_overlap(load_model(path), [values])
 
 
 def test_sigmoid_table_is_that_of_tflite() -> None:

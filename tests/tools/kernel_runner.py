@@ -14,6 +14,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ from tinycc.codegen import generate_operators, write_folder
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.ops import view_of
 from tinycc.ops.base import Operator
+from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.passes.pipeline import default_passes
-from tinycc.plan import build_plan
+from tinycc.plan import Plan, build_plan
 from tinycc.run.toolchain import WARNINGS, host_compiler
 
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -169,7 +171,45 @@ def run_cases(
     cases: for each inference its inputs, of the module's shapes and dtypes.
     Fails the test, saying what the compiler or the sanitizers said, where anything goes wrong.
     """
-    plan = build_plan(tvm.transform.Sequential(default_passes("float"))(module))
+    return _run_plan(_plan_of(module), cases, sanitize)
+
+
+def run_overlapping(
+    module: tvm.IRModule, inputs: Sequence[np.ndarray], distance: int, index: int = 0
+) -> list[np.ndarray]:
+    """The outputs of a module of one operator whose output starts `distance` bytes before input `index`."""
+    plan = _plan_of(module)
+    [step] = plan.steps
+    source, output = step.inputs[index], step.outputs[0]
+    assert source is not None
+    offsets = {output: max(0, -distance), source: max(0, distance)}
+    end = max(offsets[name] + plan.buffers[name].bytes for name in offsets)
+    for name, buffer in plan.buffers.items():
+        if name not in offsets:
+            offsets[name] = -(-end // 8) * 8
+            end = offsets[name] + buffer.bytes
+    buffers = {name: replace(buffer, offset=offsets[name]) for name, buffer in plan.buffers.items()}
+    return _run_plan(replace(plan, buffers=buffers, arena_bytes=end), [inputs], True)[0]
+
+
+def check_overlap(module: tvm.IRModule, inputs: Sequence[np.ndarray], index: int = 0) -> None:
+    """Assert that the overlap distance of a module's only operator is right, and that none less would be."""
+    [view] = views_in(module)
+    distance = view.overlap_distance(index)
+    assert distance is not None
+    apart = run_overlapping(module, inputs, view.outputs[0].bytes, index)
+    for expected, result in zip(apart, run_overlapping(module, inputs, distance, index), strict=True):
+        np.testing.assert_array_equal(result, expected)
+    step = max(ITEM_BYTES[tensor.dtype] for tensor in (view.inputs[index], view.outputs[0]))
+    closer = run_overlapping(module, inputs, distance - step, index)
+    assert any((a != b).any() for a, b in zip(closer, apart, strict=True)), "a smaller distance would do"
+
+
+def _plan_of(module: tvm.IRModule) -> Plan:
+    return build_plan(tvm.transform.Sequential(default_passes("float"))(module))
+
+
+def _run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) -> list[list[np.ndarray]]:
     for case in cases:
         given = [(array.shape, str(array.dtype)) for array in case]
         expected = [(tensor.shape, tensor.dtype) for tensor in plan.input_tensors]
