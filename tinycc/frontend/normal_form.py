@@ -44,6 +44,10 @@ class MoveToIntegers(DataflowRewriter):
             return self._reshape(call)
         if name in MOVING and _is_nearest(call):
             return self._dequantize_later(call)
+        if name in CLAMPS and self.producer_name(call.args[0]) in CLAMPS:
+            return self._merged_clamps(call)
+        if (name in CLAMPS or name == "relax.add") and self.producer_name(call.args[0]) in RESHAPES:
+            return self._reshape_later(call)
         if name == "relax.nn.relu":
             return self._clamp_integers(call)
         if name == "relax.concat":
@@ -76,6 +80,26 @@ class MoveToIntegers(DataflowRewriter):
             return operand
         return self._dequantize_later(relax.op.reshape(operand, shape))
 
+    def _reshape_later(self, call: relax.Call) -> relax.Expr:
+        """A clamp or a bias on the last axis, before the reshape of what a one-dimensional layer computes."""
+        reshape = self.producer(call.args[0])
+        source = reshape.args[0]
+        before, after = tvm_adapter.shape_of(source), tvm_adapter.shape_of(call.args[0])
+        if self._dequantized(source) or tvm_adapter.dtype_of(source) != "float32":
+            return call
+        operands = list(call.args[1:])
+        if tvm_adapter.op_name(call) == "relax.add":
+            bias = self.producer(operands[0])
+            while tvm_adapter.op_name(bias) in RESHAPES:
+                bias = self.producer(bias.args[0])
+            channels = tvm_adapter.shape_of(operands[0])[-1:]
+            is_bias = tvm_adapter.is_constant(bias) and channels == (tvm_adapter.constant_value(bias).size,)
+            if not is_bias or before[-1:] != after[-1:] or channels != after[-1:]:
+                return call
+            operands = [tvm_adapter.make_constant(tvm_adapter.constant_value(bias).reshape(-1))]
+        computed = self.emit(relax.Call(call.op, [source, *operands], call.attrs, call.ty_args))
+        return relax.op.reshape(computed, after)
+
     def _moved(self, call: relax.Call, operand: relax.Expr, like: relax.Call) -> relax.Expr:
         """The moving operator `call` on integers that are quantized as `like` says."""
         operand = self.emit(operand)
@@ -91,6 +115,14 @@ class MoveToIntegers(DataflowRewriter):
         dequantize = self.producer(call.args[0])
         moved = self.emit(self._moved(call, dequantize.args[0], dequantize))
         return relax.op.dequantize(moved, *dequantize.args[1:3], axis=0)
+
+    def _merged_clamps(self, call: relax.Call) -> relax.Expr:
+        """clip(clip(x, a, b), c, d) = clip(x, clip(a, c, d), clip(b, c, d)), of real numbers."""
+        inner = self.producer(call.args[0])
+        if tvm_adapter.dtype_of(call.args[0]) != "float32":
+            return call
+        low, high = (float(np.clip(bound, *_bounds(call))) for bound in _bounds(inner))
+        return relax.op.clip(inner.args[0], low, high)
 
     def _clamp_integers(self, call: relax.Call) -> relax.Expr:
         """relu(dequantize(q)) = dequantize(max(q, zero point))."""
@@ -156,7 +188,7 @@ class MoveToIntegers(DataflowRewriter):
 def _bounds(clamp: relax.Call) -> tuple[float, float]:
     name = tvm_adapter.op_name(clamp)
     if name == "relax.clip":
-        low, high = (float(bound.value.value) for bound in clamp.args[1:3])
+        low, high = (float(getattr(bound.value, "value", bound.value)) for bound in clamp.args[1:3])
         return low, high
     return 0.0, 6.0 if name == "relax.nn.relu6" else np.inf
 
@@ -189,6 +221,8 @@ class QuantizeConstants(DataflowRewriter):
             if scale is not None and constant.size in (1, channels):
                 return relax.op.add(left, self._bias(right, constant, scale, channels))
         if tvm_adapter.is_constant(right) and self.producer_name(left) == "relax.dequantize":
+            if constant.size == 1 and tvm_adapter.dtype_of(self.producer(left).args[0]) == "int8":
+                return relax.Call(call.op, [left, right], call.attrs)  # a function of one tensor: a table
             return relax.Call(call.op, [left, self._operand(constant)], call.attrs)
         return relax.Call(call.op, [left, right], call.attrs)
 

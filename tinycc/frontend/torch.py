@@ -1,5 +1,7 @@
 """PyTorch programs quantized with PT2E (torch.export, torchao) in the normal form."""
 
+import warnings
+
 import torch
 import tvm
 
@@ -20,8 +22,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     tinycc does not do; ModelError for one that TVM's importer cannot read.
     """
     try:
-        # Without in-place operators and layers of a composite kind; nothing is taken apart (an empty table).
-        program = program.run_decompositions({})
+        program = _functional(program)
         check_program(program)
         module = import_torch(program)
     except TinyccError:
@@ -31,6 +32,13 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     main = with_edges(module["main"], _edges(program))
     module.update_func(module.get_global_var("main"), main)
     return to_normal_form(module)
+
+
+def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The program without in-place operators; an empty table of decompositions leaves its layers whole."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return program.run_decompositions({})
 
 
 def _edges(program: torch.export.ExportedProgram) -> Edges:

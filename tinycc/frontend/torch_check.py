@@ -7,6 +7,7 @@ import torch
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.torch_program import (
     QUANTIZE,
+    arguments,
     is_dequantize,
     is_quantize,
     operator,
@@ -32,9 +33,18 @@ ARITHMETIC = {
     "aten.silu.default", "aten.gelu.default", "aten.abs.default",
 }  # fmt: skip
 CLAMPS = {"aten.relu.default", "aten.relu6.default", "aten.hardtanh.default", "aten.clamp.default"}
+WEIGHTED = {name for name in ARITHMETIC if "conv" in name or "linear" in name}
+# Results of these lie in a known range, for which int8 has a scale and zero point by convention (TFLite's).
+FIXED_RANGES = {
+    "aten.softmax.int": (1 / 256, -128),
+    "aten._softmax.default": (1 / 256, -128),
+    "aten.sigmoid.default": (1 / 256, -128),
+    "aten.tanh.default": (1 / 128, 0),
+}
 # These move or choose elements, so quantization may stand on either side of them.
 MOVING = {
-    "aten.view.default", "aten.reshape.default", "aten.flatten.using_ints", "aten.permute.default",
+    "aten.view.default", "aten._unsafe_view.default", "aten.reshape.default", "aten.flatten.using_ints",
+    "aten.permute.default",
     "aten.transpose.int", "aten.squeeze.default", "aten.squeeze.dim", "aten.squeeze.dims",
     "aten.unsqueeze.default", "aten.cat.default", "aten.slice.Tensor", "aten.select.int", "aten.split.Tensor",
     "aten.split_with_sizes.default", "aten.chunk.default", "aten.constant_pad_nd.default",
@@ -58,15 +68,15 @@ def check_program(program: torch.export.ExportedProgram) -> None:
     for node in user_inputs(program):
         _check_input(node)
     nodes = [node for node in program.graph.nodes if node.op == "call_function"]
-    for node in nodes:
-        _check_operator(node)
+    user_outputs(program)
     if not any(operator(node).startswith(QUANTIZE) or is_dequantize(node) for node in nodes):
         raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
+    for node in nodes:
+        _check_operator(node)
     inputs = set(user_inputs(program))
     for node in nodes:
         if operator(node) in ARITHMETIC:
             _check_is_quantized(node, inputs)
-    user_outputs(program)
 
 
 def _check_input(node: torch.fx.Node) -> None:
@@ -76,8 +86,12 @@ def _check_input(node: torch.fx.Node) -> None:
     for axis, size in enumerate(value.shape):
         if not isinstance(size, int):
             raise UnsupportedError(
-                f"dimension {axis} of input {node.name!r} is dynamic; export the torch module with fixed shapes"
+                f"dimension {axis} of input {node.name!r} is dynamic; export with fixed shapes"
             )
+    if value.dtype not in (torch.float32, torch.int8):
+        raise UnsupportedError(
+            f"input {node.name!r} has the type {value.dtype}; export the torch module with float32 inputs"
+        )
     if value.dim() > 1 and value.shape[0] != 1:
         raise UnsupportedError(
             f"input {node.name!r} has a batch of {value.shape[0]}; export the torch module with batch 1"
@@ -90,7 +104,7 @@ def _check_operator(node: torch.fx.Node) -> None:
         return
     if "choose_qparams" in name:
         raise UnsupportedError(
-            f"{title(node)}: scales chosen at run time (dynamic quantization) are not supported; quantize statically"
+            f"{title(node)}: scales chosen at run time are not supported; quantize statically"
         )
     if "batch_norm" in name:
         raise UnsupportedError(
@@ -102,13 +116,21 @@ def _check_operator(node: torch.fx.Node) -> None:
 
 def _check_is_quantized(node: torch.fx.Node, inputs: set[torch.fx.Node]) -> None:
     """The operands of `node` must come from integers, and its result must become integers."""
-    for operand in _sources(node):
-        if operand in inputs:
-            raise UnsupportedError(
-                f"{title(node)} reads the input {operand.name!r} as floating-point numbers: {QUANTIZE_FIRST}"
-            )
-    for reader in _readers(node):
+    for operand in node.all_input_nodes:
+        for source in sources_of(operand):
+            if source in inputs:
+                raise UnsupportedError(
+                    f"{title(node)} reads input {source.name!r} as floating-point numbers: {QUANTIZE_FIRST}"
+                )
+    weight = arguments(node)["weight"] if operator(node) in WEIGHTED else None
+    if weight is not None and not all(is_dequantize(source) for source in sources_of(weight)):
+        raise UnsupportedError(
+            f"the weights of {title(node)} are not quantized: let the quantizer annotate each use of them"
+        )
+    for reader in readers(node):
         if reader.op == "output":
+            if operator(node) in FIXED_RANGES:
+                continue
             raise UnsupportedError(
                 f"{title(node)} gives floating-point numbers as a result of the module: "
                 "let the quantizer annotate its output, or leave it out of the module"
@@ -120,19 +142,24 @@ def _check_is_quantized(node: torch.fx.Node, inputs: set[torch.fx.Node]) -> None
             )
 
 
-def _sources(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
-    """Where the numbers that `node` reads come from, seen through what moves or clamps them."""
-    for operand in node.all_input_nodes:
-        if operator(operand) in CLAMPS | MOVING or operator(operand) == GETITEM:
-            yield from _sources(operand)
-        else:
-            yield operand
+def has_fixed_range(node: torch.fx.Node) -> bool:
+    """Whether `node` gives real numbers of a known range as a result of the module."""
+    return operator(node) in FIXED_RANGES and any(reader.op == "output" for reader in readers(node))
 
 
-def _readers(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
+def sources_of(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
+    """Where the numbers of `node` come from, seen through what moves or clamps them."""
+    if operator(node) in CLAMPS | MOVING or operator(node) == GETITEM:
+        for operand in node.all_input_nodes:
+            yield from sources_of(operand)
+    else:
+        yield node
+
+
+def readers(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
     """What reads the result of `node`, seen through what moves or clamps it."""
     for reader in node.users:
         if operator(reader) in CLAMPS | MOVING or operator(reader) == GETITEM:
-            yield from _readers(reader)
+            yield from readers(reader)
         else:
             yield reader

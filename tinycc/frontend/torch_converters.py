@@ -12,6 +12,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.torch_check import FIXED_RANGES, has_fixed_range
 from tinycc.frontend.torch_program import arguments, operator, shape_of, title
 
 Converter = Callable[[torch.fx.Node, Any], Any]
@@ -101,7 +102,7 @@ def _average_pool(node: torch.fx.Node, importer: Any) -> relax.Expr:
     if given["count_include_pad"] and any(padding):
         if begins != ends:
             raise UnsupportedError(
-                f"{title(node)}: ceil_mode that enlarges counted padding is not supported; use count_include_pad=False"
+                f"{title(node)}: ceil_mode needs count_include_pad=False where it adds padding"
             )
         widths = [0] * 4 + [size for size in begins for _ in range(2)]
         source = importer.block_builder.emit(relax.op.nn.pad(source, widths))
@@ -127,7 +128,7 @@ def _adaptive_average_pool(node: torch.fx.Node, importer: Any) -> relax.Expr:
 
 
 def _sum(function: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Converter:
-    """add and sub, whose second operand may be scaled."""
+    """The operators add and sub, whose second operand may be scaled."""
 
     def convert(node: torch.fx.Node, importer: Any) -> relax.Expr:
         given = arguments(node)
@@ -147,11 +148,34 @@ def _relu6(node: torch.fx.Node, importer: Any) -> relax.Expr:
 
 
 def _hard_swish(node: torch.fx.Node, importer: Any) -> relax.Expr:
-    """x * clip(x + 3, 0, 6) / 6, in the order that has an integer form of its own."""
+    """Hard swish: x * clip(x + 3, 0, 6) / 6, in the order that has an integer form of its own."""
     value = _source(node, importer)
     gate = relax.op.clip(relax.op.add(value, relax.const(3.0, "float32")), 0, 6)
     product = relax.op.divide(relax.op.multiply(value, gate), relax.const(6.0, "float32"))
     return importer.block_builder.emit(product)
+
+
+def _fixed_range(function: Callable[[torch.fx.Node, relax.Expr], relax.Expr]) -> Converter:
+    """softmax, sigmoid and tanh, quantized where the module returns their real numbers."""
+
+    def convert(node: torch.fx.Node, importer: Any) -> relax.Expr:
+        real = importer.block_builder.emit(function(node, _source(node, importer)))
+        if not has_fixed_range(node):
+            return real
+        scale, zero_point = FIXED_RANGES[operator(node)]
+        constants = (relax.const(scale, "float32"), relax.const(zero_point, "int32"))
+        integers = importer.block_builder.emit(relax.op.quantize(real, *constants, axis=0, out_dtype="int8"))
+        return importer.block_builder.emit(relax.op.dequantize(integers, *constants, axis=0))
+
+    return convert
+
+
+def _softmax(node: torch.fx.Node, real: relax.Expr) -> relax.Expr:
+    return relax.op.nn.softmax(real, int(arguments(node)["dim"]))
+
+
+def _reshape(node: torch.fx.Node, importer: Any) -> relax.Expr:
+    return importer.block_builder.emit(relax.op.reshape(_source(node, importer), shape_of(node)))
 
 
 def _sliced(importer: Any, source: relax.Expr, axis: int, begin: int, end: int, step: int = 1) -> relax.Expr:
@@ -203,6 +227,8 @@ def _nearest(node: torch.fx.Node, importer: Any) -> relax.Expr:
 
 
 CONVERTERS: dict[str, Converter] = {
+    "_softmax.default": _fixed_range(_softmax),
+    "_unsafe_view.default": _reshape,
     "adaptive_avg_pool1d.default": _adaptive_average_pool,
     "adaptive_avg_pool2d.default": _adaptive_average_pool,
     "add.Tensor": _sum(relax.op.add),
@@ -216,9 +242,12 @@ CONVERTERS: dict[str, Converter] = {
     "max_pool2d.default": _max_pool,
     "relu6.default": _relu6,
     "select.int": _select,
+    "sigmoid.default": _fixed_range(lambda node, real: relax.op.sigmoid(real)),
     "slice.Tensor": _slice,
+    "softmax.int": _fixed_range(_softmax),
     "split.Tensor": _split,
     "split_with_sizes.default": _split,
     "sub.Tensor": _sum(relax.op.subtract),
+    "tanh.default": _fixed_range(lambda node, real: relax.op.tanh(real)),
     "upsample_nearest2d.vec": _nearest,
 }

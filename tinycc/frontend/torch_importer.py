@@ -12,8 +12,9 @@ from tvm.relax.frontend.torch import from_exported_program
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.torch_check import sources_of
 from tinycc.frontend.torch_converters import CONVERTERS, Converter
-from tinycc.frontend.torch_program import arguments, constants_of, title
+from tinycc.frontend.torch_program import arguments, constants_of, is_dequantize, title
 
 # Integer types of PT2E: what they are stored as, and the shift that takes.
 STORED_TYPES = {
@@ -64,6 +65,12 @@ class _Scheme:
         points = np.zeros(self.scale.shape) if zero_point is None else zero_point.reshape(self.scale.shape)
         self.zero_point = points.astype(np.int32) - np.int32(self.shift)
         self.low, self.high = (int(given[name]) - self.shift for name in ("quant_min", "quant_max"))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Scheme):
+            return NotImplemented
+        same = np.array_equal(self.scale, other.scale) and np.array_equal(self.zero_point, other.zero_point)
+        return same and (self.dtype, self.low, self.high) == (other.dtype, other.low, other.high)
 
     @property
     def is_whole(self) -> bool:
@@ -124,12 +131,20 @@ class _Quantizations:
         real = importer.env[source]
         # A clamp in front is fused with the operator that computes `real`; an input has none.
         is_input = source.name in self._inputs
-        if not scheme.is_whole and not is_input:
+        is_clamped = scheme.is_whole or self._is_within(source, scheme)
+        if not is_clamped and not is_input:
             real = emit(relax.op.clip(real, *scheme.real_range))
         integers = emit(relax.op.quantize(real, *scheme.constants, axis=0, out_dtype=scheme.dtype))
-        if not scheme.is_whole and is_input:
+        if not is_clamped and is_input:
             integers = emit(relax.op.clip(integers, scheme.low, scheme.high))
         return integers
+
+    def _is_within(self, node: torch.fx.Node, scheme: _Scheme) -> bool:
+        """Whether `node` only moves or clamps what was already quantized by `scheme`."""
+        return all(
+            is_dequantize(source) and _Scheme(source, self._constants) == scheme
+            for source in sources_of(node)
+        )
 
     def _dequantize(self, node: torch.fx.Node, importer: Any) -> relax.Expr:
         scheme = _Scheme(node, self._constants)

@@ -56,7 +56,7 @@ def user_inputs(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
 
 
 def user_outputs(program: torch.export.ExportedProgram) -> list[torch.fx.Node]:
-    """The nodes that the module returns, in order; UnsupportedError where it also changes buffers or inputs."""
+    """The nodes that the module returns, in order; UnsupportedError where it also changes its buffers."""
     nodes = {node.name: node for node in program.graph.nodes}
     outputs = []
     for spec in program.graph_signature.output_specs:
