@@ -96,7 +96,7 @@ def test_view(tmp_path: Path) -> None:
 
 def test_overlap_distance(tmp_path: Path) -> None:
     path = tmp_path / "lstm.tflite"
-    path.write_bytes(model_file(random_gates(0, 30), 2.0**-11, 0.0))
+    path.write_bytes(model_file(random_gates(2, 12), 2.0**-11, 0.0))
     values = np.random.default_rng(0).integers(-128, 128, (1, STEPS, INPUTS)).astype(np.int8)
     check_overlap(load_model(path), [values])
 
