@@ -1,7 +1,10 @@
 """The command line."""
 
+import itertools
 import json
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +12,27 @@ import click
 import numpy as np
 from rich.console import Console
 
-from tinycc.errors import InputDataError, OutputError, TinyccError
+from tinycc.errors import InputDataError, OutputError, TinyccError, UnsupportedError
 from tinycc.target import TARGETS
 from tinycc.version import VERSION
 
 
 class _Command(click.Group):
-    """Shows the errors of tinycc as one line and leaves with exit code 2."""
+    """Shows what a user can mend as one line and leaves with exit code 2."""
 
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except TinyccError as error:
-            click.echo(f"tinycc: error: {error}", err=True)
-            context.exit(2)
+            message = str(error)
+        except click.UsageError as error:
+            command = " ".join(filter(None, ("tinycc", context.invoked_subcommand, "--help")))
+            message = f"{error.format_message()} (see {command})"
+        except OSError as error:  # a full disk, a name that is too long
+            place = f"{error.filename}: " if error.filename else ""
+            message = f"{place}{error.strerror or error}"
+        click.echo(f"tinycc: error: {message}", err=True)
+        raise click.exceptions.Exit(2)
 
 
 @click.group(cls=_Command)
@@ -49,11 +59,11 @@ def compile_command(
     model: Path, output: Path, target: str, sram: str | None, flash: str | None, io: Any, name: str
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
+    from tinycc.compiler import check_free
     from tinycc.compiler import compile as compile_model
     from tinycc.report.terminal import print_report
 
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise OutputError(f"{output} exists and is not an empty folder: choose another output or remove it")
+    check_free(output)
     compiled = compile_model(model, target=target, sram=sram, flash=flash, io=io, name=name)
     compiled.export(output)
     print_report(compiled.report, Console())
@@ -86,6 +96,10 @@ def run_command(
     """Build and run a compiled FOLDER on the host or an emulated board."""
     from tinycc.run import run
 
+    if sanitize and on != "host":
+        raise UnsupportedError("--sanitize works with --on host only")
+    if profile and on == "host":
+        raise UnsupportedError("--profile counts instructions of an emulated board: choose one with --on")
     inputs = _read_inputs(input_file) if input_file else None
     result = run(folder, on, inputs, sanitize=sanitize, profile=profile)
     if output_file:
@@ -123,14 +137,17 @@ def inspect_command(model: Path) -> None:
 def _read_inputs(path: Path) -> list[np.ndarray]:
     """Arrays in0, in1, ... of an .npz file."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+        count = next(index for index in itertools.count() if f"in{index}" not in names)
+        if not count:
+            raise InputDataError(f"{path} has no array in0: name the inputs in0, in1, ...")
         with np.load(path, allow_pickle=False) as arrays:
-            count = sum(f"in{index}" in arrays.files for index in range(len(arrays.files)))
-            if not count:
-                raise InputDataError(f"{path} has no array in0: name the inputs in0, in1, ...")
             return [arrays[f"in{index}"] for index in range(count)]
     except FileNotFoundError as error:
         raise InputDataError(f"{path} does not exist") from error
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+    # What numpy, zipfile and zlib raise for damaged files of all kinds.
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputDataError(f"{path} is not a readable .npz file: {error}") from error
 
 

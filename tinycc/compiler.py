@@ -49,15 +49,12 @@ class CompiledModel:
         The folder appears whole or not at all. Raises OutputError.
         """
         path = Path(path)
+        check_free(path)
         try:
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise OutputError(
-                    f"{path} exists and is not an empty folder: choose another output or remove it"
-                )
             path.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+            raise OutputError(f"cannot write {path}: {error.filename}: {error.strerror}") from error
         try:
             self._write(staging)
             staging.chmod(0o755)
@@ -101,14 +98,15 @@ def compile(
     normal form. target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M".
     io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
-    name: prefix of the generated C symbols.
+    name: prefix of the generated C symbols, and the name of the source and the header.
     passes: instead of `tinycc.passes.pipeline.default_passes(io)`.
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
-    if not name.isidentifier() or not name.isascii():
+    if not name.isidentifier() or not name.isascii() or name == "main":
         raise UnsupportedError(
-            f"the name {name!r} is not a C identifier: use letters, digits and underscores"
+            f"the name {name!r} cannot be that of a C source and its symbols: "
+            "use letters, digits and underscores, and not 'main'"
         )
     request = Request(
         name=name,
@@ -137,6 +135,16 @@ def _run_passes(
         records.append(PassRecord(str(transform.info.name), changed, time.perf_counter() - start))
         module = after
     return module, records
+
+
+def check_free(path: Path) -> None:
+    """OutputError if something stands where a folder is to be written."""
+    try:
+        is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    if not is_free:
+        raise OutputError(f"{path} exists and is not an empty folder: choose another output or remove it")
 
 
 def check_budgets(report: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ _TEMPLATES = jinja2.Environment(
 def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, title: str) -> None:
     """Write the C of a plan and its operators into an existing folder.
 
-    name: prefix of all symbols, a C identifier.
+    name: prefix of all symbols, a C identifier; the sources are <name>.c and <name>.h.
     title: said in the head of the files.
     """
     macro = name.upper()
@@ -34,7 +34,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "macro": macro,
         "title": title.replace("*/", "* /"),
         "version": VERSION,
-        "files": {"source": "model.c", "header": "model.h"},
+        "files": {"source": f"{name}.c", "header": f"{name}.h"},
         "code": code,
         "arena_bytes": max(plan.arena_bytes, 1),
         "inputs": [
@@ -51,7 +51,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
     }
     for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
         text = _TEMPLATES.get_template(f"{template}.j2").render(context)
-        (folder / template).write_text(text, encoding="utf-8")
+        (folder / template.replace("model", name)).write_text(text, encoding="utf-8")
     (folder / "kernels").mkdir()
     for header in kernel_headers(code.headers):
         (folder / "kernels" / header).write_bytes((KERNELS / header).read_bytes())
