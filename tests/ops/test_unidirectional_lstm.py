@@ -96,8 +96,8 @@ def test_view(tmp_path: Path) -> None:
 
 def test_overlap_distance(tmp_path: Path) -> None:
     path = tmp_path / "lstm.tflite"
-    path.write_bytes(model_file(random_gates(2, 12), 2.0**-11, 0.0))
-    values = np.random.default_rng(0).integers(-128, 128, (1, STEPS, INPUTS)).astype(np.int8)
+    path.write_bytes(model_file(random_gates(6, 12), 2.0**-11, 0.0))
+    values = np.random.default_rng(6).integers(-128, 128, (1, STEPS, INPUTS)).astype(np.int8)
     check_overlap(load_model(path), [values])
 
 
