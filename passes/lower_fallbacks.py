@@ -8,8 +8,6 @@ Requires: fuse_quantized_ops.
 
 import tvm
 from tvm import relax
-from tvm.relax.dpl import is_op
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
@@ -36,13 +34,7 @@ class LowerFallbacks:
             if reason is not None:
                 edited = function.with_attrs({"Composite": _COMPOSITE, REASON: reason})
                 rewritten.update_func(variable, edited)
-        names = {tvm_adapter.op_name(binding.value) for binding in tvm_adapter.bindings_of(rewritten["main"])}
-        patterns = [
-            FusionPattern(_COMPOSITE, is_op(name)(varg_default_wildcard=True))
-            for name in sorted(names - {"", *VIEWS})
-        ]
-        if patterns:
-            rewritten = relax.transform.FuseOpsByPattern(patterns, bind_constants=True)(rewritten)
+        rewritten = _with_composites(rewritten)
         for function in rewritten.functions.values():
             if tvm_adapter.attribute(function, "Composite") == _COMPOSITE:
                 view_of(function)
@@ -56,3 +48,36 @@ def _refusal(function: relax.Function) -> str | None:
     except (UnsupportedError, ValueError) as error:
         return str(error)
     return None
+
+
+def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
+    """The module with each operator call of `main`, except views, in a composite function of its own."""
+    main = module["main"]
+    builder = relax.BlockBuilder(module)
+    bindings = []
+    for binding in tvm_adapter.bindings_of(main):
+        name, value = tvm_adapter.op_name(binding.value), binding.value
+        if name.startswith("relax.call_"):
+            raise UnsupportedError(f"{name} is lowered already: run tinycc's passes before TVM's LegalizeOps")
+        if name and name not in VIEWS:
+            variables = list(dict.fromkeys(tvm_adapter.variables_of(value)))
+            function = builder.add_func(_composite(value, variables), "fallback")
+            value = builder.normalize(relax.Call(function, variables))
+        bindings.append(relax.VarBinding(binding.var, value))
+    body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
+    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    module = builder.get()
+    module.update_func(module.get_global_var("main"), edited)
+    return relax.transform.Normalize()(module)
+
+
+def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:
+    """A private function of `variables` that returns the call; constants stay inside."""
+    builder = relax.BlockBuilder()
+    parameters = [relax.Var(f"x{index}", variable.ty) for index, variable in enumerate(variables)]
+    with builder.function("fallback", parameters, private=True):
+        with builder.dataflow():
+            value = tvm_adapter.substitute(call, dict(zip(variables, parameters, strict=True)))
+            result = builder.emit_output(builder.emit(value))
+        builder.emit_func_output(result)
+    return builder.get()["fallback"].with_attrs({"Composite": _COMPOSITE, "Primitive": True})

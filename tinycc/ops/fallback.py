@@ -74,6 +74,7 @@ class Fallback(Operator):
             for binding in tvm_adapter.bindings_of(function)
             if (name := tvm_adapter.op_name(binding.value))
         )
+        dtypes = ", ".join(sorted({tvm_adapter.dtype_of(parameter) for parameter in function.params}))
         try:
             source = _Source(_legalized(function))
         except ValueError as error:
@@ -84,7 +85,7 @@ class Fallback(Operator):
             inputs=source.inputs,
             outputs=_tensors(function.ret_ty),
             operators=operators,
-            reason=str(tvm_adapter.attribute(function, REASON, "no kernel")),
+            reason=str(tvm_adapter.attribute(function, REASON, f"no kernel for {dtypes}")),
             source=source.text,
             includes=source.includes,
             working_bytes=source.working_bytes,
@@ -147,11 +148,11 @@ def _legalized(function: relax.Function) -> tvm.IRModule:
 
 
 def _tensors(result: relax.Type) -> tuple[Tensor, ...]:
-    """The tensors of a result type; ValueError for shapes and types that cannot lie in the arena."""
+    """The tensors of a type; ValueError for shapes and types that cannot lie in the arena."""
     if isinstance(result, relax.TupleType):
         return tuple(tensor for field in result.fields for tensor in _tensors(field))
     if not isinstance(result, relax.TensorType) or str(result.dtype) not in ITEM_BYTES:
-        raise ValueError(f"results of type {result} are not supported")
+        raise ValueError(f"tensors of type {result} cannot be stored, only of {', '.join(ITEM_BYTES)}")
     return (Tensor(tuple(int(size) for size in result.shape.values), str(result.dtype)),)
 
 
@@ -182,8 +183,10 @@ class _Source:
         self.is_elementwise = self._patterns == [_ELEMENTWISE] and len(results) == 1
 
     def _parameter(self, index: int, parameter: relax.Var) -> Tensor:
-        [tensor] = _tensors(parameter.ty)
-        return Tensor(tensor.shape, tensor.dtype, parameter=index)
+        tensors = _tensors(parameter.ty)
+        if len(tensors) != 1:
+            raise ValueError("it takes a tuple, not tensors one by one")
+        return Tensor(tensors[0].shape, tensors[0].dtype, parameter=index)
 
     def _read(self, value: relax.Expr) -> list[str]:
         """The places of what an expression computes."""

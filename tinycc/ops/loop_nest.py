@@ -97,6 +97,8 @@ def print_loop_nest(function: tirx.PrimFunc, name: str) -> LoopNest:
     except tvm.error.InternalError as error:
         unprinted = re.search(r'name="tirx\.(\w+)"', str(error))
         what = unprinted[1] if unprinted else str(error).splitlines()[0]
+        if what == "tvm_call_packed":
+            raise ValueError("TVM calls its runtime for it") from error
         raise ValueError(f"TVM cannot print {what} as C") from error
     # Before the definition, the function itself and each external function it calls are declared.
     externals = set(re.findall(r"^TVM_DLL [\w ]+?\**\s*(\w+)\(.*\);$", printed, re.MULTILINE)) - {name}
@@ -137,25 +139,27 @@ def _with_inlined_blocks(function: tirx.PrimFunc) -> tirx.PrimFunc:
 def _with_pointers(function: tirx.PrimFunc) -> tuple[tirx.PrimFunc, tuple[int, ...]]:
     """A lowered function with pointers for parameters, and the bytes of each working buffer.
 
-    Buffers that the function allocates for its whole run become parameters too, unless they are small.
+    Buffers that the function allocates become parameters too, unless they are small.
     """
     parameters = [_pointer(f"p{index}", buffer) for index, buffer in enumerate(function.params)]
-    body: list[tirx.Stmt] = []
+    declarations: list[tirx.Stmt] = []
+    working_bytes: list[int] = []
+
+    def given(allocation: tirx.AllocBuffer) -> tirx.Stmt:
+        size = _buffer_bytes(allocation.buffer)
+        if size <= _MOST_LOCAL_BYTES:
+            return allocation
+        parameters.append(_pointer(f"work{len(working_bytes)}", allocation.buffer))
+        working_bytes.append(size)
+        return tirx.DeclBuffer(allocation.buffer, data=parameters[-1])
+
     for buffer, pointer in zip(function.params, parameters, strict=True):
         if isinstance(buffer.elem_offset, tirx.Var):
-            body.append(tirx.Bind(buffer.elem_offset, tirx.IntImm(str(buffer.elem_offset.ty.dtype), 0)))
-        body.append(tirx.DeclBuffer(buffer, data=pointer))
-    working_bytes = []
-    statements = function.body.seq if isinstance(function.body, tirx.SeqStmt) else [function.body]
-    for statement in statements:
-        if isinstance(statement, tirx.AllocBuffer):
-            size = _buffer_bytes(statement.buffer)
-            if size > _MOST_LOCAL_BYTES:
-                parameters.append(_pointer(f"work{len(working_bytes)}", statement.buffer))
-                working_bytes.append(size)
-                statement = tirx.DeclBuffer(statement.buffer, data=parameters[-1])
-        body.append(statement)
-    plain = tirx.PrimFunc(parameters, tirx.SeqStmt(body), function.ret_type, function.attrs)
+            zero = tirx.IntImm(str(buffer.elem_offset.ty.dtype), 0)
+            declarations.append(tirx.Bind(buffer.elem_offset, zero))
+        declarations.append(tirx.DeclBuffer(buffer, data=pointer))
+    body = tvm_ffi.structural_map(function.body, (tirx.AllocBuffer, given))
+    plain = tirx.PrimFunc(parameters, tirx.SeqStmt([*declarations, body]), function.ret_type, function.attrs)
     return plain, tuple(working_bytes)
 
 

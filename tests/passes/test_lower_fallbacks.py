@@ -1,0 +1,77 @@
+"""What no kernel computes becomes a composite of its own; everything else stays as it is."""
+
+import numpy as np
+import pytest
+import tvm
+from tvm import relax
+
+from tests.passes.layout_tools import random_inputs, run_on_vm
+from tests.tools.kernel_runner import dequantized, module_of, quantized
+from tinycc import tvm_adapter
+from tinycc.errors import UnsupportedError
+from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.lower_fallbacks import LowerFallbacks
+
+
+def composites(module: tvm.IRModule) -> list[str]:
+    """The kinds of composites that `main` calls, in order; the names of operators where it calls those."""
+    kinds = []
+    for binding in tvm_adapter.bindings_of(module["main"]):
+        value = binding.value
+        if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
+            kinds.append(str(tvm_adapter.attribute(module[value.op], "Composite")))
+        elif tvm_adapter.op_name(value):
+            kinds.append(tvm_adapter.op_name(value))
+    return kinds
+
+
+def lowered(module: tvm.IRModule) -> tvm.IRModule:
+    """The module after the pass, which must be well-formed and compute what it did."""
+    fused = FuseQuantizedOps()(module)
+    after = LowerFallbacks()(fused)
+    assert relax.analysis.check_well_formed(after)
+    values = random_inputs(module)
+    for result, expected in zip(run_on_vm(after, values), run_on_vm(fused, values), strict=True):
+        np.testing.assert_array_equal(result, expected)
+    return after
+
+
+def softmax_of(axis: int) -> tvm.IRModule:
+    def body(x: relax.Expr) -> relax.Expr:
+        return quantized(relax.op.nn.softmax(dequantized(x, 0.1), axis=axis), 2.0**-8, -128)
+
+    return module_of([((1, 5, 4), "int8")], body)
+
+
+def test_left_over_calls_become_fallbacks_one_by_one() -> None:
+    def body(x: relax.Expr) -> relax.Expr:
+        real = relax.op.exp(relax.op.reshape(dequantized(x, 0.1), (1, 20)))
+        return relax.op.power(real, relax.const(np.float32(0.5)))
+
+    module = lowered(module_of([((1, 5, 4), "int8")], body))
+    assert composites(module) == ["tinycc.dequantize", "relax.reshape", "tinycc.fallback", "tinycc.fallback"]
+
+
+def test_a_composite_that_its_kernel_refuses_becomes_a_fallback() -> None:
+    module = lowered(softmax_of(axis=1))
+    assert composites(module) == ["tinycc.fallback"]
+    [function] = [item for name, item in module.functions.items() if name.name_hint != "main"]
+    assert "axis 1" in str(tvm_adapter.attribute(function, "tinycc.fallback_reason"))
+
+
+def test_float_tensors_do_not_get_integer_kernels() -> None:
+    module = lowered(module_of([((1, 4), "float32")] * 2, lambda x, y: relax.op.concat([x, y], 1)))
+    assert composites(module) == ["tinycc.fallback"]
+
+
+def test_what_has_a_kernel_is_left_alone() -> None:
+    fused = FuseQuantizedOps()(softmax_of(axis=-1))
+    tvm.ir.assert_structural_equal(LowerFallbacks()(fused), fused)
+
+
+def test_calls_of_lowered_functions_are_refused() -> None:
+    def body(x: relax.Expr) -> relax.Expr:
+        return relax.op.call_pure_packed("elsewhere", x, ty_args=x.ty)
+
+    with pytest.raises(UnsupportedError, match="before TVM's LegalizeOps"):
+        LowerFallbacks()(module_of([((1, 4), "float32")], body))
