@@ -12,8 +12,8 @@ import tinycc
 from tests.passes.layout_tools import run_on_vm
 from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, run_cases
 from tinycc.errors import UnsupportedError
+from tinycc.ops.base import Operator
 from tinycc.ops.fallback import Fallback
-from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
 from tinycc.run import run
@@ -126,7 +126,7 @@ def test_float_head_of_an_integer_model(core: str, tmp_path: Path) -> None:
     assert compiled.report["arena_bytes"] < 512 * (1 + 4) + 192
 
 
-def plan_operators(module: tvm.IRModule) -> list[object]:
+def plan_operators(module: tvm.IRModule) -> list[Operator]:
     plan = build_plan(tvm.transform.Sequential(default_passes("float"))(module))
     return [step.operator for step in plan.steps]
 
@@ -171,10 +171,10 @@ def test_nothing_is_kept_from_one_inference_to_the_next() -> None:
 def test_what_needs_the_runtime_of_tvm_is_an_error() -> None:
     module = module_of([((1, 20), "float32")], relax.op.sort)
     with pytest.raises(UnsupportedError, match=r"^sort with the result .*: TVM calls its runtime for it"):
-        LowerFallbacks()(module)
+        plan_operators(module)
 
 
 def test_types_that_cannot_be_stored_are_an_error() -> None:
     module = module_of([((1, 20), "float32")], lambda x: relax.op.astype(x, "float16"))
     with pytest.raises(UnsupportedError, match=r"^astype .*float16.* cannot be stored"):
-        LowerFallbacks()(module)
+        plan_operators(module)

@@ -13,6 +13,11 @@ from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 
 
+def through(transform: tvm.transform.Pass, module: tvm.IRModule) -> tvm.IRModule:
+    """The module after a pass."""
+    return transform(module)
+
+
 def composites(module: tvm.IRModule) -> list[str]:
     """The kinds of composites that `main` calls, in order; the names of operators where it calls those."""
     kinds = []
@@ -27,8 +32,8 @@ def composites(module: tvm.IRModule) -> list[str]:
 
 def lowered(module: tvm.IRModule) -> tvm.IRModule:
     """The module after the pass, which must be well-formed and compute what it did."""
-    fused = FuseQuantizedOps()(module)
-    after = LowerFallbacks()(fused)
+    fused = through(FuseQuantizedOps(), module)
+    after = through(LowerFallbacks(), fused)
     assert relax.analysis.check_well_formed(after)
     values = random_inputs(module)
     for result, expected in zip(run_on_vm(after, values), run_on_vm(fused, values), strict=True):
@@ -65,8 +70,8 @@ def test_float_tensors_do_not_get_integer_kernels() -> None:
 
 
 def test_what_has_a_kernel_is_left_alone() -> None:
-    fused = FuseQuantizedOps()(softmax_of(axis=-1))
-    tvm.ir.assert_structural_equal(LowerFallbacks()(fused), fused)
+    fused = through(FuseQuantizedOps(), softmax_of(axis=-1))
+    tvm.ir.assert_structural_equal(through(LowerFallbacks(), fused), fused)
 
 
 def test_calls_of_lowered_functions_are_refused() -> None:
@@ -74,4 +79,4 @@ def test_calls_of_lowered_functions_are_refused() -> None:
         return relax.op.call_pure_packed("elsewhere", x, ty_args=x.ty)
 
     with pytest.raises(UnsupportedError, match="before TVM's LegalizeOps"):
-        LowerFallbacks()(module_of([((1, 4), "float32")], body))
+        through(LowerFallbacks(), module_of([((1, 4), "float32")], body))

@@ -15,6 +15,7 @@ from tvm_ffi import structural_equal
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.channels_last import count_transposes, with_channels_last_inputs
 from tinycc.passes.convert_layout_to_nhwc import ConvertLayoutToNhwc
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.eliminate_transposes import EliminateTransposes
@@ -294,12 +295,20 @@ def to_normal_form(module: tvm.IRModule) -> tvm.IRModule:
 
     Raises UnsupportedError for a layer that is not quantized.
     """
+    result = _with_layout(module)
+    if count_transposes(result):
+        channels_last = _with_layout(with_channels_last_inputs(module))
+        result = min(result, channels_last, key=count_transposes)
+    refuse_float_layers(result)
+    return result
+
+
+def _with_layout(module: tvm.IRModule) -> tvm.IRModule:
+    """NHWC, quantized throughout; inputs are channels last where all their readers want them so."""
     module = FoldIntegerConstants()(move_to_integers(module))
     layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
     module = move_to_integers(tvm.transform.Sequential(layout)(module))
-    module = move_to_integers(QuantizeConstants(module).run())
-    refuse_float_layers(module)
-    return module
+    return move_to_integers(QuantizeConstants(module).run())
 
 
 def move_to_integers(module: tvm.IRModule, sweeps: int = 8) -> tvm.IRModule:

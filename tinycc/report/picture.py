@@ -24,19 +24,13 @@ CHARACTER_WIDTH = 0.62 * FONT_SIZE
 SHORTEST_NAME = 8
 
 FAMILIES = {
-    "convolution": {"conv2d", "conv2d_transpose", "transpose_conv"},
+    "convolution": {"conv2d", "transpose_conv2d"},
     "depthwise": {"depthwise_conv2d"},
-    "dense": {"dense", "matmul", "svdf", "lstm"},
-    "elementwise": {"add", "subtract", "multiply", "divide", "maximum", "minimum"},
-    "reduction": {"average_pool2d", "max_pool2d", "mean", "sum", "argmax", "softmax"},
-    "activation": {
-        *("sigmoid", "logistic", "tanh", "relu", "leaky_relu", "prelu", "hard_swish", "abs", "clip"),
-        *("requantize", "quantize", "dequantize"),
-    },
-    "moving": {
-        *("reshape", "squeeze", "expand_dims", "permute_dims", "transpose", "pad", "concat", "strided_slice"),
-        *("resize2d", "resize_nearest", "resize_bilinear", "copy"),
-    },
+    "dense": {"dense", "svdf", "unidirectional_lstm"},
+    "elementwise": {"add", "multiply", "divide", "extremum"},
+    "reduction": {"average_pool2d", "max_pool2d", "reduce", "arg_max", "softmax"},
+    "activation": {"lookup", "prelu", "leaky_relu", "requantize", "quantize", "dequantize", "cast"},
+    "moving": {"pad", "concatenate", "strided_copy", "resize_nearest", "resize_bilinear"},
 }
 FAMILY_LABELS = {
     "input": "input",
