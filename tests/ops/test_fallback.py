@@ -113,8 +113,13 @@ def float_tail(stored: np.ndarray) -> np.ndarray:
     return powers / powers.sum(-1, keepdims=True)
 
 
-@pytest.mark.parametrize("core", ["host", "cortex-m4"])
-def test_float_head_of_an_integer_model(core: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("core", ["host", pytest.param("cortex-m4", marks=pytest.mark.emulator)])
+def test_float_head_of_an_integer_model(
+    core: str, tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    if core != "host":
+        require_tool("arm-none-eabi-gcc")
+        require_tool("qemu-system-arm")
     compiled = tinycc.compile(float_tail_module())
     compiled.export(tmp_path / "out")
     images = random_array((3, 1, 8, 8, 3), "int8")
