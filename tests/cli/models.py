@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.tools.tflite_writer import ACTIVATION, PADDING, TFLiteWriter
 
-INPUT = {"scale": 0.5, "zero_point": 3}
-OUTPUT = {"scale": 0.25, "zero_point": -7}
+INPUT: dict[str, Any] = {"scale": 0.5, "zero_point": 3}
+OUTPUT: dict[str, Any] = {"scale": 0.25, "zero_point": -7}
 
 
 def tflite_model(
@@ -81,7 +81,7 @@ def custom_tflite_model() -> bytes:
 def onnx_model(*, batch: int = 1, height: int | str = 5, is_quantized: bool = True) -> bytes:
     """A 3x3 convolution in QDQ form on float edges, NCHW; plain float where not `is_quantized`."""
     generator = np.random.default_rng(8)
-    constants = {
+    constants: dict[str, Any] = {
         "scale": np.float32(0.05),
         "zero": np.int8(3),
         "weight_scale": np.float32(0.01),

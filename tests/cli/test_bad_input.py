@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,11 +159,11 @@ def test_missing_cross_compiler(cli: Cli, compiled: Path, monkeypatch: pytest.Mo
     assert "apt install gcc" in cli("run", compiled).reason
 
 
-WriteInputs = Callable[[Path], None]
+WriteInputs = Callable[[Path], object]
 
 
-def _save(**arrays: np.ndarray) -> WriteInputs:
-    return lambda path: np.savez(path, **arrays)  # type: ignore[arg-type]
+def _save(**arrays: Any) -> WriteInputs:
+    return lambda path: np.savez(path, **arrays)
 
 
 def _save_plain(path: Path) -> None:
@@ -179,8 +180,8 @@ def _save_damaged(path: Path) -> None:
 
 BAD_INPUTS: dict[str, tuple[WriteInputs, str]] = {
     "absent": (lambda path: None, "does not exist"),
-    "empty file": (lambda path: path.write_bytes(b"") and None, "not a readable .npz"),
-    "text": (lambda path: path.write_text("in0") and None, "not a readable .npz"),
+    "empty file": (lambda path: path.write_bytes(b""), "not a readable .npz"),
+    "text": (lambda path: path.write_text("in0"), "not a readable .npz"),
     "npy": (_save_plain, "not a readable .npz"),
     "damaged": (_save_damaged, "not a readable .npz"),
     "pickle": (_save(in0=np.array([{}], object)), "not a readable .npz"),

@@ -65,9 +65,9 @@ def print_description(description: ModelDescription, console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right")
     for heading in ("operator", "inputs", "output", "quantization"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     table.add_column("MACs", justify="right")
-    table.add_column("supported")
+    table.add_column("supported", overflow="fold")
     for operator in description.operators:
         verdict = Text("yes") if operator.supported else Text(f"no: {operator.reason}", style="red")
         table.add_row(
@@ -79,7 +79,9 @@ def print_description(description: ModelDescription, console: Console) -> None:
             f"{operator.macs:,}" if operator.macs else "",
             verdict,
         )
-    console.print(table)
+    # A terminal folds what does not fit; a file or a pipe has no width.
+    natural = console.measure(table, options=console.options.update(width=10_000)).maximum
+    console.print(table, width=None if console.is_terminal else natural, crop=False)
 
 
 def _edge_text(tensor: TensorDescription) -> str:
