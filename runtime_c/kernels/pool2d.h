@@ -11,7 +11,7 @@
 
 typedef struct {
     int32_t input_width;
-    int32_t channels;
+    int32_t input_channels;
     int32_t kernel_height;
     int32_t kernel_width;
     int32_t stride_width;
@@ -30,20 +30,21 @@ TINYCC_INLINE void tinycc_average_pool2d_int8(const int8_t *const *rows, int8_t 
 {
     for (int32_t x = x0; x < x1; ++x) {
         const int32_t left = x * shape->stride_width - shape->pad_left;
-        for (int32_t c = 0; c < shape->channels; ++c) {
+        for (int32_t c = 0; c < shape->input_channels; ++c) {
             int32_t sum = 0;
             int32_t count = 0;
             for (int32_t j = 0; j < shape->kernel_height; ++j) {
                 for (int32_t k = 0; k < shape->kernel_width && rows[j] != NULL; ++k) {
                     const int32_t column = left + k * shape->dilation_width;
                     if (column >= 0 && column < shape->input_width) {
-                        sum += rows[j][column * shape->channels + c];
+                        sum += rows[j][column * shape->input_channels + c];
                         ++count;
                     }
                 }
             }
             sum = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
-            out_row[x * shape->channels + c] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
+            out_row[x * shape->input_channels + c] =
+                (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
         }
     }
 }
@@ -53,18 +54,18 @@ TINYCC_INLINE void tinycc_max_pool2d_int8(const int8_t *const *rows, int8_t *out
 {
     for (int32_t x = x0; x < x1; ++x) {
         const int32_t left = x * shape->stride_width - shape->pad_left;
-        for (int32_t c = 0; c < shape->channels; ++c) {
+        for (int32_t c = 0; c < shape->input_channels; ++c) {
             int32_t largest = data->output_min;
             for (int32_t j = 0; j < shape->kernel_height; ++j) {
                 for (int32_t k = 0; k < shape->kernel_width && rows[j] != NULL; ++k) {
                     const int32_t column = left + k * shape->dilation_width;
                     if (column >= 0 && column < shape->input_width) {
-                        const int32_t value = rows[j][column * shape->channels + c];
+                        const int32_t value = rows[j][column * shape->input_channels + c];
                         largest = value > largest ? value : largest;
                     }
                 }
             }
-            out_row[x * shape->channels + c] =
+            out_row[x * shape->input_channels + c] =
                 (int8_t)tinycc_clamp(largest, data->output_min, data->output_max);
         }
     }

@@ -26,12 +26,14 @@ from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.softmax import Softmax
 from tinycc.ops.strided_copy import StridedCopy
 from tinycc.ops.svdf import SVDF
+from tinycc.ops.transpose_conv2d import TransposeConv2D
 from tinycc.ops.unidirectional_lstm import UnidirectionalLSTM
 
 # In the order in which their patterns are tried: the more special first.
 OPERATORS: list[type[Operator]] = [
     DepthwiseConv2D,
     Conv2D,
+    TransposeConv2D,
     Dense,
     Add,
     Multiply,

@@ -65,7 +65,7 @@ class AveragePool2D(Operator):
             header="pool2d.h",
             function=f"tinycc_average_pool2d_{source.dtype}",
             struct="tinycc_pool2d",
-            shape=self.window.pool_shape(source),
+            shape=self.window.kernel_shape(source),
             data={"output_min": self.output_range[0], "output_max": self.output_range[1]},
             windows=(self.window.rows_of(source),),
             rows=output.height,

@@ -3,44 +3,32 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from tvm import relax
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall, Operator
+from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range, quantize_multipliers
-from tinycc.ops.overlap import overlap_distance
+from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
-from tinycc.ops.requantization import bias_of, folded_bias, requantization_factors
-from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.ops.window import Window
 
 
 def _is_depthwise(context: PatternCheckContext) -> bool:
+    """As many groups as input channels; of a single channel an ordinary convolution is the faster kernel."""
     call = context.annotated_expr["convolution"]
-    return bool(call.attrs.groups == tvm_adapter.shape_of(call.args[0])[3])
+    return bool(call.attrs.groups == tvm_adapter.shape_of(call.args[0])[3] > 1)
 
 
 @dataclass(frozen=True, eq=False)
-class DepthwiseConv2D(Operator):
+class DepthwiseConv2D(Linear):
     """int8 or int16 NHWC convolution of each channel by itself.
 
-    weights: int8 [kernel height, kernel width, output channels]; output channel c reads input channel
+    weights: [kernel height, kernel width, output channels]; output channel c reads input channel
         c // depth_multiplier.
-    bias: int32 [output channels], of scale input scale x weight scale.
-    multipliers: real requantization factor of each output channel.
-    output_range: clamp of the result.
     """
 
     window: Window
-    weights: np.ndarray
-    weight_zero_point: int
-    bias: np.ndarray
-    multipliers: np.ndarray
-    output_range: tuple[int, int]
 
     kind: ClassVar[str] = "depthwise_conv2d"
 
@@ -48,38 +36,26 @@ class DepthwiseConv2D(Operator):
     def patterns(cls) -> list[FusionPattern]:
         """The pattern of a convolution, with as many groups as input channels."""
         convolution = is_op("relax.nn.conv2d")(dequantized(), dequantized(is_const()))
+        pattern = quantized(activated(biased(convolution)))
         return [
-            FusionPattern(
-                "tinycc.depthwise_conv2d",
-                quantized(activated(biased(convolution))),
-                {"convolution": convolution},
-                _is_depthwise,
-            )
+            FusionPattern("tinycc.depthwise_conv2d", pattern, {"convolution": convolution}, _is_depthwise)
         ]
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "DepthwiseConv2D":
-        """Read geometry, weights and requantization; the weights come as HWOI or HWIO."""
-        call: relax.Call = composite.call("relax.nn.conv2d")
-        source, weights, output = (
-            composite.tensor(call.args[0]),
-            composite.tensor(call.args[1]),
-            composite.result(),
-        )
+        """Read geometry, weights (HWOI or HWIO) and requantization."""
+        call = composite.call("relax.nn.conv2d")
+        source, weights = (composite.tensor(operand) for operand in call.args)
         assert weights.value is not None
-        kernel = weights.value.reshape(*weights.value.shape[:2], output.channels)
-        return cls(
-            inputs=(source,),
-            outputs=(output,),
-            window=Window.of_call(call, (kernel.shape[0], kernel.shape[1])),
-            weights=kernel,
-            weight_zero_point=weights.zero_point,
-            bias=bias_of(composite, output.channels),
-            multipliers=requantization_factors(source, weights, output, output.channels),
-            output_range=activation_range(
-                *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-            ),
-        )
+        fields = linear_fields(composite, source, weights)
+        kernel = weights.value.reshape(*weights.value.shape[:2], len(fields["bias"]))
+        window = Window.of_call(call, (kernel.shape[0], kernel.shape[1]))
+        return cls(**fields, weights=kernel, window=window)
+
+    @property
+    def depth_multiplier(self) -> int:
+        """Output channels for each input channel."""
+        return self.outputs[0].channels // self.inputs[0].channels
 
     @property
     def macs(self) -> int:
@@ -88,43 +64,23 @@ class DepthwiseConv2D(Operator):
 
     def overlap_distance(self, index: int) -> int | None:
         """With a depth multiplier of 1, a channel of a pixel is written once its taps are read."""
-        source, output = self.inputs[0], self.outputs[0]
-        if source.channels == output.channels:
-            return self.window.channelwise_overlap(source, output)
-        item = ITEM_BYTES[output.dtype]
-        ends = (np.arange(output.height * output.width) + 1) * output.channels * item
-        return overlap_distance(self.window.first_reads(source, output), ends, ends - item)
+        if self.depth_multiplier == 1:
+            return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
+        return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""
         source, output = self.inputs[0], self.outputs[0]
-        multiplier, shift = quantize_multipliers(self.multipliers)
-        channel_first = self.weights.transpose(2, 0, 1)
         return KernelCall(
-            header="depthwise_conv2d.h",
+            header=self.header("depthwise_conv2d"),
             function=f"tinycc_depthwise_conv2d_{source.dtype}",
             struct="tinycc_depthwise_conv2d",
             shape={
-                "input_width": source.width,
-                "input_channels": source.channels,
-                "depth_multiplier": output.channels // source.channels,
-                "kernel_height": self.window.kernel[0],
-                "kernel_width": self.window.kernel[1],
-                "stride_width": self.window.stride[1],
-                "dilation_width": self.window.dilation[1],
-                "pad_left": self.window.padding[1],
+                **self.window.kernel_shape(source),
+                "depth_multiplier": self.depth_multiplier,
                 "weight_zero_point": self.weight_zero_point,
             },
-            data={
-                "weights": self.weights,
-                "bias": folded_bias(self.bias, channel_first, source.zero_point, self.weight_zero_point),
-                "multiplier": multiplier,
-                "shift": shift,
-                "input_zero_point": source.zero_point,
-                "output_zero_point": output.zero_point,
-                "output_min": self.output_range[0],
-                "output_max": self.output_range[1],
-            },
+            data={**self.linear_data(channel_axis=2), "input_zero_point": source.zero_point},
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,

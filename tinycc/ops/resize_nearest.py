@@ -14,8 +14,8 @@ from tinycc.ops.composite import Composite
 # coordinate transformation and rounding of Relax -> (align corners, half-pixel centres) of TFLite
 _MODES = {
     ("asymmetric", "floor"): (False, False),
-    ("half_pixel", "floor"): (False, True),
-    ("align_corners", "round"): (True, False),
+    ("half_pixel", "round_prefer_ceil"): (False, True),
+    ("align_corners", "round_prefer_ceil"): (True, False),
 }
 
 

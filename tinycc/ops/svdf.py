@@ -13,8 +13,8 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
+from tinycc.ops.folded_bias import folded_bias
 from tinycc.ops.recurrent import number, stored_constants, tensors
-from tinycc.ops.requantization import folded_bias
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,9 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import quantize_multiplier, quantize_multipliers
+from tinycc.ops.folded_bias import folded_bias
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.recurrent import number, stored_constants, tensors
-from tinycc.ops.requantization import folded_bias
 
 _GATES = ("input", "forget", "cell", "output")
 # Gates are summed in steps of 2**-12; sigmoid and tanh give steps of 2**-15.

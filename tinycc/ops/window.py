@@ -49,6 +49,12 @@ class Window:
         pixel = row[:, None] * source.width + column[None, :]
         return (pixel * source.channels * ITEM_BYTES[source.dtype]).reshape(-1)
 
+    def pixelwise_overlap(self, source: Tensor, output: Tensor) -> int:
+        """Overlap distance of a kernel that writes the channels of a pixel while it reads the window."""
+        item = ITEM_BYTES[output.dtype]
+        ends = (np.arange(output.height * output.width) + 1) * output.channels * item
+        return overlap_distance(self.first_reads(source, output), ends, ends - item)
+
     def channelwise_overlap(self, source: Tensor, output: Tensor) -> int:
         """Overlap distance of a kernel that writes each channel of a pixel once its taps are read."""
         item = ITEM_BYTES[output.dtype]
@@ -57,11 +63,11 @@ class Window:
         ends = (np.arange(output.elements) + 1) * item
         return overlap_distance(reads, ends, ends - item)
 
-    def pool_shape(self, source: Tensor) -> dict[str, int]:
-        """The geometry of a pooling kernel."""
+    def kernel_shape(self, source: Tensor) -> dict[str, int]:
+        """The window's part of a kernel's geometry."""
         return {
             "input_width": source.width,
-            "channels": source.channels,
+            "input_channels": source.channels,
             "kernel_height": self.kernel[0],
             "kernel_width": self.kernel[1],
             "stride_width": self.stride[1],

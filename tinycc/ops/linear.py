@@ -1,0 +1,89 @@
+"""What convolutions and dense layers have in common: constant weights, a bias, requantization.
+
+An int8 layer sums in int32 and rounds twice; an int16 layer (16x8) sums in int64, keeps 15 bits of its
+multipliers and rounds once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinycc.ops.base import Operator
+from tinycc.ops.composite import Composite
+from tinycc.ops.fixed_point import activation_range, quantize_multipliers
+from tinycc.ops.folded_bias import folded_bias
+from tinycc.ops.tensor import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Operator):
+    """Weighted sums of the input: output = clamp(zero point + requantize(bias + sum(input x weights))).
+
+    weights: int8, in the kernel's layout.
+    bias: int32 [output channels], of scale input scale x weight scale.
+    multipliers: real requantization factor of each output channel, float64.
+    output_range: clamp of the result.
+    """
+
+    weights: np.ndarray
+    weight_zero_point: int
+    bias: np.ndarray
+    multipliers: np.ndarray
+    output_range: tuple[int, int]
+
+    def header(self, name: str) -> str:
+        """The header of the kernel called `name` for this layer's element type."""
+        return f"{name}.h" if self.inputs[0].dtype == "int8" else f"{name}_{self.inputs[0].dtype}.h"
+
+    def linear_data(self, channel_axis: int = 0) -> dict[str, int | float | np.ndarray]:
+        """The kernel's constants; the bias takes in the input's zero point.
+
+        channel_axis: of the weights, that of the output channels.
+        """
+        source, output = self.inputs[0], self.outputs[0]
+        by_channel = np.moveaxis(self.weights, channel_axis, 0)
+        multiplier, shift = quantize_multipliers(self.multipliers)
+        if output.dtype == "int16":
+            multiplier = np.where(
+                multiplier < 0x7FFF0000, (multiplier.astype(np.int64) + 2**15) >> 16, 0x7FFF
+            )
+        return {
+            "weights": self.weights,
+            "bias": folded_bias(self.bias, by_channel, source.zero_point, self.weight_zero_point),
+            "multiplier": multiplier.astype(np.int32),
+            "shift": shift,
+            "output_zero_point": output.zero_point,
+            "output_min": self.output_range[0],
+            "output_max": self.output_range[1],
+        }
+
+
+def linear_fields(composite: Composite, source: Tensor, weights: Tensor) -> dict[str, Any]:
+    """The fields of `Linear` but the weights, the requantization factors as convolutions have them."""
+    output = composite.result()
+    channels = output.channels
+    if source.dtype == "int16" and (source.zero_point or output.zero_point or weights.zero_point):
+        raise ValueError("int16 tensors have a zero point other than 0")
+    bounds = activation_range(
+        *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
+    )
+    scales = np.asarray(weights.scale, np.float32).astype(np.float64).reshape(-1)
+    factors = np.float64(source.real_scale) * scales / np.float64(output.real_scale)
+    return {
+        "inputs": (source,),
+        "outputs": (output,),
+        "weight_zero_point": weights.zero_point,
+        "bias": _bias(composite, channels),
+        "multipliers": np.broadcast_to(factors, (channels,)),
+        "output_range": bounds,
+    }
+
+
+def _bias(composite: Composite, channels: int) -> np.ndarray:
+    """The constant that is added before the activation; zeros where there is none."""
+    for call in composite.calls("relax.add"):
+        bias = composite.tensor(call.args[1]).value
+        if bias is not None:
+            return np.broadcast_to(bias.reshape(-1), (channels,))
+    return np.zeros(channels, np.int32)
