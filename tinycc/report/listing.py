@@ -80,8 +80,10 @@ def print_description(description: ModelDescription, console: Console) -> None:
             verdict,
         )
     # A terminal folds what does not fit; a file or a pipe has no width.
-    natural = console.measure(table, options=console.options.update(width=10_000)).maximum
-    console.print(table, width=None if console.is_terminal else natural, crop=False)
+    if not console.is_terminal:
+        natural = console.measure(table, options=console.options.update(width=10_000))
+        console.width = max(console.width, natural.maximum)
+    console.print(table)
 
 
 def _edge_text(tensor: TensorDescription) -> str:
