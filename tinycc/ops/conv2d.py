@@ -34,11 +34,11 @@ class Conv2D(Linear):
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Conv2D":
-        """Read geometry, weights (HWIO) and requantization."""
+        """Read geometry, weights (HWIO; HWOI of a depthwise convolution of one channel), requantization."""
         call = composite.call("relax.nn.conv2d")
         source, weights = (composite.tensor(operand) for operand in call.args)
         assert weights.value is not None
-        kernel = weights.value.transpose(3, 0, 1, 2)
+        kernel = np.moveaxis(weights.value, str(call.attrs.kernel_layout).index("O"), 0)
         return cls(
             **linear_fields(composite, source, weights),
             weights=kernel,
