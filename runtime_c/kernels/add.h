@@ -6,16 +6,9 @@
 #ifndef TINYCC_ADD_H
 #define TINYCC_ADD_H
 
-#include "common.h"
+#include "elementwise.h"
 
-/* Strides are in elements, 0 where an input is broadcast. */
-typedef struct {
-    int32_t channels;
-    int32_t a_pixel_stride;
-    int32_t a_channel_stride;
-    int32_t b_pixel_stride;
-    int32_t b_channel_stride;
-} tinycc_add_shape;
+typedef tinycc_elementwise_shape tinycc_add_shape;
 
 typedef struct {
     int32_t left_shift;
@@ -45,28 +38,7 @@ TINYCC_INLINE int32_t tinycc_add_values(int32_t a, int32_t b, const tinycc_add_d
     return tinycc_clamp(result + data->output_zero_point, data->output_min, data->output_max);
 }
 
-TINYCC_INLINE void tinycc_add_int8(const int8_t *a, const int8_t *b, int8_t *out_row, int32_t x0, int32_t x1,
-                                   const tinycc_add_shape *shape, const tinycc_add_data *data)
-{
-    for (int32_t x = x0; x < x1; ++x) {
-        for (int32_t c = 0; c < shape->channels; ++c) {
-            const int32_t left = a[x * shape->a_pixel_stride + c * shape->a_channel_stride];
-            const int32_t right = b[x * shape->b_pixel_stride + c * shape->b_channel_stride];
-            out_row[x * shape->channels + c] = (int8_t)tinycc_add_values(left, right, data);
-        }
-    }
-}
-
-TINYCC_INLINE void tinycc_add_int16(const int16_t *a, const int16_t *b, int16_t *out_row, int32_t x0,
-                                    int32_t x1, const tinycc_add_shape *shape, const tinycc_add_data *data)
-{
-    for (int32_t x = x0; x < x1; ++x) {
-        for (int32_t c = 0; c < shape->channels; ++c) {
-            const int32_t left = a[x * shape->a_pixel_stride + c * shape->a_channel_stride];
-            const int32_t right = b[x * shape->b_pixel_stride + c * shape->b_channel_stride];
-            out_row[x * shape->channels + c] = (int16_t)tinycc_add_values(left, right, data);
-        }
-    }
-}
+TINYCC_DEFINE_ELEMENTWISE(add, int8)
+TINYCC_DEFINE_ELEMENTWISE(add, int16)
 
 #endif

@@ -5,13 +5,17 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
 from tinycc.ops.add import Add
+from tinycc.ops.arg_max import ArgMax
 from tinycc.ops.average_pool2d import AveragePool2D
 from tinycc.ops.base import Operator
+from tinycc.ops.cast import Cast
 from tinycc.ops.composite import Composite
 from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.conv2d import Conv2D
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.divide import Divide
+from tinycc.ops.extremum import Extremum
 from tinycc.ops.fallback import Fallback
 from tinycc.ops.leaky_relu import LeakyReLU
 from tinycc.ops.lookup import Lookup
@@ -22,6 +26,7 @@ from tinycc.ops.prelu import PReLU
 from tinycc.ops.quantize import Dequantize, Quantize
 from tinycc.ops.reduce import Reduce
 from tinycc.ops.requantize import Requantize
+from tinycc.ops.resize_bilinear import ResizeBilinear
 from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.softmax import Softmax
 from tinycc.ops.strided_copy import StridedCopy
@@ -37,12 +42,16 @@ OPERATORS: list[type[Operator]] = [
     Dense,
     Add,
     Multiply,
+    Divide,
+    Extremum,
     AveragePool2D,
     MaxPool2D,
     Reduce,
     Softmax,
     Pad,
     ResizeNearest,
+    ResizeBilinear,
+    ArgMax,
     Concatenate,
     StridedCopy,
     Lookup,
@@ -51,6 +60,7 @@ OPERATORS: list[type[Operator]] = [
     SVDF,
     UnidirectionalLSTM,
     Requantize,
+    Cast,
     # Whatever quantize and dequantize no other operator took in.
     Quantize,
     Dequantize,

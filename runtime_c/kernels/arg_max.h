@@ -1,0 +1,43 @@
+/* Index of the largest element along a dimension; of equals, the first.
+ *
+ * Input is [x][size][inner], output [x][inner].
+ * Aliasing: output must not overlap input.
+ * Reference: TFLite, ARG_MAX. */
+#ifndef TINYCC_ARG_MAX_H
+#define TINYCC_ARG_MAX_H
+
+#include "common.h"
+
+typedef struct {
+    int32_t size;
+    int32_t inner;
+} tinycc_arg_max_shape;
+
+typedef struct {
+    int32_t first; /* what counting starts from */
+} tinycc_arg_max_data;
+
+/* One kernel for each type of index. */
+#define TINYCC_DEFINE_ARG_MAX(index)                                                                         \
+    TINYCC_INLINE void tinycc_arg_max_##index(const int8_t *row, index##_t *out_row, int32_t x0, int32_t x1, \
+                                              const tinycc_arg_max_shape *shape,                             \
+                                              const tinycc_arg_max_data *data)                               \
+    {                                                                                                        \
+        for (int32_t i = x0 * shape->inner; i < x1 * shape->inner; ++i) {                                    \
+            const int8_t *values = row + i / shape->inner * shape->size * shape->inner + i % shape->inner;   \
+            int32_t best = 0;                                                                                \
+            for (int32_t k = 1; k < shape->size; ++k) {                                                      \
+                if (values[k * shape->inner] > values[best * shape->inner]) {                                \
+                    best = k;                                                                                \
+                }                                                                                            \
+            }                                                                                                \
+            out_row[i] = best + data->first;                                                                 \
+        }                                                                                                    \
+    }
+
+TINYCC_DEFINE_ARG_MAX(int32)
+TINYCC_DEFINE_ARG_MAX(int64)
+
+#undef TINYCC_DEFINE_ARG_MAX
+
+#endif

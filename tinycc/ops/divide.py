@@ -1,0 +1,66 @@
+"""Elementwise division."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm.relax.dpl import is_op
+from tvm.relax.transform import FusionPattern
+
+from tinycc.ops.base import KernelCall
+from tinycc.ops.composite import Composite
+from tinycc.ops.elementwise import Elementwise
+from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.patterns import activated, dequantized, quantized
+
+
+@dataclass(frozen=True, eq=False)
+class Divide(Elementwise):
+    """a / b on int8 tensors, each with its own scale.
+
+    output_range: clamp of the result.
+    """
+
+    output_range: tuple[int, int]
+
+    kind: ClassVar[str] = "divide"
+    header: ClassVar[str] = "divide.h"
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """quantize(activation(dequantize(a) / dequantize(b)))."""
+        quotient = is_op("relax.divide")(dequantized(), dequantized())
+        return [FusionPattern("tinycc.divide", quantized(activated(quotient)))]
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "Divide":
+        """Read the operands and their scales."""
+        call = composite.call("relax.divide")
+        output = composite.result()
+        if output.dtype != "int8":
+            raise ValueError(f"division of {output.dtype} has no kernel")
+        bounds = activation_range(
+            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
+        )
+        operands = tuple(composite.tensor(operand) for operand in call.args)
+        return cls(inputs=operands, outputs=(output,), output_range=bounds)
+
+    def kernel(self) -> KernelCall:
+        """TFLite forms the factor in float32."""
+        a, b = self.inputs
+        output = self.outputs[0]
+        factor = np.float32(a.real_scale) / (np.float32(b.real_scale) * np.float32(output.real_scale))
+        multiplier, shift = quantize_multiplier(float(factor))
+        return self.elementwise_call(
+            "tinycc_divide",
+            "tinycc_divide",
+            {
+                "a_zero_point": a.zero_point,
+                "b_zero_point": b.zero_point,
+                "output_zero_point": output.zero_point,
+                "multiplier": multiplier,
+                "shift": shift,
+                "output_min": self.output_range[0],
+                "output_max": self.output_range[1],
+            },
+        )

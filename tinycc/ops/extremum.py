@@ -1,0 +1,74 @@
+"""Elementwise maximum and minimum."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tvm.relax.dpl import is_op
+from tvm.relax.transform import FusionPattern, PatternCheckContext
+
+from tinycc import tvm_adapter
+from tinycc.ops.base import KernelCall
+from tinycc.ops.composite import Composite
+from tinycc.ops.elementwise import Elementwise
+from tinycc.ops.fixed_point import activation_range
+from tinycc.ops.patterns import activated, dequantized, quantized
+
+
+def _one_scale(context: PatternCheckContext) -> bool:
+    """TFLite compares the integers as they are."""
+    ends = [context.annotated_expr[name] for name in ("a", "b", "result")]
+    values = {tuple(float(tvm_adapter.constant_value(part)) for part in end.args[1:3]) for end in ends}
+    return len(values) == 1
+
+
+@dataclass(frozen=True, eq=False)
+class Extremum(Elementwise):
+    """The larger or the smaller of a and b, int8 or int16 tensors of one scale.
+
+    output_range: clamp of the result.
+    """
+
+    is_maximum: bool
+    output_range: tuple[int, int]
+
+    kind: ClassVar[str] = "extremum"
+    header: ClassVar[str] = "extremum.h"
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """quantize(activation(maximum(dequantize(a), dequantize(b)))), and the same with minimum."""
+        patterns = []
+        for name in ("relax.maximum", "relax.minimum"):
+            a, b = dequantized(), dequantized()
+            result = quantized(activated(is_op(name)(a, b)))
+            annotations = {"a": a, "b": b, "result": result}
+            patterns.append(FusionPattern("tinycc.extremum", result, annotations, _one_scale))
+        return patterns
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "Extremum":
+        """Read the operands."""
+        is_maximum = composite.has("relax.maximum")
+        call = composite.call("relax.maximum" if is_maximum else "relax.minimum")
+        output = composite.result()
+        bounds = activation_range(
+            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
+        )
+        operands = tuple(composite.tensor(operand) for operand in call.args)
+        return cls(inputs=operands, outputs=(output,), is_maximum=is_maximum, output_range=bounds)
+
+    def kernel(self) -> KernelCall:
+        """A comparison of integers."""
+        return self.elementwise_call(
+            "tinycc_extremum",
+            "tinycc_extremum",
+            {
+                "is_maximum": int(self.is_maximum),
+                "output_min": self.output_range[0],
+                "output_max": self.output_range[1],
+            },
+        )
+
+    def describe(self) -> str:
+        """Which of the two."""
+        return "maximum" if self.is_maximum else "minimum"
