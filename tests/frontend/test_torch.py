@@ -14,10 +14,14 @@ from tests.passes.layout_tools import operators, run_on_vm
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("torchao.quantization.pt2e")
 
-from tests.frontend.torch_tools import (  # noqa: E402
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from tests.frontend.torch_tools import (
     EveryOperator,
     layer_steps,
     output_steps,
@@ -26,10 +30,8 @@ from tests.frontend.torch_tools import (  # noqa: E402
     torch_outputs,
     xnnpack,
 )
-from tinycc.frontend.torch import load_torch  # noqa: E402
+from tinycc.frontend.torch import load_torch
 
-F = torch.nn.functional
-nn = torch.nn
 IMAGE = (1, 3, 12, 12)
 
 

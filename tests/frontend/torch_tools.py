@@ -128,10 +128,19 @@ def torch_outputs(
     return [value.numpy() for value in ([result] if isinstance(result, torch.Tensor) else result)]
 
 
+def on_grid(compiled: CompiledModel, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """The inputs moved to the nearest number that has an integer, so that no rounding of ties can differ."""
+    scales = [edge.scale for edge in compiled.plan.edges.inputs]
+    return tuple(
+        (value / (scale or 1)).round() * (scale or 1) for value, scale in zip(inputs, scales, strict=True)
+    )
+
+
 def output_steps(
     program: torch.export.ExportedProgram, compiled: CompiledModel, inputs: list[tuple[torch.Tensor, ...]]
 ) -> Counter[int]:
     """How often outputs of the C differ from those of the torch program by how many steps."""
+    inputs = [on_grid(compiled, case) for case in inputs]
     stacked = [np.stack([case[index].numpy() for case in inputs]) for index in range(len(inputs[0]))]
     results = compiled.run(stacked)
     histogram: Counter[int] = Counter()
@@ -149,6 +158,7 @@ def layer_steps(
     program: torch.export.ExportedProgram, compiled: CompiledModel, inputs: tuple[torch.Tensor, ...]
 ) -> dict[str, Counter[int]]:
     """For each operator of the C, how far its output is from torch's on the very same operands."""
+    inputs = on_grid(compiled, inputs)
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         compiled.export(folder)
@@ -157,7 +167,8 @@ def layer_steps(
     walk = _SameOperands(program.module(), compiled, traced.layers[0])
     with torch.no_grad():
         walk.run(*inputs)
-    assert not any(walk.pending.values()), f"without a counterpart in torch: {walk.pending}"
+    left = [name for waiting in walk.pending.values() for name, _ in waiting]
+    assert not left, f"without a counterpart in torch: {left}"
     return walk.histograms
 
 
@@ -184,26 +195,37 @@ class _SameOperands(torch.fx.Interpreter):
             scheme = schemes[step.inputs[0]] if output.scale is None else own
             schemes[step.outputs[0]] = scheme
             key = (np.float32(scheme[0]), scheme[1])
-            self.pending.setdefault(key, []).append((step.name, layer))
+            # Torch may quantize before a pad, or after, or both; it clamps an input as it quantizes it.
+            is_clamp = step.operator.kind == "lookup" and output.scale is None
+            if step.operator.kind != "pad" and not is_clamp:
+                self.pending.setdefault(key, []).append((step.name, layer))
 
     def run_node(self, n: torch.fx.Node) -> Any:
         """Compare and replace what a quantize gives."""
         result = super().run_node(n)
-        if n.target is not QUANTIZE or _changes_nothing(n) or _is_clamped_next(n):
+        args: Any = n.args
+        if n.target is not QUANTIZE or args[0].op == "placeholder":
             return result
-        shift = 128 if n.args[5] is torch.uint8 else 0
-        waiting = self.pending.get((np.float32(n.args[1]), int(n.args[2]) - shift))
+        if _changes_nothing(n) or _is_clamped_next(n):
+            return result
+        shift = 128 if args[5] is torch.uint8 else 0
+        waiting = self.pending.get((np.float32(args[1]), int(args[2]) - shift))
         if not waiting:
             return result
         name, layer = waiting.pop(0)
-        channels_first = layer.transpose(0, 3, 1, 2) if layer.ndim == 4 else layer
-        integers = torch.from_numpy(channels_first.astype(np.int64)).reshape(result.shape) + shift
+        is_image = layer.ndim == 4 and result.dim() == 4
+        channels_first = layer.transpose(0, 3, 1, 2) if is_image else layer
+        integers = torch.from_numpy(channels_first.astype(np.int64)) + shift
+        if args[0].target is aten.pad.default and integers.numel() < result.numel():
+            # The C has requantized first, and pads within the layer that follows.
+            integers = torch.nn.functional.pad(integers, args[0].args[1], value=args[2])
+        integers = integers.reshape(result.shape)
         difference = (result.to(torch.int64) - integers).abs()
         self.histograms[name] = Counter(difference.flatten().tolist())
         return integers.to(result.dtype)
 
 
-def _is_clamped_next(node: torch.fx.Node) -> bool:
+def _is_clamped_next(node: Any) -> bool:
     """Whether what a quantize gives is only clamped and quantized again in the same way."""
     chain = [node]
     while len(chain) < 4 and len(chain[-1].users) == 1:
@@ -213,7 +235,7 @@ def _is_clamped_next(node: torch.fx.Node) -> bool:
     return chain[3].target is QUANTIZE and chain[3].args[1:3] == node.args[1:3]
 
 
-def _changes_nothing(node: torch.fx.Node) -> bool:
+def _changes_nothing(node: Any) -> bool:
     """Whether a quantize undoes a dequantize of the same quantization, reshaped or not."""
     source = node.args[0]
     while source.target in (aten.flatten.using_ints, aten.view.default, aten.dropout.default):

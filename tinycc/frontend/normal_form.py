@@ -101,13 +101,19 @@ class MoveToIntegers(DataflowRewriter):
         computed = self.emit(relax.Call(call.op, [source, *operands], call.attrs, call.ty_args))
         return relax.op.reshape(computed, after)
 
-    def _moved(self, call: relax.Call, operand: relax.Expr, like: relax.Call) -> relax.Expr:
-        """The moving operator `call` on integers that are quantized as `like` says."""
+    def _moved(
+        self, call: relax.Call, operand: relax.Expr, like: relax.Call, padding: float | None = None
+    ) -> relax.Expr:
+        """The moving operator `call` on integers that are quantized as `like` says.
+
+        padding: the real number to pad by, if not the one that `call` states.
+        """
         operand = self.emit(operand)
         if tvm_adapter.op_name(call) != "relax.nn.pad":
             return relax.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args)
         widths = [int(width) for width in call.attrs.pad_width]
-        value = _quantized(float(call.attrs.pad_value), like, tvm_adapter.dtype_of(operand))
+        real = float(call.attrs.pad_value) if padding is None else padding
+        value = _quantized(real, like, tvm_adapter.dtype_of(operand))
         return relax.op.nn.pad(operand, widths, call.attrs.pad_mode, value)
 
     def _dequantize_later(self, call: relax.Call) -> relax.Expr:
@@ -169,7 +175,7 @@ class MoveToIntegers(DataflowRewriter):
         meaning = self._dequantized(operand)
         if meaning is not None:
             own = (*(tvm_adapter.constant_value(argument).item() for argument in call.args[1:3]), dtype)
-            return source.args[0] if own == meaning else call
+            return source.args[0] if own == meaning else self._pad_later(call, source, meaning)
         if name in MOVING and _is_nearest(source):
             return self._moved(source, self._quantized_like(call, source.args[0]), call)
         if name == "relax.concat":
@@ -180,6 +186,14 @@ class MoveToIntegers(DataflowRewriter):
         if name in CLAMPS and self._dequantized(source.args[0]) is not None:
             return self._clamped(self._quantized_like(call, source.args[0]), source, call, dtype)
         return call
+
+    def _pad_later(self, call: relax.Call, source: relax.Call, meaning: tuple[float, int, str]) -> relax.Expr:
+        """Requantize, then pad by the new zero point: a convolution that follows can take it in."""
+        pad = self.producer(source.args[0])
+        if tvm_adapter.op_name(pad) != "relax.nn.pad" or float(pad.attrs.pad_value) != meaning[1]:
+            return call
+        real = self.emit(relax.op.dequantize(pad.args[0], *source.args[1:3], axis=0))
+        return self._moved(pad, self._quantized_like(call, real), call, 0.0)
 
     def _quantized_like(self, call: relax.Call, operand: relax.Expr) -> relax.Expr:
         quantize = relax.op.quantize(operand, *call.args[1:3], axis=0, out_dtype=call.attrs.out_dtype)
@@ -305,9 +319,8 @@ def to_normal_form(module: tvm.IRModule) -> tvm.IRModule:
 
 def _with_layout(module: tvm.IRModule) -> tvm.IRModule:
     """NHWC, quantized throughout; inputs are channels last where all their readers want them so."""
-    module = FoldIntegerConstants()(move_to_integers(module))
-    layout = [ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
-    module = move_to_integers(tvm.transform.Sequential(layout)(module))
+    layout = [FoldIntegerConstants(), ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants()]
+    module = move_to_integers(tvm.transform.Sequential(layout)(move_to_integers(module)))
     return move_to_integers(QuantizeConstants(module).run())
 
 

@@ -91,14 +91,16 @@ def _max_pool(node: torch.fx.Node, importer: Any) -> relax.Expr:
 
 
 def _average_pool(node: torch.fx.Node, importer: Any) -> relax.Expr:
-    """Average pooling; padding that counts is written as padding of the input."""
+    """Average pooling; padding that counts is written as padding of the input, a single window as a mean."""
     given = arguments(node)
     kernel, strides, _, padding = _pool_geometry(node)
+    source = _source(node, importer)
     if given.get("divisor_override") is not None:
         raise UnsupportedError(f"{title(node)}: divisor_override is not supported")
     rank = len(kernel)
     begins, ends = padding[:rank], padding[rank:]
-    source = _source(node, importer)
+    if tuple(kernel) == shape_of(node.all_input_nodes[0])[2:] and not any(padding):
+        return importer.block_builder.emit(relax.op.mean(source, list(range(2, 2 + rank)), keepdims=True))
     if given["count_include_pad"] and any(padding):
         if begins != ends:
             raise UnsupportedError(
