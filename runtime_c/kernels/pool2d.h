@@ -24,51 +24,59 @@ typedef struct {
     int32_t output_max;
 } tinycc_pool2d_data;
 
-TINYCC_INLINE void tinycc_average_pool2d_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
-                                              int32_t x1, const tinycc_pool2d_shape *shape,
-                                              const tinycc_pool2d_data *data)
-{
-    for (int32_t x = x0; x < x1; ++x) {
-        const int32_t left = x * shape->stride_width - shape->pad_left;
-        for (int32_t c = 0; c < shape->input_channels; ++c) {
-            int32_t sum = 0;
-            int32_t count = 0;
-            for (int32_t j = 0; j < shape->kernel_height; ++j) {
-                for (int32_t k = 0; k < shape->kernel_width && rows[j] != NULL; ++k) {
-                    const int32_t column = left + k * shape->dilation_width;
-                    if (column >= 0 && column < shape->input_width) {
-                        sum += rows[j][column * shape->input_channels + c];
-                        ++count;
-                    }
-                }
-            }
-            sum = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
-            out_row[x * shape->input_channels + c] =
-                (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
-        }
+/* Both kernels for an element type. */
+#define TINYCC_DEFINE_POOL2D(element)                                                                        \
+    TINYCC_INLINE void tinycc_average_pool2d_##element(                                                      \
+        const element##_t *const *rows, element##_t *out_row, int32_t x0, int32_t x1,                        \
+        const tinycc_pool2d_shape *shape, const tinycc_pool2d_data *data)                                    \
+    {                                                                                                        \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const int32_t left = x * shape->stride_width - shape->pad_left;                                  \
+            for (int32_t c = 0; c < shape->input_channels; ++c) {                                            \
+                int32_t sum = 0;                                                                             \
+                int32_t count = 0;                                                                           \
+                for (int32_t j = 0; j < shape->kernel_height; ++j) {                                         \
+                    for (int32_t k = 0; k < shape->kernel_width && rows[j] != NULL; ++k) {                   \
+                        const int32_t column = left + k * shape->dilation_width;                             \
+                        if (column >= 0 && column < shape->input_width) {                                    \
+                            sum += rows[j][column * shape->input_channels + c];                              \
+                            ++count;                                                                         \
+                        }                                                                                    \
+                    }                                                                                        \
+                }                                                                                            \
+                sum = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;                       \
+                out_row[x * shape->input_channels + c] =                                                     \
+                    (element##_t)tinycc_clamp(sum, data->output_min, data->output_max);                      \
+            }                                                                                                \
+        }                                                                                                    \
+    }                                                                                                        \
+                                                                                                             \
+    TINYCC_INLINE void tinycc_max_pool2d_##element(const element##_t *const *rows, element##_t *out_row,     \
+                                                   int32_t x0, int32_t x1, const tinycc_pool2d_shape *shape, \
+                                                   const tinycc_pool2d_data *data)                           \
+    {                                                                                                        \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const int32_t left = x * shape->stride_width - shape->pad_left;                                  \
+            for (int32_t c = 0; c < shape->input_channels; ++c) {                                            \
+                int32_t largest = data->output_min;                                                          \
+                for (int32_t j = 0; j < shape->kernel_height; ++j) {                                         \
+                    for (int32_t k = 0; k < shape->kernel_width && rows[j] != NULL; ++k) {                   \
+                        const int32_t column = left + k * shape->dilation_width;                             \
+                        if (column >= 0 && column < shape->input_width) {                                    \
+                            const int32_t value = rows[j][column * shape->input_channels + c];               \
+                            largest = value > largest ? value : largest;                                     \
+                        }                                                                                    \
+                    }                                                                                        \
+                }                                                                                            \
+                out_row[x * shape->input_channels + c] =                                                     \
+                    (element##_t)tinycc_clamp(largest, data->output_min, data->output_max);                  \
+            }                                                                                                \
+        }                                                                                                    \
     }
-}
 
-TINYCC_INLINE void tinycc_max_pool2d_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0, int32_t x1,
-                                          const tinycc_pool2d_shape *shape, const tinycc_pool2d_data *data)
-{
-    for (int32_t x = x0; x < x1; ++x) {
-        const int32_t left = x * shape->stride_width - shape->pad_left;
-        for (int32_t c = 0; c < shape->input_channels; ++c) {
-            int32_t largest = data->output_min;
-            for (int32_t j = 0; j < shape->kernel_height; ++j) {
-                for (int32_t k = 0; k < shape->kernel_width && rows[j] != NULL; ++k) {
-                    const int32_t column = left + k * shape->dilation_width;
-                    if (column >= 0 && column < shape->input_width) {
-                        const int32_t value = rows[j][column * shape->input_channels + c];
-                        largest = value > largest ? value : largest;
-                    }
-                }
-            }
-            out_row[x * shape->input_channels + c] =
-                (int8_t)tinycc_clamp(largest, data->output_min, data->output_max);
-        }
-    }
-}
+TINYCC_DEFINE_POOL2D(int8)
+TINYCC_DEFINE_POOL2D(int16)
+
+#undef TINYCC_DEFINE_POOL2D
 
 #endif

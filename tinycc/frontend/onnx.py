@@ -29,7 +29,7 @@ def load_onnx(path: Path) -> tvm.IRModule:
     try:
         model = _prepared(path)
         module = import_onnx(model)
-        edges = _edges(read_onnx(path))
+        edges = _edges(read_onnx(path), model)
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
         return to_normal_form(module)
     except TinyccError as error:
@@ -60,12 +60,17 @@ def _refuse_operators(model: onnx.ModelProto) -> None:
             raise UnsupportedError(f"{label(node)}: {reason}")
 
 
-def _edges(model: onnx.ModelProto) -> Edges:
-    """Inputs and outputs as in the file; quantization is filled in once edges become integers."""
+def _edges(file: onnx.ModelProto, prepared: onnx.ModelProto) -> Edges:
+    """Inputs and outputs as in the file; quantization is filled in once edges become integers.
 
-    def edge(value: onnx.ValueInfoProto) -> Edge:
-        tensor_type = value.type.tensor_type
-        dtype = str(onnx.helper.tensor_dtype_to_np_dtype(tensor_type.elem_type))
-        return Edge(value.name, dtype, tuple(dim.dim_value for dim in tensor_type.shape.dim))
+    prepared: the model whose shapes are all known, those behind QOperators too.
+    """
 
-    return Edges(tuple(map(edge, model.graph.input)), tuple(map(edge, model.graph.output)))
+    def edge(value: onnx.ValueInfoProto, known: onnx.ValueInfoProto) -> Edge:
+        dtype = str(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
+        return Edge(value.name, dtype, tuple(dim.dim_value for dim in known.type.tensor_type.shape.dim))
+
+    return Edges(
+        tuple(map(edge, file.graph.input, prepared.graph.input)),
+        tuple(map(edge, file.graph.output, prepared.graph.output)),
+    )

@@ -84,8 +84,7 @@ def view_of(function: relax.Function) -> Operator:
         if operator.kind == composite.kind:
             try:
                 view = operator.from_composite(composite)
-                if not operator.takes_float and _has_float(view):
-                    raise ValueError("there is no kernel for float32")
+                _check_element_types(view)
                 return view
             except ValueError as error:
                 result = f"{composite.kind} with the result {function.ret_ty}"
@@ -93,5 +92,8 @@ def view_of(function: relax.Function) -> Operator:
     raise UnsupportedError(f"no operator is called {composite.kind!r}")
 
 
-def _has_float(view: Operator) -> bool:
-    return any(tensor.dtype == "float32" for tensor in (*view.inputs, *view.outputs))
+def _check_element_types(view: Operator) -> None:
+    """ValueError where the kernel does not come for the tensors' element types."""
+    types = (view.inputs[0].dtype, view.outputs[0].dtype)
+    if view.element_types is not None and types not in view.element_types:
+        raise ValueError(f"there is no kernel from {types[0]} to {types[1]}")

@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 
 
@@ -18,6 +18,7 @@ class ArgMax(Operator):
     axis: int
 
     kind: ClassVar[str] = "arg_max"
+    element_types: ClassVar[ElementTypes] = frozenset({("int8", "int32"), ("int8", "int64")})
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

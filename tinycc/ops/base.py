@@ -72,20 +72,27 @@ class KernelCall:
     includes: tuple[str, ...] = ()
 
 
+# (input dtype, output dtype) of the kernels there are; None for any.
+ElementTypes = frozenset[tuple[str, str]] | None
+INT8 = frozenset({("int8", "int8")})
+INT8_OR_INT16 = INT8 | {("int16", "int16")}
+
+
 @dataclass(frozen=True, eq=False)
 class Operator(ABC):
     """The typed view of a composite function: all that passes, planner, codegen and report know of it.
 
     inputs: in the kernel's order, constants included; states last.
     outputs: in the order of the function's results; updated states last.
-    takes_float: whether tensors may be float32.
+    element_types: pairs of the first input's and the first output's dtype that there is a kernel for; None
+        for any.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
 
     kind: ClassVar[str]
-    takes_float: ClassVar[bool] = False
+    element_types: ClassVar[ElementTypes] = INT8_OR_INT16
 
     @classmethod
     @abstractmethod

@@ -7,7 +7,7 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 
 _INTEGERS = ("int8", "int16", "int32")
@@ -23,6 +23,9 @@ class Cast(Operator):
     """int8, int16 or int32 to another of them; what does not fit wraps."""
 
     kind: ClassVar[str] = "cast"
+    element_types: ClassVar[ElementTypes] = frozenset(
+        (source, result) for source in _INTEGERS for result in _INTEGERS if source != result
+    )
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall
+from tinycc.ops.base import INT8, ElementTypes, KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
@@ -24,6 +24,7 @@ class Divide(Elementwise):
     output_range: tuple[int, int]
 
     kind: ClassVar[str] = "divide"
+    element_types: ClassVar[ElementTypes] = INT8
     header: ClassVar[str] = "divide.h"
 
     @classmethod
@@ -37,8 +38,6 @@ class Divide(Elementwise):
         """Read the operands and their scales."""
         call = composite.call("relax.divide")
         output = composite.result()
-        if output.dtype != "int8":
-            raise ValueError(f"division of {output.dtype} has no kernel")
         bounds = activation_range(
             *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
         )

@@ -11,7 +11,7 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.loop_nest import print_loop_nest
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
@@ -58,7 +58,7 @@ class Fallback(Operator):
     is_elementwise: bool
 
     kind: ClassVar[str] = "fallback"
-    takes_float: ClassVar[bool] = True
+    element_types: ClassVar[ElementTypes] = None
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

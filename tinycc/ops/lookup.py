@@ -11,7 +11,7 @@ from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.lookup_table import BINARY, INT8_VALUES, UNARY, Tree, table_of
 from tinycc.ops.patterns import dequantized, quantized
@@ -63,6 +63,7 @@ class Lookup(Operator):
     function: str
 
     kind: ClassVar[str] = "lookup"
+    element_types: ClassVar[ElementTypes] = INT8
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -8,7 +8,7 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import quantize_multiplier
 from tinycc.ops.patterns import dequantized, quantized
@@ -25,6 +25,7 @@ class PReLU(Operator):
     slopes: Tensor
 
     kind: ClassVar[str] = "prelu"
+    element_types: ClassVar[ElementTypes] = INT8
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

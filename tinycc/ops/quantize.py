@@ -6,7 +6,7 @@ from typing import ClassVar
 from tvm.relax.dpl import wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.patterns import dequantized, quantized
@@ -39,7 +39,7 @@ class Quantize(Operator):
     """float32 to int8 or int16: zero_point + round(x / scale), halves away from zero."""
 
     kind: ClassVar[str] = "quantize"
-    takes_float: ClassVar[bool] = True
+    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8"), ("float32", "int16")})
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -66,7 +66,7 @@ class Dequantize(Operator):
     """int8 or int16 to float32: scale * (x - zero_point)."""
 
     kind: ClassVar[str] = "dequantize"
-    takes_float: ClassVar[bool] = True
+    element_types: ClassVar[ElementTypes] = frozenset({("int8", "float32"), ("int16", "float32")})
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

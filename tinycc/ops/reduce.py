@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
@@ -25,6 +25,7 @@ class Reduce(Operator):
     output_range: tuple[int, int]
 
     kind: ClassVar[str] = "reduce"
+    element_types: ClassVar[ElementTypes] = INT8
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

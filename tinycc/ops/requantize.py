@@ -7,7 +7,7 @@ from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
@@ -24,6 +24,9 @@ class Requantize(Operator):
     output_range: tuple[int, int]
 
     kind: ClassVar[str] = "requantize"
+    element_types: ClassVar[ElementTypes] = frozenset(
+        (source, result) for source in ("int8", "int16", "int32") for result in ("int8", "int16", "int32")
+    ) - {("int32", "int32")}
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

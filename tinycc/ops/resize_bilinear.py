@@ -8,7 +8,7 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.patterns import dequantized, quantized
 
@@ -50,6 +50,7 @@ class ResizeBilinear(Operator):
     mode: tuple[bool, bool]
 
     kind: ClassVar[str] = "resize_bilinear"
+    element_types: ClassVar[ElementTypes] = INT8
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -65,8 +66,8 @@ class ResizeBilinear(Operator):
         """Read the coordinate transformation."""
         call = composite.call("relax.image.resize2d")
         source, output = composite.tensor(call.args[0]), composite.result()
-        if source.dtype != "int8" or max(source.height, source.width) > 2**15:
-            raise ValueError("bilinear resizing has a kernel for int8 only")
+        if max(source.height, source.width, output.height, output.width) >= 2**15:
+            raise ValueError("more rows or columns than the tables can hold")
         return cls((source,), (output,), _MODES[str(call.attrs.coordinate_transformation_mode)])
 
     def kernel(self) -> KernelCall:

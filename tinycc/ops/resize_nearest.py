@@ -8,7 +8,7 @@ from tvm import relax
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 
 # coordinate transformation and rounding of Relax -> (align corners, half-pixel centres) of TFLite
@@ -56,6 +56,7 @@ class ResizeNearest(Operator):
     mode: tuple[bool, bool]
 
     kind: ClassVar[str] = "resize_nearest"
+    element_types: ClassVar[ElementTypes] = INT8
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -9,7 +9,7 @@ from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8_OR_INT16, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
 from tinycc.ops.patterns import dequantized, quantized
@@ -32,6 +32,7 @@ class Softmax(Operator):
     """
 
     kind: ClassVar[str] = "softmax"
+    element_types: ClassVar[ElementTypes] = INT8_OR_INT16 | {("int8", "int16")}
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -10,7 +10,7 @@ import numpy as np
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
 from tinycc.ops.folded_bias import folded_bias
@@ -34,6 +34,11 @@ class SVDF(Operator):
     output_factor: float
 
     kind: ClassVar[str] = "svdf"
+    element_types: ClassVar[ElementTypes] = INT8 | {
+        ("int8", "int16"),
+        ("int16", "int16"),
+        ("int16", "int8"),
+    }
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
