@@ -165,6 +165,10 @@ class _Eliminator(DataflowRewriter):
             axis = int(call.attrs.axis) % len(axes)
             constant = self._transposed(call.args[0], axes)
             return self.emit(relax.op.dequantize(constant, *call.args[1:3], axis=axes.index(axis)))
+        if tvm_adapter.op_name(call) == "relax.dequantize" and not tvm_adapter.shape_of(call.args[1]):
+            # Integers are moved, not the real numbers they stand for.
+            integers = self._transposed(call.args[0], axes)
+            return self.emit(relax.op.dequantize(integers, *call.args[1:3], axis=0))
         shape = tvm_adapter.shape_of(stored)
         if not _moves_data(shape, axes):
             return self.emit(relax.op.reshape(stored, [shape[axis] for axis in axes]))
@@ -347,6 +351,8 @@ def _wanted_inputs(function: relax.Function) -> dict[int, Axes]:
                 found.add(tuple(int(axis) for axis in binding.value.attrs.axes))
             elif name in UNARY:
                 found |= wishes(binding.var)
+            elif name in RESHAPES:
+                found |= {_through_reshape(binding, axes) for axes in wishes(binding.var)}
             else:
                 found.add(None)
         return found
@@ -357,6 +363,19 @@ def _wanted_inputs(function: relax.Function) -> dict[int, Axes]:
         if len(axes) == 1 and None not in axes:
             wanted[index] = next(iter(axes))  # type: ignore[assignment]
     return wanted
+
+
+def _through_reshape(binding: relax.VarBinding, axes: Axes | None) -> Axes | None:
+    """A wish for the result of a reshape as one for its operand; None where more than axes of size 1 differ."""
+    before, after = tvm_adapter.shape_of(binding.value.args[0]), tvm_adapter.shape_of(binding.var)
+    positions = _large(before)
+    if axes is None or [before[axis] for axis in positions] != [after[axis] for axis in _large(after)]:
+        return None
+    order = [positions[_large(after).index(axis)] for axis in axes if after[axis] != 1]
+    wish = list(range(len(before)))
+    for position, axis in zip(positions, order, strict=True):
+        wish[position] = axis
+    return tuple(wish)
 
 
 def _permuted_edges(edges: Edges, inputs: dict[int, Axes], outputs: dict[int, Axes]) -> Edges:

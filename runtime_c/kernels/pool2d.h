@@ -1,9 +1,9 @@
 /* Average and maximum pooling; taps outside the input do not count.
  *
- * The average is rounded to nearest, halves away from zero, on the integers as they are.
- * rows[j] is the input row under kernel row j, NULL outside; a row is [width][channels].
- * Aliasing: output pixels in ascending order, channels within; an element is written once all its taps are
- * read. Reference: TFLite int8 specification, AVERAGE_POOL_2D and MAX_POOL_2D. */
+ * The average is rounded to nearest, halves away from zero; on the integers as they are where input and
+ * output have one scale. rows[j] is the input row under kernel row j, NULL outside; a row is
+ * [width][channels]. Aliasing: output pixels in ascending order, channels within; an element is written once
+ * all its taps are read. Reference: TFLite int8 specification, AVERAGE_POOL_2D and MAX_POOL_2D. */
 #ifndef TINYCC_POOL2D_H
 #define TINYCC_POOL2D_H
 
@@ -17,12 +17,31 @@ typedef struct {
     int32_t stride_width;
     int32_t dilation_width;
     int32_t pad_left;
+    int32_t mean_bits; /* of the average: 0 where it is not rescaled, else its fractional bits */
 } tinycc_pool2d_shape;
 
 typedef struct {
     int32_t output_min;
     int32_t output_max;
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
 } tinycc_pool2d_data;
+
+/* sum / count rounded to nearest, halves away from zero; rescaled where the scales of input and output
+ * differ. */
+TINYCC_INLINE int32_t tinycc_pool2d_mean(int32_t sum, int32_t count, const tinycc_pool2d_shape *shape,
+                                         const tinycc_pool2d_data *data)
+{
+    if (shape->mean_bits != 0) {
+        sum = (sum - count * data->input_zero_point) * (1 << shape->mean_bits);
+    }
+    const int32_t mean = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;
+    return shape->mean_bits == 0
+               ? mean
+               : tinycc_requantize(mean, data->multiplier, data->shift) + data->output_zero_point;
+}
 
 /* Both kernels for an element type. */
 #define TINYCC_DEFINE_POOL2D(element)                                                                        \
@@ -44,7 +63,7 @@ typedef struct {
                         }                                                                                    \
                     }                                                                                        \
                 }                                                                                            \
-                sum = sum > 0 ? (sum + count / 2) / count : (sum - count / 2) / count;                       \
+                sum = tinycc_pool2d_mean(sum, count, shape, data);                                           \
                 out_row[x * shape->input_channels + c] =                                                     \
                     (element##_t)tinycc_clamp(sum, data->output_min, data->output_max);                      \
             }                                                                                                \

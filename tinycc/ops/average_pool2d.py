@@ -4,28 +4,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tvm.relax.dpl import is_op
-from tvm.relax.transform import FusionPattern, PatternCheckContext
+from tvm.relax.transform import FusionPattern
 
-from tinycc import tvm_adapter
 from tinycc.ops.base import KernelCall, Operator
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range
+from tinycc.ops.fixed_point import activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 from tinycc.ops.window import Window
 
-
-def _keeps_scale(context: PatternCheckContext) -> bool:
-    """TFLite's average pooling does not rescale."""
-    source, result = context.annotated_expr["source"], context.annotated_expr["result"]
-    return all(
-        bool(tvm_adapter.constant_value(one) == tvm_adapter.constant_value(other))
-        for one, other in zip(source.args[1:3], result.args[1:3], strict=True)
-    )
+# Fractional bits that a mean keeps until it is rescaled.
+_MEAN_BITS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class AveragePool2D(Operator):
-    """Mean over the part of a window that lies in the NHWC input, input and output of one scale.
+    """Mean over the part of a window that lies in the NHWC input.
+
+    TFLite has input and output of one scale, and rounds the mean of the integers; where the scales differ,
+    the mean keeps fractional bits until it is rescaled.
 
     output_range: clamp of the result.
     """
@@ -38,10 +34,8 @@ class AveragePool2D(Operator):
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
         """quantize(activation(avg_pool2d(dequantize(x))))."""
-        source = dequantized()
-        result = quantized(activated(is_op("relax.nn.avg_pool2d")(source)))
-        annotations = {"source": source, "result": result}
-        return [FusionPattern("tinycc.average_pool2d", result, annotations, _keeps_scale)]
+        mean = is_op("relax.nn.avg_pool2d")(dequantized())
+        return [FusionPattern("tinycc.average_pool2d", quantized(activated(mean)))]
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "AveragePool2D":
@@ -61,12 +55,24 @@ class AveragePool2D(Operator):
     def kernel(self) -> KernelCall:
         """One call for each output row."""
         source, output = self.inputs[0], self.outputs[0]
+        rescaled = (source.scale, source.zero_point) != (output.scale, output.zero_point)
+        if rescaled and source.dtype != "int8":
+            raise ValueError("only int8 averages can be rescaled")
+        bits = _MEAN_BITS if rescaled else 0
+        multiplier, shift = quantize_multiplier(source.real_scale / output.real_scale / 2**bits)
         return KernelCall(
             header="pool2d.h",
             function=f"tinycc_average_pool2d_{source.dtype}",
             struct="tinycc_pool2d",
-            shape=self.window.kernel_shape(source),
-            data={"output_min": self.output_range[0], "output_max": self.output_range[1]},
+            shape={**self.window.kernel_shape(source), "mean_bits": bits},
+            data={
+                "output_min": self.output_range[0],
+                "output_max": self.output_range[1],
+                "input_zero_point": source.zero_point,
+                "output_zero_point": output.zero_point,
+                "multiplier": multiplier,
+                "shift": shift,
+            },
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,

@@ -48,7 +48,7 @@ class MaxPool2D(Operator):
             header="pool2d.h",
             function=f"tinycc_max_pool2d_{source.dtype}",
             struct="tinycc_pool2d",
-            shape=self.window.kernel_shape(source),
+            shape={**self.window.kernel_shape(source), "mean_bits": 0},
             data={"output_min": low, "output_max": high},
             windows=(self.window.rows_of(source),),
             rows=output.height,
