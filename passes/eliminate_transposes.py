@@ -99,8 +99,11 @@ class _Eliminator(DataflowRewriter):
         stored = []
         for index, result in enumerate(results):
             pending = self._pending.get(result)
-            movable = isinstance(pending, _Permuted) and not self._keep_edges
-            if movable and _moves_data(tvm_adapter.shape_of(pending.stored), pending.axes):
+            if (
+                isinstance(pending, _Permuted)
+                and not self._keep_edges
+                and _moves_data(tvm_adapter.shape_of(pending.stored), pending.axes)
+            ):
                 self.outputs[index] = pending.axes
                 stored.append(pending.stored)
             else:
@@ -359,14 +362,14 @@ def _wanted_inputs(function: relax.Function) -> dict[int, Axes]:
 
     wanted: dict[int, Axes] = {}
     for index, parameter in enumerate(function.params):
-        axes = wishes(parameter)
-        if len(axes) == 1 and None not in axes:
-            wanted[index] = next(iter(axes))  # type: ignore[assignment]
+        axes = list(wishes(parameter))
+        if len(axes) == 1 and axes[0] is not None:
+            wanted[index] = axes[0]
     return wanted
 
 
 def _through_reshape(binding: relax.VarBinding, axes: Axes | None) -> Axes | None:
-    """A wish for the result of a reshape as one for its operand; None where more than axes of size 1 differ."""
+    """A wish for a reshape's result as one for its operand; None where more than axes of size 1 differ."""
     before, after = tvm_adapter.shape_of(binding.value.args[0]), tvm_adapter.shape_of(binding.var)
     positions = _large(before)
     if axes is None or [before[axis] for axis in positions] != [after[axis] for axis in _large(after)]:

@@ -5,6 +5,7 @@ The QLinear operators of ONNX and of the domain com.microsoft are defined as jus
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -61,7 +62,7 @@ class _Expansion:
         )
         return self.nodes
 
-    def _append(self, operator: str, inputs: list[str], **attributes: object) -> str:
+    def _append(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         output = self.editor.fresh(f"{self.node.output[0]}_{operator}")
         name = self.node.name or self.node.output[0]
         self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))

@@ -6,7 +6,7 @@ variable and found by its index, and the values of constants are followed throug
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tflite
@@ -17,7 +17,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
 
-Converted = relax.Expr | list[relax.Expr] | None
+Converted: TypeAlias = relax.Expr | list[relax.Expr] | None
 Handler = Callable[["BaseConverter", FileOperator], Converted]
 
 

@@ -21,6 +21,8 @@ State layout: SVDF int8 or int16 [1, filters * memory], the oldest first in each
 and cell int16 [1, units].
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import tflite
 from tvm import relax
@@ -130,7 +132,7 @@ def svdf(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     return _emit_composite(converter, op, _composite(builder, "tinycc.svdf", attributes), [state])
 
 
-def _composite(builder: relax.BlockBuilder, kind: str, attributes: dict[str, object]) -> relax.Function:
+def _composite(builder: relax.BlockBuilder, kind: str, attributes: Mapping[str, object]) -> relax.Function:
     (function,) = builder.get().functions.values()
     return function.with_attrs({"Composite": kind, "Primitive": 1, **attributes})
 

@@ -37,8 +37,9 @@ class Dense(Linear):
         source, weights = (composite.tensor(operand) for operand in call.args)
         assert weights.value is not None
         fields = linear_fields(composite, source, weights)
-        if np.size(weights.scale) == 1:
-            product = np.float32(source.real_scale) * np.asarray(weights.scale, np.float32).reshape(())
+        weight_scales = np.asarray(weights.scale, np.float32)
+        if weight_scales.size == 1:
+            product = np.float32(source.real_scale) * weight_scales.reshape(())
             factor = np.float64(product) / np.float64(fields["outputs"][0].real_scale)
             fields["multipliers"] = np.full(len(fields["bias"]), factor)
         return cls(**fields, weights=weights.value.T)

@@ -68,7 +68,7 @@ class Reduce(Operator):
         source, output = self.inputs[0], self.outputs[0]
         kept = _runs(source.shape, [axis for axis in range(len(source.shape)) if axis not in self.axes])
         reduced = _runs(source.shape, list(self.axes))
-        shape = {}
+        shape: dict[str, int] = {}
         for name, runs in (("kept", kept), ("reduced", reduced)):
             if len(runs) > 2:
                 raise ValueError(f"reducing axes {self.axes} of {source} takes more than two strides")

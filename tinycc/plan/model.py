@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tinycc.edges import Edges
-from tinycc.ops import Operator
+from tinycc.ops.base import Operator
 from tinycc.ops.tensor import Tensor
 
 BufferKind = Literal["input", "output", "activation", "scratch", "state"]
