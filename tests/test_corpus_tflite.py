@@ -17,6 +17,7 @@ from tests.tools.corpus import (
     LARGE_MACS,
     SLOW,
     as_in_file,
+    corpus_folder,
     golden_inputs,
     golden_outputs,
     load_arrays,
@@ -111,6 +112,34 @@ def test_single_layers_on_a_cortex_m4(
     require_tool("qemu-system-arm")
     path = corpus / "tflite" / "layers" / f"{name}.tflite"
     check_outputs(corpus, path, compile_once, "cortex-m4", [0, 1, 2, 3, 4, 5, 6, 7])
+
+
+def read_csv(path: Path) -> np.ndarray:
+    """The integers of a seanet file, flat."""
+    return np.loadtxt(path, delimiter=",", dtype=np.int64).reshape(-1)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(corpus_folder().glob("seanet/*/*.tflite")), ids=lambda path: path.stem
+)
+def test_sixteen_bit_layers(path: Path, compile_once: CompileOnce) -> None:
+    """int16 activations with int8 weights, from TFLM's own tests, on the host."""
+    compiled = compile_once(path)
+    arrays = [
+        read_csv(path.parent / f"{path.stem}_input{index}_{kind}.csv")
+        for index in range(4)
+        for kind in ("int16", "int32")
+        if (path.parent / f"{path.stem}_input{index}_{kind}.csv").exists()
+    ]
+    inputs = []
+    for edge in compiled.report["inputs"]:
+        size = int(np.prod(edge["file_shape"]))
+        array = arrays.pop(next(index for index, given in enumerate(arrays) if given.size == size))
+        inputs.append(array.astype(edge["file_dtype"]).reshape(1, *edge["file_shape"]))
+    [output] = run(compiled.folder, "host", inputs).outputs
+    expected = read_csv(next(path.parent.glob(f"{path.stem}_golden_*.csv")))
+    difference = np.abs(output.astype(np.int64).reshape(-1) - expected)
+    assert difference.max() == 0
 
 
 def match(value: np.ndarray, golden: dict[str, np.ndarray]) -> str | None:

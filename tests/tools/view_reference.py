@@ -10,8 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tests.reference import conversion, convolution, dense, elementwise, pooling, reduction, softmax
-from tests.reference.fixed_point import INT8, INT16, Quantization, Range, quantize_multipliers
+from tests.reference import conversion, convolution, dense, elementwise, movement, pooling, reduction, softmax
+from tests.reference.fixed_point import (
+    INT8,
+    INT16,
+    INT32_MAX,
+    INT32_MIN,
+    Quantization,
+    Range,
+    quantize_multipliers,
+)
 from tinycc.ops.add import Add
 from tinycc.ops.average_pool2d import AveragePool2D
 from tinycc.ops.base import Operator
@@ -24,6 +32,7 @@ from tinycc.ops.multiply import Multiply
 from tinycc.ops.quantize import Dequantize, Quantize
 from tinycc.ops.reduce import Reduce
 from tinycc.ops.requantize import Requantize
+from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.softmax import Softmax
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
@@ -112,8 +121,16 @@ def _multiply(view: Multiply, a: Array, b: Array) -> Array:
 
 
 def _average_pool2d(view: AveragePool2D, x: Array) -> Array:
-    image = _image(view.inputs[0], x)
-    return pooling.average_pool2d(image, view.window.kernel, _window(view), Range(*view.output_range))
+    """TFLite's; between two scales, which it does not have, the mean in steps of 2^-8 and then rescaled."""
+    source, output = view.inputs[0], view.outputs[0]
+    kernel, window, bounds = view.window.kernel, _window(view), Range(*view.output_range)
+    if (source.scale, source.zero_point) == (output.scale, output.zero_point):
+        return pooling.average_pool2d(_image(source, x), kernel, window, bounds)
+    fine = (_image(source, x).astype(np.int64) - source.zero_point) * 2**8
+    means = pooling.average_pool2d(fine, kernel, window, Range(INT32_MIN, INT32_MAX))
+    return conversion.requantize(
+        means, Quantization(source.real_scale / 2**8, 0), _quantization(output), bounds
+    )
 
 
 def _max_pool2d(view: MaxPool2D, x: Array) -> Array:
@@ -126,11 +143,21 @@ def _reduce(view: Reduce, x: Array) -> Array:
     return function(x, view.axes, False, source, output, Range(*view.output_range))
 
 
+def _resize_nearest(view: ResizeNearest, x: Array) -> Array:
+    output = view.outputs[0]
+    image = _image(view.inputs[0], x)
+    return movement.resize_nearest_neighbor(image, (output.height, output.width), *view.mode)
+
+
 def _softmax(view: Softmax, x: Array) -> Array:
+    """TFLite's of int8; to another scale than its own, the one to int16 and then rescaled."""
     source, output = view.inputs[0], view.outputs[0]
-    if (source.dtype, output.dtype, output.scale, output.zero_point) == ("int8", "int8", 2.0**-8, -128):
+    if (source.dtype, output.dtype) != ("int8", "int8"):
+        raise KeyError(f"softmax from {source.dtype} to {output.dtype}")
+    if (output.scale, output.zero_point) == (2.0**-8, -128):
         return softmax.softmax_int8(x, source.real_scale)
-    raise KeyError("softmax to another scale than TFLite's")
+    wide = softmax.softmax_int8(x, source.real_scale, bounds=INT16)
+    return conversion.requantize(wide, Quantization(2.0**-16, INT16.low), _quantization(output))
 
 
 def _requantize(view: Requantize, x: Array) -> Array:
@@ -162,6 +189,7 @@ _REFERENCES: Mapping[type[Operator], Callable[..., Array]] = {
     Quantize: _quantize,
     Reduce: _reduce,
     Requantize: _requantize,
+    ResizeNearest: _resize_nearest,
     Softmax: _softmax,
 }
 

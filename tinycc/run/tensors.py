@@ -17,8 +17,13 @@ def random_inputs(folder: GeneratedFolder) -> list[np.ndarray]:
     return [_random(tensor, generator) for tensor in folder.inputs]
 
 
+def _case_shape(tensor: DeviceTensor) -> tuple[int, ...]:
+    """Of one case in the file's layout; the axis of cases takes the place of a batch of 1."""
+    return tensor.file_shape[1:] if tensor.file_shape[:1] == (1,) else tensor.file_shape
+
+
 def _random(tensor: DeviceTensor, generator: np.random.Generator) -> np.ndarray:
-    shape = (1, *tensor.file_shape[1:])
+    shape = (1, *_case_shape(tensor))
     if np.dtype(tensor.file_dtype).kind in "iu":
         # int32 inputs are indices or counts: eight bits are enough for them.
         limits = np.iinfo(tensor.file_dtype if np.dtype(tensor.file_dtype).itemsize <= 2 else "int8")
@@ -45,7 +50,7 @@ def device_cases(folder: GeneratedFolder, inputs: list[np.ndarray]) -> list[byte
 
 
 def _to_device(tensor: DeviceTensor, array: np.ndarray, index: int) -> np.ndarray:
-    case = tensor.file_shape[1:]
+    case = _case_shape(tensor)
     if array.ndim == 0 or array.shape[1:] not in (case, tensor.file_shape):
         expected = ", ".join(map(str, ("cases", *case)))
         raise InputDataError(
@@ -93,7 +98,7 @@ def _quantize(tensor: DeviceTensor, values: np.ndarray) -> np.ndarray:
 
 
 def file_outputs(folder: GeneratedFolder, data: bytes, cases: int) -> list[np.ndarray]:
-    """The outputs of all cases in the file's layout, [cases, *file_shape[1:]].
+    """The outputs of all cases in the file's layout, [cases, ...], the cases in the place of a batch of 1.
 
     Their dtype is the device's (a file of float32 outputs gives integers where its edge was dropped), save
     uint8, which is restored. data: for each case the bytes of every output in order.
@@ -115,7 +120,7 @@ def _to_file(tensor: DeviceTensor, flat: np.ndarray) -> np.ndarray:
         device_shape = tuple(tensor.file_shape[axis] for axis in tensor.permutation)
         inverse = np.argsort(tensor.permutation)
         array = flat.reshape(cases, *device_shape).transpose(0, *(int(axis) + 1 for axis in inverse))
-    array = array.reshape(cases, *tensor.file_shape[1:])
+    array = array.reshape(cases, *_case_shape(tensor))
     if tensor.file_dtype == "uint8" and tensor.dtype == np.int8:
         return (array.astype(np.int16) + 128).astype(np.uint8)
     return array.astype(tensor.dtype.newbyteorder("="))
