@@ -8,6 +8,8 @@ Every operator carries its own pair of transposes afterwards; `EliminateTranspos
 relax.transform.ConvertLayout stops at quantize and dequantize, which have no layout inference.
 """
 
+from collections.abc import Callable, Iterable
+
 import tvm
 from tvm import relax
 
@@ -24,15 +26,15 @@ POOLING = {
 }
 
 
-def _two(values: object, filler: int) -> list[int]:
+def _two(values: Iterable[int], filler: int) -> list[int]:
     """Strides, dilations or pool sizes for height and width; one dimension gets a height of `filler`."""
-    numbers = [int(value) for value in values]  # type: ignore[attr-defined]
+    numbers = [int(value) for value in values]
     return numbers if len(numbers) == 2 else [filler, *numbers]
 
 
-def _four(padding: object) -> list[int]:
+def _four(padding: Iterable[int]) -> list[int]:
     """Padding as top, left, bottom, right; one dimension has none at the top and bottom."""
-    numbers = [int(value) for value in padding]  # type: ignore[attr-defined]
+    numbers = [int(value) for value in padding]
     return numbers if len(numbers) == 4 else [0, numbers[0], 0, numbers[1]]
 
 
@@ -108,8 +110,8 @@ class _Converter(DataflowRewriter):
         )
         return self._channels_first(self.emit(result), 4)
 
-    def _pooling(self, pool: object, call: relax.Call) -> relax.Expr:
-        result = pool(  # type: ignore[operator]
+    def _pooling(self, pool: Callable[..., relax.Expr], call: relax.Call) -> relax.Expr:
+        result = pool(
             self._channels_last(call.args[0]),
             pool_size=_two(call.attrs.pool_size, 1),
             strides=_two(call.attrs.strides, 1),

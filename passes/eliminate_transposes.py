@@ -278,15 +278,16 @@ class _Eliminator(DataflowRewriter):
 
     def _reduction(self, name: str, call: relax.Call) -> relax.Expr:
         pending = self._pending[call.args[0]]
-        rank = len(pending.axes)  # type: ignore[union-attr]
+        assert isinstance(pending, _Permuted)
+        rank = len(pending.axes)
         given = call.attrs.axis
         reduced = {int(axis) % rank for axis in (range(rank) if given is None else given)}
-        stored_axes = sorted(pending.axes[axis] for axis in reduced)  # type: ignore[union-attr]
+        stored_axes = sorted(pending.axes[axis] for axis in reduced)
         keep = bool(call.attrs.keepdims)
         stored = REDUCTIONS[name](pending.stored, stored_axes, keep)
         if keep:
-            return self._permuted(stored, pending.axes)  # type: ignore[union-attr]
-        left = [pending.axes[axis] for axis in range(rank) if axis not in reduced]  # type: ignore[union-attr]
+            return self._permuted(stored, pending.axes)
+        left = [pending.axes[axis] for axis in range(rank) if axis not in reduced]
         return self._permuted(stored, tuple(sorted(left).index(axis) for axis in left))
 
     def _concatenation(self, call: relax.Call) -> relax.Expr:
@@ -324,9 +325,9 @@ class _Eliminator(DataflowRewriter):
         return None
 
 
-def _number(expr: object) -> int:
+def _number(expr: relax.Expr | int) -> int:
     """An integer that TVM may have wrapped into a primitive value."""
-    return int(getattr(expr, "value", expr))  # type: ignore[call-overload, no-any-return]
+    return expr if isinstance(expr, int) else int(expr.value)
 
 
 def _operands(call: relax.Call) -> list[relax.Expr]:

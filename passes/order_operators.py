@@ -73,7 +73,6 @@ def _node(module: tvm.IRModule, binding: relax.VarBinding) -> _Node:
     function = module[value.op]
     view = view_of(function)
     distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
-    assert hasattr(distances, "items")
     overlaps = tuple(
         (value.args[view.inputs[int(index)].parameter], int(distance))
         for index, distance in distances.items()

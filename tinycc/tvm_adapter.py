@@ -6,6 +6,7 @@ expression is `.ty` (0.26: `relax.Constant.data`, `.struct_info`).
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tvm
@@ -93,7 +94,7 @@ def returned(function: relax.Function) -> list[relax.Expr]:
     return [result]
 
 
-def attribute(function: relax.Function, name: str, default: object = None) -> object:
+def attribute(function: relax.Function, name: str, default: Any = None) -> Any:
     """A function attribute as a Python value, or `default` where it is not set."""
     if function.attrs is None or name not in function.attrs:
         return default

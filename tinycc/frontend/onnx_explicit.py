@@ -1,6 +1,7 @@
 """What ONNX leaves implicit is written out before the import: constants computed, padding in numbers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -86,13 +87,13 @@ def write_out_padding(model: onnx.ModelProto) -> None:
         node.attribute.append(helper.make_attribute("pads", pads))
 
 
-def _pads(attributes: dict[str, object], spatial: tuple[int, ...], weights: tuple[int, ...]) -> list[int]:
+def _pads(attributes: dict[str, Any], spatial: tuple[int, ...], weights: tuple[int, ...]) -> list[int]:
     """Padding at the begin of each axis, then at the ends."""
     rank = len(spatial)
-    kernel = list(attributes.get("kernel_shape", weights))  # type: ignore[call-overload]
-    strides = list(attributes.get("strides", [1] * rank))  # type: ignore[call-overload]
-    dilations = list(attributes.get("dilations", [1] * rank))  # type: ignore[call-overload]
-    pads = list(attributes.get("pads", [0] * (2 * rank)))  # type: ignore[call-overload]
+    kernel = list(attributes.get("kernel_shape", weights))
+    strides = list(attributes.get("strides", [1] * rank))
+    dilations = list(attributes.get("dilations", [1] * rank))
+    pads = list(attributes.get("pads", [0] * (2 * rank)))
     mode = attributes.get("auto_pad", b"NOTSET")
     for axis in range(rank):
         size, stride = spatial[axis], strides[axis]

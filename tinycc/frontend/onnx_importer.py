@@ -7,6 +7,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 
 Inputs = Sequence[relax.Expr | None]
-Convert = Callable[[relax.BlockBuilder, Inputs, dict[str, object]], relax.Expr]
+Convert = Callable[[relax.BlockBuilder, Inputs, dict[str, Any]], relax.Expr]
 
 
 class _Converter:
@@ -45,9 +46,7 @@ def _constant(inputs: Inputs, index: int, what: str) -> np.ndarray | None:
     return tvm_adapter.constant_value(expr)
 
 
-def _quantization(
-    inputs: Inputs, attributes: dict[str, object], tensor: relax.Expr
-) -> tuple[relax.Expr, ...]:
+def _quantization(inputs: Inputs, attributes: dict[str, Any], tensor: relax.Expr) -> tuple[relax.Expr, ...]:
     """Scale and zero point as constants: scalars, or one for each channel of the axis."""
     scale = _constant(inputs, 1, "the scale of a quantization")
     zero_point = _constant(inputs, 2, "the zero point of a quantization")
@@ -64,13 +63,13 @@ def _quantization(
     return relax.const(scale, "float32"), relax.const(zero_point, "int32")
 
 
-def _axis(attributes: dict[str, object], tensor: relax.Expr) -> int:
+def _axis(attributes: dict[str, Any], tensor: relax.Expr) -> int:
     rank = len(tvm_adapter.shape_of(tensor))
-    axis = int(attributes.get("axis", 1))  # type: ignore[call-overload]
+    axis = int(attributes.get("axis", 1))
     return axis % rank if rank > 1 else 0
 
 
-def _quantize(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, object]) -> relax.Expr:
+def _quantize(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]) -> relax.Expr:
     zero_point = _get(inputs, 2)
     dtype = "int8" if zero_point is None else tvm_adapter.dtype_of(zero_point)
     if dtype not in ("int8", "int16"):
@@ -81,7 +80,7 @@ def _quantize(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str,
     return relax.op.quantize(inputs[0], scale, zero_point, axis=_axis(attributes, inputs[0]), out_dtype=dtype)
 
 
-def _dequantize(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, object]) -> relax.Expr:
+def _dequantize(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]) -> relax.Expr:
     dtype = tvm_adapter.dtype_of(inputs[0])
     if dtype not in ("int8", "int16", "int32"):
         raise UnsupportedError(f"dequantization of {dtype} is not supported")
@@ -89,7 +88,7 @@ def _dequantize(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[st
     return relax.op.dequantize(inputs[0], scale, zero_point, axis=_axis(attributes, inputs[0]))
 
 
-def _clip(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, object]) -> relax.Expr:
+def _clip(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]) -> relax.Expr:
     """Clip: bounds are attributes before opset 11 and inputs since."""
     bounds = []
     for index, unbounded in ((1, -np.inf), (2, np.inf)):
@@ -98,7 +97,7 @@ def _clip(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, obj
     return relax.op.clip(inputs[0], *bounds)
 
 
-def _pad(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, object]) -> relax.Expr:
+def _pad(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]) -> relax.Expr:
     """Pad with a constant."""
     if attributes.get("mode", b"constant") != b"constant":
         raise UnsupportedError("only padding with a constant is supported")
@@ -115,12 +114,12 @@ def _pad(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, obje
     return relax.op.nn.pad(inputs[0], widths.reshape(-1).tolist(), "constant", number)
 
 
-def _split(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, object]) -> relax.Expr:
+def _split(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]) -> relax.Expr:
     """Split as one slice for each part."""
     shape = tvm_adapter.shape_of(inputs[0])
-    axis = int(attributes.get("axis", 0)) % len(shape)  # type: ignore[call-overload]
+    axis = int(attributes.get("axis", 0)) % len(shape)
     given = _constant(inputs, 1, "the sizes of Split")
-    count = int(attributes["tvm_custom"]["num_outputs"])  # type: ignore[index]
+    count = int(attributes["tvm_custom"]["num_outputs"])
     sizes = attributes.get("split", given)
     if sizes is None:
         part = -(-shape[axis] // count)

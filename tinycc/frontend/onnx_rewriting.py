@@ -1,6 +1,7 @@
 """Building ONNX graphs: what the rewritings before the import share."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -45,7 +46,7 @@ class GraphEditor:
         self.graph.node.extend(kept)
 
 
-def attributes_of(node: onnx.NodeProto) -> dict[str, object]:
+def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     """The attributes of a node as Python values."""
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 

@@ -69,7 +69,6 @@ class _Reader:
             else None
         )
         distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
-        assert hasattr(distances, "items")
         overlaps: dict[str, int] = {}
         for key, distance in distances.items():
             source = inputs[int(key)]
@@ -92,8 +91,8 @@ def build_plan(module: tvm.IRModule) -> Plan:
     Raises UnsupportedError for a call that no operator covers.
     """
     main = module["main"]
-    state_count = int(tvm_adapter.attribute(main, "num_states", 0))  # type: ignore[call-overload]
-    zero_points = [int(value) for value in tvm_adapter.attribute(main, "state_zero_points", [])]  # type: ignore[attr-defined]
+    state_count = int(tvm_adapter.attribute(main, "num_states", 0))
+    zero_points = [int(value) for value in tvm_adapter.attribute(main, "state_zero_points", [])]
     reader = _Reader(module)
     edge_count = len(main.params) - state_count
     for index, parameter in enumerate(main.params):
