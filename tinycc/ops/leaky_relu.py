@@ -38,12 +38,12 @@ class LeakyReLU(Operator):
         return 0
 
     def kernel(self) -> KernelCall:
-        """One row of single elements; both factors are formed in float32."""
+        """One row of single elements; both factors are formed in double, the slope is a float32."""
         source, output = self.inputs[0], self.outputs[0]
-        scale_in, scale_out = np.float32(source.real_scale), np.float32(output.real_scale)
-        multiplier, shift = quantize_multiplier(float(scale_in / scale_out))
+        scale_in, scale_out = source.real_scale, output.real_scale
+        multiplier, shift = quantize_multiplier(scale_in / scale_out)
         slope_multiplier, slope_shift = quantize_multiplier(
-            float(scale_in * np.float32(self.slope) / scale_out)
+            scale_in * float(np.float32(self.slope)) / scale_out
         )
         return KernelCall(
             header="leaky_relu.h",
