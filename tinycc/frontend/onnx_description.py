@@ -6,8 +6,9 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from tinycc.errors import ModelError
 from tinycc.frontend.description import ModelDescription, OperatorDescription, TensorDescription
-from tinycc.frontend.onnx_file import constants_of, read_onnx, shapes_of, types_of
+from tinycc.frontend.onnx_file import constants_of, first_line, read_onnx, shapes_of, types_of
 from tinycc.frontend.onnx_operators import refusal
 from tinycc.frontend.onnx_qoperators import EXPANSIONS
 from tinycc.frontend.onnx_rewriting import attributes_of
@@ -25,10 +26,18 @@ RESULT_SCALES = {
 
 def describe_onnx(path: Path) -> ModelDescription:
     """The inputs, outputs and operators of a file; raises what reading it raises."""
-    model = read_onnx(Path(path))
+    path = Path(path)
+    model = read_onnx(path)
+    try:
+        return _describe(path, model)
+    except Exception as error:  # whatever a damaged graph makes the description stumble over
+        raise ModelError(f"{path}: cannot be described: {first_line(error)}") from error
+
+
+def _describe(path: Path, model: onnx.ModelProto) -> ModelDescription:
     reader = _Reader(model)
     return ModelDescription(
-        path=Path(path),
+        path=path,
         format="onnx",
         inputs=tuple(reader.tensor(value.name) for value in model.graph.input),
         outputs=tuple(reader.tensor(value.name) for value in model.graph.output),
