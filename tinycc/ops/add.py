@@ -9,7 +9,7 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 # Bits by which TFLite widens inputs before it brings them to a common scale.
@@ -21,12 +21,9 @@ class Add(Elementwise):
     """a + sign * b on int8 or int16 tensors, each with its own scale.
 
     sign: 1 or -1.
-    output_range: clamp of the result.
     """
 
     sign: int
-    output_range: tuple[int, int]
-
     kind: ClassVar[str] = "add"
     header: ClassVar[str] = "add.h"
 
@@ -42,13 +39,7 @@ class Add(Elementwise):
     def from_composite(cls, composite: Composite) -> "Add":
         """Read the operands and their scales."""
         sign = 1 if composite.has("relax.add") else -1
-        call = composite.call("relax.add" if sign == 1 else "relax.subtract")
-        output = composite.result()
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        operands = tuple(composite.tensor(operand) for operand in call.args)
-        return cls(inputs=operands, outputs=(output,), sign=sign, output_range=bounds)
+        return cls(**cls.fields(composite, "relax.add" if sign == 1 else "relax.subtract"), sign=sign)
 
     def kernel(self) -> KernelCall:
         """Both inputs are brought to twice the larger of their scales, as TFLite does."""

@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
@@ -65,21 +65,7 @@ class Conv2D(Linear):
         """One call for each output row; a pointwise convolution is a single row of all pixels."""
         source, output = self.inputs[0], self.outputs[0]
         if self.is_pointwise:
-            return KernelCall(
-                header=self.header("pointwise"),
-                function=f"tinycc_pointwise_{source.dtype}",
-                struct="tinycc_pointwise",
-                shape={
-                    "input_channels": source.channels,
-                    "output_channels": output.channels,
-                    "weight_zero_point": self.weight_zero_point,
-                },
-                data=self.linear_data(),
-                windows=(RowWindow.whole(source),),
-                rows=1,
-                columns=source.height * source.width,
-                row_elements=output.elements,
-            )
+            return self.pointwise_call()
         return KernelCall(
             header=self.header("conv2d"),
             function=f"tinycc_conv2d_{source.dtype}",

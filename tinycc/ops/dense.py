@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.overlap import overlap_distance
@@ -64,19 +64,4 @@ class Dense(Linear):
 
     def kernel(self) -> KernelCall:
         """A pointwise convolution of as many pixels as there are vectors."""
-        source, output = self.inputs[0], self.outputs[0]
-        return KernelCall(
-            header=self.header("pointwise"),
-            function=f"tinycc_pointwise_{source.dtype}",
-            struct="tinycc_pointwise",
-            shape={
-                "input_channels": source.channels,
-                "output_channels": output.channels,
-                "weight_zero_point": self.weight_zero_point,
-            },
-            data=self.linear_data(),
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            columns=self.vectors,
-            row_elements=output.elements,
-        )
+        return self.pointwise_call()

@@ -10,18 +10,13 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.base import INT8, ElementTypes, KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
 @dataclass(frozen=True, eq=False)
 class Divide(Elementwise):
-    """a / b on int8 tensors, each with its own scale.
-
-    output_range: clamp of the result.
-    """
-
-    output_range: tuple[int, int]
+    """a / b on int8 tensors, each with its own scale."""
 
     kind: ClassVar[str] = "divide"
     element_types: ClassVar[ElementTypes] = INT8
@@ -36,13 +31,7 @@ class Divide(Elementwise):
     @classmethod
     def from_composite(cls, composite: Composite) -> "Divide":
         """Read the operands and their scales."""
-        call = composite.call("relax.divide")
-        output = composite.result()
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        operands = tuple(composite.tensor(operand) for operand in call.args)
-        return cls(inputs=operands, outputs=(output,), output_range=bounds)
+        return cls(**cls.fields(composite, "relax.divide"))
 
     def kernel(self) -> KernelCall:
         """TFLite forms the factor in float32."""

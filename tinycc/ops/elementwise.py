@@ -1,11 +1,13 @@
 """What elementwise operators of two inputs have in common: broadcasting and overlap."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.composite import Composite
+from tinycc.ops.fixed_point import activation_range
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 
@@ -20,9 +22,23 @@ class Elementwise(Operator):
     """Two inputs with numpy's broadcasting, one output.
 
     Inputs may be constants. Equal shapes are taken as one row of single elements.
+
+    output_range: clamp of the result.
     """
 
+    output_range: tuple[int, int]
+
     header: ClassVar[str]
+
+    @staticmethod
+    def fields(composite: Composite, operator: str) -> dict[str, Any]:
+        """The fields of this class, read from the call of `operator` and the quantize after it."""
+        output = composite.result()
+        bounds = activation_range(
+            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
+        )
+        operands = tuple(composite.tensor(operand) for operand in composite.call(operator).args)
+        return {"inputs": operands, "outputs": (output,), "output_range": bounds}
 
     @property
     def is_flat(self) -> bool:

@@ -10,7 +10,6 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
-from tinycc.ops.fixed_point import activation_range
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
@@ -23,14 +22,9 @@ def _one_scale(context: PatternCheckContext) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Extremum(Elementwise):
-    """The larger or the smaller of a and b, int8 or int16 tensors of one scale.
-
-    output_range: clamp of the result.
-    """
+    """The larger or the smaller of a and b, int8 or int16 tensors of one scale."""
 
     is_maximum: bool
-    output_range: tuple[int, int]
-
     kind: ClassVar[str] = "extremum"
     header: ClassVar[str] = "extremum.h"
 
@@ -49,13 +43,8 @@ class Extremum(Elementwise):
     def from_composite(cls, composite: Composite) -> "Extremum":
         """Read the operands."""
         is_maximum = composite.has("relax.maximum")
-        call = composite.call("relax.maximum" if is_maximum else "relax.minimum")
-        output = composite.result()
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        operands = tuple(composite.tensor(operand) for operand in call.args)
-        return cls(inputs=operands, outputs=(output,), is_maximum=is_maximum, output_range=bounds)
+        operator = "relax.maximum" if is_maximum else "relax.minimum"
+        return cls(**cls.fields(composite, operator), is_maximum=is_maximum)
 
     def kernel(self) -> KernelCall:
         """A comparison of integers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinycc.ops.base import Operator
+from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multipliers
 from tinycc.ops.folded_bias import folded_bias
@@ -57,6 +57,25 @@ class Linear(Operator):
             "output_min": self.output_range[0],
             "output_max": self.output_range[1],
         }
+
+    def pointwise_call(self) -> KernelCall:
+        """A dense layer or a 1x1 convolution: the weights times every vector along the last axis, in one row."""
+        source, output = self.inputs[0], self.outputs[0]
+        return KernelCall(
+            header=self.header("pointwise"),
+            function=f"tinycc_pointwise_{source.dtype}",
+            struct="tinycc_pointwise",
+            shape={
+                "input_channels": source.channels,
+                "output_channels": output.channels,
+                "weight_zero_point": self.weight_zero_point,
+            },
+            data=self.linear_data(),
+            windows=(RowWindow.whole(source),),
+            rows=1,
+            columns=source.elements // source.channels,
+            row_elements=output.elements,
+        )
 
 
 def linear_fields(composite: Composite, source: Tensor, weights: Tensor) -> dict[str, Any]:

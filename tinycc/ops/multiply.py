@@ -9,18 +9,13 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
 @dataclass(frozen=True, eq=False)
 class Multiply(Elementwise):
-    """a * b on int8 or int16 tensors, each with its own scale.
-
-    output_range: clamp of the result.
-    """
-
-    output_range: tuple[int, int]
+    """a * b on int8 or int16 tensors, each with its own scale."""
 
     kind: ClassVar[str] = "multiply"
     header: ClassVar[str] = "multiply.h"
@@ -34,13 +29,7 @@ class Multiply(Elementwise):
     @classmethod
     def from_composite(cls, composite: Composite) -> "Multiply":
         """Read the operands and their scales."""
-        call = composite.call("relax.multiply")
-        output = composite.result()
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        operands = tuple(composite.tensor(operand) for operand in call.args)
-        return cls(inputs=operands, outputs=(output,), output_range=bounds)
+        return cls(**cls.fields(composite, "relax.multiply"))
 
     def kernel(self) -> KernelCall:
         """One requantization of each product."""
