@@ -59,7 +59,7 @@ class Linear(Operator):
         }
 
     def pointwise_call(self) -> KernelCall:
-        """A dense layer or a 1x1 convolution: the weights times every vector along the last axis, in one row."""
+        """A dense layer or a 1x1 convolution: weights times each vector along the last axis, in one row."""
         source, output = self.inputs[0], self.outputs[0]
         return KernelCall(
             header=self.header("pointwise"),
