@@ -20,6 +20,15 @@ from tinycc.version import VERSION
 class _Command(click.Group):
     """Shows what a user can mend as one line and leaves with exit code 2."""
 
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, arguments)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            click.echo(f"tinycc: error: {error.format_message()} (see tinycc --help)", err=True)
+            raise click.exceptions.Exit(2) from error
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
@@ -121,7 +130,11 @@ def report_command(folder: Path) -> None:
     from tinycc.report.terminal import print_report
     from tinycc.run.folder import read_report
 
-    print_report(read_report(folder), Console())
+    report = read_report(folder)
+    try:
+        print_report(report, Console())
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise OutputError(f"{folder / 'report.json'} is damaged: compile the model again") from error
 
 
 @main.command("inspect")

@@ -229,3 +229,13 @@ def test_source_that_was_changed(cli: Cli, compiled: Path) -> None:
     assert "broken" in cli("run", compiled).reason
     source.unlink()
     assert "compile the model again" in cli("run", compiled).reason
+
+
+def test_an_unknown_option_before_the_command(cli: Cli) -> None:
+    assert "--unknown" in cli("--unknown").reason
+
+
+def test_a_damaged_report(cli: Cli, tmp_path: Path) -> None:
+    content = '{"model": 3, "target": [], "operators": 7, "name": "model"}'
+    (tmp_path / "report.json").write_text(content)
+    assert "damaged" in cli("report", tmp_path).reason
