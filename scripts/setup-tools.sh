@@ -6,6 +6,7 @@ set -euo pipefail
 # command (or file) that must be there : package of Debian and Ubuntu that has it
 needed=(
     gcc:gcc
+    g++:g++
     make:make
     cmake:cmake
     clang:clang

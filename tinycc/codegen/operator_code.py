@@ -57,9 +57,8 @@ def generate_operators(plan: Plan) -> OperatorCode:
         code.includes += [include for include in call.includes if include not in code.includes]
         body = _instance_body(step.operator, call)
         if body not in names:
-            names[body] = (
-                f"{step.operator.kind}_instance{sum(step.operator.kind in n for n in names.values())}"
-            )
+            stem = f"{step.operator.kind}_instance"
+            names[body] = f"{stem}{sum(name.startswith(stem) for name in names.values())}"
             code.instances.append(body.replace("@name@", names[body]))
         operands = _constants(step, call, code)
         code.calls.append(_call(plan, step, names[body], operands, has_data=bool(call.struct)))
