@@ -107,7 +107,9 @@ def build_plan(module: tvm.IRModule) -> Plan:
     outputs = tuple(results[: len(results) - state_count])
     states = {f"state{index}": value for index, value in enumerate(zero_points)}
     buffers = _with_lifetimes(reader, outputs)
-    steps = tuple(_with_dying_overlaps(step, index, buffers) for index, step in enumerate(reader.steps))
+    steps = tuple(
+        _with_dying_overlaps(step, index, buffers, outputs) for index, step in enumerate(reader.steps)
+    )
     bound = _lower_bound(steps, buffers)
     overlaps = {(step.outputs[0], source): gap for step in steps for source, gap in step.overlaps.items()}
     placement = place(list(buffers.values()), overlaps, bound)
@@ -150,14 +152,16 @@ def _with_lifetimes(reader: _Reader, outputs: tuple[str, ...]) -> dict[str, Buff
     return buffers
 
 
-def _with_dying_overlaps(step: Step, index: int, buffers: dict[str, Buffer]) -> Step:
-    """Keep the overlaps with inputs that die at this step."""
+def _with_dying_overlaps(
+    step: Step, index: int, buffers: dict[str, Buffer], outputs: tuple[str, ...]
+) -> Step:
+    """Keep the overlaps with inputs that die at this step; the model's outputs outlive the last."""
     dying = {
         source: distance
         for source, distance in step.overlaps.items()
         if buffers[source].last_step == index
         and buffers[source].kind in ("activation", "input")
-        and source not in step.outputs
+        and source not in (*step.outputs, *outputs)
     }
     return replace(step, overlaps=dying)
 

@@ -34,6 +34,7 @@ def _may_overlap(plan: Plan, index: int, output: Buffer, source: Buffer) -> bool
         output.name in step.outputs
         and output.first_step == index
         and source.last_step == index
+        and source.name not in plan.outputs
         and source.name in step.overlaps
         and output.offset + step.overlaps[source.name] <= source.offset
     )
