@@ -98,14 +98,14 @@ class _Converter(DataflowRewriter):
     def _transposed_convolution(self, call: relax.Call) -> relax.Expr:
         result = relax.op.nn.conv2d_transpose(
             self._channels_last(call.args[0]),
-            self._weights(call.args[1], [2, 3, 1, 0]),
+            self._weights(call.args[1], [0, 1, 2, 3]),
             strides=_two(call.attrs.strides, 1),
             padding=_four(call.attrs.padding),
             output_padding=_two(call.attrs.output_padding, 0),
             dilation=_two(call.attrs.dilation, 1),
             groups=int(call.attrs.groups),
             data_layout="NHWC",
-            kernel_layout="HWOI",
+            kernel_layout="IOHW",
             out_layout="NHWC",
         )
         return self._channels_first(self.emit(result), 4)

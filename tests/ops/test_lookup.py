@@ -27,7 +27,7 @@ from tinycc.ops.lookup import Lookup
 VALUES = np.arange(-128, 128, dtype=np.int8).reshape(1, 4, 64)
 Real = Callable[[relax.Expr], relax.Expr]
 
-SCALES = st.sampled_from([0.001, 0.0039, 0.02, 0.05, 0.1, 0.5, 1.3])
+SCALES = st.sampled_from([0.001, 0.0039, 0.02, 0.05, 0.1, 0.5, 1.3, 13.2, 31.4])
 ZERO_POINTS = st.sampled_from([-128, -5, 0, 3, 127])
 
 

@@ -140,7 +140,7 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
 def _first_row(window: RowWindow, rows: int) -> str:
     """Index of the first input row of output row y, as C."""
     if rows == 1 or window.stride == 0:
-        return str(-window.pad_top)
+        return str(window.first_row(0))
     text = "y" if window.stride == 1 else f"y * {window.stride}"
     if window.offset:
         text = f"({text} + {window.offset})"

@@ -44,6 +44,10 @@ def _prepared(path: Path) -> onnx.ModelProto:
     model = read_onnx(path)
     expand_qoperators(model)
     model = fold_constants(path, infer_shapes(path, model))
+    for node in model.graph.node:
+        if node.op_type in ("ConvInteger", "MatMulInteger"):
+            raise UnsupportedError(f"{label(node)}: integer products without quantization are not supported; "
+                                   "export the model in QDQ format")
     if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     make_signed(model)

@@ -126,7 +126,7 @@ def _split(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, An
         sizes = [min(part, shape[axis] - index * part) for index in range(count)]
     ends = np.cumsum(np.asarray(sizes)).tolist()
     slices = [
-        builder.emit(relax.op.strided_slice(inputs[0], [axis], [begin], [end]))
+        builder.emit(relax.op.strided_slice(inputs[0], [axis], [begin], [end], [1]))
         for begin, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
     return slices[0] if len(slices) == 1 else relax.Tuple(slices)

@@ -39,6 +39,10 @@ class RowWindow:
         """The tensor taken as a single row."""
         return cls(input_rows=1, row_elements=tensor.elements)
 
+    def first_row(self, y: int) -> int:
+        """The input row at the top of the window of output row y; negative in the padding."""
+        return (y * self.stride + self.offset) // self.divisor - self.pad_top
+
 
 @dataclass(frozen=True, eq=False)
 class KernelCall:

@@ -146,12 +146,16 @@ def _rescaling(real_multiplier: float) -> Callable[[int], int]:
 
 def _saturating(function: Callable[[int], int], source: Tensor) -> Callable[[int], int]:
     """`function` of x in Q4; beyond what Q4 holds the least or largest output."""
-    multiplier, shift = quantize_multiplier(source.real_scale * 2.0**27)
-    radius = math.floor(15 * 2.0 ** (27 - shift))
+    real_multiplier = source.real_scale * 2.0**27
+    multiplier, shift = quantize_multiplier(real_multiplier)
+    # Not `shift`, which ends at 30: of scales from 8 on even a zero is beyond.
+    radius = math.floor(15 * 2.0 ** (27 - math.frexp(real_multiplier)[1]))
 
     def result(x: int) -> int:
-        if abs(x) >= radius:
-            return 127 if x > 0 else -128
+        if x <= -radius:
+            return -128
+        if x >= radius:
+            return 127
         return function(requantize(x, multiplier, shift))
 
     return result
