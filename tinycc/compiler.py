@@ -68,8 +68,7 @@ class CompiledModel:
         """Outputs for a batch of cases, computed by the generated C on the host.
 
         inputs: one array for each model input with a leading axis of N cases, in the model file's layout;
-        float arrays
-            are quantized at the edge.
+            float arrays are quantized at the edge.
         """
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "model"

@@ -216,6 +216,10 @@ def _quantized(real: float, like: relax.Call, dtype: str) -> int:
     return int(np.clip(rounded + float(zero_point), low, high))
 
 
+# Room for the sum of products beside the bias.
+MAX_BIAS = 1 << 30
+
+
 class QuantizeConstants(DataflowRewriter):
     """Float constants become integers: biases int32 of the products' scale, other operands int8."""
 
@@ -234,7 +238,11 @@ class QuantizeConstants(DataflowRewriter):
             channels = tvm_adapter.shape_of(left)[-1]
             scale = self._accumulator_scale(product)
             if scale is not None and constant.size in (1, channels):
-                return relax.op.add(left, self._bias(right, constant, scale, channels))
+                real = np.broadcast_to(constant.reshape(-1), (channels,)).astype(np.float64)
+                factor = np.maximum(np.abs(real) / (scale.astype(np.float64) * MAX_BIAS), 1.0)
+                if (factor > 1.0).any():
+                    left, scale = self._coarser(product, factor), np.asarray(scale * factor, np.float32)
+                return relax.op.add(left, self._stored(np.round(real / scale).astype(np.int32), scale))
         if tvm_adapter.is_constant(right) and self.producer_name(left) == "relax.dequantize":
             if constant.size == 1 and tvm_adapter.dtype_of(self.producer(left).args[0]) == "int8":
                 return relax.Call(call.op, [left, right], call.attrs)  # a function of one tensor: a table
@@ -269,11 +277,25 @@ class QuantizeConstants(DataflowRewriter):
             scales.append(tvm_adapter.constant_value(call.args[1]))
         return np.asarray(scales[0] * scales[1], np.float32)
 
-    def _bias(self, expr: relax.Expr, real: np.ndarray, scale: np.ndarray, channels: int) -> relax.Expr:
-        """`real` as int32 [channels] of the accumulators' scale: the stored integers, if they have it."""
-        value = np.round(np.broadcast_to(real.reshape(-1), (channels,)) / scale.astype(np.float64))
-        integers = np.clip(value, -(1 << 31), (1 << 31) - 1).astype(np.int32)
-        return self._stored(integers, scale)
+    def _coarser(self, product: relax.Call, factor: np.ndarray) -> relax.Expr:
+        """`product` with the weights' scales times `factor` [channels], so that biases fit 32 bits.
+
+        A channel that needs it weighs next to nothing beside its bias.
+        """
+        weights = self.producer(product.args[1])
+        stored, scale, zero_point = (tvm_adapter.constant_value(argument) for argument in weights.args[:3])
+        if scale.shape != factor.shape:
+            raise UnsupportedError(
+                f"a bias does not fit 32 bits at the scale {scale.min():.6g} of its layer's weights; "
+                "quantize the model again"
+            )
+        axis = int(weights.attrs.axis)
+        shape = [scale.size if index == axis else 1 for index in range(stored.ndim)]
+        zero_points = zero_point.reshape(shape if zero_point.ndim else ()).astype(np.float64)
+        integers = np.round((stored - zero_points) / factor.reshape(shape)) + zero_points
+        constants = [integers.astype(stored.dtype), np.asarray(scale * factor, np.float32), zero_point]
+        coarser = self.emit(relax.op.dequantize(*map(tvm_adapter.make_constant, constants), axis=axis))
+        return self.emit(relax.Call(product.op, [product.args[0], coarser], product.attrs))
 
     def _operand(self, real: np.ndarray) -> relax.Expr:
         """A constant operand as int8, exact where it has a single value."""
@@ -304,11 +326,22 @@ def refuse_float_layers(module: tvm.IRModule) -> None:
                 )
 
 
+def refuse_empty_tensors(module: tvm.IRModule) -> None:
+    """UnsupportedError for a tensor without elements."""
+    main = module["main"]
+    variables = [*main.params, *(binding.var for binding in tvm_adapter.bindings_of(main))]
+    for variable in variables:
+        if isinstance(variable.ty, relax.TensorType) and min(tvm_adapter.shape_of(variable), default=1) < 1:
+            shape = "x".join(map(str, tvm_adapter.shape_of(variable)))
+            raise UnsupportedError(f"a tensor of the shape {shape} has no elements")
+
+
 def to_normal_form(module: tvm.IRModule) -> tvm.IRModule:
     """An imported module with edges, whatever its layout, in the normal form.
 
-    Raises UnsupportedError for a layer that is not quantized.
+    Raises UnsupportedError for a layer that is not quantized, or a tensor without elements.
     """
+    refuse_empty_tensors(module)
     result = _with_layout(module)
     if count_transposes(result):
         channels_last = _with_layout(with_channels_last_inputs(module))

@@ -9,7 +9,7 @@ from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.normal_form import to_normal_form
 from tinycc.frontend.onnx_explicit import fold_constants, write_out_padding
-from tinycc.frontend.onnx_file import first_line, infer_shapes, read_onnx
+from tinycc.frontend.onnx_file import constants_of, first_line, infer_shapes, read_onnx, shapes_of
 from tinycc.frontend.onnx_importer import import_onnx
 from tinycc.frontend.onnx_operators import refusal
 from tinycc.frontend.onnx_qoperators import expand_qoperators
@@ -17,6 +17,8 @@ from tinycc.frontend.onnx_rewriting import label
 from tinycc.frontend.onnx_unsigned import make_signed
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
+
+QUANTIZED = ("QuantizeLinear", "ConvInteger", "MatMulInteger")
 
 
 def load_onnx(path: Path) -> tvm.IRModule:
@@ -44,11 +46,7 @@ def _prepared(path: Path) -> onnx.ModelProto:
     model = read_onnx(path)
     expand_qoperators(model)
     model = fold_constants(path, infer_shapes(path, model))
-    for node in model.graph.node:
-        if node.op_type in ("ConvInteger", "MatMulInteger"):
-            raise UnsupportedError(f"{label(node)}: integer products without quantization are not supported; "
-                                   "export the model in QDQ format")
-    if not any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+    if not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     make_signed(model)
     model = infer_shapes(path, model)
@@ -58,8 +56,9 @@ def _prepared(path: Path) -> onnx.ModelProto:
 
 
 def _refuse_operators(model: onnx.ModelProto) -> None:
+    shapes, constants = shapes_of(model), constants_of(model)
     for node in model.graph.node:
-        reason = refusal(node)
+        reason = refusal(node, shapes, constants)
         if reason:
             raise UnsupportedError(f"{label(node)}: {reason}")
 

@@ -91,7 +91,7 @@ class _Reader:
             return ""
         if node.op_type in ("Constant", "Dropout", "Shape", "Gather", "Cast"):
             return ""  # computed before the import
-        return refusal(node) or ""
+        return refusal(node, self.shapes, self.constants) or ""
 
     def _dtype(self, name: str) -> str:
         kind = self.types.get(name, 0)

@@ -77,9 +77,10 @@ class Fallback(Operator):
         dtypes = ", ".join(sorted({tvm_adapter.dtype_of(parameter) for parameter in function.params}))
         try:
             source = _Source(_legalized(function))
-        except ValueError as error:
+        except (ValueError, AssertionError) as error:  # TVM asserts what a lowering demands
+            reason = str(error) or "TVM cannot lower it"
             raise UnsupportedError(
-                f"{', '.join(operators)} with the result {function.ret_ty}: {error}"
+                f"{', '.join(operators)} with the result {function.ret_ty}: {reason}"
             ) from error
         return cls(
             inputs=source.inputs,
