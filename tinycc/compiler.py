@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,10 +51,12 @@ class CompiledModel:
         """
         path = Path(path)
         check_free(path)
+        missing = [parent for parent in path.parents if not parent.exists()]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         except OSError as error:
+            _remove_empty(missing)
             raise OutputError(f"cannot write {path}: {error.filename}: {error.strerror}") from error
         try:
             self._write(staging)
@@ -63,6 +66,8 @@ class CompiledModel:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+            if not path.exists():
+                _remove_empty(missing)
 
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Outputs for a batch of cases, computed by the generated C on the host.
@@ -79,6 +84,13 @@ class CompiledModel:
         write_folder(self.plan, self.code, folder, name=self.request.name, title=self.request.model)
         (folder / "report.json").write_text(json.dumps(self.report, indent=1) + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render_page(self.report), encoding="utf-8")
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, innermost first, as far as they are empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def compile(

@@ -51,6 +51,12 @@ def test_bad_models(case: str, cli: Cli, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_that_cannot_be_written(cli: Cli, tflite_file: Path, tmp_path: Path) -> None:
+    reason = cli("compile", tflite_file, "-o", tmp_path / "new" / "newer" / ("x" * 300)).reason
+    assert "cannot write" in reason
+    assert list(tmp_path.iterdir()) == [tflite_file]
+
+
 @pytest.mark.parametrize("command", [("compile", "-o", "out"), ("inspect",)])
 def test_missing_model(command: tuple[str, ...], cli: Cli, tmp_path: Path) -> None:
     assert cli(*command, tmp_path / "absent.tflite").reason.endswith("absent.tflite does not exist")
