@@ -18,8 +18,8 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.ops import view_of
 from tinycc.ops.footprint import joint_bytes
+from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.tensor import ITEM_BYTES
-from tinycc.passes.rewrite_in_place import ATTRIBUTE as OVERLAP_DISTANCES
 
 # Beyond this many sets of executed operators the file's order is kept.
 _MOST_SETS = 200_000

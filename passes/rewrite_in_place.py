@@ -13,14 +13,7 @@ import tvm
 
 from tinycc import tvm_adapter
 from tinycc.ops import view_of
-from tinycc.ops.tensor import ITEM_BYTES, Tensor
-
-ATTRIBUTE = "overlap_distances"
-
-
-def _may_share_bytes(source: Tensor, output: Tensor) -> bool:
-    """Whether C allows accesses of both types to the same bytes in one function: one is a character."""
-    return source.dtype == output.dtype or 1 in (ITEM_BYTES[source.dtype], ITEM_BYTES[output.dtype])
+from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 
 
 @tvm.transform.module_pass(opt_level=0, name="RewriteInPlace")
@@ -33,15 +26,7 @@ class RewriteInPlace:
         for variable, function in module.functions.items():
             if tvm_adapter.attribute(function, "Composite") is None:
                 continue
-            view = view_of(function)
-            operands = range(len(view.inputs) - view.state_count)
-            distances = {
-                str(index): distance
-                for index in operands
-                if (distance := view.overlap_distance(index)) is not None
-                and view.inputs[index].parameter is not None
-                and _may_share_bytes(view.inputs[index], view.outputs[0])
-            }
+            distances = overlap_distances(view_of(function))
             if distances:
-                rewritten.update_func(variable, function.with_attr(ATTRIBUTE, distances))
+                rewritten.update_func(variable, function.with_attr(OVERLAP_DISTANCES, distances))
         return rewritten

@@ -31,24 +31,24 @@
 #define TINYCC_UNROLL
 #endif
 
-/* rows[j] = row y + j * dilation of a tensor, NULL where that is outside [0, height). */
-TINYCC_INLINE void tinycc_rows_int8(const int8_t **rows, const int8_t *tensor, int32_t y, int32_t dilation,
-                                    int32_t count, int32_t height, int32_t row_elements)
-{
-    for (int32_t j = 0; j < count; ++j) {
-        const int32_t row = y + j * dilation;
-        rows[j] = (row >= 0 && row < height) ? tensor + row * row_elements : NULL;
+/* rows[j] = row y + j * dilation of a tensor of `height` rows, NULL outside. In memory there are `ring` rows,
+ * used over and over again: row y lies where row y - ring lay. */
+#define TINYCC_DEFINE_ROWS(element)                                                                          \
+    TINYCC_INLINE void tinycc_rows_##element(const element##_t **rows, const element##_t *tensor, int32_t y, \
+                                             int32_t dilation, int32_t count, int32_t height,                \
+                                             int32_t row_elements, int32_t ring)                             \
+    {                                                                                                        \
+        for (int32_t j = 0; j < count; ++j) {                                                                \
+            const int32_t row = y + j * dilation;                                                            \
+            const int32_t place = ring < height ? row % ring : row;                                          \
+            rows[j] = (row >= 0 && row < height) ? tensor + place * row_elements : NULL;                     \
+        }                                                                                                    \
     }
-}
 
-TINYCC_INLINE void tinycc_rows_int16(const int16_t **rows, const int16_t *tensor, int32_t y, int32_t dilation,
-                                     int32_t count, int32_t height, int32_t row_elements)
-{
-    for (int32_t j = 0; j < count; ++j) {
-        const int32_t row = y + j * dilation;
-        rows[j] = (row >= 0 && row < height) ? tensor + row * row_elements : NULL;
-    }
-}
+TINYCC_DEFINE_ROWS(int8)
+TINYCC_DEFINE_ROWS(int16)
+
+#undef TINYCC_DEFINE_ROWS
 
 TINYCC_INLINE int32_t tinycc_clamp(int32_t value, int32_t low, int32_t high)
 {

@@ -17,12 +17,13 @@ class OperatorCall:
 
     instance: the function it calls, shared by all operators of equal geometry.
     comment: what the operator is, with shapes.
+    index, output: what a trace is told; None where the function itself tells it.
     """
 
-    name: str
     instance: str
     arguments: str
     comment: str
+    index: int | None
     output: str
 
 
@@ -32,40 +33,54 @@ class OperatorCode:
 
     includes: standard headers.
     headers: files below runtime_c/kernels.
+    functions: one for each stage.
     constant_bytes: flash that each operator's constants take, by operator name.
+    instance_of: the function that computes an operator, by operator name.
     """
 
     includes: list[str] = field(default_factory=list)
     headers: list[str] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     instances: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
     calls: list[OperatorCall] = field(default_factory=list)
     constant_bytes: dict[str, int] = field(default_factory=dict)
+    instance_of: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
+    def require(self, call: KernelCall) -> None:
+        """Include what a kernel call needs."""
+        if call.header not in self.headers:
+            self.headers.append(call.header)
+        self.includes += [include for include in call.includes if include not in self.includes]
 
-def generate_operators(plan: Plan) -> OperatorCode:
-    """The C of all steps of a plan."""
-    code = OperatorCode()
-    names: dict[str, str] = {}
-    for step in plan.steps:
-        try:
-            call = step.operator.kernel()
-        except ValueError as error:
-            raise UnsupportedError(f"{step.name}: {error}") from error
-        if call.header not in code.headers:
-            code.headers.append(call.header)
-        code.includes += [include for include in call.includes if include not in code.includes]
-        body = _instance_body(step.operator, call)
-        if body not in names:
+    def add_instance(self, step: Step, body: str) -> str:
+        """The name of a function with this body, made unless there is one; @name@ stands for it."""
+        if body not in self._names:
             stem = f"{step.operator.kind}_instance"
-            names[body] = f"{stem}{sum(name.startswith(stem) for name in names.values())}"
-            code.instances.append(body.replace("@name@", names[body]))
-        operands = _constants(step, call, code)
-        code.calls.append(_call(plan, step, names[body], operands, has_data=bool(call.struct)))
-    return code
+            name = f"{stem}{sum(name.startswith(stem) for name in self._names.values())}"
+            self._names[body] = name
+            self.instances.append(body.replace("@name@", name))
+        self.instance_of[step.name] = self._names[body]
+        return self._names[body]
 
 
-def _constants(step: Step, call: KernelCall, code: OperatorCode) -> Mapping[int, str]:
+def add_operator(code: OperatorCode, plan: Plan, step: Step, index: int) -> None:
+    """The C of an operator that runs on whole tensors.
+
+    index: of the operator among all.
+    """
+    try:
+        call = step.operator.kernel()
+    except ValueError as error:
+        raise UnsupportedError(f"{step.name}: {error}") from error
+    code.require(call)
+    instance = code.add_instance(step, _instance_body(step.operator, call))
+    operands = add_constants(code, step, call)
+    code.calls.append(_call(plan, step, index, instance, operands, has_data=bool(call.struct)))
+
+
+def add_constants(code: OperatorCode, step: Step, call: KernelCall) -> Mapping[int, str]:
     """Emit the step's flash constants; return the names of its constant operands by index."""
     size = 0
     fields = {}
@@ -107,16 +122,12 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
     lines = []
     arguments = []
     for index, window in enumerate(call.windows):
+        first = first_row(window, call.rows)
         if window.as_array:
-            lines.append(f"{indent}const {types[index]} *rows{index}[{window.rows}];")
-            lines.append(
-                f"{indent}tinycc_rows_{operator.inputs[index].dtype}(rows{index}, input{index}, "
-                f"{_first_row(window, call.rows)}, {window.dilation}, {window.rows}, {window.input_rows}, "
-                f"{window.row_elements});"
-            )
+            lines += row_pointers(operator, index, window, f"input{index}", first, window.input_rows, indent)
             arguments.append(f"rows{index}")
         else:
-            arguments.append(_row(f"input{index}", _first_row(window, call.rows), window.row_elements))
+            arguments.append(_row(f"input{index}", first, window.row_elements))
     if call.as_list:
         lines.append(
             f"{indent}const {types[0]} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};"
@@ -130,6 +141,11 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
     lines.append(f"{indent}{call.function}({', '.join(arguments)});")
     if call.rows > 1:
         lines = [f"    for (int32_t y = 0; y < {call.rows}; ++y) {{", *lines, "    }"]
+    return instance_text(call, parameters, lines)
+
+
+def instance_text(call: KernelCall, parameters: Sequence[str], lines: Sequence[str]) -> str:
+    """A function on the geometry of `call`; its name is left as @name@."""
     shape = c_struct(
         f"{call.struct}_shape", "shape", {key: c_value(size) for key, size in call.shape.items()}
     )
@@ -137,7 +153,22 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
     return head + _indented(shape) + "\n" + "\n".join(lines) + "\n}"
 
 
-def _first_row(window: RowWindow, rows: int) -> str:
+def row_pointers(
+    operator: Operator, index: int, window: RowWindow, base: str, first: str, ring_rows: int, indent: str
+) -> list[str]:
+    """C that fills rows<index> with the rows of input `index` from row `first` on.
+
+    base: address of the tensor, or of its ring of ring_rows rows.
+    """
+    dtype = operator.inputs[index].dtype
+    return [
+        f"{indent}const {c_type(dtype)} *rows{index}[{window.rows}];",
+        f"{indent}tinycc_rows_{dtype}(rows{index}, {base}, {first}, {window.dilation}, {window.rows}, "
+        f"{window.input_rows}, {window.row_elements}, {ring_rows});",
+    ]
+
+
+def first_row(window: RowWindow, rows: int) -> str:
     """Index of the first input row of output row y, as C."""
     if rows == 1 or window.stride == 0:
         return str(window.first_row(0))
@@ -162,33 +193,35 @@ def _indented(text: str) -> str:
 
 
 def _call(
-    plan: Plan, step: Step, instance: str, operands: Mapping[int, str], *, has_data: bool
+    plan: Plan, step: Step, index: int, instance: str, operands: Mapping[int, str], *, has_data: bool
 ) -> OperatorCall:
     operator = step.operator
     arguments = []
     operand_count = len(operator.inputs) - operator.state_count
-    for index in range(operand_count):
-        source = step.inputs[index]
+    for position in range(operand_count):
+        source = step.inputs[position]
         pointer = (
-            operands[index] if source is None else arena_pointer(plan, source, operator.inputs[index].dtype)
+            operands[position]
+            if source is None
+            else arena_pointer(plan, source, operator.inputs[position].dtype)
         )
         arguments.append(pointer)
     output_count = len(operator.outputs) - operator.state_count
     for output, tensor in zip(step.outputs[:output_count], operator.outputs, strict=False):
         arguments.append(arena_pointer(plan, output, tensor.dtype))
-    for index in range(operand_count, len(operator.inputs)):
-        state = step.inputs[index]
+    for position in range(operand_count, len(operator.inputs)):
+        state = step.inputs[position]
         assert state is not None
-        arguments.append(arena_pointer(plan, state, operator.inputs[index].dtype))
+        arguments.append(arena_pointer(plan, state, operator.inputs[position].dtype))
     if step.scratch is not None:
         arguments.append(arena_pointer(plan, step.scratch, "int8"))
     if has_data:
         arguments.append(f"&{step.name}_data")
     return OperatorCall(
-        name=step.name,
         instance=instance,
         arguments=", ".join(arguments),
         comment=f"{step.name}: {describe(operator)}",
+        index=index,
         output=arena_pointer(plan, step.outputs[0], "int8"),
     )
 

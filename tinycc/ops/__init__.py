@@ -29,6 +29,7 @@ from tinycc.ops.requantize import Requantize
 from tinycc.ops.resize_bilinear import ResizeBilinear
 from tinycc.ops.resize_nearest import ResizeNearest
 from tinycc.ops.softmax import Softmax
+from tinycc.ops.stage import Stage
 from tinycc.ops.strided_copy import StridedCopy
 from tinycc.ops.svdf import SVDF
 from tinycc.ops.transpose_conv2d import TransposeConv2D
@@ -80,6 +81,8 @@ def view_of(function: relax.Function) -> Operator:
     Raises UnsupportedError where the operator's kernel cannot do what the function asks for.
     """
     composite = Composite(function)
+    if composite.kind == Stage.kind:
+        return Stage.of_function(function, view_of)
     for operator in OPERATORS:
         if operator.kind == composite.kind:
             try:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator
+from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
@@ -52,27 +53,66 @@ class AveragePool2D(Operator):
         """A channel is written once its taps are read."""
         return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
 
-    def kernel(self) -> KernelCall:
-        """One call for each output row."""
+    @property
+    def _mean_bits(self) -> int:
+        """Fractional bits that the mean keeps; 0 where it is not rescaled."""
         source, output = self.inputs[0], self.outputs[0]
         rescaled = (source.scale, source.zero_point) != (output.scale, output.zero_point)
         if rescaled and source.dtype != "int8":
             raise ValueError("only int8 averages can be rescaled")
-        bits = _MEAN_BITS if rescaled else 0
-        multiplier, shift = quantize_multiplier(source.real_scale / output.real_scale / 2**bits)
+        return _MEAN_BITS if rescaled else 0
+
+    def _data(self) -> dict[str, int | float | np.ndarray]:
+        source, output = self.inputs[0], self.outputs[0]
+        factor = source.real_scale / output.real_scale / 2**self._mean_bits
+        multiplier, shift = quantize_multiplier(factor)
+        return {
+            "output_min": self.output_range[0],
+            "output_max": self.output_range[1],
+            "input_zero_point": source.zero_point,
+            "output_zero_point": output.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+        }
+
+    def accumulating_kernel(self, height: int) -> KernelCall | None:
+        """Sums over all pixels, row by row, where the window is the whole input."""
+        source, output = self.inputs[0], self.outputs[0]
+        covers = (
+            output.elements == output.channels
+            and self.window.padding == (0, 0)
+            and self.window.dilation == (1, 1)
+            and self.window.kernel == (source.height, source.width)
+        )
+        if source.dtype != "int8" or height != source.height or not covers:
+            return None
+        return KernelCall(
+            header="accumulate.h",
+            function="tinycc_average_rows_int8",
+            struct="tinycc_average_rows",
+            shape={
+                "rows": height,
+                "width": source.width,
+                "channels": source.channels,
+                "mean_bits": self._mean_bits,
+            },
+            data=self._data(),
+            windows=(RowWindow(input_rows=height, row_elements=source.width * source.channels),),
+            rows=height,
+            columns=1,
+            row_elements=output.elements,
+            accumulator_bytes=4 * source.channels,
+        )
+
+    def kernel(self) -> KernelCall:
+        """One call for each output row."""
+        source, output = self.inputs[0], self.outputs[0]
         return KernelCall(
             header="pool2d.h",
             function=f"tinycc_average_pool2d_{source.dtype}",
             struct="tinycc_pool2d",
-            shape={**self.window.kernel_shape(source), "mean_bits": bits},
-            data={
-                "output_min": self.output_range[0],
-                "output_max": self.output_range[1],
-                "input_zero_point": source.zero_point,
-                "output_zero_point": output.zero_point,
-                "multiplier": multiplier,
-                "shift": shift,
-            },
+            shape={**self.window.kernel_shape(source), "mean_bits": self._mean_bits},
+            data=self._data(),
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,

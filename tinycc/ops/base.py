@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -57,6 +57,9 @@ class KernelCall:
     windows: one for each input that is not a constant of `data`, in the kernel's order.
     rows, columns, row_elements: of the output.
     as_list: the kernel takes its inputs, each a single row, as one array of rows.
+    is_flat: the one row may be cut anywhere between its columns; each part needs the same part of the inputs.
+    accumulator_bytes: more than 0 where rows are input rows: a call adds row x0 to accumulators in scratch
+        memory, and that of the last row writes the whole output.
     source: in place of a kernel, C of a function `static void @name@(<inputs>, <outputs>[, scratch])` on
         whole tensors; function and struct are "" then.
     includes: standard headers that `source` needs.
@@ -72,8 +75,26 @@ class KernelCall:
     columns: int
     row_elements: int
     as_list: bool = False
+    is_flat: bool = False
+    accumulator_bytes: int = 0
     source: str = ""
     includes: tuple[str, ...] = ()
+
+    def cut(self, height: int) -> "KernelCall | None":
+        """A flat call as `height` rows; None where its columns do not divide evenly."""
+        if self.columns % height:
+            return None
+        windows = tuple(
+            replace(window, input_rows=height, row_elements=window.row_elements // height)
+            for window in self.windows
+        )
+        return replace(
+            self,
+            windows=windows,
+            rows=height,
+            columns=self.columns // height,
+            row_elements=self.row_elements // height,
+        )
 
 
 # (input dtype, output dtype) of the kernels there are; None for any.
@@ -111,6 +132,25 @@ class Operator(ABC):
     @abstractmethod
     def kernel(self) -> KernelCall:
         """The call that computes the operator."""
+
+    def row_kernel(self) -> KernelCall | None:
+        """The call that computes an output row from input rows; None if the kernel needs whole tensors."""
+        if self.scratch_bytes or self.state_count or len(self.outputs) > 1:
+            return None
+        call = self.kernel()
+        if call.source:
+            return None
+        if call.is_flat:
+            return call.cut(self.outputs[0].height)
+        by_rows = all(
+            window.input_rows == tensor.height
+            for window, tensor in zip(call.windows, self.inputs, strict=False)
+        )
+        return call if by_rows and call.rows == self.outputs[0].height else None
+
+    def accumulating_kernel(self, height: int) -> KernelCall | None:
+        """The call that takes in one of `height` rows of the input after the other; None if there is none."""
+        return None
 
     @property
     def macs(self) -> int:

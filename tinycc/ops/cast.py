@@ -49,6 +49,7 @@ class Cast(Operator):
             data={"zero": 0},
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=output.elements,
             row_elements=output.elements,
         )

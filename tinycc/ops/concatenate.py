@@ -45,6 +45,7 @@ class Concatenate(Operator):
             data={"lengths": lengths},
             windows=tuple(RowWindow.whole(tensor) for tensor in self.inputs),
             rows=1,
+            is_flat=True,
             columns=runs,
             row_elements=output.elements,
             as_list=True,

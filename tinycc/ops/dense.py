@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall
+from tinycc.ops.base import KernelCall, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.overlap import overlap_distance
@@ -61,6 +61,29 @@ class Dense(Linear):
         starts = np.arange(self.vectors) * source.channels * ITEM_BYTES[source.dtype]
         ends = (np.arange(self.vectors) + 1) * output.channels * item
         return overlap_distance(starts, ends, ends - item)
+
+    def accumulating_kernel(self, height: int) -> KernelCall | None:
+        """Sums of one vector, an equal part of it after the other."""
+        source, output = self.inputs[0], self.outputs[0]
+        if source.dtype != "int8" or self.vectors != 1 or source.elements % height:
+            return None
+        return KernelCall(
+            header="accumulate.h",
+            function="tinycc_dense_rows_int8",
+            struct="tinycc_dense_rows",
+            shape={
+                "rows": height,
+                "row_elements": source.elements // height,
+                "outputs": output.elements,
+                "weight_zero_point": self.weight_zero_point,
+            },
+            data=self.linear_data(),
+            windows=(RowWindow(input_rows=height, row_elements=source.elements // height),),
+            rows=height,
+            columns=1,
+            row_elements=output.elements,
+            accumulator_bytes=4 * output.elements,
+        )
 
     def kernel(self) -> KernelCall:
         """A pointwise convolution of as many pixels as there are vectors."""

@@ -88,4 +88,5 @@ class Elementwise(Operator):
             rows=1 if self.is_flat else target.height,
             columns=output.elements if self.is_flat else target.width,
             row_elements=output.elements if self.is_flat else target.width * channels,
+            is_flat=self.is_flat,
         )

@@ -60,6 +60,7 @@ class LeakyReLU(Operator):
             },
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=output.elements,
             row_elements=output.elements,
         )

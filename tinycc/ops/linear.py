@@ -73,6 +73,7 @@ class Linear(Operator):
             data=self.linear_data(),
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=source.elements // source.channels,
             row_elements=output.elements,
         )

@@ -104,6 +104,7 @@ class Lookup(Operator):
             data={"table": self.table},
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=output.elements,
             row_elements=output.elements,
         )

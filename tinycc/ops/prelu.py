@@ -78,6 +78,7 @@ class PReLU(Operator):
             },
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=source.elements // source.channels,
             row_elements=output.elements,
         )

@@ -29,6 +29,7 @@ def _edge_call(function: str, source: Tensor, output: Tensor, integer: Tensor) -
         },
         windows=(RowWindow.whole(source),),
         rows=1,
+        is_flat=True,
         columns=output.elements,
         row_elements=output.elements,
     )

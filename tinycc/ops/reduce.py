@@ -63,6 +63,40 @@ class Reduce(Operator):
             shift -= widening
         return multiplier, shift
 
+    def accumulating_kernel(self, height: int) -> KernelCall | None:
+        """Sums over all pixels, row by row."""
+        source, output = self.inputs[0], self.outputs[0]
+        over_pixels = all(
+            (axis in self.axes) == (axis < len(source.shape) - 1)
+            for axis, size in enumerate(source.shape)
+            if size > 1
+        )
+        if height != source.height or not over_pixels:
+            return None
+        return KernelCall(
+            header="accumulate.h",
+            function="tinycc_reduce_rows_int8",
+            struct="tinycc_reduce_rows",
+            shape={"rows": height, "width": source.width, "channels": source.channels},
+            data=self._data(),
+            windows=(RowWindow(input_rows=height, row_elements=source.width * source.channels),),
+            rows=height,
+            columns=1,
+            row_elements=output.elements,
+            accumulator_bytes=4 * source.channels,
+        )
+
+    def _data(self) -> dict[str, int | float | np.ndarray]:
+        multiplier, shift = self.requantization()
+        return {
+            "input_zero_point": self.inputs[0].zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+            "output_zero_point": self.outputs[0].zero_point,
+            "output_min": self.output_range[0],
+            "output_max": self.output_range[1],
+        }
+
     def kernel(self) -> KernelCall:
         """The whole tensor at once."""
         source, output = self.inputs[0], self.outputs[0]
@@ -74,20 +108,12 @@ class Reduce(Operator):
                 raise ValueError(f"reducing axes {self.axes} of {source} takes more than two strides")
             for index, (size, stride) in enumerate([(1, 0)] * (2 - len(runs)) + runs):
                 shape |= {f"{name}_size{index}": size, f"{name}_stride{index}": stride}
-        multiplier, shift = self.requantization()
         return KernelCall(
             header="reduce.h",
             function=f"tinycc_reduce_{source.dtype}",
             struct="tinycc_reduce",
             shape=shape,
-            data={
-                "input_zero_point": source.zero_point,
-                "multiplier": multiplier,
-                "shift": shift,
-                "output_zero_point": output.zero_point,
-                "output_min": self.output_range[0],
-                "output_max": self.output_range[1],
-            },
+            data=self._data(),
             windows=(RowWindow.whole(source),),
             rows=1,
             columns=shape["kept_size0"],

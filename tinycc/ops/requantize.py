@@ -82,6 +82,7 @@ class Requantize(Operator):
             },
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=output.elements,
             row_elements=output.elements,
         )

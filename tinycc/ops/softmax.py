@@ -77,6 +77,7 @@ class Softmax(Operator):
             data=(self._wide_parameters() if is_wide else self._parameters()) | self._output_parameters(),
             windows=(RowWindow.whole(source),),
             rows=1,
+            is_flat=True,
             columns=source.elements // source.channels,
             row_elements=output.elements,
         )

@@ -51,10 +51,6 @@ def place(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int)
     return best if best.optimal else _solve(buffers, overlaps, lower_bound_bytes, best)
 
 
-def _meet(one: Buffer, other: Buffer) -> bool:
-    return one.first_step <= other.last_step and other.first_step <= one.last_step
-
-
 def _align(offset: int, alignment: int) -> int:
     return -(-offset // alignment) * alignment
 
@@ -66,7 +62,7 @@ def _first_fit(order: Sequence[Buffer], overlaps: Overlaps) -> dict[str, int]:
     for buffer in order:
         forbidden = []
         for other in placed:
-            if not _meet(buffer, other):
+            if not buffer.meets(other):
                 continue
             start = offsets[other.name]
             below = min(buffer.bytes, overlaps.get((buffer.name, other.name), buffer.bytes))
@@ -96,7 +92,7 @@ def _solve(
         model.add(offset[buffer.name] + buffer.bytes <= arena)
         model.add_hint(units[buffer.name], start.offsets[buffer.name] // buffer.alignment)
         for other in buffers[index + 1 :]:
-            if _meet(buffer, other):
+            if buffer.meets(other):
                 _separate(model, offset, buffer, other, overlaps)
     model.minimize(arena)
     solver = cp_model.CpSolver()

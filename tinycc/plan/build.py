@@ -10,10 +10,12 @@ from tinycc import tvm_adapter
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
 from tinycc.ops import view_of
+from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
-from tinycc.ops.footprint import joint_bytes
+from tinycc.ops.footprint import Moments, joint_bytes, most_at_once
+from tinycc.ops.overlap import OVERLAP_DISTANCES
+from tinycc.ops.stage import Ring, Stage
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
-from tinycc.passes.rewrite_in_place import ATTRIBUTE as OVERLAP_DISTANCES
 from tinycc.plan.arena import place
 from tinycc.plan.check import check_plan
 from tinycc.plan.model import Buffer, BufferKind, Plan, Step
@@ -51,8 +53,7 @@ class _Reader:
         """Append the step of a composite call; return the buffers of its results."""
         function = self.module[call.op]
         operator = view_of(function)
-        name = f"{operator.kind}_{self.counts[operator.kind]}"
-        self.counts[operator.kind] += 1
+        name = self.name_of(operator)
         inputs = tuple(
             None if tensor.parameter is None else self.storage[call.args[tensor.parameter]][0]
             for tensor in operator.inputs
@@ -74,15 +75,43 @@ class _Reader:
             source = inputs[int(key)]
             assert source is not None
             overlaps[source] = max(int(distance), overlaps.get(source, int(distance)))
-        step = Step(name, operator, inputs, (*outputs, *states), scratch, overlaps)
+        members = self.read_members(operator, inputs, outputs[0]) if isinstance(operator, Stage) else ()
+        step = Step(name, operator, inputs, (*outputs, *states), scratch, overlaps, members)
         self.steps.append(step)
         return step.outputs
 
-    def add(self, name: str, kind: BufferKind, size: int, alignment: int) -> str:
+    def name_of(self, operator: Operator) -> str:
+        """A name for the next operator of its kind."""
+        name = f"{operator.kind}_{self.counts[operator.kind]}"
+        self.counts[operator.kind] += 1
+        return name
+
+    def read_members(self, stage: Stage, inputs: tuple[str | None, ...], output: str) -> tuple[Step, ...]:
+        """The steps of a stage's members; what they hand on lies in rings."""
+        rings = {(ring.member, ring.is_scratch): ring for ring in stage.rings}
+        names: list[str | None] = list(inputs)
+        steps = []
+        for index, member in enumerate(stage.members):
+            name = self.name_of(member)
+            result, scratch = output, None
+            if (index, False) in rings:
+                result = self.add_ring(f"{name}_rows", "ring", rings[index, False])
+            if (index, True) in rings:
+                scratch = self.add_ring(f"{name}_sums", "scratch", rings[index, True])
+            sources = tuple(None if source is None else names[source] for source in stage.sources[index])
+            steps.append(Step(name, member, sources, (result,), scratch))
+            names.append(result)
+        return tuple(steps)
+
+    def add(self, name: str, kind: BufferKind, size: int, alignment: int, moments: Moments = ()) -> str:
         """A new buffer, born at the step that is about to be appended."""
         step = len(self.steps)
-        self.buffers[name] = Buffer(name, kind, size, alignment, step, step)
+        self.buffers[name] = Buffer(name, kind, size, alignment, step, step, moments)
         return name
+
+    def add_ring(self, name: str, kind: BufferKind, ring: Ring) -> str:
+        """A buffer within the stage that is about to be appended."""
+        return self.add(name, kind, ring.bytes, ring.alignment, ring.moments)
 
 
 def build_plan(module: tvm.IRModule) -> Plan:
@@ -167,19 +196,20 @@ def _with_dying_overlaps(
 
 
 def live_bytes(steps: tuple[Step, ...], buffers: dict[str, Buffer]) -> list[int]:
-    """For each step the least memory that holds all that is live in it, overlaps used."""
+    """For each step the least memory that holds all that is live in it at once, overlaps used."""
     totals = []
     for index, step in enumerate(steps):
         output = step.outputs[0]
         joint = joint_bytes(
             buffers[output].bytes, [(buffers[source].bytes, gap) for source, gap in step.overlaps.items()]
         )
+        live = [buffer for buffer in buffers.values() if buffer.first_step <= index <= buffer.last_step]
         others = sum(
             buffer.bytes
-            for name, buffer in buffers.items()
-            if buffer.first_step <= index <= buffer.last_step and name != output and name not in step.overlaps
+            for buffer in live
+            if not buffer.moments and buffer.name != output and buffer.name not in step.overlaps
         )
-        totals.append(joint + others)
+        totals.append(joint + others + most_at_once((buffer.bytes, buffer.moments) for buffer in live))
     return totals
 
 

@@ -18,10 +18,20 @@ def check_plan(plan: Plan) -> None:
         live = [buffer for buffer in plan.buffers.values() if buffer.first_step <= index <= buffer.last_step]
         for position, one in enumerate(live):
             for other in live[position + 1 :]:
-                if not _share_bytes(one, other):
+                if not _share_bytes(one, other) or not _hold_at_once(one, other):
                     continue
                 allowed = _may_overlap(plan, index, one, other) or _may_overlap(plan, index, other, one)
                 assert allowed, f"{one.name} and {other.name} share bytes at step {index} ({step.name})"
+
+
+def _hold_at_once(one: Buffer, other: Buffer) -> bool:
+    """Whether there is a row call in which both hold something; all there are, outside of stages."""
+    if not one.moments or not other.moments:
+        return True
+    calls = [
+        {call for first, last in buffer.moments for call in range(first, last + 1)} for buffer in (one, other)
+    ]
+    return not calls[0].isdisjoint(calls[1])
 
 
 def _share_bytes(one: Buffer, other: Buffer) -> bool:

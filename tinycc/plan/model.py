@@ -6,9 +6,10 @@ from typing import Literal
 
 from tinycc.edges import Edges
 from tinycc.ops.base import Operator
+from tinycc.ops.footprint import Moments
 from tinycc.ops.tensor import Tensor
 
-BufferKind = Literal["input", "output", "activation", "scratch", "state"]
+BufferKind = Literal["input", "output", "activation", "ring", "scratch", "state"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Buffer:
 
     first_step, last_step: inclusive range of steps in which it holds something; inputs are alive from
         step 0, outputs to the last step, states always.
+    moments: of a buffer within a stage, the ranges of row calls, both ends included, in which it holds
+        something; () for all of its steps.
     offset: byte in the arena.
     """
 
@@ -26,16 +29,30 @@ class Buffer:
     alignment: int
     first_step: int
     last_step: int
+    moments: Moments = ()
     offset: int = 0
+
+    def meets(self, other: "Buffer") -> bool:
+        """Whether both hold something at the same time."""
+        if self.first_step > other.last_step or other.first_step > self.last_step:
+            return False
+        if not (self.moments and other.moments):
+            return True
+        return any(
+            first <= other_last and other_first <= last
+            for first, last in self.moments
+            for other_first, other_last in other.moments
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operator's turn.
+    """One operator's turn, or one stage's, or in a stage one of its members.
 
     inputs: for each of the view's inputs its buffer; None for constants.
     outputs: the buffers of the view's results, updated states included.
     overlaps: inputs that the first output may overlap, and by what distance.
+    members: of a stage, whose operator is a Stage.
     """
 
     name: str
@@ -44,6 +61,7 @@ class Step:
     outputs: tuple[str, ...]
     scratch: str | None = None
     overlaps: Mapping[str, int] = field(default_factory=dict)
+    members: tuple["Step", ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,16 +42,30 @@ class DeviceTensor:
 
 @dataclass(frozen=True)
 class OperatorOutput:
-    """The output of one operator as it lies in the arena."""
+    """The output of one operator.
+
+    calls, call_bytes: how often a traced run tells of it, and how many bytes each time: the whole tensor
+        once, or a row of it each time.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    calls: int
+    call_bytes: int
 
     @property
-    def bytes(self) -> int:
-        """Size in the arena."""
+    def size(self) -> int:
+        """Bytes of the tensor."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+    def read(self, rows: bytes) -> np.ndarray:
+        """The tensor from what all calls told: row after row, or again and again until it is right.
+
+        Rows that nobody asked for are 0.
+        """
+        told = rows[-self.size :].ljust(self.size, b"\0")
+        return np.frombuffer(told, self.dtype).reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -90,17 +104,19 @@ def read_folder(folder: Path) -> GeneratedFolder:
         name=name,
         inputs=tuple(_tensor(fields) for fields in report["inputs"]),
         outputs=tuple(_tensor(fields) for fields in report["outputs"]),
-        operators=tuple(
-            OperatorOutput(
-                str(fields["name"]),
-                tuple(fields.get("output_shape", ())),
-                _little_endian(fields.get("output_dtype", "int8")),
-            )
-            for fields in report["operators"]
-        ),
+        operators=tuple(_operator(fields) for fields in report["operators"]),
         sram_bytes=_optional_bytes(report, "sram_bytes", "sram"),
         flash_bytes=_optional_bytes(report, "flash_bytes", "flash"),
         macs=int(report.get("macs", 0)) + int(report.get("extra_macs", 0)),
+    )
+
+
+def _operator(fields: dict[str, Any]) -> OperatorOutput:
+    shape = tuple(fields.get("output_shape", ()))
+    dtype = _little_endian(fields.get("output_dtype", "int8"))
+    size = math.prod(shape) * dtype.itemsize
+    return OperatorOutput(
+        str(fields["name"]), shape, dtype, int(fields.get("calls", 1)), int(fields.get("call_bytes", size))
     )
 
 

@@ -59,7 +59,7 @@ def write_header(folder: GeneratedFolder, boards: Path) -> None:
         f"#define OUTPUT_COUNT {len(outputs)}u\n"
         + table("input_bytes", inputs)
         + table("output_bytes", outputs)
-        + table("layer_bytes", [operator.bytes for operator in folder.operators])
+        + table("layer_bytes", [operator.call_bytes for operator in folder.operators])
         + checks("INPUT", inputs)
         + checks("OUTPUT", outputs),
         encoding="utf-8",
@@ -106,17 +106,17 @@ def read_trace(
     outputs: list[list[np.ndarray]] = []
     offset = 0
     for _ in range(cases):
-        found: dict[int, np.ndarray] = {}
-        for _ in folder.operators:
+        found = [b""] * len(folder.operators)
+        for _ in range(sum(operator.calls for operator in folder.operators)):
             index, count = (int(word) for word in np.frombuffer(data, "<u8", 2, offset))
             offset += 16
             totals[index] += max(count - overhead, 0)
             if layers:
-                operator = folder.operators[index]
-                values = np.frombuffer(
-                    data, operator.dtype, operator.bytes // operator.dtype.itemsize, offset
-                )
-                found[index] = values.reshape(operator.shape)
-                offset += operator.bytes
-        outputs.append([found[index] for index in sorted(found)])
+                size = folder.operators[index].call_bytes
+                found[index] += data[offset : offset + size]
+                offset += size
+        if layers:
+            outputs.append(
+                [operator.read(rows) for operator, rows in zip(folder.operators, found, strict=True)]
+            )
     return [round(total / cases) for total in totals], outputs

@@ -1,0 +1,250 @@
+"""All runs of neighbouring operators that could be a stage, and what each would need."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.ops import view_of
+from tinycc.ops.base import Operator
+from tinycc.ops.composite import VIEWS
+from tinycc.ops.footprint import joint_bytes, most_at_once
+from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
+from tinycc.ops.stage import Stage
+from tinycc.ops.tensor import ITEM_BYTES
+
+# The order of row calls is a table of bytes.
+MOST_MEMBERS = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Bindings [first, last) of main as one step, on whole tensors or as a stage.
+
+    function: of a stage, its composite function.
+    live_bytes: the least memory that holds all that is live while it runs.
+    macs: what it executes. row_calls: how many rows it computes one by one; 0 on whole tensors.
+    """
+
+    first: int
+    last: int
+    function: relax.Function | None
+    live_bytes: int
+    macs: int
+    row_calls: int
+
+
+@dataclass(frozen=True)
+class _Lifetime:
+    """From the binding that makes a tensor, -1 for parameters, to the last that reads it."""
+
+    bytes: int
+    birth: int
+    death: int
+
+
+class Candidates:
+    """What `main` of a module in its final order could be cut into."""
+
+    def __init__(self, module: tvm.IRModule) -> None:
+        self.module = module
+        self.main = module["main"]
+        self.bindings = list(tvm_adapter.bindings_of(self.main))
+        self._roots: dict[relax.Var, tuple[relax.Var, ...]] = {}
+        self._views: dict[relax.Expr, Operator] = {}
+        self._lifetimes = self._read_lifetimes()
+
+    def view(self, function: relax.Function) -> Operator:
+        """`view_of`, each function read once."""
+        if function not in self._views:
+            self._views[function] = view_of(function)
+        return self._views[function]
+
+    def callee(self, index: int) -> relax.Function | None:
+        """The composite function that binding `index` calls, None where it is a view or a tuple."""
+        value = self.bindings[index].value
+        is_call = isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)
+        return self.module[value.op] if is_call else None
+
+    @cached_property
+    def whole(self) -> list[Candidate]:
+        """Every binding by itself, on whole tensors."""
+        return [self._single(index) for index in range(len(self.bindings))]
+
+    @cached_property
+    def stages(self) -> list[Candidate]:
+        """Every run of bindings that can be a stage."""
+        found = []
+        streams = [self._streams(index) for index in range(len(self.bindings))]
+        for first in range(len(self.bindings)):
+            for last in range(first + 1, min(len(self.bindings), first + MOST_MEMBERS) + 1):
+                if not streams[last - 1]:
+                    break
+                if last - first > 1 and (candidate := self._stage(first, last)) is not None:
+                    found.append(candidate)
+        return found
+
+    def _streams(self, index: int) -> bool:
+        """Whether a binding may be part of a stage at all."""
+        function = self.callee(index)
+        if function is None:
+            return tvm_adapter.op_name(self.bindings[index].value) in VIEWS
+        view = self.view(function)
+        try:
+            return view.row_kernel() is not None or view.accumulating_kernel(1) is not None or _sums(view)
+        except ValueError:
+            return False
+
+    def _read_lifetimes(self) -> dict[relax.Var, _Lifetime]:
+        """Of every variable that has memory of its own; views and tuples are their operands' memory."""
+        born: dict[relax.Var, int] = {}
+        dies: dict[relax.Var, int] = {}
+        for parameter in self.main.params:
+            self._roots[parameter] = (parameter,)
+            born[parameter] = dies[parameter] = -1
+        for index, binding in enumerate(self.bindings):
+            reads = tuple(dict.fromkeys(root for item in tvm_adapter.variables_of(binding.value)
+                                        for root in self._roots.get(item, ())))  # fmt: skip
+            for root in reads:
+                dies[root] = index
+            if self.callee(index) is None:
+                self._roots[binding.var] = reads
+            else:
+                self._roots[binding.var] = (binding.var,)
+                born[binding.var] = dies[binding.var] = index
+        for result in tvm_adapter.returned(self.main):
+            for root in self._roots.get(result, ()):
+                dies[root] = len(self.bindings)
+        state_count = int(tvm_adapter.attribute(self.main, "num_states", 0))
+        for parameter in self.main.params[len(self.main.params) - state_count :]:
+            dies[parameter] = len(self.bindings)
+        return {root: _Lifetime(_bytes(root), born[root], dies[root]) for root in born}
+
+    def _single(self, index: int) -> Candidate:
+        function = self.callee(index)
+        if function is None:
+            return Candidate(index, index + 1, None, 0, 0, 0)
+        view = self.view(function)
+        value = self.bindings[index].value
+        gaps: dict[relax.Var, int] = {}
+        for key, gap in tvm_adapter.attribute(function, OVERLAP_DISTANCES, {}).items():
+            for root in self._roots[value.args[view.inputs[int(key)].parameter]]:
+                gaps[root] = max(int(gap), gaps.get(root, int(gap)))
+        live = self._live_bytes(index, index + 1, gaps) + view.scratch_bytes
+        return Candidate(index, index + 1, None, live, view.macs, 0)
+
+    def _stage(self, first: int, last: int) -> Candidate | None:
+        """The stage of a run, None if it cannot be one."""
+        inside = {binding.var for binding in self.bindings[first:last]}
+        result = self.bindings[last - 1].var
+        escaping = {
+            root
+            for variable in inside
+            for root in self._roots[variable]
+            if root in inside and self._lifetimes[root].death >= last
+        }
+        members = [index for index in range(first, last) if self.callee(index) is not None]
+        if escaping - {result} or len(members) < 2 or members[0] != first or members[-1] != last - 1:
+            return None
+        function = self._function(first, last)
+        stage = Stage.of_function(function, self.view)
+        try:
+            calls = stage.stream.order
+        except ValueError:
+            return None
+        if len(set(calls)) < len(stage.members):
+            return None
+        rings = most_at_once((ring.bytes, ring.moments) for ring in stage.rings)
+        distances = overlap_distances(stage)
+        if distances:
+            function = function.with_attr(OVERLAP_DISTANCES, distances)
+        parameters = self.inputs(first, last)
+        gaps: dict[relax.Var, int] = {}
+        for key, gap in distances.items():
+            for root in self._roots[parameters[int(key)]]:
+                gaps[root] = max(gap, gaps.get(root, gap))
+        live = self._live_bytes(first, last, gaps) + rings
+        return Candidate(first, last, function, live, stage.macs, len(calls))
+
+    def _live_bytes(self, first: int, last: int, gaps: Mapping[relax.Var, int]) -> int:
+        """What is live while bindings [first, last) run, tensors between them left out.
+
+        gaps: overlap distance of the result to the tensors it may overlap.
+        """
+        result = self.bindings[last - 1].var
+        around = [
+            root
+            for root, life in self._lifetimes.items()
+            if life.birth < first and life.death >= first and root != result
+        ]
+        dying = [root for root in around if root in gaps and self._lifetimes[root].death < last]
+        joint = joint_bytes(
+            self._lifetimes[result].bytes, [(self._lifetimes[root].bytes, gaps[root]) for root in dying]
+        )
+        return joint + sum(self._lifetimes[root].bytes for root in around if root not in dying)
+
+    def inputs(self, first: int, last: int) -> list[relax.Var]:
+        """The variables from outside that bindings [first, last) read, in order."""
+        inside = {binding.var for binding in self.bindings[first:last]}
+        reads = itertools.chain.from_iterable(
+            tvm_adapter.variables_of(binding.value) for binding in self.bindings[first:last]
+        )
+        return [item for item in dict.fromkeys(reads) if item not in inside]
+
+    def _function(self, first: int, last: int) -> relax.Function:
+        """The composite function of a stage: it binds the functions of its members and calls them."""
+        mapping: dict[relax.Var, relax.Var] = {}
+        for item in self.inputs(first, last):
+            mapping[item] = relax.Var(item.name, item.ty)
+        parameters = list(mapping.values())
+        bindings = []
+        for index in range(first, last):
+            binding, callee = self.bindings[index], self.callee(index)
+            value = tvm_adapter.substitute(binding.value, mapping)
+            if callee is not None:
+                local = relax.Var(f"member{index}", callee.ty)
+                bindings.append(relax.VarBinding(local, callee))
+                value = relax.Call(local, value.args, ret_ty=binding.var.ty)
+            mapping[binding.var] = relax.DataflowVar(binding.var.name, binding.var.ty)
+            bindings.append(relax.VarBinding(mapping[binding.var], value))
+        result = relax.Var("result", self.bindings[last - 1].var.ty)
+        bindings.append(relax.VarBinding(result, mapping[self.bindings[last - 1].var]))
+        body = relax.SeqExpr([relax.DataflowBlock(bindings)], result)
+        function = relax.Function(parameters, body, result.ty)
+        return function.with_attr({"Composite": "tinycc.stage", "Primitive": True})
+
+
+def _sums(view: Operator) -> bool:
+    return view.accumulating_kernel(view.inputs[0].height) is not None
+
+
+def _bytes(variable: relax.Var) -> int:
+    size = ITEM_BYTES[tvm_adapter.dtype_of(variable)]
+    for dimension in tvm_adapter.shape_of(variable):
+        size *= dimension
+    return size
+
+
+def staged(candidates: Candidates, chosen: list[Candidate]) -> tvm.IRModule:
+    """The module with the stages of `chosen`, which follow each other and cover main, as composites."""
+    module = tvm.IRModule(dict(candidates.module.functions), attrs=candidates.module.attrs)
+    main = candidates.main
+    bindings = []
+    for count, candidate in enumerate(chosen):
+        if candidate.function is None:
+            bindings += candidates.bindings[candidate.first : candidate.last]
+            continue
+        name = f"stage{count}"
+        variable = tvm.ir.GlobalVar(name)
+        module.update_func(variable, candidate.function)
+        inputs = candidates.inputs(candidate.first, candidate.last)
+        result = candidates.bindings[candidate.last - 1].var
+        bindings.append(relax.VarBinding(result, relax.Call(variable, inputs, ret_ty=result.ty)))
+    body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
+    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    module.update_func(module.get_global_var("main"), edited)
+    return module
