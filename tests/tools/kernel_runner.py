@@ -192,14 +192,21 @@ def run_overlapping(
     return _run_plan(replace(plan, buffers=buffers, arena_bytes=end), [inputs], True)[0]
 
 
-def check_overlap(module: tvm.IRModule, inputs: Sequence[np.ndarray], index: int = 0) -> None:
-    """Assert that the overlap distance of a module's only operator is right, and that none less would be."""
+def check_overlap(
+    module: tvm.IRModule, inputs: Sequence[np.ndarray], index: int = 0, *, is_tight: bool = True
+) -> None:
+    """Assert that the overlap distance of a module's only operator is right, and that none less would be.
+
+    is_tight: False where a kernel that sums several outputs together may come closer than what is promised.
+    """
     [view] = views_in(module)
     distance = view.overlap_distance(index)
     assert distance is not None
     apart = run_overlapping(module, inputs, view.outputs[0].bytes, index)
     for expected, result in zip(apart, run_overlapping(module, inputs, distance, index), strict=True):
         np.testing.assert_array_equal(result, expected)
+    if not is_tight:
+        return
     step = max(ITEM_BYTES[tensor.dtype] for tensor in (view.inputs[index], view.outputs[0]))
     closer = run_overlapping(module, inputs, distance - step, index)
     assert any((a != b).any() for a, b in zip(closer, apart, strict=True)), "a smaller distance would do"

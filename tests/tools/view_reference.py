@@ -134,7 +134,8 @@ def _average_pool2d(view: AveragePool2D, x: Array) -> Array:
 
 
 def _max_pool2d(view: MaxPool2D, x: Array) -> Array:
-    return pooling.max_pool2d(_image(view.inputs[0], x), view.window.kernel, _window(view))
+    source = view.inputs[0]
+    return pooling.max_pool2d(_image(source, x), view.window.kernel, _window(view), _bounds(source))
 
 
 def _reduce(view: Reduce, x: Array) -> Array:
