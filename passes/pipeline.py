@@ -26,6 +26,7 @@ def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
     return [
         # Clean-up after import: what follows should see each computation once.
         relax.transform.CanonicalizeBindings(),
+        relax.transform.EliminateCommonSubexpr(),
         relax.transform.DeadCodeElimination(),
         # Constants first, so that a transpose of weights is no transpose any more.
         FoldIntegerConstants(),

@@ -23,6 +23,11 @@ settings.register_profile("explore", deadline=None, suppress_health_check=[Healt
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` accepts generated code as it is now."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden generated code anew")
+
+
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real models and their golden outputs; skips the test where it is absent."""

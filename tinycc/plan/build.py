@@ -36,7 +36,7 @@ class _Reader:
         if isinstance(value, relax.Var):
             self.storage[binding.var] = self.storage[value]
         elif isinstance(value, relax.Tuple):
-            self.storage[binding.var] = tuple(name for item in value.fields for name in self.storage[item])
+            self.storage[binding.var] = tuple(name for item in value.fields for name in self.buffers_of(item))
         elif isinstance(value, relax.TupleGetItem):
             self.storage[binding.var] = (self.storage[value.tuple_value][value.index],)
         elif tvm_adapter.op_name(value) in VIEWS:
@@ -48,6 +48,12 @@ class _Reader:
                 f"no kernel computes {tvm_adapter.op_name(value) or type(value).__name__} "
                 f"with the result {binding.var.ty}"
             )
+
+    def buffers_of(self, expr: relax.Expr) -> tuple[str, ...]:
+        """The buffers of a variable."""
+        if tvm_adapter.is_constant(expr):
+            raise UnsupportedError("a result of the model is a constant: leave it out of the model")
+        return self.storage[expr]
 
     def read_operator(self, call: relax.Call) -> tuple[str, ...]:
         """Append the step of a composite call; return the buffers of its results."""
@@ -132,7 +138,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
         reader.storage[parameter] = (reader.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype]),)
     for binding in tvm_adapter.bindings_of(main):
         reader.read_binding(binding)
-    results = [reader.storage[result][0] for result in tvm_adapter.returned(main)]
+    results = [reader.buffers_of(result)[0] for result in tvm_adapter.returned(main)]
     outputs = tuple(results[: len(results) - state_count])
     states = {f"state{index}": value for index, value in enumerate(zero_points)}
     buffers = _with_lifetimes(reader, outputs)

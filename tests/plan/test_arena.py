@@ -1,0 +1,120 @@
+"""Placing buffers: never on top of each other, as close as the rules allow, and as good as brute force."""
+
+import itertools
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinycc.plan.arena import Overlaps, place
+from tinycc.plan.model import Buffer
+
+
+def buffer(name: str, size: int, first: int, last: int, alignment: int = 1) -> Buffer:
+    return Buffer(name, "activation", size, alignment, first, last)
+
+
+def test_two_buffers_that_live_together_do_not_share_an_address() -> None:
+    placement = place([buffer("a", 10, 0, 1), buffer("b", 10, 0, 1)], {}, 20)
+    assert sorted(placement.offsets.values()) == [0, 10]
+    assert placement.arena_bytes == 20 and placement.optimal
+
+
+def test_buffers_that_never_meet_share_all_of_it() -> None:
+    placement = place([buffer("a", 10, 0, 1), buffer("b", 7, 2, 3)], {}, 10)
+    assert set(placement.offsets.values()) == {0}
+    assert placement.arena_bytes == 10
+
+
+def test_offsets_are_aligned() -> None:
+    buffers = [buffer("a", 3, 0, 1), buffer("b", 8, 0, 1, 4), buffer("c", 6, 0, 1, 2)]
+    placement = place(buffers, {}, 17)
+    for item in buffers:
+        assert placement.offsets[item.name] % item.alignment == 0
+    assert placement.arena_bytes == 17
+
+
+def test_an_output_starts_its_overlap_distance_before_the_dying_input() -> None:
+    placement = place([buffer("in", 100, 0, 1), buffer("out", 80, 1, 2)], {("out", "in"): 12}, 112)
+    assert placement.offsets["in"] - placement.offsets["out"] == 12
+    assert placement.arena_bytes == 112
+
+
+def test_an_output_in_place_costs_nothing() -> None:
+    assert (
+        place([buffer("in", 100, 0, 1), buffer("out", 100, 1, 2)], {("out", "in"): 0}, 100).arena_bytes == 100
+    )
+
+
+def test_rings_of_one_stage_share_memory_where_their_moments_are_apart() -> None:
+    rings = [
+        Buffer("a", "ring", 10, 1, 0, 0, ((0, 1), (4, 5))),
+        Buffer("b", "ring", 10, 1, 0, 0, ((2, 3),)),
+        Buffer("c", "ring", 10, 1, 0, 0, ((3, 4),)),
+    ]
+    placement = place(rings, {}, 20)
+    assert placement.offsets["a"] == placement.offsets["b"] != placement.offsets["c"]
+    assert placement.arena_bytes == 20
+
+
+def test_no_buffers_need_no_arena() -> None:
+    assert place([], {}, 0).arena_bytes == 0
+
+
+def test_a_hundred_and_fifty_buffers_are_placed() -> None:
+    chain = [buffer(f"b{index}", 1000 + 37 * (index * 7919 % 23), index, index + 1) for index in range(150)]
+    pairs = itertools.pairwise(chain)
+    bound = max(one.bytes + other.bytes for one, other in pairs)
+    placement = place(chain, {}, bound)
+    assert bound <= placement.arena_bytes <= 1.1 * bound
+
+
+def brute_force(buffers: list[Buffer], overlaps: Overlaps, limit: int) -> int:
+    """The least arena of all placements, offset by offset."""
+    best = limit
+
+    def extend(index: int, offsets: dict[str, int], used: int) -> None:
+        nonlocal best
+        if used >= best:
+            return
+        if index == len(buffers):
+            best = used
+            return
+        new = buffers[index]
+        for offset in range(0, best - new.bytes, new.alignment):
+            if all(fits(new, offset, other, offsets[other.name]) for other in buffers[:index]):
+                extend(index + 1, {**offsets, new.name: offset}, max(used, offset + new.bytes))
+
+    def fits(one: Buffer, at: int, other: Buffer, other_at: int) -> bool:
+        if not one.meets(other):
+            return True
+        gap = min(one.bytes, overlaps.get((one.name, other.name), one.bytes))
+        other_gap = min(other.bytes, overlaps.get((other.name, one.name), other.bytes))
+        return at + gap <= other_at or other_at + other_gap <= at
+
+    extend(0, {}, 0)
+    return best
+
+
+@st.composite
+def instances(draw: st.DrawFn) -> tuple[list[Buffer], Overlaps]:
+    buffers = []
+    for index in range(draw(st.integers(1, 4))):
+        first = draw(st.integers(0, 3))
+        size, alignment = draw(st.integers(1, 6)), draw(st.sampled_from([1, 1, 2]))
+        buffers.append(buffer(f"b{index}", size, first, draw(st.integers(first, 4)), alignment))
+    overlaps = {
+        (one.name, other.name): draw(st.integers(0, 3))
+        for one, other in itertools.permutations(buffers, 2)
+        if one.first_step == other.last_step and draw(st.booleans())
+    }
+    return buffers, overlaps
+
+
+@settings(max_examples=60)
+@given(instances())
+def test_the_arena_is_the_least_there_is(instance: tuple[list[Buffer], Overlaps]) -> None:
+    buffers, overlaps = instance
+    most = sum(item.bytes + item.alignment for item in buffers)
+    placement = place(buffers, overlaps, 0)
+    assert placement.optimal
+    assert placement.arena_bytes == brute_force(buffers, overlaps, most + 1)
