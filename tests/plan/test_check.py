@@ -1,0 +1,78 @@
+"""The check that every plan has to pass: a sound plan does, each kind of damage is found."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.plan.plans import SHAPE, added, chain, convolution, plan_of, sigmoid, softmax_of_rows
+from tests.tools.kernel_runner import module_of, quantized
+from tinycc.plan import Plan
+from tinycc.plan.check import check_plan
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """Of three operators."""
+    return plan_of(module_of([(SHAPE, "int8")], chain))
+
+
+@pytest.fixture
+def residual() -> Plan:
+    """Of two operators, where the input is kept for the second."""
+    return plan_of(module_of([(SHAPE, "int8")], lambda x: added(sigmoid(x), x)))
+
+
+def moved(plan: Plan, name: str, **changes: int) -> Plan:
+    """The plan with fields of a buffer changed."""
+    return replace(plan, buffers={**plan.buffers, name: replace(plan.buffers[name], **changes)})
+
+
+def test_a_sound_plan_passes(plan: Plan) -> None:
+    check_plan(plan)
+
+
+def test_an_arena_too_small_is_caught(plan: Plan) -> None:
+    with pytest.raises(AssertionError, match="leaves the arena"):
+        check_plan(replace(plan, arena_bytes=plan.arena_bytes - 1))
+
+
+def test_an_offset_before_the_arena_is_caught(plan: Plan) -> None:
+    with pytest.raises(AssertionError, match="leaves the arena"):
+        check_plan(moved(plan, "input0", offset=-1))
+
+
+def test_an_output_too_close_to_its_input_is_caught() -> None:
+    plan = plan_of(convolution())
+    source = plan.buffers["input0"]
+    with pytest.raises(AssertionError, match="share bytes"):
+        check_plan(moved(plan, "input0", offset=source.offset - 1))
+
+
+def test_an_output_on_an_input_that_is_read_later_is_caught(residual: Plan) -> None:
+    with pytest.raises(AssertionError, match="input0 and lookup_0_out share bytes at step 0"):
+        check_plan(moved(residual, "lookup_0_out", offset=residual.buffers["input0"].offset))
+
+
+def test_an_input_that_is_also_a_result_is_not_overwritten() -> None:
+    plan = plan_of(convolution())
+    with pytest.raises(AssertionError, match="share bytes"):
+        check_plan(replace(plan, outputs=(*plan.outputs, "input0")))
+
+
+def test_an_overlap_that_the_operator_does_not_allow_is_caught(plan: Plan) -> None:
+    first, *others = plan.steps
+    with pytest.raises(AssertionError, match="share bytes at step 0"):
+        check_plan(replace(plan, steps=(replace(first, overlaps={}), *others)))
+
+
+def test_scratch_on_top_of_an_input_is_caught() -> None:
+    plan = plan_of(module_of([(SHAPE, "int8")], softmax_of_rows))
+    [step] = [step for step in plan.steps if step.scratch is not None]
+    with pytest.raises(AssertionError, match="share bytes"):
+        check_plan(moved(plan, str(step.inputs[0]), offset=plan.buffers[str(step.scratch)].offset))
+
+
+def test_a_misaligned_buffer_is_caught() -> None:
+    plan = plan_of(module_of([((1, 7), "float32")], lambda x: quantized(x, 0.5)))
+    with pytest.raises(AssertionError, match="aligned"):
+        check_plan(replace(moved(plan, "input0", offset=1), arena_bytes=100))
