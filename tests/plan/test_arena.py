@@ -1,12 +1,17 @@
 """Placing buffers: never on top of each other, as close as the rules allow, and as good as brute force."""
 
 import itertools
+from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.plan.plans import SHAPE, plan_of, sigmoid
+from tests.tools.kernel_runner import module_of
 from tinycc.plan.arena import Overlaps, place
-from tinycc.plan.model import Buffer
+from tinycc.plan.build import live_bytes
+from tinycc.plan.model import Buffer, Step
 
 
 def buffer(name: str, size: int, first: int, last: int, alignment: int = 1) -> Buffer:
@@ -37,6 +42,20 @@ def test_an_output_starts_its_overlap_distance_before_the_dying_input() -> None:
     placement = place([buffer("in", 100, 0, 1), buffer("out", 80, 1, 2)], {("out", "in"): 12}, 112)
     assert placement.offsets["in"] - placement.offsets["out"] == 12
     assert placement.arena_bytes == 112
+
+
+def test_an_output_may_start_within_the_dying_input_where_the_distance_is_negative() -> None:
+    buffers = [buffer("base", 8, 0, 2), buffer("in", 100, 0, 1), buffer("out", 20, 1, 2)]
+    placement = place(buffers, {("out", "in"): -30}, 108)
+    assert placement.arena_bytes == 108
+    start = placement.offsets["out"] - placement.offsets["in"]
+    assert start <= 30 or start >= 100
+
+
+def test_a_distance_is_of_the_output_alone() -> None:
+    """The input may not start that much before its output."""
+    placement = place([buffer("in", 10, 0, 1), buffer("out", 80, 1, 2)], {("out", "in"): 75}, 85)
+    assert placement.offsets["in"] - placement.offsets["out"] >= 75
 
 
 def test_an_output_in_place_costs_nothing() -> None:
@@ -102,8 +121,9 @@ def instances(draw: st.DrawFn) -> tuple[list[Buffer], Overlaps]:
         first = draw(st.integers(0, 3))
         size, alignment = draw(st.integers(1, 6)), draw(st.sampled_from([1, 1, 2]))
         buffers.append(buffer(f"b{index}", size, first, draw(st.integers(first, 4)), alignment))
+    # An output is born where the input it overlaps dies; a distance may be larger than either.
     overlaps = {
-        (one.name, other.name): draw(st.integers(0, 3))
+        (one.name, other.name): draw(st.integers(-3, 4))
         for one, other in itertools.permutations(buffers, 2)
         if one.first_step == other.last_step and draw(st.booleans())
     }
@@ -118,3 +138,50 @@ def test_the_arena_is_the_least_there_is(instance: tuple[list[Buffer], Overlaps]
     placement = place(buffers, overlaps, 0)
     assert placement.optimal
     assert placement.arena_bytes == brute_force(buffers, overlaps, most + 1)
+
+
+@settings(max_examples=60)
+@given(instances())
+def test_first_fit_is_no_better_than_the_solver(instance: tuple[list[Buffer], Overlaps]) -> None:
+    buffers, overlaps = instance
+    least = place(buffers, overlaps, 0).arena_bytes
+    first_fit = place(buffers, overlaps, 2**20)
+    assert first_fit.solver.startswith("first fit") and first_fit.arena_bytes >= least
+    assert place(buffers, overlaps, least).arena_bytes == least
+
+
+@pytest.fixture(scope="module")
+def template() -> Step:
+    """A step to make others of: what its operator is does not matter to memory."""
+    return plan_of(module_of([(SHAPE, "int8")], sigmoid)).steps[0]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> tuple[list[Buffer], list[tuple[str, dict[str, int]]]]:
+    """Buffers of up to four steps, and of each step its output and the distances to inputs that die there."""
+    count = draw(st.integers(1, 4))
+    reads = [draw(st.sets(st.integers(0, index), min_size=1, max_size=2)) for index in range(count)]
+    buffers = []
+    for index in range(count + 1):
+        readers = [step for step, sources in enumerate(reads) if index in sources]
+        first = max(0, index - 1)
+        last = max([first, *readers]) if index < count else count - 1
+        buffers.append(buffer(f"b{index}", draw(st.integers(1, 6)), first, last))
+    steps = []
+    for step, sources in enumerate(reads):
+        dying = [source for source in sorted(sources) if buffers[source].last_step == step]
+        distances = {f"b{source}": draw(st.integers(-3, 4)) for source in dying if draw(st.booleans())}
+        steps.append((f"b{step + 1}", distances))
+    return buffers, steps
+
+
+@settings(max_examples=100)
+@given(programs())
+def test_nothing_fits_below_the_fullest_step(
+    template: Step, program: tuple[list[Buffer], list[tuple[str, dict[str, int]]]]
+) -> None:
+    buffers, outputs = program
+    steps = tuple(replace(template, outputs=(output,), overlaps=gaps) for output, gaps in outputs)
+    bound = max(live_bytes(steps, {item.name: item for item in buffers}))
+    overlaps = {(output, source): gap for output, gaps in outputs for source, gap in gaps.items()}
+    assert bound <= brute_force(buffers, overlaps, sum(item.bytes for item in buffers) + 1)
