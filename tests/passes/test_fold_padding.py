@@ -7,6 +7,7 @@ import pytest
 import tvm
 from tvm import relax
 
+from tests.passes.layout_tools import random_inputs, run_on_vm
 from tests.tools.assert_pass import assert_becomes, names_in
 from tests.tools.kernel_runner import dequantized, module_of, quantized
 from tinycc import tvm_adapter
@@ -16,15 +17,20 @@ WEIGHTS = np.ones((3, 3, 2, 4), np.int8)
 
 
 def padded(
-    widths: Sequence[int] | None, own: Sequence[int], value: int = 3, mode: str = "constant"
+    widths: Sequence[int] | None,
+    own: Sequence[int],
+    value: int = 3,
+    mode: str = "constant",
+    channels: int = 2,
 ) -> tvm.IRModule:
-    """A convolution with `own` padding over a pad by `widths`."""
+    """A convolution of `channels` channels with `own` padding over a pad by `widths`."""
+    weights = np.ones((3, 3, channels, 4), np.int8)
 
     def body(x: relax.Expr) -> relax.Expr:
         if widths is not None:
             x = relax.op.nn.pad(x, widths, mode, value)
         product = relax.op.nn.conv2d(
-            dequantized(x, 0.1, 3), dequantized(WEIGHTS, 0.01), padding=own, data_layout="NHWC",
+            dequantized(x, 0.1, 3), dequantized(weights, 0.01), padding=own, data_layout="NHWC",
             kernel_layout="HWIO",
         )  # fmt: skip
         return quantized(product, 0.2)
@@ -48,8 +54,9 @@ def test_the_two_paddings_add_up() -> None:
     [
         padded([0, 0, 1, 1, 1, 1, 0, 0], [0, 0, 0, 0], value=0),
         padded([0, 0, 1, 1, 1, 1, 0, 0], [0, 0, 0, 0], mode="reflect"),
+        padded([0, 0, 1, 1, 1, 1, 0, 1], [0, 0, 0, 0], channels=3),
     ],
-    ids=["by another value", "by reflection"],
+    ids=["by another value", "by reflection", "of channels"],
 )
 def test_other_padding_stays(before: tvm.IRModule) -> None:
     assert_becomes(FoldPadding(), before, before)
@@ -65,3 +72,10 @@ def test_a_pad_that_others_read_stays_for_them() -> None:
 
     after = FoldPadding()(module_of([((1, 6, 6, 2), "int8")], body))
     assert names_in(after).count("nn.pad") == 1
+
+
+def test_the_result_is_the_same_to_the_bit() -> None:
+    before = padded([0, 0, 1, 2, 3, 0, 0, 0], [1, 1, 0, 0])
+    values = random_inputs(before)
+    [expected], [result] = run_on_vm(before, values), run_on_vm(FoldPadding()(before), values)
+    np.testing.assert_array_equal(result, expected)
