@@ -13,15 +13,19 @@ from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.rewrite_in_place import RewriteInPlace
+from tinycc.passes.schedule_stages import ScheduleOptions, ScheduleStages
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 
 EdgeType = Literal["int8", "float"]
 
 
-def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
+def default_passes(
+    io: EdgeType = "int8", schedule: ScheduleOptions | None = None
+) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
     io: "int8" drops quantization at the model's edges, "float" keeps it as operators.
+    schedule: which operators run row by row; on whole tensors where nothing is said.
     """
     return [
         # Clean-up after import: what follows should see each computation once.
@@ -43,6 +47,8 @@ def default_passes(io: EdgeType = "int8") -> list[tvm.transform.Pass]:
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),
         OrderOperators(),
+        # On the final order, of which a stage is a part.
+        ScheduleStages(schedule),
     ]
 
 

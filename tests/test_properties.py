@@ -14,6 +14,7 @@ from tests.reference.interpreter import run_tflite
 from tests.tools.corpus import SLOW
 from tests.tools.random_graphs import RandomModel, random_model
 from tinycc.passes.pipeline import default_passes
+from tinycc.passes.schedule_stages import ScheduleOptions
 from tinycc.run import run
 
 SEEDS = st.integers(0, 2**31)
@@ -22,6 +23,9 @@ CASES = 2
 # The ways in which a plan can differ, by the passes that are left out.
 LEFT_OUT: dict[str, set[str]] = {
     "default": set(),
+    "row by row": set(),
+    "least memory": set(),
+    "row by row, nothing in place": {"RewriteInPlace"},
     "nothing in place": {"RewriteInPlace"},
     "the file's order": {"OrderOperators"},
     "padding and transposes as they are": {"FoldPadding", "EliminateTransposes"},
@@ -29,15 +33,19 @@ LEFT_OUT: dict[str, set[str]] = {
 }
 
 
-def passes_without(names: set[str]) -> list[tvm.transform.Pass]:
-    return [item for item in default_passes() if item.info.name not in names]
+def passes_for(option: str) -> list[tvm.transform.Pass]:
+    schedule = ScheduleOptions(
+        objective="memory" if option == "least memory" else "latency",
+        form="stream" if option.startswith("row by row") else "auto",
+    )
+    return [item for item in default_passes("int8", schedule) if item.info.name not in LEFT_OUT[option]]
 
 
 def check(model: RandomModel, folder: Path, option: str, *, on: str = "host", sanitize: bool = False) -> None:
     """Compile and run on random inputs; every output of every case equals the reference's."""
     folder.mkdir()
     (folder / "model.tflite").write_bytes(model.content)
-    tinycc.compile(folder / "model.tflite", passes=passes_without(LEFT_OUT[option])).export(folder / "out")
+    tinycc.compile(folder / "model.tflite", passes=passes_for(option)).export(folder / "out")
     inputs = model.cases(np.random.default_rng(1), CASES)
     outputs = run(folder / "out", on, inputs, sanitize=sanitize).outputs
     for case in range(CASES):
@@ -49,8 +57,9 @@ def check(model: RandomModel, folder: Path, option: str, *, on: str = "host", sa
 @settings(max_examples=2000 if SLOW else 20)
 @given(seed=SEEDS)
 def test_random_graphs_under_sanitizers(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The default passes, with address and undefined-behaviour sanitizers and guard zones at the arena."""
-    check(random_model(seed), tmp_path_factory.mktemp("graph") / "model", "default", sanitize=True)
+    """Address and undefined-behaviour sanitizers and guard zones at the arena."""
+    option = "default" if seed % 2 else "row by row"
+    check(random_model(seed), tmp_path_factory.mktemp("graph") / "model", option, sanitize=True)
 
 
 @pytest.mark.parametrize("option", [option for option in LEFT_OUT if option != "default"])
@@ -69,7 +78,8 @@ def test_random_graphs_on_a_core(
     core: str, seed: int, require_tool: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     require_tool("qemu-system-riscv32" if core == "rv32imc" else "qemu-system-arm")
-    check(random_model(seed), tmp_path_factory.mktemp("graph") / "model", "default", on=core)
+    option = "default" if seed % 2 else "row by row"
+    check(random_model(seed), tmp_path_factory.mktemp("graph") / "model", option, on=core)
 
 
 def test_random_graphs_are_varied(tmp_path: Path) -> None:

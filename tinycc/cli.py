@@ -63,9 +63,30 @@ def main() -> None:
     show_default=True,
     help="Inputs and outputs of models with float edges.",
 )
+@click.option(
+    "--optimize-for",
+    type=click.Choice(["latency", "memory"]),
+    default="latency",
+    show_default=True,
+    help="Least work that fits --sram, or least SRAM.",
+)
+@click.option(
+    "--schedule",
+    default="auto",
+    show_default=True,
+    help="auto, or one to force: whole (tensors), stream (row by row wherever possible).",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 def compile_command(
-    model: Path, output: Path, target: str, sram: str | None, flash: str | None, io: Any, name: str
+    model: Path,
+    output: Path,
+    target: str,
+    sram: str | None,
+    flash: str | None,
+    io: Any,
+    optimize_for: Any,
+    schedule: str,
+    name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
     from tinycc.compiler import check_free
@@ -73,7 +94,16 @@ def compile_command(
     from tinycc.report.terminal import print_report
 
     check_free(output)
-    compiled = compile_model(model, target=target, sram=sram, flash=flash, io=io, name=name)
+    compiled = compile_model(
+        model,
+        target=target,
+        sram=sram,
+        flash=flash,
+        io=io,
+        optimize_for=optimize_for,
+        schedule=schedule,
+        name=name,
+    )
     compiled.export(output)
     print_report(compiled.report, Console())
     click.echo(f"Wrote {output}; its pictures are in {output / 'report.html'}")

@@ -18,6 +18,7 @@ from tinycc.codegen import OperatorCode, generate_operators, write_folder
 from tinycc.errors import BudgetError, OutputError, UnsupportedError
 from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import EdgeType, default_passes
+from tinycc.passes.schedule_stages import Objective, considered, read_options
 from tinycc.plan import Plan, build_plan
 from tinycc.report.page import render_page
 from tinycc.report.summary import PassRecord, Request, summarize
@@ -37,12 +38,12 @@ class CompiledModel:
     @cached_property
     def code(self) -> OperatorCode:
         """The C of the operators."""
-        return generate_operators(self.plan)
+        return generate_operators(self.plan, self.request.name)
 
     @cached_property
     def report(self) -> dict[str, Any]:
         """The content of report.json."""
-        return summarize(self.plan, self.code, self.request, list(self.passes))
+        return summarize(self.plan, self.code, self.request, list(self.passes), considered(self.module))
 
     def export(self, path: str | Path) -> None:
         """Write the folder of C. The path must not exist, or be an empty folder.
@@ -100,6 +101,8 @@ def compile(
     sram: str | int | None = None,
     flash: str | int | None = None,
     io: EdgeType = "int8",
+    optimize_for: Objective = "latency",
+    schedule: str = "auto",
     name: str = "model",
     passes: list[tvm.transform.Pass] | None = None,
 ) -> CompiledModel:
@@ -109,8 +112,10 @@ def compile(
     normal form. target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M".
     io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
+    optimize_for: "latency" is the least work that fits `sram`, "memory" the least SRAM.
+    schedule: "auto", or one to force: "whole" for whole tensors, "stream" for row by row wherever possible.
     name: prefix of the generated C symbols, and the name of the source and the header.
-    passes: instead of `tinycc.passes.pipeline.default_passes(io)`.
+    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; the schedule is theirs then.
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
@@ -126,9 +131,12 @@ def compile(
         io=io,
         sram_bytes=parse_size(str(sram)) if sram is not None else None,
         flash_bytes=parse_size(str(flash)) if flash is not None else None,
+        optimize_for=optimize_for,
+        schedule=schedule,
     )
+    options = read_options(optimize_for, schedule, request.sram_bytes)
     module = load_model(model)
-    module, records = _run_passes(module, default_passes(io) if passes is None else passes)
+    module, records = _run_passes(module, default_passes(io, options) if passes is None else passes)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)
@@ -158,13 +166,17 @@ def check_free(path: Path) -> None:
         raise OutputError(f"{path} exists and is not an empty folder: choose another output or remove it")
 
 
+def _wording(report: dict[str, Any]) -> str:
+    return "at least" if report["schedule"] == "auto" and report["schedules"] else "an arena of"
+
+
 def check_budgets(report: dict[str, Any]) -> None:
     """BudgetError if the arena or the constants exceed what the user gave."""
     sram, flash = report["sram_bytes"], report["flash_bytes"]
     if sram is not None and report["arena_bytes"] > sram:
         peak = report["operators"][report["peak_step"]]
         raise BudgetError(
-            f"{report['model']} needs an arena of {report['arena_bytes']:,} bytes, "
+            f"{report['model']} needs {_wording(report)} {report['arena_bytes']:,} bytes, "
             f"{report['arena_bytes'] - sram:,} more than the {sram:,} bytes of SRAM given; "
             f"the peak is at {peak['name']} ({peak['description']}) with {peak['live_bytes']:,} bytes live"
         )

@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 def test_the_passes_have_names() -> None:
     names = [item.info.name for item in default_passes()]
-    assert names[-2:] == ["RewriteInPlace", "OrderOperators"]
+    assert names[-3:] == ["RewriteInPlace", "OrderOperators", "ScheduleStages"]
     assert "tinycc" in str(default_pipeline().info)
 
 
@@ -37,7 +37,7 @@ def test_a_pass_of_the_users_own_runs_where_it_is_put(tmp_path: Path) -> None:
     assert [record["name"] for record in model.report["passes"]].count("Spy") == 2
 
 
-@pytest.mark.parametrize("left_out", ["RewriteInPlace", "OrderOperators"])
+@pytest.mark.parametrize("left_out", ["RewriteInPlace", "OrderOperators", "ScheduleStages"])
 def test_optional_passes_may_be_left_out(left_out: str) -> None:
     passes = [item for item in default_passes() if item.info.name != left_out]
     whole = tinycc.compile(DATA / "mobile_int8.tflite").report["arena_bytes"]

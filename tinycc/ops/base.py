@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -133,6 +134,7 @@ class Operator(ABC):
     def kernel(self) -> KernelCall:
         """The call that computes the operator."""
 
+    @cached_property
     def row_kernel(self) -> KernelCall | None:
         """The call that computes an output row from input rows; None if the kernel needs whole tensors."""
         if self.scratch_bytes or self.state_count or len(self.outputs) > 1:

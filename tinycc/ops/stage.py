@@ -94,7 +94,7 @@ class Stage(Operator):
             is_last = index == len(self.members) - 1
             first = self._tensor(self.sources[index][0])
             call = member.accumulating_kernel(first.height) if is_last and first is not None else None
-            call = call or member.row_kernel()
+            call = call or member.row_kernel
             if call is None:
                 raise ValueError(f"{member.kind} does not run row by row")
             for window, source in zip(call.windows, self.sources[index], strict=False):

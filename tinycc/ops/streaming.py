@@ -8,6 +8,7 @@ input.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,22 +51,29 @@ class Stream:
     order: tuple[int, ...]
     reads: tuple[tuple[Access, ...], ...]
 
+    @cached_property
+    def _spans(self) -> tuple[list[tuple[int, int]], ...]:
+        """For each operator and row the row calls that write it and that read it last."""
+        written: list[list[int]] = [[] for _ in self.calls]
+        last: list[list[int]] = [[] for _ in self.calls]
+        for time, (turn, accesses) in enumerate(zip(self.order, self.reads, strict=True)):
+            for access in accesses:
+                if access.tensor >= self.input_count:
+                    rows = last[access.tensor - self.input_count]
+                    rows[access.first : access.last + 1] = [time] * (access.last + 1 - access.first)
+            written[turn].append(time)
+            last[turn].append(time)
+        return tuple(
+            [(times[0], times[-1])] if call.accumulator_bytes else list(zip(times, ends, strict=True))
+            for call, times, ends in zip(self.calls, written, last, strict=True)
+        )
+
     def rows(self, tensor: int) -> list[tuple[int, int]]:
         """For each row of an operator's result the row calls that write it and that read it last.
 
         An accumulating operator has one row, which takes shape during all its calls.
         """
-        member = tensor - self.input_count
-        times = [time for time, turn in enumerate(self.order) if turn == member]
-        if self.calls[member].accumulator_bytes:
-            return [(times[0], times[-1])]
-        last = list(times)
-        for time, accesses in enumerate(self.reads):
-            for access in accesses:
-                if access.tensor == tensor:
-                    for row in range(access.first, access.last + 1):
-                        last[row] = time
-        return list(zip(times, last, strict=True))
+        return self._spans[tensor - self.input_count]
 
     def ring_rows(self, tensor: int) -> int:
         """How many rows the ring of an operator's result needs so that no row is overwritten too early."""

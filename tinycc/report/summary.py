@@ -20,6 +20,7 @@ class Request:
 
     model: the file's name, or what the module was called.
     sram_bytes, flash_bytes: budgets; None where none was given.
+    optimize_for, schedule: as given to `tinycc.compile`.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Request:
     io: str
     sram_bytes: int | None
     flash_bytes: int | None
+    optimize_for: str
+    schedule: str
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,16 @@ class PassRecord:
 
 
 def summarize(
-    plan: Plan, code: OperatorCode, request: Request, passes: list[PassRecord]
+    plan: Plan,
+    code: OperatorCode,
+    request: Request,
+    passes: list[PassRecord],
+    schedules: list[dict[str, object]],
 ) -> dict[str, object]:
-    """All figures of a compiled model; sizes in bytes."""
+    """All figures of a compiled model; sizes in bytes.
+
+    schedules: those that were considered.
+    """
     rows = _rows(plan)
     first = {row.step: index for index, row in reversed(list(enumerate(rows)))}
     last = {row.step: index for index, row in enumerate(rows)}
@@ -81,6 +91,7 @@ def summarize(
         "tensors": [
             _tensor(plan, buffer, _uses(buffer, rows, first, last)) for buffer in plan.buffers.values()
         ],
+        "schedules": schedules,
         # Without its time: the same model gives the same folder, byte for byte.
         "passes": [{"name": record.name, "changed": record.changed} for record in passes],
         "fallbacks": [

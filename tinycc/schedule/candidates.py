@@ -27,7 +27,8 @@ class Candidate:
 
     function: of a stage, its composite function.
     live_bytes: the least memory that holds all that is live while it runs.
-    macs: what it executes. row_calls: how many rows it computes one by one; 0 on whole tensors.
+    macs: what it executes. row_calls: how many rows it computes one by one, members: how many operators it
+        has; 0 on whole tensors.
     """
 
     first: int
@@ -36,6 +37,7 @@ class Candidate:
     live_bytes: int
     macs: int
     row_calls: int
+    members: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class Candidates:
         self.module = module
         self.main = module["main"]
         self.bindings = list(tvm_adapter.bindings_of(self.main))
+        # The memory behind each variable, and the last binding that reads the variable.
         self._roots: dict[relax.Var, tuple[relax.Var, ...]] = {}
+        self._last_reads: dict[relax.Var, int] = {}
         self._views: dict[relax.Expr, Operator] = {}
         self._lifetimes = self._read_lifetimes()
 
@@ -95,7 +99,7 @@ class Candidates:
             return tvm_adapter.op_name(self.bindings[index].value) in VIEWS
         view = self.view(function)
         try:
-            return view.row_kernel() is not None or view.accumulating_kernel(1) is not None or _sums(view)
+            return view.row_kernel is not None or view.accumulating_kernel(1) is not None or _sums(view)
         except ValueError:
             return False
 
@@ -107,6 +111,7 @@ class Candidates:
             self._roots[parameter] = (parameter,)
             born[parameter] = dies[parameter] = -1
         for index, binding in enumerate(self.bindings):
+            self._last_reads.update(dict.fromkeys(tvm_adapter.variables_of(binding.value), index))
             reads = tuple(dict.fromkeys(root for item in tvm_adapter.variables_of(binding.value)
                                         for root in self._roots.get(item, ())))  # fmt: skip
             for root in reads:
@@ -117,12 +122,21 @@ class Candidates:
                 self._roots[binding.var] = (binding.var,)
                 born[binding.var] = dies[binding.var] = index
         for result in tvm_adapter.returned(self.main):
+            self._last_reads[result] = len(self.bindings)
             for root in self._roots.get(result, ()):
                 dies[root] = len(self.bindings)
         state_count = int(tvm_adapter.attribute(self.main, "num_states", 0))
         for parameter in self.main.params[len(self.main.params) - state_count :]:
             dies[parameter] = len(self.bindings)
-        return {root: _Lifetime(_bytes(root), born[root], dies[root]) for root in born}
+        return {root: _Lifetime(self._bytes(root, born[root]), born[root], dies[root]) for root in born}
+
+    def _bytes(self, root: relax.Var, birth: int) -> int:
+        """Of a parameter, or of all results of the operator at `birth`; states are their parameters' memory."""
+        function = self.callee(birth) if birth >= 0 else None
+        if function is None:
+            return _bytes(root)
+        view = self.view(function)
+        return sum(tensor.bytes for tensor in view.outputs[: len(view.outputs) - view.state_count])
 
     def _single(self, index: int) -> Candidate:
         function = self.callee(index)
@@ -141,12 +155,7 @@ class Candidates:
         """The stage of a run, None if it cannot be one."""
         inside = {binding.var for binding in self.bindings[first:last]}
         result = self.bindings[last - 1].var
-        escaping = {
-            root
-            for variable in inside
-            for root in self._roots[variable]
-            if root in inside and self._lifetimes[root].death >= last
-        }
+        escaping = {item for item in inside if self._last_reads.get(item, -1) >= last}
         members = [index for index in range(first, last) if self.callee(index) is not None]
         if escaping - {result} or len(members) < 2 or members[0] != first or members[-1] != last - 1:
             return None
@@ -168,7 +177,7 @@ class Candidates:
             for root in self._roots[parameters[int(key)]]:
                 gaps[root] = max(gap, gaps.get(root, gap))
         live = self._live_bytes(first, last, gaps) + rings
-        return Candidate(first, last, function, live, stage.macs, len(calls))
+        return Candidate(first, last, function, live, stage.macs, len(calls), len(stage.members))
 
     def _live_bytes(self, first: int, last: int, gaps: Mapping[relax.Var, int]) -> int:
         """What is live while bindings [first, last) run, tensors between them left out.

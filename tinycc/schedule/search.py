@@ -55,20 +55,36 @@ class Search:
 
     def cheapest(self, most_bytes: int) -> Schedule | None:
         """The schedule of least MACs, then of fewest row calls, none of whose candidates needs more."""
-        return next(self.by_cost(most_bytes), None)
+        allowed = self._within(most_bytes)
+        if not networkx.has_path(allowed, 0, self._end):
+            return None
+        return self._schedule(networkx.dijkstra_path(allowed, 0, self._end, weight="cost"))
 
     def by_cost(self, most_bytes: int) -> Iterator[Schedule]:
         """All schedules none of whose candidates needs more, cheapest first."""
-        allowed = networkx.subgraph_view(
-            self._graph,
-            filter_edge=lambda start, end: self._graph[start][end]["candidate"].live_bytes <= most_bytes,
+        allowed = self._within(most_bytes)
+        if networkx.has_path(allowed, 0, self._end):
+            for path in networkx.shortest_simple_paths(allowed, 0, self._end, weight="cost"):
+                yield self._schedule(path)
+
+    def _within(self, most_bytes: int) -> networkx.DiGraph:
+        """The graph without the candidates that need more."""
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(self._graph)
+        graph.add_edges_from(
+            (start, end, data)
+            for start, end, data in self._graph.edges(data=True)
+            if data["candidate"].live_bytes <= most_bytes
         )
-        if not networkx.has_path(allowed, 0, self._end):
-            return
-        for path in networkx.shortest_simple_paths(allowed, 0, self._end, weight="cost"):
-            yield Schedule(
-                tuple(self._graph[start][end]["candidate"] for start, end in itertools.pairwise(path))
-            )
+        return graph
+
+    def longest_stages(self) -> Schedule:
+        """The schedule of fewest steps: whatever can run row by row does."""
+        return self._schedule(networkx.shortest_path(self._graph, 0, self._end))
+
+    def _schedule(self, path: list[int]) -> Schedule:
+        edges = itertools.pairwise(path)
+        return Schedule(tuple(self._graph[start][end]["candidate"] for start, end in edges))
 
     def least_bytes(self) -> int:
         """The memory of the schedule that needs least."""
@@ -105,7 +121,8 @@ class Search:
         """The schedule of least arena, and of those the cheapest."""
         best: Schedule | None = None
         plans = 0
-        for limit in (size for size in self.footprints if size >= self.least_bytes()):
+        least = self.least_bytes()
+        for limit in (size for size in self.footprints if size >= least):
             if best is not None and (limit >= arena_of(best) or plans >= MOST_PLANS):
                 break
             for schedule in self.by_cost(limit):
