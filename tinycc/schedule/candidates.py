@@ -131,7 +131,7 @@ class Candidates:
         return {root: _Lifetime(self._bytes(root, born[root]), born[root], dies[root]) for root in born}
 
     def _bytes(self, root: relax.Var, birth: int) -> int:
-        """Of a parameter, or of all results of the operator at `birth`; states are their parameters' memory."""
+        """Of a parameter, or of the results of the operator at `birth`; states are parameters."""
         function = self.callee(birth) if birth >= 0 else None
         if function is None:
             return _bytes(root)
