@@ -171,7 +171,7 @@ def run_cases(
     cases: for each inference its inputs, of the module's shapes and dtypes.
     Fails the test, saying what the compiler or the sanitizers said, where anything goes wrong.
     """
-    return _run_plan(_plan_of(module), cases, sanitize)
+    return run_plan(_plan_of(module), cases, sanitize)
 
 
 def run_overlapping(
@@ -189,7 +189,7 @@ def run_overlapping(
             offsets[name] = -(-end // 8) * 8
             end = offsets[name] + buffer.bytes
     buffers = {name: replace(buffer, offset=offsets[name]) for name, buffer in plan.buffers.items()}
-    return _run_plan(replace(plan, buffers=buffers, arena_bytes=end), [inputs], True)[0]
+    return run_plan(replace(plan, buffers=buffers, arena_bytes=end), [inputs], True)[0]
 
 
 def check_overlap(
@@ -216,7 +216,8 @@ def _plan_of(module: tvm.IRModule) -> Plan:
     return build_plan(tvm.transform.Sequential(default_passes("float"))(module))
 
 
-def _run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) -> list[list[np.ndarray]]:
+def run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) -> list[list[np.ndarray]]:
+    """The outputs of inferences by the C of a plan. See `run_cases`."""
     for case in cases:
         given = [(array.shape, str(array.dtype)) for array in case]
         expected = [(tensor.shape, tensor.dtype) for tensor in plan.input_tensors]

@@ -3,11 +3,13 @@
 It knows nothing of how offsets were found: it replays the steps and looks at the bytes.
 """
 
-from tinycc.plan.model import Buffer, Plan
+from tinycc.ops.stage import Stage
+from tinycc.plan.model import Buffer, Plan, Step
 
 
 def check_plan(plan: Plan) -> None:
-    """AssertionError if two live buffers share bytes they must not share, or one leaves the arena."""
+    """AssertionError if live buffers share bytes, one leaves the arena, or a dead one is used."""
+    _check_lifetimes(plan)
     for buffer in plan.buffers.values():
         where = f"buffer {buffer.name} at {buffer.offset}"
         assert buffer.offset >= 0 and buffer.offset + buffer.bytes <= plan.arena_bytes, (
@@ -22,6 +24,40 @@ def check_plan(plan: Plan) -> None:
                     continue
                 allowed = _may_overlap(plan, index, one, other) or _may_overlap(plan, index, other, one)
                 assert allowed, f"{one.name} and {other.name} share bytes at step {index} ({step.name})"
+
+
+def _check_lifetimes(plan: Plan) -> None:
+    """Lifetimes are not taken at their word: each follows from who writes and reads a buffer."""
+    end = len(plan.steps) - 1
+    for name in (*plan.inputs, *plan.state_values):
+        assert plan.buffers[name].first_step == 0, f"{name} is not alive from the start"
+    for name in (*plan.outputs, *plan.state_values):
+        assert plan.buffers[name].last_step >= end, f"{name} does not live to the end"
+    for index, step in enumerate(plan.steps):
+        needed = step.operator.scratch_bytes
+        scratch = plan.buffers.get(step.scratch or "")
+        held = scratch.bytes if scratch is not None else 0
+        assert held >= needed, f"{step.name} has {held} bytes of scratch memory of the {needed} it needs"
+        for name in filter(None, (*step.inputs, *step.outputs, step.scratch)):
+            assert name in plan.buffers, f"{name}, used by {step.name}, is no buffer"
+            buffer = plan.buffers[name]
+            assert buffer.first_step <= index <= buffer.last_step, (
+                f"{name} is not alive at step {index} ({step.name})"
+            )
+        if isinstance(step.operator, Stage):
+            _check_moments(plan, step, step.operator)
+
+
+def _check_moments(plan: Plan, step: Step, stage: Stage) -> None:
+    """In a stage, what a row call writes or reads holds something then."""
+    for call, (turn, reads) in enumerate(zip(stage.stream.order, stage.stream.reads, strict=True)):
+        member = step.members[turn]
+        read = [member.inputs[stage.sources[turn].index(access.tensor)] for access in reads]
+        for name in (*read, *member.outputs, member.scratch):
+            moments = plan.buffers[name].moments if name is not None else ()
+            assert not moments or any(first <= call <= last for first, last in moments), (
+                f"{name} holds nothing at row call {call} of {step.name} ({member.name})"
+            )
 
 
 def _hold_at_once(one: Buffer, other: Buffer) -> bool:

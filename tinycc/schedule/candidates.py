@@ -27,8 +27,9 @@ class Candidate:
 
     function: of a stage, its composite function.
     live_bytes: the least memory that holds all that is live while it runs.
-    macs: what it executes. row_calls: how many rows it computes one by one, members: how many operators it
-        has; 0 on whole tensors.
+    macs: what it executes.
+    row_calls, members, ring_bytes: of a stage, how many rows it computes one by one, how many operators it
+        has, and what its rings take; 0 on whole tensors.
     """
 
     first: int
@@ -38,6 +39,7 @@ class Candidate:
     macs: int
     row_calls: int
     members: int = 0
+    ring_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,23 @@ class Candidates:
 
     @cached_property
     def stages(self) -> list[Candidate]:
-        """Every run of bindings that can be a stage."""
+        """Every run of bindings that can be a stage, its rings alone needing no more than whole tensors do.
+
+        Longer stages have more rings, so a run ends where they become too many.
+        """
         found = []
+        most = max((candidate.live_bytes for candidate in self.whole), default=0)
         streams = [self._streams(index) for index in range(len(self.bindings))]
         for first in range(len(self.bindings)):
             for last in range(first + 1, min(len(self.bindings), first + MOST_MEMBERS) + 1):
                 if not streams[last - 1]:
                     break
-                if last - first > 1 and (candidate := self._stage(first, last)) is not None:
-                    found.append(candidate)
+                stage = self._stage(first, last) if last - first > 1 else None
+                if stage is None:
+                    continue
+                if stage.ring_bytes > most:
+                    break
+                found.append(stage)
         return found
 
     def _streams(self, index: int) -> bool:
@@ -177,7 +187,7 @@ class Candidates:
             for root in self._roots[parameters[int(key)]]:
                 gaps[root] = max(gap, gaps.get(root, gap))
         live = self._live_bytes(first, last, gaps) + rings
-        return Candidate(first, last, function, live, stage.macs, len(calls), len(stage.members))
+        return Candidate(first, last, function, live, stage.macs, len(calls), len(stage.members), rings)
 
     def _live_bytes(self, first: int, last: int, gaps: Mapping[relax.Var, int]) -> int:
         """What is live while bindings [first, last) run, tensors between them left out.

@@ -102,6 +102,8 @@ class Search:
         found: list[Schedule] = []
         limit = self.footprints[-1] if self.footprints else 0
         while (schedule := self.cheapest(limit)) is not None:
+            if found and _cost(found[-1]) == _cost(schedule):
+                found.pop()
             found.append(schedule)
             smaller = [size for size in self.footprints if size < schedule.live_bytes]
             if not smaller:
@@ -133,3 +135,7 @@ class Search:
                     break
         assert best is not None
         return best
+
+
+def _cost(schedule: Schedule) -> tuple[int, int]:
+    return schedule.macs, schedule.row_calls

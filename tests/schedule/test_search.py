@@ -1,0 +1,112 @@
+"""The search finds what brute force finds."""
+
+import networkx
+import numpy as np
+import pytest
+import tvm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import relax
+
+from tests.tools.kernel_runner import module_of
+from tests.tools.networks import Network, inverted_residual, shared
+from tinycc.passes.pipeline import default_passes
+from tinycc.plan import build_plan
+from tinycc.schedule.candidates import Candidates, staged
+from tinycc.schedule.search import Schedule, Search
+
+
+def candidates_of(module: tvm.IRModule) -> Candidates:
+    passes = default_passes("float")
+    last = [item.info.name for item in passes].index("OrderOperators")
+    return Candidates(tvm.transform.Sequential(passes[: last + 1])(module))
+
+
+def search_in(candidates: Candidates) -> Search:
+    return Search([*candidates.whole, *candidates.stages], len(candidates.bindings))
+
+
+def arena_of(candidates: Candidates, schedule: Schedule) -> int:
+    return build_plan(staged(candidates, list(schedule.candidates))).arena_bytes
+
+
+def all_schedules(candidates: Candidates) -> list[Schedule]:
+    graph = networkx.DiGraph()
+    for candidate in (*candidates.whole, *candidates.stages):
+        graph.add_edge(candidate.first, candidate.last, candidate=candidate)
+    paths = networkx.all_simple_paths(graph, 0, len(candidates.bindings))
+    return [
+        Schedule(tuple(graph[start][end]["candidate"] for start, end in networkx.utils.pairwise(path)))
+        for path in paths
+    ]
+
+
+def random_network(seed: int) -> tvm.IRModule:
+    """Four to six layers, with skips around some."""
+    generator = np.random.default_rng(seed)
+    network = Network(generator)
+    channels = int(generator.integers(1, 6))
+
+    def body(x: relax.Expr) -> relax.Expr:
+        value, depth = x, channels
+        for _ in range(int(generator.integers(2, 4))):
+            wide = int(generator.integers(1, 12))
+            inside = network.convolution(value, wide, depth, int(generator.choice([1, 3])))
+            if generator.random() < 0.5:
+                value = network.add(network.convolution(inside, depth, wide, 3), value)
+            else:
+                value, depth = network.pooled(inside), wide
+        return value
+
+    return shared(module_of([((1, 32, 9, channels), "int8")], body))
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 999))
+def test_the_least_memory_is_that_of_brute_force(seed: int) -> None:
+    candidates = candidates_of(random_network(seed))
+    found = search_in(candidates).smallest(lambda schedule: arena_of(candidates, schedule))
+    best = min(arena_of(candidates, schedule) for schedule in all_schedules(candidates))
+    assert arena_of(candidates, found) == best
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 999), st.floats(0.0, 1.0))
+def test_a_budget_is_met_with_the_fewest_row_calls(seed: int, share: float) -> None:
+    candidates = candidates_of(random_network(seed))
+    arenas = {schedule: arena_of(candidates, schedule) for schedule in all_schedules(candidates)}
+    least, most = min(arenas.values()), max(arenas.values())
+    budget = int(least + share * (most - least))
+    found = search_in(candidates).fitting(budget, lambda schedule: arena_of(candidates, schedule))
+    assert found is not None and arena_of(candidates, found) <= budget
+    fitting = [schedule for schedule, arena in arenas.items() if arena <= budget]
+    assert found.row_calls == min(schedule.row_calls for schedule in fitting)
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 999))
+def test_the_memory_of_a_candidate_is_what_the_planner_needs_at_least(seed: int) -> None:
+    candidates = candidates_of(random_network(seed))
+    for schedule in all_schedules(candidates):
+        assert (
+            schedule.live_bytes == build_plan(staged(candidates, list(schedule.candidates))).lower_bound_bytes
+        )
+
+
+def test_no_schedule_of_the_front_beats_another() -> None:
+    for seed in range(4):
+        front = search_in(candidates_of(random_network(seed))).front()
+        sizes = [schedule.live_bytes for schedule in front]
+        calls = [schedule.row_calls for schedule in front]
+        assert sizes == sorted(set(sizes)) and calls == sorted(set(calls), reverse=True)
+
+
+def test_a_budget_that_nothing_meets_is_said_to_be_so() -> None:
+    candidates = candidates_of(inverted_residual())
+    assert search_in(candidates).fitting(10, lambda schedule: arena_of(candidates, schedule)) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_search_is_deterministic(seed: int) -> None:
+    one, other = (search_in(candidates_of(random_network(seed))).front() for _ in range(2))
+    assert [schedule.live_bytes for schedule in one] == [schedule.live_bytes for schedule in other]
