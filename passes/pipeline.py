@@ -14,18 +14,20 @@ from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.schedule_stages import ScheduleOptions, ScheduleStages
+from tinycc.passes.select_kernels import SelectKernels
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 
 EdgeType = Literal["int8", "float"]
 
 
 def default_passes(
-    io: EdgeType = "int8", schedule: ScheduleOptions | None = None
+    io: EdgeType = "int8", schedule: ScheduleOptions | None = None, features: tuple[str, ...] = ()
 ) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
     io: "int8" drops quantization at the model's edges, "float" keeps it as operators.
     schedule: which operators run row by row; on whole tensors where nothing is said.
+    features: of the core, for kernels that use them; see tinycc.target.Target.
     """
     return [
         # Clean-up after import: what follows should see each computation once.
@@ -44,6 +46,8 @@ def default_passes(
         FuseQuantizedOps(),
         # What is left, or refused by its kernel, once all others have had their pick.
         LowerFallbacks(),
+        # Before what depends on kernels: the order of their reads and writes, their scratch memory.
+        SelectKernels(features),
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),
         OrderOperators(),

@@ -76,6 +76,13 @@ def main() -> None:
     show_default=True,
     help="auto, or one to force: whole (tensors), stream (row by row wherever possible).",
 )
+@click.option(
+    "--kernels",
+    type=click.Choice(["auto", "portable"]),
+    default="auto",
+    show_default=True,
+    help="Use what the core offers, or plain C only.",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 def compile_command(
     model: Path,
@@ -86,6 +93,7 @@ def compile_command(
     io: Any,
     optimize_for: Any,
     schedule: str,
+    kernels: Any,
     name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
@@ -102,6 +110,7 @@ def compile_command(
         io=io,
         optimize_for=optimize_for,
         schedule=schedule,
+        kernels=kernels,
         name=name,
     )
     compiled.export(output)

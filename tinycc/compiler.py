@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tvm
@@ -24,6 +24,8 @@ from tinycc.report.page import render_page
 from tinycc.report.summary import PassRecord, Request, summarize
 from tinycc.run import run
 from tinycc.target import parse_size, target_named
+
+KernelChoice = Literal["auto", "portable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ def compile(
     io: EdgeType = "int8",
     optimize_for: Objective = "latency",
     schedule: str = "auto",
+    kernels: KernelChoice = "auto",
     name: str = "model",
     passes: list[tvm.transform.Pass] | None = None,
 ) -> CompiledModel:
@@ -114,6 +117,8 @@ def compile(
     io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
     optimize_for: "latency" is the least work that fits `sram`, "memory" the least SRAM.
     schedule: "auto", or one to force: "whole" for whole tensors, "stream" for row by row wherever possible.
+    kernels: "auto" uses what the core offers, "portable" keeps to plain C. The integers are the same, and
+    either folder runs on every core.
     name: prefix of the generated C symbols, and the name of the source and the header.
     passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; the schedule is theirs then.
 
@@ -135,8 +140,9 @@ def compile(
         schedule=schedule,
     )
     options = read_options(optimize_for, schedule, request.sram_bytes)
+    features = target_named(target).features if kernels == "auto" else ()
     module = load_model(model)
-    module, records = _run_passes(module, default_passes(io, options) if passes is None else passes)
+    module, records = _run_passes(module, default_passes(io, options, features) if passes is None else passes)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)

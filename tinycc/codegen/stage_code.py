@@ -99,9 +99,12 @@ def _row_instance(step: Step, call: KernelCall) -> str:
     arguments.append("output")
     columns = ["0", str(call.columns)]
     if call.accumulator_bytes:
-        parameters += ["void *sums", "int32_t y"]
-        arguments.append("sums")
+        parameters += ["void *scratch", "int32_t y"]
         columns = ["y", "y + 1"]
+    elif operator.scratch_bytes:
+        parameters.append("void *scratch")
+    if step.scratch is not None:
+        arguments.append("scratch")
     parameters.append(f"const {call.struct}_data *data")
     lines.append(f"    {call.function}({', '.join([*arguments, *columns])}, &shape, data);")
     return instance_text(call, parameters, lines)
@@ -136,7 +139,9 @@ def _row_call(
     )
     arguments.append("output")
     if step.scratch is not None:
-        arguments += [arena_pointer(plan, step.scratch, "int8"), "y"]
+        arguments.append(arena_pointer(plan, step.scratch, "int8"))
+    if call.accumulator_bytes:
+        arguments.append("y")
     arguments.append(f"&{step.name}_data")
     return [*lines, f"{indent}{instance}({', '.join(arguments)});"]
 

@@ -1,5 +1,7 @@
 """Operators: one file each, and the list of them."""
 
+from dataclasses import replace
+
 from tvm import relax
 from tvm.relax.transform import FusionPattern
 
@@ -7,7 +9,7 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops.add import Add
 from tinycc.ops.arg_max import ArgMax
 from tinycc.ops.average_pool2d import AveragePool2D
-from tinycc.ops.base import Operator
+from tinycc.ops.base import PORTABLE, VARIANT, Operator
 from tinycc.ops.cast import Cast
 from tinycc.ops.composite import Composite
 from tinycc.ops.concatenate import Concatenate
@@ -88,7 +90,7 @@ def view_of(function: relax.Function) -> Operator:
             try:
                 view = operator.from_composite(composite)
                 _check_element_types(view)
-                return view
+                return replace(view, variant=str(composite.attribute(VARIANT) or PORTABLE))
             except ValueError as error:
                 result = f"{composite.kind} with the result {function.ret_ty}"
                 raise UnsupportedError(f"{result}: {error}") from error

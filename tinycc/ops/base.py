@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -98,6 +98,10 @@ class KernelCall:
         )
 
 
+# Attribute of a composite function: the variant of its kernel that was chosen.
+VARIANT = "tinycc.variant"
+PORTABLE = "portable"
+
 # (input dtype, output dtype) of the kernels there are; None for any.
 ElementTypes = frozenset[tuple[str, str]] | None
 INT8 = frozenset({("int8", "int8")})
@@ -110,12 +114,14 @@ class Operator(ABC):
 
     inputs: in the kernel's order, constants included; states last.
     outputs: in the order of the function's results; updated states last.
+    variant: which of the operator's kernels runs it, named after the feature of the core that it needs.
     element_types: pairs of the first input's and the first output's dtype that there is a kernel for; None
         for any.
     """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    variant: str = field(default=PORTABLE, kw_only=True)
 
     kind: ClassVar[str]
     element_types: ClassVar[ElementTypes] = INT8_OR_INT16
@@ -132,12 +138,16 @@ class Operator(ABC):
 
     @abstractmethod
     def kernel(self) -> KernelCall:
-        """The call that computes the operator."""
+        """The call that computes the operator, of the kernel that `variant` says."""
+
+    def has_variant(self, feature: str) -> bool:
+        """Whether there is a kernel for this operator, as it is, that uses a feature of the core."""
+        return False
 
     @cached_property
     def row_kernel(self) -> KernelCall | None:
         """The call that computes an output row from input rows; None if the kernel needs whole tensors."""
-        if self.scratch_bytes or self.state_count or len(self.outputs) > 1:
+        if self.state_count or len(self.outputs) > 1:
             return None
         call = self.kernel()
         if call.source:

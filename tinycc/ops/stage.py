@@ -21,7 +21,7 @@ from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 @dataclass(frozen=True)
 class Ring:
-    """Memory within a stage: the rows of a member's result that are still needed, or its accumulators.
+    """Memory within a stage: the rows of a member's result that are still needed, or its scratch memory.
 
     moments: when it holds something.
     """
@@ -138,6 +138,9 @@ class Stage(Operator):
             if call.accumulator_bytes:
                 span = (self.stream.accumulating(index),)
                 rings.append(Ring(index, True, call.accumulator_bytes, 4, span))
+            elif member.scratch_bytes:
+                moments = self.stream.calling(index)
+                rings.append(Ring(index, True, member.scratch_bytes, member.scratch_alignment, moments))
         return tuple(rings)
 
     @property

@@ -100,6 +100,10 @@ class Stream:
         times = [time for time, turn in enumerate(self.order) if turn == member]
         return times[0], times[-1]
 
+    def calling(self, member: int) -> Moments:
+        """The calls of an operator, each by itself: its scratch memory lives during them only."""
+        return tuple((time, time) for time, turn in enumerate(self.order) if turn == member)
+
     def overlap_distance(self, tensor: int, tensor_row_bytes: int, output_row_bytes: int) -> int:
         """How many bytes the last operator's result must start before an input that dies with the stage.
 

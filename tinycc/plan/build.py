@@ -103,7 +103,7 @@ class _Reader:
             if (index, False) in rings:
                 result = self.add_ring(f"{name}_rows", "ring", rings[index, False])
             if (index, True) in rings:
-                scratch = self.add_ring(f"{name}_sums", "scratch", rings[index, True])
+                scratch = self.add_ring(f"{name}_scratch", "scratch", rings[index, True])
             sources = tuple(None if source is None else names[source] for source in stage.sources[index])
             steps.append(Step(name, member, sources, (result,), scratch))
             names.append(result)

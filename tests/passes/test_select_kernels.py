@@ -1,0 +1,55 @@
+"""Operators with a kernel for the core are told to use it; all others stay portable."""
+
+import numpy as np
+import pytest
+import tvm
+from tvm import relax
+
+from tests.tools.kernel_runner import dequantized, module_of, quantized
+from tinycc import tvm_adapter
+from tinycc.ops import Conv2D, view_of
+from tinycc.ops.base import VARIANT, Operator
+from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.select_kernels import SelectKernels
+
+
+def convolution() -> tvm.IRModule:
+    def body(x: relax.Expr) -> relax.Expr:
+        weights = dequantized(np.ones((1, 1, 4, 2), np.int8), 0.01)
+        product = relax.op.nn.conv2d(dequantized(x, 0.1), weights, data_layout="NHWC", kernel_layout="HWIO")
+        return quantized(product, 0.2)
+
+    return FuseQuantizedOps()(module_of([((1, 3, 3, 4), "int8")], body))
+
+
+def variant_with(features: tuple[str, ...]) -> str:
+    module = SelectKernels(features)(convolution())
+    [function] = [item for item in module.functions.values() if tvm_adapter.attribute(item, "Composite")]
+    return view_of(function).variant
+
+
+@pytest.fixture
+def two_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were convolutions for both extensions."""
+
+    def has_variant(_self: Operator, feature: str) -> bool:
+        return feature in ("dsp", "helium")
+
+    monkeypatch.setattr(Conv2D, "has_variant", has_variant)
+
+
+def test_a_core_without_extensions_runs_portable_kernels() -> None:
+    assert variant_with(()) == "portable"
+
+
+@pytest.mark.usefixtures("two_variants")
+def test_the_widest_extension_of_the_core_is_used() -> None:
+    assert variant_with(("dsp", "fpu")) == "dsp"
+    assert variant_with(("dsp", "fpu", "helium")) == "helium"
+
+
+def test_a_feature_that_no_kernel_uses_changes_nothing() -> None:
+    module = convolution()
+    assert not any(
+        tvm_adapter.attribute(item, VARIANT) for item in SelectKernels(("fpu",))(module).functions.values()
+    )
