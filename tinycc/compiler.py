@@ -20,9 +20,11 @@ from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import EdgeType, default_passes
 from tinycc.passes.schedule_stages import Objective, considered, read_options
 from tinycc.plan import Plan, build_plan
+from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
 from tinycc.report.summary import PassRecord, Request, summarize
 from tinycc.run import run
+from tinycc.schedule.whole_tensors import whole_tensors
 from tinycc.target import parse_size, target_named
 
 KernelChoice = Literal["auto", "portable"]
@@ -45,7 +47,11 @@ class CompiledModel:
     @cached_property
     def report(self) -> dict[str, Any]:
         """The content of report.json."""
-        return summarize(self.plan, self.code, self.request, list(self.passes), considered(self.module))
+        is_whole = not any(step.members for step in self.plan.steps)
+        whole = None if is_whole else build_plan(whole_tensors(self.module))
+        return summarize(
+            self.plan, self.code, self.request, list(self.passes), considered(self.module), whole
+        )
 
     def export(self, path: str | Path) -> None:
         """Write the folder of C. The path must not exist, or be an empty folder.
@@ -172,20 +178,12 @@ def check_free(path: Path) -> None:
         raise OutputError(f"{path} exists and is not an empty folder: choose another output or remove it")
 
 
-def _wording(report: dict[str, Any]) -> str:
-    return "at least" if report["schedule"] == "auto" and report["schedules"] else "an arena of"
-
-
 def check_budgets(report: dict[str, Any]) -> None:
-    """BudgetError if the arena or the constants exceed what the user gave."""
-    sram, flash = report["sram_bytes"], report["flash_bytes"]
-    if sram is not None and report["arena_bytes"] > sram:
-        peak = report["operators"][report["peak_step"]]
-        raise BudgetError(
-            f"{report['model']} needs {_wording(report)} {report['arena_bytes']:,} bytes, "
-            f"{report['arena_bytes'] - sram:,} more than the {sram:,} bytes of SRAM given; "
-            f"the peak is at {peak['name']} ({peak['description']}) with {peak['live_bytes']:,} bytes live"
-        )
+    """BudgetError if the arena or the constants exceed what the user gave; it says what would need less."""
+    excess = explain_excess(report)
+    if excess:
+        raise BudgetError(" ".join(excess))
+    flash = report["flash_bytes"]
     if flash is not None and report["weight_bytes"] > flash:
         raise BudgetError(
             f"{report['model']} has {report['weight_bytes']:,} bytes of constants, "

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.plan.plans import SHAPE, plan_of, sigmoid
 from tests.tools.kernel_runner import module_of
 from tinycc.plan.arena import Overlaps, place
-from tinycc.plan.build import live_bytes
+from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Buffer, Step
 
 

@@ -16,6 +16,8 @@ def operator(name: str, **changes: Any) -> dict[str, Any]:
         "live_bytes": 8,
         "weight_bytes": 5,
         "instance": "model_conv2d_0",
+        "variant": "portable",
+        "stage": None,
         "in_place": None,
         "overlap_distance": None,
     }
@@ -33,7 +35,22 @@ def tensor(name: str, size: int, offset: int, first: int, last: int, kind: str) 
         "kind": kind,
         "shape": [1, size],
         "dtype": "int8",
+        "cost_bytes": 0,
+        "ring": None,
     }
+
+
+def bottleneck(step: int, name: str, live_bytes: int, tensors: list[str], **changes: Any) -> dict[str, Any]:
+    """An operator by itself at its fullest."""
+    alone = {"stage": None, "row_call": None, "row_calls": None}
+    own = {"operator": step, "name": name, "live_bytes": live_bytes, "tensors": tensors}
+    return own | alone | changes
+
+
+def schedule(live_bytes: int, row_calls: int, stages: list[int], **changes: Any) -> dict[str, Any]:
+    """A schedule of 67,890 MACs that was considered and not chosen."""
+    own = {"live_bytes": live_bytes, "row_calls": row_calls, "stages": stages}
+    return own | {"macs": 67890, "is_chosen": False} | changes
 
 
 def edge(name: str, size: int, offset: int) -> dict[str, Any]:
@@ -83,6 +100,15 @@ def two_step_report(**changes: Any) -> dict[str, Any]:
             tensor("hidden", 2000, 1000, 0, 1, "activation"),
             tensor("scores", 2000, 1000, 1, 1, "output"),
         ],
+        "stages": [],
+        "bottlenecks": [
+            bottleneck(1, "add_1", 3000, ["audio", "hidden", "scores"]),
+            bottleneck(0, "conv2d_0", 2990, ["audio", "hidden"]),
+        ],
+        "schedule": "auto",
+        "optimize_for": "latency",
+        "schedules": [],
+        "whole_schedule": None,
         "passes": [{"name": "fuse-quantized-ops", "changed": True}],
         "fallbacks": [],
     }
@@ -104,4 +130,28 @@ def chain_report(length: int) -> dict[str, Any]:
         lower_bound_bytes=8,
         peak_step=0,
         peak_operator=names[1],
+        bottlenecks=[bottleneck(0, names[1], 8, ["in0", names[1]])],
+    )
+
+
+def staged_report(**changes: Any) -> dict[str, Any]:
+    """The two steps as one stage of 8 row calls with a ring of 250 B, and what they were on whole tensors."""
+    whole = two_step_report()
+    ring = tensor("conv2d_0_rows", 250, 1000, 0, 1, "ring") | {
+        "cost_bytes": 250,
+        "ring": {"stage": "stage_0", "rows": 2, "tensor_rows": 8, "row_calls": [0, 6]},
+    }
+    peak = bottleneck(1, "add_1", 1250, ["audio", "conv2d_0_rows"], stage="stage_0", row_call=3, row_calls=8)
+    return (
+        two_step_report(
+            arena_bytes=1250,
+            lower_bound_bytes=1250,
+            stages=[{"name": "stage_0", "first": 0, "last": 1, "row_calls": 8, "live_bytes": 1250}],
+            operators=[entry | {"stage": "stage_0", "live_bytes": 1250} for entry in whole["operators"]],
+            tensors=[tensor("audio", 1000, 0, 0, 1, "input") | {"cost_bytes": 1000}, ring],
+            bottlenecks=[peak],
+            schedules=[schedule(1250, 8, [2], is_chosen=True), schedule(3000, 0, [])],
+            whole_schedule=whole,
+        )
+        | changes
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.report.reports import tensor, two_step_report
+from tests.report.reports import schedule, staged_report, tensor, two_step_report
 from tinycc.report import figures
 
 
@@ -33,14 +33,6 @@ def test_budget_met_to_the_byte_fits() -> None:
     assert figures.budgets(two_step_report(sram_bytes=3000))[0].fits
 
 
-def test_excess_is_blamed_on_the_bound_or_on_the_placement() -> None:
-    assert "lower bound alone is 100 B over" in figures.explain_excess(two_step_report(sram_bytes=2900))
-    loose = two_step_report(sram_bytes=2900, lower_bound_bytes=2800, optimal=False)
-    assert "the placement loses 200 B" in figures.explain_excess(loose)
-    assert figures.explain_excess(two_step_report()) == ""
-    assert figures.explain_excess(two_step_report(sram_bytes=3000)) == ""
-
-
 def test_gap_to_the_bound_is_told_with_its_proof() -> None:
     assert figures.describe_optimality(two_step_report()) == "the arena meets it"
     loose = two_step_report(lower_bound_bytes=2800)
@@ -60,3 +52,38 @@ def test_peak_lists_live_tensors_from_the_top_and_adds_up() -> None:
     peak = figures.peak_moment(two_step_report())
     assert [entry["name"] for entry in peak.tensors] == ["hidden", "scores", "audio"]
     assert (peak.sum_bytes, peak.shared_bytes, peak.covered_bytes) == (5000, 2000, 3000)
+
+
+def test_the_peak_of_a_stage_is_a_row_call() -> None:
+    peak = figures.peak_moment(staged_report())
+    assert peak.moment == "operator 1, add_1, in stage_0 (row call 4 of 8)"
+    assert [figures.tensor_type(entry) for entry in peak.tensors] == [
+        "2 of 8 rows of int8 [1,250]",
+        "int8 [1,1000]",
+    ]
+
+
+def test_the_arena_of_the_chosen_schedule_and_of_whole_tensors_is_known() -> None:
+    schedules = [schedule(1250, 8, [2], is_chosen=True), schedule(2000, 4, [2, 3]), schedule(2990, 0, [])]
+    lines = figures.schedule_lines(staged_report(schedules=schedules))
+    assert [(line.needs_bytes, line.is_exact) for line in lines] == [
+        (1250, True),
+        (2000, False),
+        (3000, True),
+    ]
+    assert [line.name for line in lines] == [
+        "1 stage of 2 operators",
+        "2 stages of 2 + 3 operators",
+        "whole tensors",
+    ]
+
+
+def test_what_is_not_planned_may_fit_only() -> None:
+    schedules = [schedule(1250, 8, [2], is_chosen=True), schedule(2000, 4, [2, 3]), schedule(2990, 0, [])]
+    lines = figures.schedule_lines(staged_report(schedules=schedules, sram_bytes=2000))
+    assert [line.verdict for line in lines] == ["fits", "may fit", "does not fit"]
+
+
+def test_macs_of_a_schedule_beyond_the_models_are_extra() -> None:
+    [line] = figures.schedule_lines(staged_report(schedules=[schedule(1250, 8, [2], macs=70000)]))
+    assert line.extra_macs == 70000 - 67890

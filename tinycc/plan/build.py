@@ -12,12 +12,13 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops import view_of
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
-from tinycc.ops.footprint import Moments, joint_bytes, most_at_once
+from tinycc.ops.footprint import Moments
 from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Ring, Stage
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.plan.arena import place
 from tinycc.plan.check import check_plan
+from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Buffer, BufferKind, Plan, Step
 
 
@@ -199,24 +200,6 @@ def _with_dying_overlaps(
         and source not in (*step.outputs, *outputs)
     }
     return replace(step, overlaps=dying)
-
-
-def live_bytes(steps: tuple[Step, ...], buffers: dict[str, Buffer]) -> list[int]:
-    """For each step the least memory that holds all that is live in it at once, overlaps used."""
-    totals = []
-    for index, step in enumerate(steps):
-        output = step.outputs[0]
-        joint = joint_bytes(
-            buffers[output].bytes, [(buffers[source].bytes, gap) for source, gap in step.overlaps.items()]
-        )
-        live = [buffer for buffer in buffers.values() if buffer.first_step <= index <= buffer.last_step]
-        others = sum(
-            buffer.bytes
-            for buffer in live
-            if not buffer.moments and buffer.name != output and buffer.name not in step.overlaps
-        )
-        totals.append(joint + others + most_at_once((buffer.bytes, buffer.moments) for buffer in live))
-    return totals
 
 
 def _lower_bound(steps: tuple[Step, ...], buffers: dict[str, Buffer]) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 
 Report = dict[str, Any]
 Entry = dict[str, Any]
+# Stages whose sizes are told one by one.
+MOST_SIZES = 6
 
 
 def format_bytes(count: int) -> str:
@@ -87,18 +89,6 @@ def budgets(report: Report) -> list[Budget]:
     ]
 
 
-def explain_excess(report: Report) -> str:
-    """Why the arena is larger than the SRAM given and what placement could still win; empty if it fits."""
-    sram = budgets(report)[0]
-    if sram.limit_bytes is None or sram.fits:
-        return ""
-    where = f"The peak is at operator {report['peak_step']}, {report['peak_operator']}."
-    missing = report["lower_bound_bytes"] - sram.limit_bytes
-    if missing > 0:
-        return f"{where} No placement can fit: the lower bound alone is {missing:,} B over the budget."
-    return f"{where} The lower bound would fit: the placement loses {packing_loss(report):,} B."
-
-
 def packing_loss(report: Report) -> int:
     """Bytes between the lower bound and the arena."""
     return int(report["arena_bytes"] - report["lower_bound_bytes"])
@@ -113,9 +103,10 @@ def describe_optimality(report: Report) -> str:
     return f"the arena is {loss:,} B above, {proof}"
 
 
-def live_tensors(tensors: Iterable[Entry], step: int) -> list[Entry]:
-    """The tensors that live at a step, by falling offset: the top of the arena first."""
-    live = [tensor for tensor in tensors if tensor["first_use"] <= step <= tensor["last_use"]]
+def live_at_peak(report: Report) -> list[Entry]:
+    """The tensors that are live at the peak, by falling offset: the top of the arena first."""
+    names = set(report["bottlenecks"][0]["tensors"]) if report["bottlenecks"] else set()
+    live = [tensor for tensor in report["tensors"] if tensor["name"] in names]
     return sorted(live, key=lambda tensor: (-tensor["offset"], tensor["name"]))
 
 
@@ -131,10 +122,14 @@ def covered_bytes(tensors: Iterable[Entry]) -> int:
 
 @dataclass(frozen=True)
 class PeakMoment:
-    """What the arena holds at the step that needs most of it. `sum_bytes - shared_bytes = covered_bytes`."""
+    """What the arena holds at the moment that needs most of it. `sum_bytes - shared_bytes = covered_bytes`.
+
+    moment: when that is: the operator and, in a stage, the row call.
+    """
 
     step: int
     operator: str
+    moment: str
     tensors: list[Entry]
     sum_bytes: int
     covered_bytes: int
@@ -146,7 +141,82 @@ class PeakMoment:
 
 
 def peak_moment(report: Report) -> PeakMoment:
-    """The tensors that live at the peak, and how their bytes add up."""
-    tensors = live_tensors(report["tensors"], report["peak_step"])
+    """The tensors that are live at the peak, and how their bytes add up."""
+    tensors = live_at_peak(report)
     total = sum(tensor["bytes"] for tensor in tensors)
-    return PeakMoment(report["peak_step"], report["peak_operator"], tensors, total, covered_bytes(tensors))
+    step, operator = report["peak_step"], report["peak_operator"]
+    moment = f"operator {step}, {operator}"
+    if report["bottlenecks"] and report["bottlenecks"][0]["stage"]:
+        peak = report["bottlenecks"][0]
+        moment += f", in {peak['stage']} (row call {peak['row_call'] + 1} of {peak['row_calls']})"
+    return PeakMoment(step, operator, moment, tensors, total, covered_bytes(tensors))
+
+
+def tensor_type(tensor: Entry) -> str:
+    """The type of a tensor; of a ring, how many of its rows there are."""
+    text = format_type(tensor["dtype"], tensor["shape"])
+    ring = tensor["ring"]
+    if ring is None or ring["rows"] is None:
+        return text
+    return f"{ring['rows']} of {ring['tensor_rows']} rows of {text}"
+
+
+@dataclass(frozen=True)
+class ScheduleLine:
+    """A schedule that was considered.
+
+    needs_bytes: its arena where that is known, `is_exact`; what it cannot run without otherwise.
+    extra_macs: what it computes again.
+    """
+
+    name: str
+    needs_bytes: int
+    is_exact: bool
+    extra_macs: int
+    row_calls: int
+    is_chosen: bool
+    verdict: str
+
+
+def schedule_lines(report: Report) -> list[ScheduleLine]:
+    """What budget each schedule needs, least first; the verdict is empty where none was given."""
+    sram, lines = report["sram_bytes"], []
+    for entry in report["schedules"]:
+        arena = _arena_of(report, entry)
+        needs = entry["live_bytes"] if arena is None else arena
+        lines.append(
+            ScheduleLine(
+                name=describe_stages(entry["stages"]),
+                needs_bytes=needs,
+                is_exact=arena is not None,
+                extra_macs=entry["macs"] - report["macs"],
+                row_calls=entry["row_calls"],
+                is_chosen=entry["is_chosen"],
+                verdict=_verdict(needs, arena is not None, sram),
+            )
+        )
+    return lines
+
+
+def _verdict(needs: int, is_exact: bool, sram: int | None) -> str:
+    if sram is None:
+        return ""
+    if needs > sram:
+        return "does not fit"
+    return "fits" if is_exact else "may fit"
+
+
+def _arena_of(report: Report, schedule: Entry) -> int | None:
+    """The arena of a schedule, None where nobody planned it."""
+    if schedule["is_chosen"]:
+        return int(report["arena_bytes"])
+    whole = report["whole_schedule"]
+    return int(whole["arena_bytes"]) if whole and not schedule["stages"] else schedule.get("arena_bytes")
+
+
+def describe_stages(stages: Sequence[int]) -> str:
+    """How many operators run row by row: `3 stages of 3 + 2 + 3 operators`."""
+    if not stages:
+        return "whole tensors"
+    sizes = " + ".join(str(size) for size in stages) if len(stages) <= MOST_SIZES else str(sum(stages))
+    return f"{len(stages)} stage{'s' if len(stages) > 1 else ''} of {sizes} operators"

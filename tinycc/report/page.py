@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tinycc.report import figures
+from tinycc.report import explain, figures
 from tinycc.report.picture import draw_arena, operator_family
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,7 +30,7 @@ def render_page(report: figures.Report) -> str:
         picture=draw_arena(report),
         peak=figures.peak_moment(report),
         budgets=figures.budgets(report),
-        excess=figures.explain_excess(report),
+        excess=" ".join(explain.explain_excess(report)),
         optimality=figures.describe_optimality(report),
         most_macs=max((operator["macs"] for operator in operators), default=0),
         most_weights=max((operator["weight_bytes"] for operator in operators), default=0),

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tinycc.report import figures
+from tinycc.report import explain, figures
 
 BAR_CELLS = 12
 ROOM_FOR_ROLES = 72
@@ -23,6 +23,10 @@ def print_report(report: figures.Report, console: Console) -> None:
     console.print(_memory_table(report))
     _print_budgets(report, console)
     console.print(_peak_table(report, console))
+    if len(report["bottlenecks"]) > 1:
+        console.print(_bottleneck_table(report))
+    if report["schedules"]:
+        console.print(_schedule_table(report))
     console.print(_cost_table(report, console))
     for fallback in report["fallbacks"]:
         console.print(Text(f"fallback: {fallback['name']}: {fallback['reason']}", style="yellow"))
@@ -52,7 +56,8 @@ def _memory_table(report: figures.Report) -> Table:
     table.add_column(overflow="fold")
     arena, bound, weights = report["arena_bytes"], report["lower_bound_bytes"], report["weight_bytes"]
     state = f"{report['state_bytes']:,} B of it state" if report["state_bytes"] else ""
-    extra = f"{report['extra_macs']:,} of them recomputed" if report["extra_macs"] else ""
+    extra = f"{report['extra_macs']:,} more computed again" if report["extra_macs"] else ""
+    whole = report["whole_schedule"]
     rows = [
         ("arena", f"{arena:,} B", ", ".join(filter(None, (figures.format_bytes(arena), state)))),
         ("lower bound", f"{bound:,} B", figures.describe_optimality(report)),
@@ -63,6 +68,9 @@ def _memory_table(report: figures.Report) -> Table:
             ", ".join(filter(None, (figures.format_count(report["macs"]), extra))),
         ),
     ]
+    if whole:
+        share = figures.format_share(arena, whole["arena_bytes"])
+        rows.insert(1, ("whole tensors", f"{whole['arena_bytes']:,} B", f"the arena is {share} of it"))
     for name, value, note in rows:
         table.add_row(Text(name), Text(value, style="bold"), Text(note, style="dim"))
     return table
@@ -77,27 +85,54 @@ def _print_budgets(report: figures.Report, console: Console) -> None:
             continue
         used = f"{budget.memory}: {budget.content} {budget.used_bytes:,} B of {budget.limit_bytes:,} B: "
         console.print(Text(used).append(budget.verdict, style="bold green" if budget.fits else "bold red"))
-    excess = figures.explain_excess(report)
-    if excess:
-        console.print(Text(excess))
+    for sentence in explain.explain_excess(report):
+        console.print(Text(sentence))
     console.print()
 
 
 def _peak_table(report: figures.Report, console: Console) -> Table:
-    """What lives at the peak, the top of the arena first, and how it adds up."""
+    """What is live at the peak, the top of the arena first, how it adds up and what would be saved."""
     peak = figures.peak_moment(report)
     roles = console.width >= ROOM_FOR_ROLES
     columns = ["tensor", "role", "type"] if roles else ["tensor"]
-    table = _table(f"At the peak: operator {peak.step}, {peak.operator}", [*columns, ">offset", ">bytes"])
+    numbers = [">offset", ">bytes", ">saved without"]
+    table = _table(f"At the peak: {peak.moment}", [*columns, *numbers])
     for tensor in peak.tensors:
         row = [_cell(tensor["name"])]
         if roles:
-            row += [_cell(tensor["kind"]), _cell(figures.format_type(tensor["dtype"], tensor["shape"]))]
-        table.add_row(*row, f"{tensor['offset']:,}", f"{tensor['bytes']:,}")
+            row += [_cell(tensor["kind"]), _cell(figures.tensor_type(tensor))]
+        sizes = (f"{tensor['offset']:,}", f"{tensor['bytes']:,}", _number(tensor["cost_bytes"]))
+        table.add_row(*row, *sizes)
     blank = [""] * len(columns)
     if peak.shared_bytes:
-        table.add_row("shared in place", *blank, f"-{peak.shared_bytes:,}", style="dim")
-    table.add_row("bytes covered", *blank, f"{peak.covered_bytes:,}", style="bold")
+        table.add_row(_cell("shared in place"), *blank, f"-{peak.shared_bytes:,}", style="dim")
+    table.add_row(_cell("bytes covered"), *blank, f"{peak.covered_bytes:,}", style="bold")
+    return table
+
+
+def _bottleneck_table(report: figures.Report) -> Table:
+    """The steps that need most, each with what would do if those above it were gone."""
+    table = _table(
+        "Bottlenecks: what comes next if the steps above were gone", ["step", ">live bytes", "with"]
+    )
+    for index, bottleneck in enumerate(report["bottlenecks"]):
+        name = Text(explain.bottleneck_name(bottleneck))
+        live = _cell(", ".join(bottleneck["tensors"]), style="dim")
+        table.add_row(name, f"{bottleneck['live_bytes']:,}", live, style="" if index else "bold")
+    return table
+
+
+def _schedule_table(report: figures.Report) -> Table:
+    """What budget each schedule that was considered needs, and what it costs."""
+    lines = figures.schedule_lines(report)
+    again = any(line.extra_macs for line in lines)
+    columns = ["schedule", ">SRAM", ">row calls", *([">extra MACs"] if again else []), ""]
+    table = _table("Schedules considered, least memory first", columns)
+    for line in lines:
+        needs = f"{line.needs_bytes:,}" if line.is_exact else f">={line.needs_bytes:,}"
+        costs = [_number(line.row_calls), *([_number(line.extra_macs)] if again else [])]
+        note = ", ".join(filter(None, ("chosen" if line.is_chosen else "", line.verdict)))
+        table.add_row(_cell(line.name), needs, *costs, note, style="bold" if line.is_chosen else "")
     return table
 
 

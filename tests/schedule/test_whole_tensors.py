@@ -1,0 +1,40 @@
+"""A scheduled module opened again is the module on whole tensors."""
+
+import pytest
+import tvm
+from tvm import relax
+
+from tests.tools.kernel_runner import module_of
+from tests.tools.networks import Network, inverted_residual, shared
+from tinycc.passes.pipeline import default_passes
+from tinycc.passes.schedule_stages import Form, ScheduleOptions
+from tinycc.plan import build_plan
+from tinycc.schedule.whole_tensors import whole_tensors
+
+
+def scheduled(module: tvm.IRModule, form: Form) -> tvm.IRModule:
+    return tvm.transform.Sequential(default_passes("float", ScheduleOptions(form=form)))(module)
+
+
+def classifier() -> tvm.IRModule:
+    """Stages, a view between two operators of one, and an operator by itself."""
+    network = Network()
+
+    def body(x: relax.Expr) -> relax.Expr:
+        first = network.convolution(x, 4, 3, 3, 2)
+        scores = network.dense(network.convolution(first, 2, 4, 3), 5 * 4 * 2, 6)
+        return network.dense(scores, 6, 3)
+
+    return shared(module_of([((1, 9, 7, 3), "int8")], body))
+
+
+@pytest.mark.parametrize("network", [inverted_residual, classifier])
+@pytest.mark.parametrize("form", ["stream", "whole"])
+def test_the_plan_is_that_of_whole_tensors(network: type, form: Form) -> None:
+    module = network()
+    opened = whole_tensors(scheduled(module, form))
+    assert relax.analysis.check_well_formed(opened)
+    plan, expected = build_plan(opened), build_plan(scheduled(module, "whole"))
+    assert [step.name for step in plan.steps] == [step.name for step in expected.steps]
+    assert plan.buffers == expected.buffers
+    assert plan.arena_bytes == expected.arena_bytes
