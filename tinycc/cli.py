@@ -164,16 +164,25 @@ def run_command(
 
 @main.command("report")
 @click.argument("folder", type=click.Path(path_type=Path))
-def report_command(folder: Path) -> None:
-    """Show the memory and cost tables of a compiled FOLDER."""
+@click.option(
+    "--compare", metavar="OTHER", type=click.Path(path_type=Path), help="A folder to compare FOLDER with."
+)
+def report_command(folder: Path, compare: Path | None) -> None:
+    """Show the memory and cost tables of a compiled FOLDER, or what differs from another."""
+    from tinycc.report.compare import print_comparison
     from tinycc.report.terminal import print_report
     from tinycc.run.folder import read_report
 
-    report = read_report(folder)
+    folders = [folder] if compare is None else [compare, folder]
+    reports = [read_report(item) for item in folders]
     try:
-        print_report(report, Console())
+        if compare is None:
+            print_report(reports[0], Console())
+        else:
+            print_comparison(reports, [str(item) for item in folders], Console())
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise OutputError(f"{folder / 'report.json'} is damaged: compile the model again") from error
+        places = " or ".join(str(item / "report.json") for item in folders)
+        raise OutputError(f"{places} is damaged: compile the model again") from error
 
 
 @main.command("inspect")

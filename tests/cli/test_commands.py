@@ -194,3 +194,13 @@ def test_the_program_itself(tflite_file: Path, tmp_path: Path) -> None:
     assert done.stderr.startswith("tinycc: error: ") and done.stderr.count("\n") == 1
     done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=False)
     assert done.stdout.strip().endswith(tinycc.__version__)
+
+
+def test_two_folders_are_compared(cli: Cli, tflite_file: Path, compiled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "stream"
+    assert cli("compile", tflite_file, "-o", other, "--schedule", "stream").code == 0
+    outcome = cli("report", "--compare", compiled, other)
+    assert outcome.code == 0 and outcome.stderr == ""
+    assert f"A  {compiled}" in outcome.stdout.replace("\n", "")
+    assert "arena" in outcome.stdout and "At the peak" in outcome.stdout
+    assert "tinycc compile" in cli("report", "--compare", compiled, tmp_path / "absent").reason
