@@ -13,9 +13,10 @@ from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.rewrite_in_place import RewriteInPlace
-from tinycc.passes.schedule_stages import ScheduleOptions, ScheduleStages
+from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
+from tinycc.schedule.options import ScheduleOptions
 
 EdgeType = Literal["int8", "float"]
 

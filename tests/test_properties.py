@@ -14,8 +14,8 @@ from tests.reference.interpreter import run_tflite
 from tests.tools.corpus import SLOW
 from tests.tools.random_graphs import RandomModel, random_model
 from tinycc.passes.pipeline import default_passes
-from tinycc.passes.schedule_stages import ScheduleOptions
 from tinycc.run import run
+from tinycc.schedule.options import ScheduleOptions
 
 SEEDS = st.integers(0, 2**31)
 CASES = 2

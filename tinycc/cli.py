@@ -74,7 +74,13 @@ def main() -> None:
     "--schedule",
     default="auto",
     show_default=True,
-    help="auto, or one to force: whole (tensors), stream (row by row wherever possible).",
+    help="auto, or one to force: whole (tensors), stream (row by row wherever possible), "
+    "patch:PxP[@OPERATORS] (MCUNetV2's patches).",
+)
+@click.option(
+    "--max-extra-macs",
+    metavar="SHARE",
+    help="How much may be computed twice to save memory, e.g. 10%; for memory nothing unless said.",
 )
 @click.option(
     "--kernels",
@@ -93,6 +99,7 @@ def compile_command(
     io: Any,
     optimize_for: Any,
     schedule: str,
+    max_extra_macs: str | None,
     kernels: Any,
     name: str,
 ) -> None:
@@ -110,6 +117,7 @@ def compile_command(
         io=io,
         optimize_for=optimize_for,
         schedule=schedule,
+        max_extra_macs=max_extra_macs,
         kernels=kernels,
         name=name,
     )

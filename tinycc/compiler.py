@@ -18,12 +18,13 @@ from tinycc.codegen import OperatorCode, generate_operators, write_folder
 from tinycc.errors import BudgetError, OutputError, UnsupportedError
 from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import EdgeType, default_passes
-from tinycc.passes.schedule_stages import Objective, considered, read_options
+from tinycc.passes.schedule_stages import considered
 from tinycc.plan import Plan, build_plan
 from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
 from tinycc.report.summary import PassRecord, Request, summarize
 from tinycc.run import run
+from tinycc.schedule.options import Objective, read_options
 from tinycc.schedule.whole_tensors import whole_tensors
 from tinycc.target import parse_size, target_named
 
@@ -111,6 +112,7 @@ def compile(
     io: EdgeType = "int8",
     optimize_for: Objective = "latency",
     schedule: str = "auto",
+    max_extra_macs: str | None = None,
     kernels: KernelChoice = "auto",
     name: str = "model",
     passes: list[tvm.transform.Pass] | None = None,
@@ -122,7 +124,10 @@ def compile(
     sram, flash: budgets in bytes or as "320K", "1M".
     io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
     optimize_for: "latency" is the least work that fits `sram`, "memory" the least SRAM.
-    schedule: "auto", or one to force: "whole" for whole tensors, "stream" for row by row wherever possible.
+    schedule: "auto", or one to force: "whole" for whole tensors, "stream" for row by row wherever possible,
+    "patch:PxP" for MCUNetV2's P x P patches of the first operators ("patch:PxP@N": of N operators).
+    max_extra_macs: how much may be computed twice to save memory, as a percentage of the model's MACs. If not
+    said: nothing when optimizing for memory, and as much as it takes to fit `sram` otherwise.
     kernels: "auto" uses what the core offers, "portable" keeps to plain C. The integers are the same, and
     either folder runs on every core.
     name: prefix of the generated C symbols, and the name of the source and the header.
@@ -145,7 +150,7 @@ def compile(
         optimize_for=optimize_for,
         schedule=schedule,
     )
-    options = read_options(optimize_for, schedule, request.sram_bytes)
+    options = read_options(optimize_for, schedule, request.sram_bytes, max_extra_macs)
     features = target_named(target).features if kernels == "auto" else ()
     module = load_model(model)
     module, records = _run_passes(module, default_passes(io, options, features) if passes is None else passes)

@@ -13,8 +13,8 @@ from tests.tools.layers import random_inputs
 from tests.tools.networks import Network, inverted_residual, shared
 from tinycc.ops.stage import Stage
 from tinycc.passes.pipeline import default_passes
-from tinycc.passes.schedule_stages import ScheduleOptions
 from tinycc.plan import Plan, build_plan
+from tinycc.schedule.options import ScheduleOptions
 
 Body = Callable[[Network, relax.Expr], relax.Expr]
 SHAPE = (1, 9, 7, 3)

@@ -124,7 +124,16 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
     for index, window in enumerate(call.windows):
         first = first_row(window, call.rows)
         if window.as_array:
-            lines += row_pointers(operator, index, window, f"input{index}", first, window.input_rows, indent)
+            lines += row_pointers(
+                operator,
+                index,
+                window,
+                f"input{index}",
+                first,
+                window.row_elements,
+                window.input_rows,
+                indent,
+            )
             arguments.append(f"rows{index}")
         else:
             arguments.append(_row(f"input{index}", first, window.row_elements))
@@ -154,17 +163,24 @@ def instance_text(call: KernelCall, parameters: Sequence[str], lines: Sequence[s
 
 
 def row_pointers(
-    operator: Operator, index: int, window: RowWindow, base: str, first: str, ring_rows: int, indent: str
+    operator: Operator,
+    index: int,
+    window: RowWindow,
+    base: str,
+    first: str,
+    pitch: int,
+    ring_rows: int,
+    indent: str,
 ) -> list[str]:
     """C that fills rows<index> with the rows of input `index` from row `first` on.
 
-    base: address of the tensor, or of its ring of ring_rows rows.
+    base: address of the tensor, or of its ring of ring_rows rows. pitch: elements from one row to the next.
     """
     dtype = operator.inputs[index].dtype
     return [
         f"{indent}const {c_type(dtype)} *rows{index}[{window.rows}];",
         f"{indent}tinycc_rows_{dtype}(rows{index}, {base}, {first}, {window.dilation}, {window.rows}, "
-        f"{window.input_rows}, {window.row_elements}, {ring_rows});",
+        f"{window.input_rows}, {pitch}, {ring_rows});",
     ]
 
 

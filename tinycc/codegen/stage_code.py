@@ -2,9 +2,13 @@
 
 The order of row calls is a table in flash rather than nested loops: it is exact for every network, it needs
 neither recursion nor decisions at run time, and a row fed from outside can be waited for at any entry.
+
+Where the stage is cut, the table is run for each strip of columns; a row of a ring then holds only the
+pixels that the strip needs, and what is handed to kernels points to where pixel 0 would be.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,9 +23,7 @@ from tinycc.codegen.operator_code import (
     instance_text,
     row_pointers,
 )
-from tinycc.ops.base import KernelCall
 from tinycc.ops.stage import Stage
-from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan import Plan, Step
 
 
@@ -32,31 +34,26 @@ def add_stage(code: OperatorCode, plan: Plan, step: Step, index: int, trace: str
     """
     stage = step.operator
     assert isinstance(stage, Stage)
-    order = np.array(stage.stream.order, np.uint8)
-    table = f"{step.name}_order"
-    code.constants.append(c_array(table, order))
+    writer = _Writer(plan, step, stage)
+    tables = writer.tables()
+    code.constants += [c_array(name, values) for name, values in tables]
     cases = []
     for position, (member, call) in enumerate(zip(step.members, stage.calls, strict=True)):
         code.require(call)
-        instance = code.add_instance(member, _row_instance(member, call))
+        instance = code.add_instance(member, writer.row_instance(position))
         operands = add_constants(code, member, call)
-        lines = _row_call(plan, member, call, instance, operands)
-        lines.append(f"            {trace}({index + position}, (const int8_t *)(const void *)output);")
+        lines = writer.row_call(position, instance, operands)
+        lines.append(f"{_INDENT}{trace}({index + position}, (const int8_t *)(const void *)output);")
         cases.append(_case(position, f"{member.name}: {describe(member.operator)}", lines))
-    code.constant_bytes[step.members[0].name] += order.nbytes
-    code.functions.append(_FUNCTION.format(
-        name=step.name, comment=_comment(step), count=len(step.members), calls=order.size, table=table,
-        cases="\n".join(cases),
-    ))  # fmt: skip
-    code.calls.append(OperatorCall(step.name, "bytes", _comment(step), None, ""))
+    code.constant_bytes[step.members[0].name] += sum(values.nbytes for _, values in tables)
+    code.functions.append(writer.function(cases))
+    code.calls.append(OperatorCall(step.name, "bytes", writer.comment, None, ""))
 
 
-_FUNCTION = """/* {comment} */
-static void {name}(int8_t *bytes)
-{{
-    int32_t next[{count}] = {{0}};
-    for (int32_t call = 0; call < {calls}; ++call) {{
-        const int32_t turn = {table}[call];
+_INDENT = " " * 12
+
+_TURNS = """    for (int32_t call = {first}; call < {end}; ++call) {{
+        const int32_t turn = {name}_order[call];
         const int32_t y = next[turn];
         switch (turn) {{
 {cases}
@@ -65,12 +62,26 @@ static void {name}(int8_t *bytes)
         }}
         next[turn] = y + 1;
         TINYCC_BARRIER();
-    }}
+    }}"""
+
+_FUNCTION = """/* {comment} */
+static void {name}(int8_t *bytes)
+{{
+{body}
 }}"""
 
+_BANDS = """    for (int32_t band = 0; band < {bands}; ++band) {{
+        int32_t next[{count}];
+        for (int32_t i = 0; i < {count}; ++i) {{
+            next[i] = {name}_rows[band * {count} + i];
+        }}
+{turns}
+    }}"""
 
-def _comment(step: Step) -> str:
-    return f"{step.name}, row by row: {', '.join(member.name for member in step.members)}"
+_STRIPS = """    for (int32_t strip = 0; strip < {strips}; ++strip) {{
+        const int16_t *const columns = {name}_columns + strip * {width};
+{bands}
+    }}"""
 
 
 def _case(position: int, comment: str, lines: list[str]) -> str:
@@ -79,81 +90,176 @@ def _case(position: int, comment: str, lines: list[str]) -> str:
     )
 
 
-def _row_instance(step: Step, call: KernelCall) -> str:
-    """A function that computes one row; its name is left as @name@."""
-    operator = step.operator
-    parameters, arguments = [], []
-    for index, window in enumerate(call.windows):
-        element = c_type(operator.inputs[index].dtype)
-        if window.as_array:
-            parameters.append(f"const {element} *const *rows{index}")
-        else:
-            parameters.append(f"const {element} *rows{index}")
-        arguments.append(f"rows{index}")
-    lines = []
-    if call.as_list:
-        element = c_type(operator.inputs[0].dtype)
-        lines.append(f"    const {element} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};")
-        arguments = ["inputs"]
-    parameters.append(f"{c_type(operator.outputs[0].dtype)} *output")
-    arguments.append("output")
-    columns = ["0", str(call.columns)]
-    if call.accumulator_bytes:
-        parameters += ["void *scratch", "int32_t y"]
-        columns = ["y", "y + 1"]
-    elif operator.scratch_bytes:
-        parameters.append("void *scratch")
-    if step.scratch is not None:
-        arguments.append("scratch")
-    parameters.append(f"const {call.struct}_data *data")
-    lines.append(f"    {call.function}({', '.join([*arguments, *columns])}, &shape, data);")
-    return instance_text(call, parameters, lines)
+def _deeper(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.split("\n"))
 
 
-def _row_call(
-    plan: Plan, step: Step, call: KernelCall, instance: str, operands: Mapping[int, str]
-) -> list[str]:
-    """The statements that compute row y."""
-    operator, indent = step.operator, "            "
-    lines, arguments = [], []
-    for index, window in enumerate(call.windows):
-        first = "y" if call.accumulator_bytes else first_row(window, call.rows)
-        source, dtype = step.inputs[index], operator.inputs[index].dtype
-        if source is None:
-            base, ring = operands[index], window.input_rows
+@dataclass(frozen=True)
+class _Writer:
+    """A stage that is written as C."""
+
+    plan: Plan
+    step: Step
+    stage: Stage
+
+    @property
+    def comment(self) -> str:
+        """What runs in it."""
+        cut = "" if self.stage.grid.is_whole else f", cut {self.stage.grid}"
+        return f"{self.step.name}, row by row{cut}: {', '.join(member.name for member in self.step.members)}"
+
+    @property
+    def has_strips(self) -> bool:
+        """Whether kernels are told which columns to compute."""
+        return self.stage.grid.strips > 1
+
+    def tables(self) -> list[tuple[str, np.ndarray]]:
+        """Whose turn it is; where the stage is cut, the first rows of a band, the columns of a strip."""
+        stream, name = self.stage.stream, self.step.name
+        tables = [(f"{name}_order", np.array(stream.order, np.uint8))]
+        if not self.stage.grid.is_whole:
+            ends = [*stream.bands[1:], len(stream.order)]
+            tables.append((f"{name}_rows", np.array(self.first_rows(), np.int16)))
+            tables.append((f"{name}_bands", np.array([*stream.bands, ends[-1]], np.int32)))
+        if self.has_strips:
+            tables.append((f"{name}_columns", np.array(self.stage.strips, np.int16)))
+        return tables
+
+    def first_rows(self) -> list[list[int]]:
+        """For each band the row that each member computes first."""
+        stream = self.stage.stream
+        found = []
+        for first, end in zip(stream.bands, [*stream.bands[1:], len(stream.order)], strict=True):
+            rows = [0] * len(self.stage.members)
+            for turn, row in reversed(
+                list(zip(stream.order[first:end], stream.row_of[first:end], strict=True))
+            ):
+                rows[turn] = row
+            found.append(rows)
+        return found
+
+    def function(self, cases: list[str]) -> str:
+        """The function that runs the stage."""
+        name, count = self.step.name, len(self.stage.members)
+        fields = {"name": name, "cases": "\n".join(cases)}
+        if self.stage.grid.is_whole:
+            [rows] = self.first_rows()
+            first = ", ".join(map(str, rows)) if any(rows) else "0"
+            body = f"    int32_t next[{count}] = {{{first}}};\n"
+            body += _TURNS.format(first=0, end=len(self.stage.stream.order), **fields)
         else:
-            base = arena_pointer(plan, source, dtype)
-            ring = _rows_in(plan, source, window.row_elements * ITEM_BYTES[dtype])
-        if window.as_array:
-            lines += row_pointers(operator, index, window, base, first, ring, indent)
+            turns = _TURNS.format(first=f"{name}_bands[band]", end=f"{name}_bands[band + 1]", **fields)
+            bands = self.stage.grid.bands
+            body = _BANDS.format(bands=bands, count=count, name=name, turns=_deeper(turns))
+            if self.has_strips:
+                strips = self.stage.grid.strips
+                body = _STRIPS.format(strips=strips, name=name, width=2 * count, bands=_deeper(body))
+        return _FUNCTION.format(comment=self.comment, name=name, body=body)
+
+    def row_instance(self, position: int) -> str:
+        """A function that computes a row of a member, or a part of one; its name is left as @name@."""
+        call, operator = self.stage.calls[position], self.step.members[position].operator
+        parameters, arguments = [], []
+        for index, window in enumerate(call.windows):
+            element = c_type(operator.inputs[index].dtype)
+            pointer = f"const {element} *const *" if window.as_array else f"const {element} *"
+            parameters.append(f"{pointer}rows{index}")
             arguments.append(f"rows{index}")
-        else:
-            arguments.append(_row(base, first, window.row_elements, ring, window.input_rows))
-    tensor = operator.outputs[0]
-    base = arena_pointer(plan, step.outputs[0], tensor.dtype)
-    height = 1 if call.accumulator_bytes else call.rows
-    ring = _rows_in(plan, step.outputs[0], call.row_elements * ITEM_BYTES[tensor.dtype])
-    row = "0" if call.accumulator_bytes else "y"
-    lines.append(
-        f"{indent}{c_type(tensor.dtype)} *const output = {_row(base, row, call.row_elements, ring, height)};"
-    )
-    arguments.append("output")
-    if step.scratch is not None:
-        arguments.append(arena_pointer(plan, step.scratch, "int8"))
-    if call.accumulator_bytes:
-        arguments.append("y")
-    arguments.append(f"&{step.name}_data")
-    return [*lines, f"{indent}{instance}({', '.join(arguments)});"]
+        lines = []
+        if call.as_list:
+            element = c_type(operator.inputs[0].dtype)
+            lines.append(f"    const {element} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};")
+            arguments = ["inputs"]
+        parameters.append(f"{c_type(operator.outputs[0].dtype)} *output")
+        arguments.append("output")
+        if self.step.members[position].scratch is not None:
+            parameters.append("void *scratch")
+            arguments.append("scratch")
+        columns = ["0", str(call.columns)]
+        if call.accumulator_bytes:
+            parameters.append("int32_t y")
+            columns = ["y", "y + 1"]
+        elif self.has_strips:
+            parameters += ["int32_t x0", "int32_t x1"]
+            columns = ["x0", "x1"]
+        parameters.append(f"const {call.struct}_data *data")
+        lines.append(f"    {call.function}({', '.join([*arguments, *columns])}, &shape, data);")
+        return instance_text(call, parameters, lines)
+
+    def row_call(self, position: int, instance: str, operands: Mapping[int, str]) -> list[str]:
+        """The statements that compute row y of a member."""
+        step, call = self.step.members[position], self.stage.calls[position]
+        operator = step.operator
+        lines, arguments = [], []
+        for index, window in enumerate(call.windows):
+            first = "y" if call.accumulator_bytes else first_row(window, call.rows)
+            source = self.stage.sources[position][index]
+            if step.inputs[index] is None or source is None:
+                rows = _Rows(operands[index], window.row_elements, window.input_rows)
+            else:
+                rows = self.rows_of(source, operator.inputs[index].dtype, window.row_elements)
+            if window.as_array:
+                lines += row_pointers(
+                    operator, index, window, rows.base, first, rows.pitch, rows.count, _INDENT
+                )
+                arguments.append(f"rows{index}")
+            else:
+                arguments.append(rows.address(first, window.input_rows))
+        tensor = operator.outputs[0]
+        rows = self.rows_of(len(self.stage.inputs) + position, tensor.dtype, call.row_elements)
+        output = rows.address("0", 1) if call.accumulator_bytes else rows.address("y", call.rows)
+        lines.append(f"{_INDENT}{c_type(tensor.dtype)} *const output = {output};")
+        arguments.append("output")
+        if step.scratch is not None:
+            arguments.append(arena_pointer(self.plan, step.scratch, "int8"))
+        if call.accumulator_bytes:
+            arguments.append("y")
+        elif self.has_strips:
+            factor = f" * {call.pixel_columns}" if call.pixel_columns > 1 else ""
+            arguments += [f"columns[{2 * position}]{factor}", f"columns[{2 * position + 1}]{factor}"]
+        arguments.append(f"&{step.name}_data")
+        return [*lines, f"{_INDENT}{instance}({', '.join(arguments)});"]
+
+    def rows_of(self, source: int, dtype: str, row_elements: int) -> "_Rows":
+        """Where the rows of an input of the stage, or of a member's result, lie."""
+        member = source - len(self.stage.inputs)
+        if member < 0:
+            [buffer] = {
+                name
+                for step, sources in zip(self.step.members, self.stage.sources, strict=True)
+                for name, item in zip(step.inputs, sources, strict=True)
+                if item == source and name is not None
+            }
+            return _Rows(
+                arena_pointer(self.plan, buffer, dtype), row_elements, self.stage.inputs[source].height
+            )
+        [buffer] = self.step.members[member].outputs
+        base = arena_pointer(self.plan, buffer, dtype)
+        call = self.stage.calls[member]
+        if member == len(self.stage.members) - 1:
+            return _Rows(base, row_elements, call.rows)
+        count = self.stage.stream.ring_rows(source)
+        if not self.has_strips:
+            return _Rows(base, row_elements, count)
+        pixel = row_elements // self.stage.members[member].outputs[0].width
+        base = f"{base} - columns[{2 * member}] * {pixel}"
+        return _Rows(base, pixel * self.stage.ring_columns(member), count)
 
 
-def _rows_in(plan: Plan, buffer: str, row_bytes: int) -> int:
-    """How many rows a buffer holds."""
-    return plan.buffers[buffer].bytes // row_bytes
+@dataclass(frozen=True)
+class _Rows:
+    """Rows in memory.
 
+    base: address of the first, as C. pitch: elements from one to the next. count: how many there are.
+    """
 
-def _row(base: str, row: str, elements: int, ring: int, height: int) -> str:
-    """The address of a row of a ring."""
-    if height == 1 or ring == 1 or row == "0":
-        return base
-    place = f"({row}) % {ring}" if ring < height else f"({row})"
-    return f"{base} + {place} * {elements}"
+    base: str
+    pitch: int
+    count: int
+
+    def address(self, row: str, height: int) -> str:
+        """Of row `row`, as C, of a tensor of `height` rows."""
+        if height == 1 or self.count == 1 or row == "0":
+            return self.base
+        place = f"({row}) % {self.count}" if self.count < height else f"({row})"
+        return f"{self.base} + {place} * {self.pitch}"

@@ -14,12 +14,35 @@ from tinycc.ops.tensor import Tensor
 
 
 @dataclass(frozen=True)
+class ColumnWindow:
+    """The input columns that one output column x is computed from.
+
+    Columns `x * stride - pad_left + k * dilation`, k in [0, columns); those outside [0, input_columns) are
+    padding.
+    """
+
+    input_columns: int
+    columns: int = 1
+    stride: int = 1
+    dilation: int = 1
+    pad_left: int = 0
+
+    def span(self, first: int, end: int) -> tuple[int, int]:
+        """Input columns [first, end) under output columns [first, end); at least one."""
+        left = first * self.stride - self.pad_left
+        right = (end - 1) * self.stride - self.pad_left + (self.columns - 1) * self.dilation + 1
+        left = min(max(left, 0), self.input_columns - 1)
+        return left, max(min(right, self.input_columns), left + 1)
+
+
+@dataclass(frozen=True)
 class RowWindow:
     """The input rows that one output row y is computed from.
 
     Row j of the window, j in [0, rows), is input row `(y * stride + offset) // divisor - pad_top + j *
     dilation`; a row outside [0, input_rows) is padding.
 
+    columns: which of the rows' columns some output columns need; None for all, whatever the output's.
     as_array: the kernel takes an array of row pointers (NULL for padding) rather than one row.
     stride: 0 where all output rows use the same row (broadcasting).
     offset, divisor: not 0 and 1 only where rows are resampled (nearest-neighbour resize).
@@ -33,6 +56,7 @@ class RowWindow:
     pad_top: int = 0
     offset: int = 0
     divisor: int = 1
+    columns: ColumnWindow | None = None
     as_array: bool = False
 
     @classmethod
@@ -58,6 +82,8 @@ class KernelCall:
     windows: one for each input that is not a constant of `data`, in the kernel's order.
     rows, columns, row_elements: of the output.
     as_list: the kernel takes its inputs, each a single row, as one array of rows.
+    pixel_columns: how many columns make up a pixel of the output, so that a row may be computed in parts;
+        0 where it may not.
     is_flat: the one row may be cut anywhere between its columns; each part needs the same part of the inputs.
     accumulator_bytes: more than 0 where rows are input rows: a call adds row x0 to accumulators in scratch
         memory, and that of the last row writes the whole output.
@@ -76,24 +102,32 @@ class KernelCall:
     columns: int
     row_elements: int
     as_list: bool = False
+    pixel_columns: int = 1
     is_flat: bool = False
     accumulator_bytes: int = 0
     source: str = ""
     includes: tuple[str, ...] = ()
 
-    def cut(self, height: int) -> "KernelCall | None":
-        """A flat call as `height` rows; None where its columns do not divide evenly."""
+    def cut(self, height: int, width: int) -> "KernelCall | None":
+        """A flat call as `height` rows of `width` pixels; None where its columns do not divide evenly."""
         if self.columns % height:
             return None
+        columns = self.columns // height
         windows = tuple(
-            replace(window, input_rows=height, row_elements=window.row_elements // height)
+            replace(
+                window,
+                input_rows=height,
+                row_elements=window.row_elements // height,
+                columns=ColumnWindow(width),
+            )
             for window in self.windows
         )
         return replace(
             self,
             windows=windows,
             rows=height,
-            columns=self.columns // height,
+            columns=columns,
+            pixel_columns=columns // width if columns % width == 0 else 0,
             row_elements=self.row_elements // height,
         )
 
@@ -153,7 +187,7 @@ class Operator(ABC):
         if call.source:
             return None
         if call.is_flat:
-            return call.cut(self.outputs[0].height)
+            return call.cut(self.outputs[0].height, self.outputs[0].width)
         by_rows = all(
             window.input_rows == tensor.height
             for window, tensor in zip(call.windows, self.inputs, strict=False)
@@ -167,6 +201,11 @@ class Operator(ABC):
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one run."""
+        return 0
+
+    @property
+    def extra_macs(self) -> int:
+        """Multiply-accumulates beyond `macs`, of elements that are computed more than once."""
         return 0
 
     @property

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ColumnWindow, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
@@ -76,6 +76,7 @@ class Elementwise(Operator):
                     input_rows=source.height,
                     row_elements=source.width * source.channels,
                     stride=1 if source.height > 1 else 0,
+                    columns=ColumnWindow(source.width) if source.width > 1 else None,
                 )
             )
         return KernelCall(

@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import ColumnWindow, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 
 
@@ -71,6 +71,7 @@ class Pad(Operator):
                     input_rows=source.height,
                     row_elements=source.width * source.channels,
                     pad_top=self.before[0],
+                    columns=ColumnWindow(source.width, pad_left=self.before[1]),
                     as_array=True,
                 ),
             ),

@@ -15,8 +15,38 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import VIEWS, Composite
 from tinycc.ops.footprint import Moments
-from tinycc.ops.streaming import Source, Stream, simulate
+from tinycc.ops.streaming import Range, Source, Stream, columns_needed, parts_of, simulate
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
+
+# Attribute of a stage's function: bands, strips and whether a band is computed operator by operator.
+GRID = "tinycc.grid"
+# A byte that no input has.
+_BEYOND = 1 << 40
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a stage's output is cut: into bands of rows and strips of columns, each computed by itself.
+
+    What two of them need of a row within the stage is computed for both.
+    by_layers: in a band all rows of an operator before the next operator, as MCUNetV2's patches are
+        computed; else row by row.
+    """
+
+    bands: int = 1
+    strips: int = 1
+    by_layers: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is cut, so that nothing is computed twice."""
+        return self.bands == self.strips == 1
+
+    def __str__(self) -> str:
+        return f"{self.bands}x{self.strips}"
+
+
+UNCUT = Grid()
 
 
 @dataclass(frozen=True)
@@ -43,6 +73,7 @@ class Stage(Operator):
 
     members: tuple[Operator, ...]
     sources: tuple[tuple[Source, ...], ...]
+    grid: Grid = UNCUT
 
     kind: ClassVar[str] = "stage"
     element_types: ClassVar[ElementTypes] = None
@@ -84,7 +115,9 @@ class Stage(Operator):
                     )
                 )
         inputs = tuple(Tensor(item.shape, item.dtype, parameter=index) for index, item in enumerate(tensors))
-        return cls(inputs, members[-1].outputs, tuple(members), tuple(sources))
+        bands, strips, by_layers = (int(item) for item in tvm_adapter.attribute(function, GRID, (1, 1, 0)))
+        grid = Grid(bands, strips, bool(by_layers))
+        return cls(inputs, members[-1].outputs, tuple(members), tuple(sources), grid)
 
     @cached_property
     def calls(self) -> tuple[KernelCall, ...]:
@@ -118,12 +151,43 @@ class Stage(Operator):
             raise ValueError(f"{member.kind} does not read the rows of {source} one by one")
 
     @cached_property
+    def _windows(self) -> list[tuple[Source, ...]]:
+        """The source of each window of each call."""
+        return [sources[: len(call.windows)] for sources, call in zip(self.sources, self.calls, strict=True)]
+
+    @cached_property
     def stream(self) -> Stream:
-        """The stage, simulated."""
-        windows = [
-            sources[: len(call.windows)] for sources, call in zip(self.sources, self.calls, strict=True)
-        ]
-        return simulate(self.calls, windows, len(self.inputs))
+        """The stage, simulated; ValueError where it cannot be cut as its grid says."""
+        bands = self.grid.bands
+        if bands > self.calls[-1].rows or (bands > 1 and self.calls[-1].accumulator_bytes):
+            raise ValueError(f"{self.outputs[0]} cannot be made in {bands} bands of rows")
+        return simulate(
+            self.calls, self._windows, len(self.inputs), bands=bands, by_layers=self.grid.by_layers
+        )
+
+    @cached_property
+    def strips(self) -> tuple[tuple[Range, ...], ...]:
+        """For each strip the pixels [first, end) of a row that each member computes.
+
+        ValueError where a member cannot compute or read a part of a row.
+        """
+        widths = [member.outputs[0].width for member in self.members]
+        if self.grid.strips == 1:
+            return (tuple((0, width) for width in widths),)
+        if self.grid.strips > widths[-1]:
+            raise ValueError(f"{self.outputs[0]} has not enough columns for {self.grid.strips} strips")
+        return tuple(
+            tuple(columns_needed(self.calls, self._windows, len(self.inputs), *part))
+            for part in parts_of(widths[-1], self.grid.strips)
+        )
+
+    def ring_columns(self, member: int) -> int:
+        """Pixels in a row of a member's ring: as many as the widest strip needs."""
+        return max(end - first for first, end in (strip[member] for strip in self.strips))
+
+    def row_bytes(self, member: int) -> int:
+        """Bytes of a whole row of a member's result."""
+        return self.calls[member].row_elements * ITEM_BYTES[self.members[member].outputs[0].dtype]
 
     @cached_property
     def rings(self) -> tuple[Ring, ...]:
@@ -132,8 +196,9 @@ class Stage(Operator):
         for index, (member, call) in enumerate(zip(self.members, self.calls, strict=True)):
             if index < len(self.members) - 1:
                 tensor = len(self.inputs) + index
+                part = self.row_bytes(index) // member.outputs[0].width * self.ring_columns(index)
+                size = self.stream.ring_rows(tensor) * part
                 item = ITEM_BYTES[member.outputs[0].dtype]
-                size = self.stream.ring_rows(tensor) * call.row_elements * item
                 rings.append(Ring(index, False, size, item, self.stream.moments(tensor)))
             if call.accumulator_bytes:
                 span = (self.stream.accumulating(index),)
@@ -145,23 +210,70 @@ class Stage(Operator):
 
     @property
     def macs(self) -> int:
-        """Of all members."""
+        """Of all members, each output element computed once."""
         return sum(member.macs for member in self.members)
+
+    @property
+    def extra_macs(self) -> int:
+        """What is computed again in other bands and strips."""
+        if self.grid.is_whole:
+            return 0
+        extra = 0
+        for index, member in enumerate(self.members):
+            rows, width = self.calls[index].rows, member.outputs[0].width
+            columns = sum(end - first for first, end in (strip[index] for strip in self.strips))
+            again = self.stream.order.count(index) * columns - rows * width
+            extra += member.macs // (rows * width) * again
+        return extra
 
     @cached_property
     def _distances(self) -> dict[int, int]:
         distances = {}
-        call = self.calls[-1]
-        output_row = call.row_elements * ITEM_BYTES[self.outputs[0].dtype]
-        for index, tensor in enumerate(self.inputs):
-            row_bytes = tensor.bytes // tensor.height
-            distance = self.stream.overlap_distance(index, row_bytes, output_row)
+        last, call = self.calls[-1], len(self.calls) - 1
+        for index in range(len(self.inputs)):
+            distance = self.stream.overlap_distance(
+                self.outputs[0].bytes,
+                self.row_bytes(call),
+                [self._first_reads(index, strip) for strip in self.strips],
+                [self._written(strip[call]) for strip in self.strips],
+            )
             for position, source in enumerate(self.sources[-1]):
                 if source == index:
-                    own = None if call.accumulator_bytes else self.members[-1].overlap_distance(position)
+                    in_order = not last.accumulator_bytes and self.grid.is_whole
+                    own = self.members[-1].overlap_distance(position) if in_order else None
                     distance = max(distance, self.outputs[0].bytes if own is None else own)
             distances[index] = distance
         return distances
+
+    def _written(self, part: Range) -> Range:
+        """The bytes of an output row that pixels [first, end) take."""
+        last = len(self.calls) - 1
+        pixel = self.row_bytes(last) // self.outputs[0].width
+        return part[0] * pixel, part[1] * pixel
+
+    def _first_reads(self, index: int, strip: tuple[Range, ...]) -> list[int]:
+        """For each row call in a strip the first byte of input `index` that it reads."""
+        tensor = self.inputs[index]
+        row = tensor.bytes // tensor.height
+        starts = [
+            min((self._first_column(window, strip[member], tensor)
+                 for window, source in zip(call.windows, self._windows[member], strict=True)
+                 if source == index), default=0)
+            for member, call in enumerate(self.calls)
+        ]  # fmt: skip
+        return [
+            min((access.first * row + starts[turn] for access in accesses if access.tensor == index),
+                default=_BEYOND)
+            for turn, accesses in zip(self.stream.order, self.stream.reads, strict=True)
+        ]  # fmt: skip
+
+    @staticmethod
+    def _first_column(window: RowWindow, part: Range, tensor: Tensor) -> int:
+        """The first byte of a row of `tensor` under the output pixels `part`."""
+        if window.columns is None:
+            return 0
+        pixel = tensor.bytes // (tensor.height * window.columns.input_columns)
+        return window.columns.span(*part)[0] * pixel
 
     def overlap_distance(self, index: int) -> int | None:
         """From the simulation; no less than the last member's own where that reads the input itself."""
@@ -172,5 +284,6 @@ class Stage(Operator):
         raise ValueError("a stage has no kernel of its own")
 
     def describe(self) -> str:
-        """How many operators it runs."""
-        return f"{len(self.members)} operators row by row"
+        """How many operators it runs, and how it is cut."""
+        text = f"{len(self.members)} operators {'by patches' if self.grid.by_layers else 'row by row'}"
+        return text if self.grid.is_whole else f"{text}, {self.grid}"

@@ -1,13 +1,15 @@
 """Running operators row by row: in which order, and which rows have to be kept how long.
 
 The operators of a stage are simulated, row call by row call. A row is computed when a later operator asks
-for it, never twice, and nothing is computed that nobody asks for. What the simulation sees is exact: how many
-rows each tensor's ring must hold, when it holds something, and how far the stage's output may run into its
-input.
+for it, and nothing is computed that nobody asks for. What the simulation sees is exact: how many rows each
+tensor's ring must hold, when it holds something, and how far the stage's output may run into its input.
+
+The output may be made in bands of rows, one after the other: each band computes all that it needs anew, the
+rows that the band before had, too. Otherwise no row is computed twice.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +20,8 @@ from tinycc.ops.overlap import overlap_distance
 
 # Where an operand comes from: the stage's inputs count from 0, its operators' results on from there.
 Source = int | None
+# First and one past the last.
+Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -38,29 +42,41 @@ def rows_read(call: KernelCall, window: RowWindow, y: int) -> tuple[int, int] | 
     return (rows[0], rows[-1]) if rows else None
 
 
+def parts_of(size: int, count: int) -> list[Range]:
+    """`count` parts of [0, size), as equal as they can be."""
+    return [(size * index // count, size * (index + 1) // count) for index in range(count)]
+
+
 @dataclass(frozen=True)
 class Stream:
     """A simulated stage.
 
-    order: the operator of each row call; its n-th call computes its n-th row.
+    order, row_of: the operator of each row call, and which of its rows it computes.
     reads: for each row call the rows that it reads.
+    bands: the first row call of each band.
     """
 
     input_count: int
     calls: tuple[KernelCall, ...]
     order: tuple[int, ...]
+    row_of: tuple[int, ...]
     reads: tuple[tuple[Access, ...], ...]
+    bands: tuple[int, ...]
 
     @cached_property
     def _spans(self) -> tuple[list[tuple[int, int]], ...]:
-        """For each operator and row the row calls that write it and that read it last."""
+        """For each operator and row computed the row calls that write it and that read it last."""
         written: list[list[int]] = [[] for _ in self.calls]
         last: list[list[int]] = [[] for _ in self.calls]
-        for time, (turn, accesses) in enumerate(zip(self.order, self.reads, strict=True)):
+        # Where in the two lists each row was computed last.
+        places: list[dict[int, int]] = [{} for _ in self.calls]
+        for time, (turn, row, accesses) in enumerate(zip(self.order, self.row_of, self.reads, strict=True)):
             for access in accesses:
                 if access.tensor >= self.input_count:
-                    rows = last[access.tensor - self.input_count]
-                    rows[access.first : access.last + 1] = [time] * (access.last + 1 - access.first)
+                    source = access.tensor - self.input_count
+                    for read in range(access.first, access.last + 1):
+                        last[source][places[source][read]] = time
+            places[turn][row] = len(written[turn])
             written[turn].append(time)
             last[turn].append(time)
         return tuple(
@@ -69,7 +85,7 @@ class Stream:
         )
 
     def rows(self, tensor: int) -> list[tuple[int, int]]:
-        """For each row of an operator's result the row calls that write it and that read it last.
+        """For each row computed of a result the row calls that write it and that read it last.
 
         An accumulating operator has one row, which takes shape during all its calls.
         """
@@ -104,57 +120,134 @@ class Stream:
         """The calls of an operator, each by itself: its scratch memory lives during them only."""
         return tuple((time, time) for time, turn in enumerate(self.order) if turn == member)
 
-    def overlap_distance(self, tensor: int, tensor_row_bytes: int, output_row_bytes: int) -> int:
+    def overlap_distance(
+        self, size: int, output_row: int, reads_at: Sequence[Sequence[int]], writes: Sequence[Range]
+    ) -> int:
         """How many bytes the last operator's result must start before an input that dies with the stage.
 
         The two of them are resident. Row calls that read the input and write the output at once count as
         reading after writing; finer is what the operator itself says of its kernel.
+
+        size, output_row: bytes of the output and of a row of it.
+        reads_at: for each column strip and row call the first byte that it reads of the input; a large
+            number where it reads none.
+        writes: for each column strip the bytes of an output row that belong to it.
         """
         last = len(self.calls) - 1
+        is_last = np.array(self.order) == last
         accumulates = bool(self.calls[last].accumulator_bytes)
-        size = self.calls[last].rows * output_row_bytes
-        beyond = 1 << 40
-        reads, ends, early = [], [], []
-        written = 0
-        for turn, accesses in zip(self.order, self.reads, strict=True):
-            before = written
-            if turn == last:
-                written = min(size, written + output_row_bytes) if not accumulates else before
-            rows = [access.first for access in accesses if access.tensor == tensor]
-            reads.append(min(rows) * tensor_row_bytes if rows else beyond)
-            ends.append(written)
-            early.append(before)
+        rows = np.array(self.row_of) * output_row
+        ends = [np.where(is_last & (not accumulates), rows + end, 0) for _, end in writes]
+        written = np.minimum(np.maximum.accumulate(np.concatenate(ends)), size)
+        early = np.concatenate([[0], written[:-1]])
         if accumulates:
-            ends[-1] = output_row_bytes
-        return overlap_distance(np.array(reads), np.array(ends), np.array(early))
+            written[-1] = size
+        return overlap_distance(np.concatenate([np.array(reads) for reads in reads_at]), written, early)
 
 
-def simulate(calls: Sequence[KernelCall], sources: Sequence[Sequence[Source]], input_count: int) -> Stream:
+def simulate(
+    calls: Sequence[KernelCall],
+    sources: Sequence[Sequence[Source]],
+    input_count: int,
+    *,
+    bands: int = 1,
+    by_layers: bool = False,
+) -> Stream:
     """Run a stage whose last operator's result is the only one asked for.
 
     calls: of each operator, rows in order. sources: of each window of each call.
+    by_layers: an operator computes all the rows that a band needs before the next operator begins.
     """
-    done = [0] * len(calls)
-    order: list[int] = []
-    reads: list[tuple[Access, ...]] = []
+    recorder = _Recorder(calls, sources, input_count)
+    begins: list[int] = []
+    for first, end in parts_of(calls[-1].rows, bands):
+        begins.append(len(recorder.order))
+        needed = rows_needed(calls, sources, input_count, first, end)
+        recorder.next_row = [span[0] for span in needed]
+        for member in range(len(calls)) if by_layers else [len(calls) - 1]:
+            recorder.produce(member, needed[member][1])
+    return Stream(
+        input_count,
+        tuple(calls),
+        tuple(recorder.order),
+        tuple(recorder.row_of),
+        tuple(recorder.reads),
+        tuple(begins),
+    )
 
-    def accesses_of(member: int, y: int) -> tuple[Access, ...]:
-        found = []
-        for window, source in zip(calls[member].windows, sources[member], strict=True):
-            rows = rows_read(calls[member], window, y)
-            if source is not None and rows is not None:
-                found.append(Access(source, *rows))
-        return tuple(found)
 
-    def produce(member: int, rows: int) -> None:
-        while done[member] < rows:
-            accesses = accesses_of(member, done[member])
+@dataclass
+class _Recorder:
+    """Writes down the row calls of a stage. next_row: of each operator, the one it computes next."""
+
+    calls: Sequence[KernelCall]
+    sources: Sequence[Sequence[Source]]
+    input_count: int
+    next_row: list[int] = field(default_factory=list)
+    order: list[int] = field(default_factory=list)
+    row_of: list[int] = field(default_factory=list)
+    reads: list[tuple[Access, ...]] = field(default_factory=list)
+
+    def produce(self, member: int, end: int) -> None:
+        """Compute an operator's rows up to `end`, and before each what it reads."""
+        while self.next_row[member] < end:
+            row = self.next_row[member]
+            accesses = _accesses(self.calls[member], self.sources[member], row)
             for access in accesses:
-                if access.tensor >= input_count:
-                    produce(access.tensor - input_count, access.last + 1)
-            order.append(member)
-            reads.append(accesses)
-            done[member] += 1
+                if access.tensor >= self.input_count:
+                    self.produce(access.tensor - self.input_count, access.last + 1)
+            self.order.append(member)
+            self.row_of.append(row)
+            self.reads.append(accesses)
+            self.next_row[member] += 1
 
-    produce(len(calls) - 1, calls[-1].rows)
-    return Stream(input_count, tuple(calls), tuple(order), tuple(reads))
+
+def _accesses(call: KernelCall, sources: Sequence[Source], y: int) -> tuple[Access, ...]:
+    found = []
+    for window, source in zip(call.windows, sources, strict=True):
+        rows = rows_read(call, window, y)
+        if source is not None and rows is not None:
+            found.append(Access(source, *rows))
+    return tuple(found)
+
+
+def rows_needed(
+    calls: Sequence[KernelCall], sources: Sequence[Sequence[Source]], input_count: int, first: int, end: int
+) -> list[Range]:
+    """For each operator the rows [first, end) that rows [first, end) of the last one's result need."""
+    needed = [(0, 0)] * len(calls)
+    needed[-1] = (first, end)
+    for member in reversed(range(len(calls))):
+        for y in range(*needed[member]):
+            for access in _accesses(calls[member], sources[member], y):
+                if access.tensor >= input_count:
+                    source = access.tensor - input_count
+                    needed[source] = _union(needed[source], (access.first, access.last + 1))
+    return needed
+
+
+def columns_needed(
+    calls: Sequence[KernelCall], sources: Sequence[Sequence[Source]], input_count: int, first: int, end: int
+) -> list[Range]:
+    """For each operator the pixels [first, end) of its rows that those of the last one's result need.
+
+    ValueError where an operator can only compute whole rows, or reads whole rows of another's result.
+    """
+    needed = [(0, 0)] * len(calls)
+    needed[-1] = (first, end)
+    for member in reversed(range(len(calls))):
+        call = calls[member]
+        if call.accumulator_bytes or not call.pixel_columns:
+            raise ValueError("an operator computes whole rows only")
+        for window, source in zip(call.windows, sources[member], strict=True):
+            if source is None or source < input_count or needed[member] == (0, 0):
+                continue
+            if window.columns is None:
+                raise ValueError("an operator reads whole rows only")
+            place = source - input_count
+            needed[place] = _union(needed[place], window.columns.span(*needed[member]))
+    return needed
+
+
+def _union(one: Range, other: Range) -> Range:
+    return other if one == (0, 0) else (min(one[0], other[0]), max(one[1], other[1]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from tvm import relax
 
-from tinycc.ops.base import RowWindow
+from tinycc.ops.base import ColumnWindow, RowWindow
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
@@ -39,6 +39,13 @@ class Window:
             stride=self.stride[0],
             dilation=self.dilation[0],
             pad_top=self.padding[0],
+            columns=ColumnWindow(
+                input_columns=tensor.width,
+                columns=self.kernel[1],
+                stride=self.stride[1],
+                dilation=self.dilation[1],
+                pad_left=self.padding[1],
+            ),
             as_array=True,
         )
 

@@ -51,14 +51,16 @@ class Timeline:
         """The entries of report.json that are the schedule's."""
         bottlenecks = self.bottlenecks()
         peak = bottlenecks[0] if bottlenecks else {"operator": 0, "name": ""}
-        macs = sum(row.operator.operator.macs for row in self.rows)
+        macs = sum(
+            row.operator.operator.macs for row in self.rows if not row.operator.operator.is_repeated
+        )
         return {
             "arena_bytes": self.plan.arena_bytes,
             "lower_bound_bytes": self.plan.lower_bound_bytes,
             "optimal": self.plan.optimal,
             "solver": self.plan.solver,
             "macs": macs,
-            "extra_macs": sum(step.operator.macs for step in self.plan.steps) - macs,
+            "extra_macs": sum(step.operator.extra_macs for step in self.plan.steps),
             "peak_step": peak["operator"],
             "peak_operator": peak["name"],
             "operators": [self._operator(index, row) for index, row in enumerate(self.rows)],

@@ -14,11 +14,14 @@ from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
-from tinycc.ops.stage import Stage
+from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
 from tinycc.ops.tensor import ITEM_BYTES
 
 # The order of row calls is a table of bytes.
 MOST_MEMBERS = 255
+# Into how many strips of columns stages are cut, where their rings take this share of what is live.
+STRIPS = (2, 3, 4, 6, 8)
+RING_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,8 @@ class Candidate:
 
     function: of a stage, its composite function.
     live_bytes: the least memory that holds all that is live while it runs.
-    macs: what it executes.
+    macs: what it executes; extra_macs of them are of elements that were computed before.
+    grid: of a stage, how it is cut.
     row_calls, members, ring_bytes: of a stage, how many rows it computes one by one, how many operators it
         has, and what its rings take; 0 on whole tensors.
     """
@@ -40,6 +44,8 @@ class Candidate:
     row_calls: int
     members: int = 0
     ring_bytes: int = 0
+    extra_macs: int = 0
+    grid: Grid = UNCUT
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,18 @@ class Candidates:
 
     @cached_property
     def stages(self) -> list[Candidate]:
-        """Every run of bindings that can be a stage, its rings alone needing no more than whole tensors do.
+        """Runs of bindings that can be a stage, whose rings alone need no more than whole tensors do."""
+        most = max((candidate.live_bytes for candidate in self.whole), default=0)
+        return [stage for stage in self.runs if stage.ring_bytes <= most]
 
-        Longer stages have more rings, so a run ends where they become too many.
+    @cached_property
+    def runs(self) -> list[Candidate]:
+        """Every run of bindings that can be a stage.
+
+        Longer stages have more rings, so a run ends where they become twice as many as whole tensors need.
         """
         found = []
-        most = max((candidate.live_bytes for candidate in self.whole), default=0)
+        most = 2 * max((candidate.live_bytes for candidate in self.whole), default=0)
         streams = [self._streams(index) for index in range(len(self.bindings))]
         for first in range(len(self.bindings)):
             for last in range(first + 1, min(len(self.bindings), first + MOST_MEMBERS) + 1):
@@ -101,6 +113,29 @@ class Candidates:
                     break
                 found.append(stage)
         return found
+
+    @cached_property
+    def strips(self) -> list[Candidate]:
+        """Stages cut into strips of columns, of those whose rings are worth it; less memory for more MACs."""
+        found = []
+        for whole in self.stages:
+            least = whole.live_bytes
+            for count in STRIPS if whole.ring_bytes > RING_SHARE * whole.live_bytes else ():
+                cut = self.cut(whole, Grid(strips=count))
+                if cut is None:
+                    break
+                if cut.live_bytes < least:
+                    found.append(cut)
+                    least = cut.live_bytes
+        return found
+
+    def cut(self, stage: Candidate, grid: Grid) -> Candidate | None:
+        """A stage cut as `grid` says, None where it cannot be."""
+        return self._stage(stage.first, stage.last, grid)
+
+    def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
+        """Of what its last binding makes."""
+        return tvm_adapter.shape_of(self.bindings[candidate.last - 1].var)
 
     def _streams(self, index: int) -> bool:
         """Whether a binding may be part of a stage at all."""
@@ -161,8 +196,8 @@ class Candidates:
         live = self._live_bytes(index, index + 1, gaps) + view.scratch_bytes
         return Candidate(index, index + 1, None, live, view.macs, 0)
 
-    def _stage(self, first: int, last: int) -> Candidate | None:
-        """The stage of a run, None if it cannot be one."""
+    def _stage(self, first: int, last: int, grid: Grid = UNCUT) -> Candidate | None:
+        """The stage of a run, cut as `grid` says; None if it cannot be one."""
         inside = {binding.var for binding in self.bindings[first:last]}
         result = self.bindings[last - 1].var
         escaping = {item for item in inside if self._last_reads.get(item, -1) >= last}
@@ -170,14 +205,16 @@ class Candidates:
         if escaping - {result} or len(members) < 2 or members[0] != first or members[-1] != last - 1:
             return None
         function = self._function(first, last)
+        if grid != UNCUT:
+            function = function.with_attr(GRID, [grid.bands, grid.strips, int(grid.by_layers)])
         stage = Stage.of_function(function, self.view)
         try:
             calls = stage.stream.order
+            rings = most_at_once((ring.bytes, ring.moments) for ring in stage.rings)
         except ValueError:
             return None
         if len(set(calls)) < len(stage.members):
             return None
-        rings = most_at_once((ring.bytes, ring.moments) for ring in stage.rings)
         distances = overlap_distances(stage)
         if distances:
             function = function.with_attr(OVERLAP_DISTANCES, distances)
@@ -187,7 +224,18 @@ class Candidates:
             for root in self._roots[parameters[int(key)]]:
                 gaps[root] = max(gap, gaps.get(root, gap))
         live = self._live_bytes(first, last, gaps) + rings
-        return Candidate(first, last, function, live, stage.macs, len(calls), len(stage.members), rings)
+        return Candidate(
+            first,
+            last,
+            function,
+            live,
+            macs=stage.macs + stage.extra_macs,
+            row_calls=len(calls) * grid.strips,
+            members=len(stage.members),
+            ring_bytes=rings,
+            extra_macs=stage.extra_macs,
+            grid=grid,
+        )
 
     def _live_bytes(self, first: int, last: int, gaps: Mapping[relax.Var, int]) -> int:
         """What is live while bindings [first, last) run, tensors between them left out.

@@ -5,7 +5,7 @@ is a path through this graph: its memory is that of its most demanding candidate
 planner makes of it can only be more, so paths are planned in order of promise until no other can be better.
 """
 
-import itertools
+import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +34,11 @@ class Schedule:
         return sum(candidate.macs for candidate in self.candidates)
 
     @property
+    def extra_macs(self) -> int:
+        """Those of elements that were computed before."""
+        return sum(candidate.extra_macs for candidate in self.candidates)
+
+    @property
     def row_calls(self) -> int:
         """Rows computed one by one."""
         return sum(candidate.row_calls for candidate in self.candidates)
@@ -50,7 +55,9 @@ class Search:
         least = sum(candidate.macs for candidate in candidates if candidate.function is None)
         for candidate in candidates:
             cost = candidate.macs * (1 + least) + candidate.row_calls
-            self._graph.add_edge(candidate.first, candidate.last, candidate=candidate, cost=cost)
+            # By way of a node of its own, as several candidates may lead from one cut point to another.
+            self._graph.add_edge(candidate.first, candidate, candidate=candidate, cost=cost)
+            self._graph.add_edge(candidate, candidate.last, candidate=candidate, cost=0)
         self.footprints = sorted({candidate.live_bytes for candidate in candidates})
 
     def cheapest(self, most_bytes: int) -> Schedule | None:
@@ -82,20 +89,17 @@ class Search:
         """The schedule of fewest steps: whatever can run row by row does."""
         return self._schedule(networkx.shortest_path(self._graph, 0, self._end))
 
-    def _schedule(self, path: list[int]) -> Schedule:
-        edges = itertools.pairwise(path)
-        return Schedule(tuple(self._graph[start][end]["candidate"] for start, end in edges))
+    def _schedule(self, path: list[int | Candidate]) -> Schedule:
+        return Schedule(tuple(node for node in path if isinstance(node, Candidate)))
 
-    def least_bytes(self) -> int:
-        """The memory of the schedule that needs least."""
-        low, high = 0, len(self.footprints) - 1
-        while low < high:
-            middle = (low + high) // 2
-            if self.cheapest(self.footprints[middle]) is None:
-                low = middle + 1
-            else:
-                high = middle
-        return self.footprints[low] if self.footprints else 0
+    def least_bytes(self, most_extra_macs: int | None = None) -> int:
+        """The memory of the schedule that needs least, of those that compute no more than so much again."""
+
+        def is_enough(size: int) -> bool:
+            schedule = self.cheapest(size)
+            return schedule is not None and _is_within(schedule, most_extra_macs)
+
+        return self.footprints[bisect.bisect_left(self.footprints, True, key=is_enough)]
 
     def front(self) -> list[Schedule]:
         """Schedules none of which is beaten by another both in memory and in cost; least memory first."""
@@ -111,23 +115,29 @@ class Search:
             limit = smaller[-1]
         return found[::-1]
 
-    def fitting(self, budget: int, arena_of: Callable[[Schedule], int]) -> Schedule | None:
+    def fitting(
+        self, budget: int, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None
+    ) -> Schedule | None:
         """The cheapest schedule whose planned arena is within a budget; None if none was found."""
         for _, schedule in zip(range(MOST_PLANS), self.by_cost(budget), strict=False):
+            if not _is_within(schedule, most_extra_macs):
+                return None
             if arena_of(schedule) <= budget:
                 return schedule
-        best = self.smallest(arena_of)
+        best = self.smallest(arena_of, most_extra_macs)
         return best if arena_of(best) <= budget else None
 
-    def smallest(self, arena_of: Callable[[Schedule], int]) -> Schedule:
-        """The schedule of least arena, and of those the cheapest."""
+    def smallest(self, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None) -> Schedule:
+        """The schedule of least arena, and of those the cheapest, that computes no more than this again."""
         best: Schedule | None = None
         plans = 0
-        least = self.least_bytes()
+        least = self.least_bytes(most_extra_macs)
         for limit in (size for size in self.footprints if size >= least):
             if best is not None and (limit >= arena_of(best) or plans >= MOST_PLANS):
                 break
             for schedule in self.by_cost(limit):
+                if not _is_within(schedule, most_extra_macs):
+                    break
                 plans += 1
                 if best is None or arena_of(schedule) < arena_of(best):
                     best = schedule
@@ -135,6 +145,10 @@ class Search:
                     break
         assert best is not None
         return best
+
+
+def _is_within(schedule: Schedule, most_extra_macs: int | None) -> bool:
+    return most_extra_macs is None or schedule.extra_macs <= most_extra_macs
 
 
 def _cost(schedule: Schedule) -> tuple[int, int]:
