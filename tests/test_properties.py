@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 import tinycc
 from tests.reference.interpreter import run_tflite
 from tests.tools.corpus import SLOW
+from tests.tools.cut_stages import CutStages
 from tests.tools.random_graphs import RandomModel, random_model
+from tinycc.ops.stage import Grid
 from tinycc.passes.pipeline import default_passes
 from tinycc.run import run
 from tinycc.schedule.options import ScheduleOptions
@@ -26,11 +28,15 @@ LEFT_OUT: dict[str, set[str]] = {
     "row by row": set(),
     "least memory": set(),
     "row by row, nothing in place": {"RewriteInPlace"},
+    "2x3 strips and bands": set(),
+    "3x3 patches": set(),
     "nothing in place": {"RewriteInPlace"},
     "the file's order": {"OrderOperators"},
     "padding and transposes as they are": {"FoldPadding", "EliminateTransposes"},
     "plain": {"RewriteInPlace", "OrderOperators", "FoldPadding", "EliminateTransposes"},
 }
+
+CUT = {"2x3 strips and bands": Grid(2, 3), "3x3 patches": Grid(3, 3, by_layers=True)}
 
 
 def passes_for(option: str) -> list[tvm.transform.Pass]:
@@ -38,7 +44,8 @@ def passes_for(option: str) -> list[tvm.transform.Pass]:
         objective="memory" if option == "least memory" else "latency",
         form="stream" if option.startswith("row by row") else "auto",
     )
-    return [item for item in default_passes("int8", schedule) if item.info.name not in LEFT_OUT[option]]
+    passes = [item for item in default_passes("int8", schedule) if item.info.name not in LEFT_OUT[option]]
+    return [*passes[:-1], CutStages(CUT[option])] if option in CUT else passes
 
 
 def check(model: RandomModel, folder: Path, option: str, *, on: str = "host", sanitize: bool = False) -> None:

@@ -216,8 +216,18 @@ def _plan_of(module: tvm.IRModule) -> Plan:
     return build_plan(tvm.transform.Sequential(default_passes("float"))(module))
 
 
-def run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) -> list[list[np.ndarray]]:
-    """The outputs of inferences by the C of a plan. See `run_cases`."""
+def run_plan(
+    plan: Plan,
+    cases: Sequence[Sequence[np.ndarray]],
+    sanitize: bool,
+    *,
+    edit: Callable[[str], str] = str,
+    messages: list[str] | None = None,
+) -> list[list[np.ndarray]]:
+    """The outputs of inferences by the C of a plan. See `run_cases`.
+
+    edit: applied to the text of model.c. messages: takes what the program wrote on the standard error.
+    """
     for case in cases:
         given = [(array.shape, str(array.dtype)) for array in case]
         expected = [(tensor.shape, tensor.dtype) for tensor in plan.input_tensors]
@@ -225,6 +235,8 @@ def run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) 
     with tempfile.TemporaryDirectory(prefix="tinycc-kernel-") as directory:
         folder = Path(directory)
         write_folder(plan, generate_operators(plan), folder, name="model", title="test")
+        source = folder / "model.c"
+        source.write_text(edit(source.read_text(encoding="utf-8")), encoding="utf-8")
         driver = _DRIVER
         for name, tensors in (("@inputs@", plan.input_tensors), ("@outputs@", plan.output_tensors)):
             driver = driver.replace(name, ", ".join(str(tensor.bytes) for tensor in tensors))
@@ -233,7 +245,7 @@ def run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) 
         _checked([host_compiler(), "-std=c99", *WARNINGS, "-Werror", *flags, "-c", "model.c"], folder)
         _checked([host_compiler(), "-std=c99", *flags, "driver.c", "model.o", "-lm", "-o", "program"], folder)
         stdin = b"".join(np.ascontiguousarray(array).tobytes() for case in cases for array in case)
-        stdout = _checked(["./program"], folder, stdin)
+        stdout = _checked(["./program"], folder, stdin, messages)
     outputs, offset = [], 0
     for _ in cases:
         case_outputs = []
@@ -246,11 +258,15 @@ def run_plan(plan: Plan, cases: Sequence[Sequence[np.ndarray]], sanitize: bool) 
     return outputs
 
 
-def _checked(command: list[str], folder: Path, stdin: bytes = b"") -> bytes:
+def _checked(
+    command: list[str], folder: Path, stdin: bytes = b"", messages: list[str] | None = None
+) -> bytes:
     """What a command wrote; the test fails with its messages if it does not succeed."""
     # The leak check needs ptrace, which containers often forbid, and nothing is allocated.
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
     finished = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, env=environment)
     if finished.returncode != 0:
         pytest.fail(f"{command[0]} failed:\n{finished.stderr.decode(errors='replace')[:4000]}")
+    if messages is not None:
+        messages.append(finished.stderr.decode(errors="replace"))
     return finished.stdout

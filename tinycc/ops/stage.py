@@ -213,18 +213,20 @@ class Stage(Operator):
         """Of all members, each output element computed once."""
         return sum(member.macs for member in self.members)
 
+    @cached_property
+    def executed_macs(self) -> int:
+        """Of all rows and columns that are computed: without those that nobody asks for, with repetitions."""
+        executed = 0
+        for index, member in enumerate(self.members):
+            columns = sum(end - first for first, end in (strip[index] for strip in self.strips))
+            pixels = self.stream.order.count(index) * columns
+            executed += member.macs // (self.calls[index].rows * member.outputs[0].width) * pixels
+        return executed
+
     @property
     def extra_macs(self) -> int:
         """What is computed again in other bands and strips."""
-        if self.grid.is_whole:
-            return 0
-        extra = 0
-        for index, member in enumerate(self.members):
-            rows, width = self.calls[index].rows, member.outputs[0].width
-            columns = sum(end - first for first, end in (strip[index] for strip in self.strips))
-            again = self.stream.order.count(index) * columns - rows * width
-            extra += member.macs // (rows * width) * again
-        return extra
+        return max(0, self.executed_macs - self.macs)
 
     @cached_property
     def _distances(self) -> dict[int, int]:
