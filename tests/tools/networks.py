@@ -47,6 +47,10 @@ class Network:
         """Two tensors of one shape."""
         return self._finish(relax.op.add(self._real(a), self._real(b)))
 
+    def scaled(self, a: relax.Expr, gate: relax.Expr) -> relax.Expr:
+        """A tensor times one value for each channel."""
+        return self._finish(relax.op.multiply(self._real(a), self._real(gate)))
+
     def mean(self, x: relax.Expr) -> relax.Expr:
         """Over all pixels."""
         return self._finish(relax.op.mean(self._real(x), [1, 2], keepdims=True))
@@ -70,6 +74,20 @@ def inverted_residual(height: int = 8, width: int = 6, channels: int = 4, expans
         wide = network.convolution(x, channels * expansion, channels)
         deep = network.depthwise(wide, channels * expansion)
         return network.add(network.convolution(deep, channels, channels * expansion), x)
+
+    return shared(module_of([((1, height, width, channels), "int8")], body))
+
+
+def squeeze_and_excite(
+    height: int = 12, width: int = 8, channels: int = 4, expansion: int = 6
+) -> tvm.IRModule:
+    """An inverted residual whose wide tensor is scaled by what its own mean says."""
+    network, wide = Network(), channels * expansion
+
+    def body(x: relax.Expr) -> relax.Expr:
+        deep = network.depthwise(network.convolution(x, wide, channels), wide)
+        gate = network.convolution(network.convolution(network.mean(deep), 3, wide), wide, 3)
+        return network.add(network.convolution(network.scaled(deep, gate), channels, wide), x)
 
     return shared(module_of([((1, height, width, channels), "int8")], body))
 

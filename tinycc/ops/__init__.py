@@ -9,7 +9,7 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops.add import Add
 from tinycc.ops.arg_max import ArgMax
 from tinycc.ops.average_pool2d import AveragePool2D
-from tinycc.ops.base import PORTABLE, VARIANT, Operator
+from tinycc.ops.base import PORTABLE, REPEATED, VARIANT, Operator
 from tinycc.ops.cast import Cast
 from tinycc.ops.composite import Composite
 from tinycc.ops.concatenate import Concatenate
@@ -90,7 +90,11 @@ def view_of(function: relax.Function) -> Operator:
             try:
                 view = operator.from_composite(composite)
                 _check_element_types(view)
-                return replace(view, variant=str(composite.attribute(VARIANT) or PORTABLE))
+                return replace(
+                    view,
+                    variant=str(composite.attribute(VARIANT) or PORTABLE),
+                    is_repeated=bool(composite.attribute(REPEATED)),
+                )
             except ValueError as error:
                 result = f"{composite.kind} with the result {function.ret_ty}"
                 raise UnsupportedError(f"{result}: {error}") from error

@@ -135,6 +135,8 @@ class KernelCall:
 # Attribute of a composite function: the variant of its kernel that was chosen.
 VARIANT = "tinycc.variant"
 PORTABLE = "portable"
+# Attribute of a composite function: another computes the same.
+REPEATED = "tinycc.repeated"
 
 # (input dtype, output dtype) of the kernels there are; None for any.
 ElementTypes = frozenset[tuple[str, str]] | None
@@ -148,6 +150,7 @@ class Operator(ABC):
 
     inputs: in the kernel's order, constants included; states last.
     outputs: in the order of the function's results; updated states last.
+    is_repeated: whether another operator computes the same, to save memory.
     variant: which of the operator's kernels runs it, named after the feature of the core that it needs.
     element_types: pairs of the first input's and the first output's dtype that there is a kernel for; None
         for any.
@@ -156,6 +159,7 @@ class Operator(ABC):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     variant: str = field(default=PORTABLE, kw_only=True)
+    is_repeated: bool = field(default=False, kw_only=True)
 
     kind: ClassVar[str]
     element_types: ClassVar[ElementTypes] = INT8_OR_INT16
@@ -205,8 +209,8 @@ class Operator(ABC):
 
     @property
     def extra_macs(self) -> int:
-        """Multiply-accumulates beyond `macs`, of elements that are computed more than once."""
-        return 0
+        """Multiply-accumulates of elements that were computed before."""
+        return self.macs if self.is_repeated else 0
 
     @property
     def scratch_bytes(self) -> int:

@@ -211,7 +211,7 @@ class Stage(Operator):
     @property
     def macs(self) -> int:
         """Of all members, each output element computed once."""
-        return sum(member.macs for member in self.members)
+        return sum(member.macs for member in self.members if not member.is_repeated)
 
     @cached_property
     def executed_macs(self) -> int:
@@ -225,7 +225,7 @@ class Stage(Operator):
 
     @property
     def extra_macs(self) -> int:
-        """What is computed again in other bands and strips."""
+        """What is computed again: by other members, in other bands and strips."""
         return max(0, self.executed_macs - self.macs)
 
     @cached_property

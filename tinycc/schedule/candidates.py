@@ -101,7 +101,7 @@ class Candidates:
         """
         found = []
         most = 2 * max((candidate.live_bytes for candidate in self.whole), default=0)
-        streams = [self._streams(index) for index in range(len(self.bindings))]
+        streams = [self.streams(index) for index in range(len(self.bindings))]
         for first in range(len(self.bindings)):
             for last in range(first + 1, min(len(self.bindings), first + MOST_MEMBERS) + 1):
                 if not streams[last - 1]:
@@ -133,11 +133,42 @@ class Candidates:
         """A stage cut as `grid` says, None where it cannot be."""
         return self._stage(stage.first, stage.last, grid)
 
+    def readers(self, variable: relax.Var) -> list[int]:
+        """The bindings that read a variable, in order."""
+        return [
+            index
+            for index, binding in enumerate(self.bindings)
+            if variable in tvm_adapter.variables_of(binding.value)
+        ]
+
+    def maker(self, variable: relax.Var) -> int | None:
+        """The binding of a variable, None for a parameter."""
+        return next((index for index, item in enumerate(self.bindings) if item.var == variable), None)
+
+    def depending_on(self, index: int) -> set[int]:
+        """All bindings that need the result of binding `index`, directly or not."""
+        needing = {index}
+        variables = {self.bindings[index].var}
+        for later in range(index + 1, len(self.bindings)):
+            if variables & set(tvm_adapter.variables_of(self.bindings[later].value)):
+                needing.add(later)
+                variables.add(self.bindings[later].var)
+        return needing - {index}
+
+    def accumulates(self, index: int) -> bool:
+        """Whether binding `index` can take in its input row by row and reduces it."""
+        function = self.callee(index)
+        return function is not None and _sums(self.view(function))
+
+    def bytes_of(self, variable: relax.Var) -> int:
+        """Of a tensor."""
+        return _bytes(variable)
+
     def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
         """Of what its last binding makes."""
         return tvm_adapter.shape_of(self.bindings[candidate.last - 1].var)
 
-    def _streams(self, index: int) -> bool:
+    def streams(self, index: int) -> bool:
         """Whether a binding may be part of a stage at all."""
         function = self.callee(index)
         if function is None:
@@ -194,7 +225,7 @@ class Candidates:
             for root in self._roots[value.args[view.inputs[int(key)].parameter]]:
                 gaps[root] = max(int(gap), gaps.get(root, int(gap)))
         live = self._live_bytes(index, index + 1, gaps) + view.scratch_bytes
-        return Candidate(index, index + 1, None, live, view.macs, 0)
+        return Candidate(index, index + 1, None, live, view.macs, 0, extra_macs=view.extra_macs)
 
     def _stage(self, first: int, last: int, grid: Grid = UNCUT) -> Candidate | None:
         """The stage of a run, cut as `grid` says; None if it cannot be one."""
@@ -286,7 +317,7 @@ class Candidates:
 
 
 def _sums(view: Operator) -> bool:
-    return view.accumulating_kernel(view.inputs[0].height) is not None
+    return bool(view.inputs) and view.accumulating_kernel(view.inputs[0].height) is not None
 
 
 def _bytes(variable: relax.Var) -> int:

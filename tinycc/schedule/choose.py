@@ -1,6 +1,5 @@
 """Choosing the schedule of a module: the options of a user, answered by the search."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +11,10 @@ from tinycc.plan import build_plan
 from tinycc.schedule.candidates import Candidate, Candidates, staged
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule, Search
+from tinycc.schedule.two_passes import blocks_of, in_two_passes
+
+# How many blocks are tried in two passes, those that save most first.
+MOST_BLOCKS = 8
 
 
 @dataclass(frozen=True)
@@ -69,33 +72,54 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
     space = Space(Candidates(module))
     if not space.candidates.bindings:
         return None
-    forms: dict[str, Callable[[Space, ScheduleOptions], Schedule]] = {
-        "whole": lambda space, _: space.whole,
-        "stream": lambda space, _: space.once.longest_stages(),
-        "patch": _patched,
-        "auto": _best,
-    }
-    schedule = forms[options.form](space, options)
-    searches = [space.once] + ([space.again] if "again" in vars(space) else [])
-    front = _front([schedule, *(item for search in searches for item in search.front())])
-    return Choice(space, schedule, front)
+    spaces = [space]
+    if options.form == "whole":
+        schedule = space.whole
+    elif options.form == "stream":
+        schedule = space.once.longest_stages()
+    elif options.form == "patch":
+        schedule = _patched(space, options)
+    else:
+        spaces, schedule = _best(space, options)
+    considered = [schedule]
+    for item in spaces:
+        considered += item.once.front()
+        considered += item.again.front() if "again" in vars(item) else []
+    return Choice(spaces[-1], schedule, _front(considered))
 
 
-def _best(space: Space, options: ScheduleOptions) -> Schedule:
-    """What the objective asks for."""
+def _best(space: Space, options: ScheduleOptions) -> tuple[list[Space], Schedule]:
+    """What the objective asks for, and all modules that were considered, that of the schedule last."""
     macs = sum(candidate.macs for candidate in space.candidates.whole)
     most_extra = None if options.most_extra is None else int(options.most_extra * macs)
-    search = space.once if most_extra == 0 else space.again
-    if options.objective == "memory":
-        return search.smallest(space.arena_of, most_extra)
-    budget = options.sram_bytes
-    if budget is None or space.arena_of(space.whole) <= budget:
-        return space.whole
-    return (
-        space.once.fitting(budget, space.arena_of)
-        or search.fitting(budget, space.arena_of, most_extra)
-        or search.smallest(space.arena_of, most_extra)
-    )
+    budget = 0 if options.objective == "memory" else options.sram_bytes
+    if budget is None or (budget and space.arena_of(space.whole) <= budget):
+        return [space], space.whole
+    fitting = space.once.fitting(budget, space.arena_of) if budget else None
+    if fitting is not None or most_extra == 0:
+        return [space], fitting or space.once.smallest(space.arena_of, 0)
+    return _with_repetitions(space, budget, most_extra)
+
+
+def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tuple[list[Space], Schedule]:
+    """Strips, and more and more blocks in two passes: the first that fits, or else the least memory."""
+    blocks = blocks_of(space.candidates)
+    spaces, best = [space], space.again.smallest(space.arena_of, most_extra)
+    chosen = space
+    for count in range(len(blocks[:MOST_BLOCKS]) + 1):
+        if count:
+            spaces.append(Space(Candidates(in_two_passes(space.candidates, blocks[:count]))))
+        tried = spaces[-1]
+        if not tried.again.is_possible(most_extra):
+            break
+        fitting = tried.again.fitting(budget, tried.arena_of, most_extra) if budget else None
+        schedule = fitting or tried.again.smallest(tried.arena_of, most_extra)
+        if fitting is not None or tried.arena_of(schedule) < chosen.arena_of(best):
+            chosen, best = tried, schedule
+        if fitting is not None:
+            break
+    spaces.remove(chosen)
+    return [*spaces, chosen], best
 
 
 def _patched(space: Space, options: ScheduleOptions) -> Schedule:

@@ -101,6 +101,11 @@ class Search:
 
         return self.footprints[bisect.bisect_left(self.footprints, True, key=is_enough)]
 
+    def is_possible(self, most_extra_macs: int | None) -> bool:
+        """Whether any schedule computes no more than so much again."""
+        schedule = self.cheapest(self.footprints[-1])
+        return schedule is not None and _is_within(schedule, most_extra_macs)
+
     def front(self) -> list[Schedule]:
         """Schedules none of which is beaten by another both in memory and in cost; least memory first."""
         found: list[Schedule] = []
