@@ -51,9 +51,7 @@ class Timeline:
         """The entries of report.json that are the schedule's."""
         bottlenecks = self.bottlenecks()
         peak = bottlenecks[0] if bottlenecks else {"operator": 0, "name": ""}
-        macs = sum(
-            row.operator.operator.macs for row in self.rows if not row.operator.operator.is_repeated
-        )
+        macs = sum(row.operator.operator.macs for row in self.rows if not row.operator.operator.is_repeated)
         return {
             "arena_bytes": self.plan.arena_bytes,
             "lower_bound_bytes": self.plan.lower_bound_bytes,
