@@ -7,9 +7,9 @@ import tvm
 from tests.tools.networks import inverted_residual
 from tinycc.ops.stage import Stage
 from tinycc.passes.pipeline import default_passes
-from tinycc.passes.schedule_stages import Form, ScheduleOptions
 from tinycc.plan import Plan, build_plan
 from tinycc.report.timeline import Timeline
+from tinycc.schedule.options import Form, ScheduleOptions
 
 ROW = 6 * 4 * 6
 TENSOR = 8 * 6 * 4

@@ -7,8 +7,8 @@ from tvm import relax
 from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, inverted_residual, shared
 from tinycc.passes.pipeline import default_passes
-from tinycc.passes.schedule_stages import Form, ScheduleOptions
 from tinycc.plan import build_plan
+from tinycc.schedule.options import Form, ScheduleOptions
 from tinycc.schedule.whole_tensors import whole_tensors
 
 
