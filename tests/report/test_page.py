@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.report.reports import chain_report, two_step_report
+from tests.report.reports import chain_report, schedule, staged_report, two_step_report
 from tinycc.report.page import render_page
 
 VOID = {"meta"}
@@ -89,11 +89,32 @@ def test_missing_quantisation_and_state_are_shown_as_such() -> None:
     page = render_page(report)
     check(page)
     assert "640 B of state" in page
-    assert "17 of them recomputed" in page
+    assert "17 more computed again" in page
     assert "transposed by (1, 0)" in page
     assert ">None<" not in page
 
 
 def test_a_model_without_operators_has_a_page() -> None:
-    report = two_step_report(operators=[], peak_step=0, peak_operator="", tensors=[])
+    report = two_step_report(operators=[], bottlenecks=[], peak_step=0, peak_operator="", tensors=[])
     check(render_page(report))
+
+
+def test_a_staged_model_stands_beside_whole_tensors() -> None:
+    checker = check(render_page(staged_report(sram_bytes=1000)))
+    text = " ".join(" ".join(checker.texts).split())
+    for words in ("whole tensors: 3,000 B", "1 stage of 2 operators: 1,250 B", "2 of 8 rows of int8 [1,250]",
+                  "Saved without it", "row call 4 of 8", "in the best of 2 schedules"):  # fmt: skip
+        assert words in text
+    assert {"peak", "schedules"} <= set(checker.ids)
+
+
+def test_bounds_are_told_from_arenas_that_were_planned() -> None:
+    schedules = [schedule(1250, 8, [2], is_chosen=True), schedule(2000, 4, [2, 3]), schedule(2990, 0, [])]
+    text = " ".join(check(render_page(staged_report(schedules=schedules))).texts)
+    assert "≥ 2,000" in text and "≥ 1,250" not in text and "≥ 3,000" not in text
+
+
+def test_a_kernel_that_is_not_portable_is_named() -> None:
+    report = two_step_report()
+    report["operators"][0]["variant"] = "dsp"
+    assert "model_conv2d_0, dsp" in render_page(report)

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.report.reports import chain_report, two_step_report
+from tests.report.reports import chain_report, staged_report, two_step_report
 from tinycc.report.figures import Report
 from tinycc.report.terminal import print_report
 
@@ -56,3 +56,18 @@ def test_fallbacks_are_listed_with_their_reason() -> None:
 def test_every_operator_has_a_row(length: int) -> None:
     text = shown(chain_report(length))
     assert all(f"conv2d_{step}" in text for step in range(length))
+
+
+def test_stages_rings_bottlenecks_and_schedules_have_their_tables() -> None:
+    lines = [" ".join(line.split()) for line in shown(staged_report(sram_bytes=1000), 120).splitlines()]
+    assert "whole tensors 3,000 B the arena is 41.7% of it" in lines
+    assert "At the peak: operator 1, add_1, in stage_0 (row call 4 of 8)" in lines
+    assert "conv2d_0_rows ring 2 of 8 rows of int8 [1,250] 1,000 250 250" in lines
+    assert "1 stage of 2 operators 1,250 8 chosen, does not fit" in lines
+    assert "whole tensors 3,000 does not fit" in lines
+
+
+def test_the_next_bottleneck_follows_the_peak() -> None:
+    lines = [" ".join(line.split()) for line in shown(two_step_report(), 120).splitlines()]
+    place = lines.index("add_1 3,000 audio, hidden, scores")
+    assert lines[place + 1] == "conv2d_0 2,990 audio, hidden"

@@ -7,7 +7,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tinycc.report import explain, figures
-from tinycc.report.picture import draw_arena, operator_family
+from tinycc.report.beside import draw_panels
+from tinycc.report.front import draw_front
+from tinycc.report.geometry import operator_family
+from tinycc.report.picture import draw_arena
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,9 +31,13 @@ def render_page(report: figures.Report) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         picture=draw_arena(report),
+        panels=draw_panels(report),
+        plots=draw_front(report),
+        schedules=figures.schedule_lines(report),
+        tensor_type=figures.tensor_type,
         peak=figures.peak_moment(report),
         budgets=figures.budgets(report),
-        excess=" ".join(explain.explain_excess(report)),
+        excess=explain.explain_excess(report),
         optimality=figures.describe_optimality(report),
         most_macs=max((operator["macs"] for operator in operators), default=0),
         most_weights=max((operator["weight_bytes"] for operator in operators), default=0),
