@@ -17,6 +17,7 @@ def operator(name: str, **changes: Any) -> dict[str, Any]:
         "weight_bytes": 5,
         "instance": "model_conv2d_0",
         "variant": "portable",
+        "is_repeated": False,
         "stage": None,
         "in_place": None,
         "overlap_distance": None,
@@ -49,8 +50,14 @@ def bottleneck(step: int, name: str, live_bytes: int, tensors: list[str], **chan
 
 def schedule(live_bytes: int, row_calls: int, stages: list[int], **changes: Any) -> dict[str, Any]:
     """A schedule of 67,890 MACs that was considered and not chosen."""
-    own = {"live_bytes": live_bytes, "row_calls": row_calls, "stages": stages}
-    return own | {"macs": 67890, "is_chosen": False} | changes
+    own = {"live_bytes": live_bytes, "row_calls": row_calls, "stages": stages, "grids": ["1x1"] * len(stages)}
+    return own | {"macs": 67890, "extra_macs": 0, "is_chosen": False} | changes
+
+
+def stage(live_bytes: int, **changes: Any) -> dict[str, Any]:
+    """A stage of the first two operators, 8 row calls long."""
+    own = {"name": "stage_0", "first": 0, "last": 1, "grid": "1x1", "row_calls": 8, "extra_macs": 0}
+    return own | {"live_bytes": live_bytes} | changes
 
 
 def edge(name: str, size: int, offset: int) -> dict[str, Any]:
@@ -139,14 +146,14 @@ def staged_report(**changes: Any) -> dict[str, Any]:
     whole = two_step_report()
     ring = tensor("conv2d_0_rows", 250, 1000, 0, 1, "ring") | {
         "cost_bytes": 250,
-        "ring": {"stage": "stage_0", "rows": 2, "tensor_rows": 8, "row_calls": [0, 6]},
+        "ring": {"stage": "stage_0", "rows": [2, 8], "columns": [5, 5], "row_calls": [0, 6]},
     }
     peak = bottleneck(1, "add_1", 1250, ["audio", "conv2d_0_rows"], stage="stage_0", row_call=3, row_calls=8)
     return (
         two_step_report(
             arena_bytes=1250,
             lower_bound_bytes=1250,
-            stages=[{"name": "stage_0", "first": 0, "last": 1, "row_calls": 8, "live_bytes": 1250}],
+            stages=[stage(1250)],
             operators=[entry | {"stage": "stage_0", "live_bytes": 1250} for entry in whole["operators"]],
             tensors=[tensor("audio", 1000, 0, 0, 1, "input") | {"cost_bytes": 1000}, ring],
             bottlenecks=[peak],

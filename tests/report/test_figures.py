@@ -84,6 +84,15 @@ def test_what_is_not_planned_may_fit_only() -> None:
     assert [line.verdict for line in lines] == ["fits", "may fit", "does not fit"]
 
 
-def test_macs_of_a_schedule_beyond_the_models_are_extra() -> None:
-    [line] = figures.schedule_lines(staged_report(schedules=[schedule(1250, 8, [2], macs=70000)]))
-    assert line.extra_macs == 70000 - 67890
+def test_stages_that_are_cut_say_so() -> None:
+    assert figures.describe_stages([3, 2], ["1x1", "2x4"]) == "2 stages of 3 + 2 (2x4) operators"
+    assert (
+        figures.describe_stages([2] * 9, ["1x1"] * 8 + ["1x2"]) == "9 stages of 18 (1 of them cut) operators"
+    )
+    assert figures.describe_stages([], []) == "whole tensors"
+
+
+def test_a_ring_of_narrow_rows_tells_its_columns() -> None:
+    ring = staged_report()["tensors"][1]
+    ring["ring"] |= {"columns": [2, 5]}
+    assert figures.tensor_type(ring) == "2 of 8 rows, 2 of 5 columns of int8 [1,250]"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.report.reports import chain_report, staged_report, tensor, two_step_report
+from tests.report.reports import chain_report, stage, staged_report, tensor, two_step_report
 from tinycc.report import blocks, geometry, picture
 from tinycc.report.beside import draw_panels
 
@@ -101,9 +101,9 @@ def test_rings_that_share_bytes_do_so_in_turns() -> None:
 
 
 def test_stages_span_their_operators() -> None:
-    [stage] = picture.draw_arena(staged_report()).stages
-    assert (stage.x, stage.width) == (picture.LEFT_MARGIN, 2 * picture.WIDEST_STEP)
-    assert stage.text == "stage 0"
+    [frame] = picture.draw_arena(staged_report()).stages
+    assert (frame.x, frame.width) == (picture.LEFT_MARGIN, 2 * picture.WIDEST_STEP)
+    assert frame.text == "stage 0"
 
 
 def test_panels_have_one_scale() -> None:
@@ -112,3 +112,9 @@ def test_panels_have_one_scale() -> None:
     assert chosen.bottom - chosen.arena.y == pytest.approx((whole.bottom - whole.arena.y) * 1250 / 3000)
     assert whole.right == chosen.right
     assert draw_panels(two_step_report()) == []
+
+
+def test_a_cut_stage_says_so() -> None:
+    tip = blocks.describe_stage(stage(1250, grid="2x3", extra_macs=17))
+    assert "cut into 2x3 parts" in tip and "17 MACs computed again" in tip
+    assert "cut" not in blocks.describe_stage(stage(1250))

@@ -70,7 +70,7 @@ def test_a_ring_tells_its_rows() -> None:
     _, told = described("stream")
     tensor = next(entry for entry in told["tensors"] if entry["name"] == "conv2d_0_rows")
     assert tensor["ring"]["stage"] == "stage_0"
-    assert (tensor["ring"]["rows"], tensor["ring"]["tensor_rows"]) == (3, 8)
+    assert (tensor["ring"]["rows"], tensor["ring"]["columns"]) == ([3, 8], [6, 6])
     assert tensor["bytes"] == 3 * ROW
     first, last = tensor["ring"]["row_calls"]
     assert 0 <= first < last < 4 * 8
@@ -91,7 +91,15 @@ def test_stages_and_work_are_counted() -> None:
     _, whole = described("whole")
     bound = streamed["lower_bound_bytes"]
     assert streamed["stages"] == [
-        {"name": "stage_0", "first": 0, "last": 3, "row_calls": 32, "live_bytes": bound}
+        {
+            "name": "stage_0",
+            "first": 0,
+            "last": 3,
+            "grid": "1x1",
+            "row_calls": 32,
+            "extra_macs": 0,
+            "live_bytes": bound,
+        }
     ]
     assert whole["stages"] == []
     assert streamed["macs"] == whole["macs"]

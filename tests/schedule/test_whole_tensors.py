@@ -5,7 +5,7 @@ import tvm
 from tvm import relax
 
 from tests.tools.kernel_runner import module_of
-from tests.tools.networks import Network, inverted_residual, shared
+from tests.tools.networks import Network, inverted_residual, shared, squeeze_and_excite
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
 from tinycc.schedule.options import Form, ScheduleOptions
@@ -38,3 +38,14 @@ def test_the_plan_is_that_of_whole_tensors(network: type, form: Form) -> None:
     assert [step.name for step in plan.steps] == [step.name for step in expected.steps]
     assert plan.buffers == expected.buffers
     assert plan.arena_bytes == expected.arena_bytes
+
+
+def test_what_was_computed_again_is_computed_once() -> None:
+    options = ScheduleOptions("memory", most_extra=10.0)
+    module = squeeze_and_excite()
+    again = tvm.transform.Sequential(default_passes("float", options))(module)
+    members = [member for step in build_plan(again).steps for member in (step, *step.members)]
+    assert any(member.operator.is_repeated for member in members)
+    plan, expected = build_plan(whole_tensors(again)), build_plan(scheduled(module, "whole"))
+    assert [step.name for step in plan.steps] == [step.name for step in expected.steps]
+    assert plan.buffers == expected.buffers

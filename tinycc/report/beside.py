@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinycc.report.blocks import Block, Overlap, StageFrame, draw_blocks, draw_stages
-from tinycc.report.figures import Report, describe_stages, format_bytes
+from tinycc.report.figures import Report, describe_stages, format_bytes, stage_sizes
 from tinycc.report.geometry import Mark, Scale, draw_ticks, peak_place
 
 WIDTH = 540.0
@@ -41,18 +41,17 @@ def draw_panels(report: Report) -> list[Panel]:
     if whole is None:
         return []
     top_bytes = max(whole["arena_bytes"], report["arena_bytes"], 1)
-    steps = max(len(report["operators"]), 1)
+    steps = max(len(report["operators"]), len(whole["operators"]), 1)
     scale = Scale(LEFT_MARGIN, TOP_MARGIN, PLOT_HEIGHT, (WIDTH - LEFT_MARGIN - 8) / steps, top_bytes)
     return [_panel(schedule, report["sram_bytes"], scale) for schedule in (whole, report)]
 
 
 def _panel(schedule: Report, sram: int | None, scale: Scale) -> Panel:
     blocks, overlaps = draw_blocks(schedule, scale, with_labels=False)
-    stages = [stage["last"] + 1 - stage["first"] for stage in schedule["stages"]]
     arena = schedule["arena_bytes"]
     is_shown = sram is not None and sram <= scale.top_bytes
     return Panel(
-        title=f"{describe_stages(stages)}: {arena:,} B",
+        title=f"{describe_stages(*stage_sizes(schedule))}: {arena:,} B",
         left=LEFT_MARGIN,
         right=scale.x(len(schedule["operators"])),
         top=TOP_MARGIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
-from tinycc.report.figures import Entry, Report, format_bytes, tensor_type
+from tinycc.report.figures import UNCUT, Entry, Report, format_bytes, tensor_type
 from tinycc.report.geometry import CHARACTER_WIDTH, FONT_SIZE, Rectangle, Scale, Span, span_of, tensor_family
 
 SHORTEST_NAME = 8
@@ -142,8 +142,10 @@ def describe_overlap(older: Entry, newer: Entry, shared: Shared) -> str:
 
 def draw_lanes(tensor: Entry, area: Rectangle) -> list[float]:
     """The y of the lines between the rows of a ring, where they can be told apart."""
-    rows = tensor["ring"]["rows"] if tensor["ring"] else None
-    if not rows or area.height / rows < LOWEST_LANE:
+    if tensor["ring"] is None or tensor["ring"]["rows"] is None:
+        return []
+    rows, _ = tensor["ring"]["rows"]
+    if area.height / rows < LOWEST_LANE:
         return []
     return [area.y + area.height * row / rows for row in range(1, rows)]
 
@@ -180,10 +182,17 @@ def draw_stages(report: Report, scale: Scale) -> list[StageFrame]:
         name = str(stage["name"])
         short = name.removeprefix("stage_")
         text = next((text for text in (name.replace("_", " "), short) if len(text) <= room), "")
-        operators = stage["last"] + 1 - stage["first"]
-        tip = (
-            f"{name}\noperators {stage['first']} to {stage['last']} in turns, a row at a time\n"
-            f"{operators} operators, {stage['row_calls']:,} row calls, {stage['live_bytes']:,} B live"
-        )
-        frames.append(StageFrame(scale.x(stage["first"]), width, text, tip))
+        frames.append(StageFrame(scale.x(stage["first"]), width, text, describe_stage(stage)))
     return frames
+
+
+def describe_stage(stage: Entry) -> str:
+    """The tooltip of a stage."""
+    is_cut = stage["grid"] != UNCUT
+    cut = f", cut into {stage['grid']} parts" if is_cut else ""
+    calls = f"{stage['row_calls']:,} row calls{' in each strip' if is_cut else ''}"
+    again = f"\n{stage['extra_macs']:,} MACs computed again" if stage["extra_macs"] else ""
+    return (
+        f"{stage['name']}\noperators {stage['first']} to {stage['last']} in turns, a row at a time{cut}\n"
+        f"{calls}, {stage['live_bytes']:,} B live{again}"
+    )

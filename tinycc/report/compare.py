@@ -82,7 +82,7 @@ def print_comparison(reports: Sequence[Report], labels: Sequence[str], console: 
 
 
 def _schedule(report: Report) -> str:
-    return figures.describe_stages([stage["last"] - stage["first"] + 1 for stage in report["stages"]])
+    return figures.describe_stages(*figures.stage_sizes(report))
 
 
 def _table(title: str, headings: Sequence[str], numbers: Sequence[int]) -> Table:

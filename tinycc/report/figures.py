@@ -14,6 +14,8 @@ Report = dict[str, Any]
 Entry = dict[str, Any]
 # Stages whose sizes are told one by one.
 MOST_SIZES = 6
+# The grid of a stage that is in one part.
+UNCUT = "1x1"
 
 
 def format_bytes(count: int) -> str:
@@ -153,12 +155,14 @@ def peak_moment(report: Report) -> PeakMoment:
 
 
 def tensor_type(tensor: Entry) -> str:
-    """The type of a tensor; of a ring, how many of its rows there are."""
+    """The type of a tensor; of a ring, how many of its rows and columns there are."""
     text = format_type(tensor["dtype"], tensor["shape"])
     ring = tensor["ring"]
     if ring is None or ring["rows"] is None:
         return text
-    return f"{ring['rows']} of {ring['tensor_rows']} rows of {text}"
+    parts = [f"{held} of {whole} {name}" for name in ("rows", "columns")
+             for held, whole in [ring[name]] if name == "rows" or held < whole]  # fmt: skip
+    return f"{', '.join(parts)} of {text}"
 
 
 @dataclass(frozen=True)
@@ -186,10 +190,10 @@ def schedule_lines(report: Report) -> list[ScheduleLine]:
         needs = entry["live_bytes"] if arena is None else arena
         lines.append(
             ScheduleLine(
-                name=describe_stages(entry["stages"]),
+                name=describe_stages(entry["stages"], entry["grids"]),
                 needs_bytes=needs,
                 is_exact=arena is not None,
-                extra_macs=entry["macs"] - report["macs"],
+                extra_macs=entry["extra_macs"],
                 row_calls=entry["row_calls"],
                 is_chosen=entry["is_chosen"],
                 verdict=_verdict(needs, arena is not None, sram),
@@ -214,9 +218,20 @@ def _arena_of(report: Report, schedule: Entry) -> int | None:
     return int(whole["arena_bytes"]) if whole and not schedule["stages"] else schedule.get("arena_bytes")
 
 
-def describe_stages(stages: Sequence[int]) -> str:
-    """How many operators run row by row: `3 stages of 3 + 2 + 3 operators`."""
+def describe_stages(stages: Sequence[int], grids: Sequence[str]) -> str:
+    """How many operators run row by row, and how they are cut: `2 stages of 3 (2x1) + 2 operators`."""
     if not stages:
         return "whole tensors"
-    sizes = " + ".join(str(size) for size in stages) if len(stages) <= MOST_SIZES else str(sum(stages))
-    return f"{len(stages)} stage{'s' if len(stages) > 1 else ''} of {sizes} operators"
+    sizes = [
+        f"{size} ({grid})" if grid != UNCUT else str(size) for size, grid in zip(stages, grids, strict=True)
+    ]
+    if len(stages) > MOST_SIZES:
+        cut = sum(grid != UNCUT for grid in grids)
+        sizes = [f"{sum(stages)}" + (f" ({cut} of them cut)" if cut else "")]
+    return f"{len(stages)} stage{'s' if len(stages) > 1 else ''} of {' + '.join(sizes)} operators"
+
+
+def stage_sizes(report: Report) -> tuple[list[int], list[str]]:
+    """Of each stage how many operators it has and how it is cut."""
+    stages = report["stages"]
+    return [stage["last"] - stage["first"] + 1 for stage in stages], [stage["grid"] for stage in stages]

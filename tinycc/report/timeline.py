@@ -109,6 +109,7 @@ class Timeline:
             "kind": step.operator.kind,
             "description": describe(step.operator),
             "variant": step.operator.variant,
+            "is_repeated": step.operator.is_repeated,
             "output_shape": list(output.shape),
             "output_dtype": output.dtype,
             "macs": step.operator.macs,
@@ -127,7 +128,9 @@ class Timeline:
                 "name": step.name,
                 "first": self.first[index],
                 "last": self.last[index],
+                "grid": str(step.operator.grid),
                 "row_calls": len(step.operator.stream.order),
+                "extra_macs": step.operator.extra_macs,
                 "live_bytes": int(self._held[index].max()),
             }
             for index, step in enumerate(self.plan.steps)
@@ -177,18 +180,20 @@ class Timeline:
     def _ring(self, buffer: Buffer) -> Entry | None:
         """Of a buffer within a stage: when it holds something, in row calls; None for others.
 
-        rows, tensor_rows: how many rows of its tensor it holds; None where it is scratch memory.
+        rows, columns: of its tensor how many it holds of how many; None where it is scratch memory.
         """
         if not buffer.moments:
             return None
         step = self.plan.steps[buffer.first_step]
-        assert isinstance(step.operator, Stage)
+        stage = step.operator
+        assert isinstance(stage, Stage)
         ring: Entry = {"stage": step.name, "row_calls": [buffer.moments[0][0], buffer.moments[-1][1]]}
         for place, member in enumerate(step.members):
             if buffer.name in member.outputs:
-                rows = step.operator.stream.ring_rows(len(step.operator.inputs) + place)
-                return ring | {"rows": rows, "tensor_rows": step.operator.calls[place].rows}
-        return ring | {"rows": None, "tensor_rows": None}
+                rows = stage.stream.ring_rows(len(stage.inputs) + place)
+                columns = [stage.ring_columns(place), member.operator.outputs[0].width]
+                return ring | {"rows": [rows, stage.calls[place].rows], "columns": columns}
+        return ring | {"rows": None, "columns": None}
 
     def _content(self, name: str) -> Entry:
         """Shape and dtype of what a buffer holds; of the first tensor where it holds several views."""

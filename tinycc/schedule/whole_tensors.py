@@ -1,16 +1,17 @@
-"""The module that a scheduled one came from: every operator on whole tensors."""
+"""The module that a scheduled one came from: every operator once, on whole tensors."""
 
 import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.ops.base import REPEATED
 
 COMPOSITE = "Composite"
 STAGE = "tinycc.stage"
 
 
 def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
-    """`module` with each stage's operators called one after the other by main; undoes `staged`."""
+    """`module` with each stage's operators called one after the other by main, and nothing repeated."""
     main = module["main"]
     composites = {}
     builder = relax.BlockBuilder(tvm.IRModule(attrs=module.attrs))
@@ -28,14 +29,21 @@ def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
         elif tvm_adapter.attribute(function, COMPOSITE) == STAGE:
             bindings += _opened(builder, function, binding)
         else:
-            callee = builder.add_func(function, value.op.name_hint)
+            callee = _add(builder, function, value.op.name_hint)
             bindings.append(
                 relax.VarBinding(binding.var, relax.Call(callee, value.args, ret_ty=binding.var.ty))
             )
     body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
     edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
     builder.add_func(edited, "main")
-    return relax.transform.Normalize()(builder.get())
+    # A repetition has become a second call of the same function.
+    once = [relax.transform.Normalize(), relax.transform.EliminateCommonSubexpr()]
+    return tvm.transform.Sequential(once)(builder.get())
+
+
+def _add(builder: relax.BlockBuilder, function: relax.Function, name: str) -> tvm.ir.GlobalVar:
+    """The variable of a function; the same one for equal functions, repeated or not."""
+    return builder.add_func(function.without_attr(REPEATED), name)
 
 
 def _opened(
@@ -47,7 +55,7 @@ def _opened(
     bindings = []
     for inner in tvm_adapter.bindings_of(stage):
         if isinstance(inner.value, relax.Function):
-            members[inner.var] = builder.add_func(inner.value, inner.var.name)
+            members[inner.var] = _add(builder, inner.value, inner.var.name)
             continue
         value = tvm_adapter.substitute(inner.value, mapping)
         if isinstance(value, relax.Call):
