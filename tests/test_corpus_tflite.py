@@ -55,9 +55,7 @@ def check_outputs(
     assert len(result.outputs) == len(compiled.report["outputs"])
     for index, (output, edge) in enumerate(zip(result.outputs, compiled.report["outputs"], strict=True)):
         expected = golden_outputs(golden, index, cases)
-        actual = as_in_file(output, edge)
-        assert actual.dtype == expected.dtype
-        np.testing.assert_array_equal(actual, expected.reshape(actual.shape), f"output {index}")
+        np.testing.assert_array_equal(as_in_file(output, edge), expected, f"output {index}", strict=True)
     return result
 
 

@@ -82,8 +82,9 @@ class CompiledModel:
     def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """Outputs for a batch of cases, computed by the generated C on the host.
 
-        inputs: one array for each model input with a leading axis of N cases, in the model file's layout;
-            float arrays are quantized at the edge.
+        inputs: one array for each model input in the model file's layout, with a leading axis of N cases
+            before its batch of 1 or in its place; the outputs come alike. Float arrays are quantized at the
+            edge.
         """
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "model"

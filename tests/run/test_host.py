@@ -30,9 +30,10 @@ def test_outputs_and_layers(sanitize: bool, write_model: WriteModel) -> None:
     assert sorted(folder.iterdir()) == before
 
 
-def test_a_leading_batch_axis_of_one_is_accepted(write_model: WriteModel) -> None:
+def test_outputs_have_a_batch_axis_where_inputs_do(write_model: WriteModel) -> None:
     result = run_host(write_model(), [CASES[:, None]])
-    np.testing.assert_array_equal(result.outputs[0], plus_one(CASES))
+    np.testing.assert_array_equal(result.outputs[0], plus_one(CASES)[:, None])
+    assert run_host(write_model()).outputs[0].shape == (1, 1, 2, 2, 3)
 
 
 def test_random_inputs_are_the_same_each_time(write_model: WriteModel) -> None:

@@ -38,6 +38,7 @@ class _Job:
     generated: GeneratedFolder
     target: Target
     board: Board
+    inputs: list[np.ndarray]
     cases: list[bytes]
 
 
@@ -62,16 +63,16 @@ def run_board(
     if not target.boards:
         raise UnsupportedError(f"{target_name} has no emulated board: run it with --on host")
     generated = read_folder(folder)
-    cases = device_cases(generated, random_inputs(generated) if inputs is None else inputs)
+    arrays = random_inputs(generated) if inputs is None else inputs
+    cases = device_cases(generated, arrays)
     inputs_text = f"random, seed {SEED}" if inputs is None else ""
     reasons: list[str] = []
     for board in target.boards:
         find_tool(board.emulator, EMULATOR_PACKAGES[board.emulator])
         note = "".join(f"; {reason}" for reason in reasons)
         try:
-            return _run_on(
-                _Job(generated, target, board, cases), inputs_text, note, trace=trace, profile=profile
-            )
+            job = _Job(generated, target, board, arrays, cases)
+            return _run_on(job, inputs_text, note, trace=trace, profile=profile)
         except _DoesNotFitError as error:
             reasons.append(f"does not fit {board.name}: {error}")
     raise BudgetError(f"the program {'; '.join(reasons)}")
@@ -83,7 +84,7 @@ def _run_on(job: _Job, inputs_text: str, note: str, *, trace: bool, profile: boo
         objects, warnings = _build(job, work, traced=False, layers=False)
         _execute(job, work)
         costs = harness.read_costs(work, len(job.cases))
-        outputs = file_outputs(job.generated, (work / "out.bin").read_bytes(), len(job.cases))
+        outputs = file_outputs(job.generated, (work / "out.bin").read_bytes(), job.inputs)
         sizes = _model_sizes(job, work, objects)
     counts, layers = _traced(job, layers=trace) if trace or profile else (None, None)
     return RunResult(

@@ -42,7 +42,7 @@ def run_host(
         data = sum(size.data for size in sizes)
         const = sum(size.const for size in sizes) + data
         return RunResult(
-            outputs=file_outputs(generated, (work / "out.bin").read_bytes(), len(cases)),
+            outputs=file_outputs(generated, (work / "out.bin").read_bytes(), arrays),
             cases=len(cases),
             board="host",
             ram_bytes=data + sum(size.bss for size in sizes),

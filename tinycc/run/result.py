@@ -10,7 +10,8 @@ import numpy as np
 class RunResult:
     """Outputs and costs of a run.
 
-    outputs: one array per model output, [cases, *file_shape[1:]], in the file's layout.
+    outputs: one array per model output in the file's layout, [cases, *file_shape]; without the batch of 1
+        where the inputs had none.
     board: where it ran, in words.
     instructions: mean of one inference, None on the host.
     operator_instructions: mean of each operator, in the report's order, if they were counted. Each includes

@@ -9,7 +9,7 @@ SEED = 20
 
 
 def random_inputs(folder: GeneratedFolder) -> list[np.ndarray]:
-    """One case of random input in the file's form, the same each time (seed 20).
+    """One case of random input in the file's whole shape, the same each time (seed 20).
 
     Integers cover their whole range; floats cover the quantised range, or are normal where there is none.
     """
@@ -18,12 +18,12 @@ def random_inputs(folder: GeneratedFolder) -> list[np.ndarray]:
 
 
 def _case_shape(tensor: DeviceTensor) -> tuple[int, ...]:
-    """Of one case in the file's layout; the axis of cases takes the place of a batch of 1."""
+    """Of one case in the file's layout where the axis of cases takes the place of a batch of 1."""
     return tensor.file_shape[1:] if tensor.file_shape[:1] == (1,) else tensor.file_shape
 
 
 def _random(tensor: DeviceTensor, generator: np.random.Generator) -> np.ndarray:
-    shape = (1, *_case_shape(tensor))
+    shape = (1, *tensor.file_shape)
     if np.dtype(tensor.file_dtype).kind in "iu":
         # int32 inputs are indices or counts: eight bits are enough for them.
         limits = np.iinfo(tensor.file_dtype if np.dtype(tensor.file_dtype).itemsize <= 2 else "int8")
@@ -97,18 +97,26 @@ def _quantize(tensor: DeviceTensor, values: np.ndarray) -> np.ndarray:
     return quantized
 
 
-def file_outputs(folder: GeneratedFolder, data: bytes, cases: int) -> list[np.ndarray]:
-    """The outputs of all cases in the file's layout, [cases, ...], the cases in the place of a batch of 1.
+def file_outputs(folder: GeneratedFolder, data: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The outputs of all cases in the file's layout, shaped as the inputs were.
 
+    [cases, *file_shape] where an input has the whole shape of the file behind the axis of cases; where in all
+    of them the cases stand in the place of the file's batch of 1, they do in the outputs.
     Their dtype is the device's (a file of float32 outputs gives integers where its edge was dropped), save
     uint8, which is restored. data: for each case the bytes of every output in order.
     """
+    cases = len(inputs[0])
+    is_whole = any(
+        np.ndim(array) == 1 + len(tensor.file_shape)
+        for tensor, array in zip(folder.inputs, inputs, strict=True)
+    )
     size = sum(tensor.bytes for tensor in folder.outputs)
     rows = np.frombuffer(data, np.uint8).reshape(cases, size)
     outputs, first = [], 0
     for tensor in folder.outputs:
         raw = np.ascontiguousarray(rows[:, first : first + tensor.bytes])
-        outputs.append(_to_file(tensor, raw.view(tensor.dtype)))
+        array = _to_file(tensor, raw.view(tensor.dtype))
+        outputs.append(array.reshape(cases, *(tensor.file_shape if is_whole else _case_shape(tensor))))
         first += tensor.bytes
     return outputs
 
@@ -120,7 +128,6 @@ def _to_file(tensor: DeviceTensor, flat: np.ndarray) -> np.ndarray:
         device_shape = tuple(tensor.file_shape[axis] for axis in tensor.permutation)
         inverse = np.argsort(tensor.permutation)
         array = flat.reshape(cases, *device_shape).transpose(0, *(int(axis) + 1 for axis in inverse))
-    array = array.reshape(cases, *_case_shape(tensor))
     if tensor.file_dtype == "uint8" and tensor.dtype == np.int8:
         return (array.astype(np.int16) + 128).astype(np.uint8)
     return array.astype(tensor.dtype.newbyteorder("="))
