@@ -1,0 +1,232 @@
+"""The tables of docs/benchmarks.md, as Markdown."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.peer_figures import PEERS, PeerFigures
+from benchmarks.records import RESULTS, FileSizes, Measurement, Setting
+
+CORES = {
+    "cortex-m0": "M0",
+    "cortex-m3": "M3",
+    "cortex-m4": "M4",
+    "cortex-m7": "M7",
+    "cortex-m33": "M33",
+    "cortex-m55": "M55",
+    "rv32imc": "RV32IMC",
+}
+# The least code that TFLite Micro needs for any of the models; it stores the whole file beside it.
+TFLM_LEAST_CODE_BYTES = 28_000
+PORTABLE = Setting("cortex-m4", kernels="portable")
+LOW_MEMORY = {core: Setting(core, optimize_for="memory") for core in ("cortex-m4", "cortex-m55")}
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was measured."""
+
+    by_setting: dict[Setting, dict[str, Measurement]]
+    files: dict[str, FileSizes]
+
+    @property
+    def peers(self) -> list[PeerFigures]:
+        """The peers' figures for the models that were measured in all settings."""
+        return [peer for peer in PEERS if all(peer.model in found for found in self.by_setting.values())]
+
+    def of(self, setting: Setting, model: str) -> Measurement:
+        """A model in a setting."""
+        return self.by_setting[setting][model]
+
+    def instructions(self, setting: Setting, model: str) -> int:
+        """Of one inference."""
+        return self.of(setting, model).instructions
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table whose first column is text and all others numbers."""
+    lines = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def number(value: int | None) -> str:
+    """With separators; nothing where there is none."""
+    return "" if value is None else f"{value:,}"
+
+
+def ratio(part: float | None, whole: float | None) -> str:
+    """`part` / `whole` with two digits, where there are both."""
+    return f"{part / whole:.2f}" if part is not None and whole else ""
+
+
+def peer_instructions(results: Results) -> str:
+    """Tinycc beside TFLite Micro and TinyEngine, by core."""
+    rows = []
+    for peer in results.peers:
+        counts = {core: results.instructions(Setting(core), peer.model) for core in CORES}
+        m4, m7, m55 = (counts[core] for core in ("cortex-m4", "cortex-m7", "cortex-m55"))
+        rows.append(
+            [
+                peer.model, number(m4), number(peer.tflm.m4), ratio(m4, peer.tflm.m4),
+                number(peer.tinyengine.m4), ratio(m4, peer.tinyengine.m4),
+                number(m7), ratio(m7, peer.tflm.m7),
+                number(m55), number(peer.tflm.m55), ratio(m55, peer.tflm.m55),
+            ]
+        )  # fmt: skip
+    headings = [
+        "model", "M4", "TFLM M4", "ratio", "TinyEngine M4", "ratio", "M7", "to TFLM M7",
+        "M55", "TFLM M55", "ratio",
+    ]  # fmt: skip
+    notes = [f"{peer.model}: {peer.tinyengine.note}" for peer in results.peers if peer.tinyengine.note]
+    return table(headings, rows) + "\nTinyEngine: " + "; ".join(notes) + ".\n"
+
+
+def peer_portable(results: Results) -> str:
+    """The portable kernels, forced on a Cortex-M4, beside TFLite Micro's reference kernels."""
+    rows = []
+    for peer in results.peers:
+        count = results.instructions(PORTABLE, peer.model)
+        reference = peer.tflm.m4_reference
+        cells = [
+            results.instructions(Setting(core), peer.model) for core in ("cortex-m0", "cortex-m3", "rv32imc")
+        ]
+        rows.append(
+            [peer.model, number(count), number(reference), ratio(count, reference), *map(number, cells)]
+        )
+    return table(["model", "portable on M4", "TFLM reference M4", "ratio", "M0", "M3", "RV32IMC"], rows)
+
+
+def memory(results: Results, peer: PeerFigures) -> list[str]:
+    """Arena and stack in both schedules beside the peers' SRAM."""
+    fast = results.of(Setting("cortex-m4"), peer.model)
+    small = results.of(LOW_MEMORY["cortex-m4"], peer.model)
+    counts = [
+        (results.instructions(LOW_MEMORY[core], peer.model), results.instructions(Setting(core), peer.model))
+        for core in LOW_MEMORY
+    ]
+    return [
+        peer.model,
+        number(fast.arena_bytes),
+        number(fast.stack_bytes),
+        number(small.arena_bytes),
+        *(ratio(low, high) for low, high in counts),
+        number(peer.tflm.arena_bytes),
+        number(peer.tinyengine.patched_bytes or peer.tinyengine.sram_bytes),
+    ]
+
+
+def peer_memory(results: Results) -> str:
+    """SRAM of the fastest and of the smallest schedule."""
+    headings = [
+        "model", "arena", "stack", "least arena", "its instructions M4", "M55", "TFLM arena", "TinyEngine",
+    ]  # fmt: skip
+    return table(headings, [memory(results, peer) for peer in results.peers])
+
+
+def peer_flash(results: Results) -> str:
+    """Code and constants on an M4 and an M55."""
+    rows = []
+    for peer in results.peers:
+        m4, m55 = (results.of(Setting(core), peer.model) for core in ("cortex-m4", "cortex-m55"))
+        file = results.files[peer.model]
+        least = TFLM_LEAST_CODE_BYTES + file.bytes
+        rows.append(
+            [
+                peer.model, number(m4.code_bytes), number(m4.const_bytes),
+                number(m55.code_bytes), number(m55.const_bytes), number(file.weight_bytes),
+                ratio(m4.const_bytes, file.weight_bytes), number(least),
+                ratio(m4.code_bytes + m4.const_bytes, least),
+            ]
+        )  # fmt: skip
+    headings = [
+        "model", "code M4", "constants M4", "code M55", "constants M55", "weights in the file",
+        "constants / weights", "TFLM at least", "ratio",
+    ]  # fmt: skip
+    return table(headings, rows)
+
+
+def all_models(results: Results, *, per_mac: bool) -> str:
+    """Every corpus model on every core: instructions, or instructions per multiply-accumulate."""
+    rows = []
+    for name in sorted(set.intersection(*(set(results.by_setting[Setting(core)]) for core in CORES))):
+        found = [results.of(Setting(core), name) for core in CORES]
+        cells = [
+            ratio(item.instructions, item.macs) if per_mac else number(item.instructions) for item in found
+        ]
+        rows.append([name, number(found[0].macs), *cells])
+    return table(["model", "MACs", *CORES.values()], rows)
+
+
+def all_sizes(results: Results, core: str) -> str:
+    """Arena, stack and flash of every corpus model on a core."""
+    headings = ["model", "arena", "lower bound", "stack", "code", "constants", "weights in the file", "file"]
+    rows = []
+    for name, found in sorted(results.by_setting[Setting(core)].items()):
+        file = results.files[name]
+        rows.append(
+            [
+                name, number(found.arena_bytes), number(found.lower_bound_bytes), number(found.stack_bytes),
+                number(found.code_bytes), number(found.const_bytes),
+                number(file.weight_bytes), number(file.bytes),
+            ]
+        )  # fmt: skip
+    return table(headings, rows)
+
+
+def kinds(results: Results, core: str) -> str:
+    """All corpus models together: what each kind of operator takes on a core."""
+    macs: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
+    members: dict[str, int] = defaultdict(int)
+    for found in results.by_setting[Setting(core)].values():
+        for operator, count in zip(found.operators, found.operator_instructions, strict=True):
+            macs[operator.kind] += operator.macs
+            counts[operator.kind] += count
+            members[operator.kind] += 1
+    total = sum(counts.values())
+    rows = [
+        [
+            kind,
+            number(members[kind]),
+            number(counts[kind]),
+            f"{counts[kind] / total:.1%}",
+            ratio(counts[kind], macs[kind]),
+        ]
+        for kind in sorted(counts, key=counts.__getitem__, reverse=True)
+    ]
+    return table(["operator", "instances", "instructions", "share", "per MAC"], rows)
+
+
+def operators(results: Results, model: str) -> str:
+    """Every operator of a model on an M4 and an M55, folded away."""
+    m4, m55 = (results.of(Setting(core), model) for core in ("cortex-m4", "cortex-m55"))
+    rows = [
+        [
+            item.name,
+            number(item.macs or None),
+            number(on_m4),
+            ratio(on_m4, item.macs),
+            number(on_m55),
+            ratio(on_m55, item.macs),
+        ]
+        for item, on_m4, on_m55 in zip(
+            m4.operators, m4.operator_instructions, m55.operator_instructions, strict=True
+        )
+    ]
+    headings = ["operator", "MACs", "M4", "per MAC", "M55", "per MAC"]
+    return f"<details><summary>{model}</summary>\n\n{table(headings, rows)}\n</details>\n"
+
+
+def host_speed() -> str:
+    """How many times as long the others take on the host; "" where it was not measured."""
+    path = RESULTS / "host.json"
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    columns = [key for key in next(iter(found.values())) if key != "ms"]
+    rows = [
+        [name, f"{values['ms']:.3f}", *(f"{values[key]:.2f}" for key in columns)]
+        for name, values in found.items()
+    ]
+    return table(["model", "tinycc -O2, ms", *columns], rows)
