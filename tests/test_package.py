@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # The files that setup.cfg maps into the package, by their folder in the checkout.
 SOURCES = {"tinycc": "tinycc", "passes": "tinycc/passes", "runtime_c": "tinycc/runtime_c"}
-DATA_SUFFIXES = {".h", ".c", ".S", ".ld", ".j2", ".css", ".js", ".typed"}
+DATA_SUFFIXES = {".h", ".c", ".S", ".ld", ".j2", ".css", ".js", ".json", ".typed"}
 
 
 def source_files() -> dict[str, Path]:

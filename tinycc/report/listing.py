@@ -42,15 +42,19 @@ def _count(value: int, key: str) -> Text:
 def _profile(result: RunResult, report: dict[str, Any]) -> Table:
     table = Table(title="Instructions", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("operator", overflow="ellipsis", no_wrap=True)
-    for heading in ("instructions", "share", "MACs", "per MAC"):
+    for heading in ("instructions", "predicted", "share", "MACs", "per MAC"):
         table.add_column(heading, justify="right", no_wrap=True)
     counts = result.operator_instructions or []
     total = max(sum(counts), 1)
     for operator, count in zip(report["operators"], counts, strict=True):
-        macs = operator["macs"]
-        per_mac = f"{count / macs:.2f}" if macs else ""
+        macs, predicted = operator["macs"], operator.get("predicted_instructions")
         table.add_row(
-            operator["name"], f"{count:,}", f"{count / total:.1%}", f"{macs:,}" if macs else "", per_mac
+            operator["name"],
+            f"{count:,}",
+            f"{predicted / max(count, 1) - 1:+.0%}" if predicted is not None else "",
+            f"{count / total:.1%}",
+            f"{macs:,}" if macs else "",
+            f"{count / macs:.2f}" if macs else "",
         )
     return table
 

@@ -16,6 +16,7 @@ from tinycc.ops.stage import Stage
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan import Buffer, Plan, Step
 from tinycc.plan.live import held_bytes, holds_at, live_bytes
+from tinycc.schedule.costs import runs_of
 
 Entry = dict[str, Any]
 # Steps that are told of, the fullest first.
@@ -45,6 +46,9 @@ class Timeline:
         # The first and the last operator of each step.
         self.first = {row.step: index for index, row in reversed(list(enumerate(self.rows)))}
         self.last = {row.step: index for index, row in enumerate(self.rows)}
+        self._predicted = [
+            run.predicted_instructions for step in plan.steps for run in runs_of(step.operator)
+        ]
         self._held = [held_bytes(index, step, plan.buffers) for index, step in enumerate(plan.steps)]
 
     def describe(self) -> Entry:
@@ -113,6 +117,7 @@ class Timeline:
             "output_shape": list(output.shape),
             "output_dtype": output.dtype,
             "macs": step.operator.macs,
+            "predicted_instructions": self._predicted[index],
             "scratch_bytes": buffers[step.scratch].bytes if step.scratch else 0,
             "live_bytes": self._live_bytes(index, row),
             "stage": row.stage,

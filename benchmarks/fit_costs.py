@@ -1,0 +1,132 @@
+"""Fit the cost model of tinycc/schedule/costs.py to counted instructions.
+
+    python -m benchmarks.fit_costs
+
+Counts every operator of the corpus models on whole tensors and row by row, each variant on a core that has
+it, and fits for each kernel the coefficients of 0 and more that make the relative errors least (non-negative
+least squares). Writes tinycc/schedule/costs.json, and benchmarks/results/costs.json with how well it fits.
+Needs scipy (the extra `benchmarks`).
+"""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import click
+import numpy as np
+from scipy.optimize import nnls
+
+import tinycc
+from benchmarks.measuring import Model
+from benchmarks.records import RESULTS, ROOT
+from tests.tools.corpus import corpus_folder, golden_inputs, read_table, stems
+from tinycc.run import run
+from tinycc.schedule.costs import ANY_KERNEL, Work, runs_of
+
+COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
+# A core for each variant; operators that have no such kernel are counted with the portable one.
+CORES = {"portable": "cortex-m3", "dsp": "cortex-m4", "helium": "cortex-m55"}
+SCHEDULES = ("whole", "stream")
+# Larger models have no operators that the smaller ones lack.
+MOST_MACS = 60_000_000
+TERMS = tuple(field.name for field in fields(Work))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One operator as it was run, and what it took."""
+
+    variant: str
+    kernel: str
+    work: Work
+    instructions: int
+
+
+def samples_of(name: str, core: str, schedule: str) -> Iterator[Sample]:
+    """Every operator of a corpus model on a core."""
+    model = Model.of_corpus(corpus_folder(), name)
+    compiled = tinycc.compile(model.path, target=core, schedule=schedule)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "model"
+        compiled.export(folder)
+        inputs = golden_inputs(model.arrays, compiled.report, [0])
+        counts = run(folder, core, inputs, profile=True).operator_instructions or []
+    runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
+    for one, count in zip(runs, counts, strict=True):
+        yield Sample(one.view.variant, one.kernel, one.work, count)
+
+
+def fit(samples: list[Sample]) -> dict[str, float]:
+    """Coefficients by term, those of 0 left out."""
+    work = np.array([astuple(sample.work) for sample in samples], float)
+    counts = np.array([max(sample.instructions, 1) for sample in samples], float)
+    relative = work / counts[:, None]
+    # The solver's tolerance is absolute: all columns of one size.
+    sizes = np.maximum(np.linalg.norm(relative, axis=0), 1e-30)
+    solution, _ = nnls(relative / sizes, np.ones(len(samples)))
+    pairs = zip(TERMS, solution / sizes, strict=True)
+    return {term: float(f"{value:.4g}") for term, value in pairs if value > 0}
+
+
+def errors(samples: list[Sample], model: dict[str, float]) -> np.ndarray:
+    """Relative error of each prediction."""
+    predicted = [
+        sum(value * getattr(sample.work, term) for term, value in model.items()) for sample in samples
+    ]
+    return np.array(predicted) / np.array([max(sample.instructions, 1) for sample in samples]) - 1
+
+
+def fit_all(samples: list[Sample]) -> tuple[dict[str, object], dict[str, object]]:
+    """The models by variant and kernel, and how well they fit."""
+    groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
+    for sample in samples:
+        groups[sample.variant][sample.kernel].append(sample)
+        groups[sample.variant][ANY_KERNEL].append(sample)
+    models: dict[str, object] = {}
+    quality: dict[str, object] = {}
+    for variant, kernels in sorted(groups.items()):
+        fitted = {kernel: fit(members) for kernel, members in sorted(kernels.items())}
+        models[variant] = fitted
+        quality[variant] = {
+            kernel: {
+                "samples": len(kernels[kernel]),
+                "median_error": round(float(np.median(np.abs(errors(kernels[kernel], model)))), 3),
+                "largest_error": round(float(np.max(np.abs(errors(kernels[kernel], model)))), 3),
+            }
+            for kernel, model in fitted.items()
+        }
+    return models, quality
+
+
+def write(path: Path, content: dict[str, object]) -> None:
+    """A line for each kernel."""
+    blocks = []
+    for variant, kernels in content.items():
+        assert isinstance(kernels, dict)
+        lines = [f"  {json.dumps(kernel)}: {json.dumps(value)}" for kernel, value in kernels.items()]
+        blocks.append(f" {json.dumps(variant)}: {{\n" + ",\n".join(lines) + "\n }")
+    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n", encoding="utf-8")
+
+
+@click.command()
+@click.option("--model", "models", multiple=True, help="A model of the corpus; all but the largest without.")
+def main(models: tuple[str, ...]) -> None:
+    """Count, fit and write."""
+    macs = read_table(corpus_folder())
+    names = models or [name for name in stems("tflite/int8/*.tflite") if macs[name].macs <= MOST_MACS]
+    samples = []
+    for name in names:
+        for core in CORES.values():
+            for schedule in SCHEDULES:
+                samples += samples_of(name, core, schedule)
+        click.echo(f"{name}: {len(samples)} samples")
+    fitted, quality = fit_all(samples)
+    write(COSTS, fitted)
+    write(RESULTS / "costs.json", quality)
+
+
+if __name__ == "__main__":
+    main()

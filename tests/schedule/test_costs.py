@@ -1,0 +1,85 @@
+"""Predicted instructions: from work and coefficients, and beside counted ones."""
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tvm
+
+from tests.conftest import CompileOnce
+from tests.tools.networks import inverted_residual
+from tinycc.ops.stage import Stage
+from tinycc.passes.pipeline import default_passes
+from tinycc.plan import Plan, build_plan
+from tinycc.run import run
+from tinycc.schedule import costs
+from tinycc.schedule.costs import Work, predicted_instructions, runs_of
+from tinycc.schedule.options import ScheduleOptions
+
+
+def plan_of(form: str, **options: Any) -> Plan:
+    passes = default_passes("float", ScheduleOptions(form=form, **options))
+    return build_plan(tvm.transform.Sequential(passes)(inverted_residual()))
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, dict[str, float]]]:
+    """Coefficients in place of the fitted ones: 2 a multiply-accumulate and 10 a call."""
+    chosen = {"portable": {"any": {"macs": 2.0, "calls": 10.0}}}
+    monkeypatch.setattr(costs, "_models", lambda: chosen)
+    return chosen
+
+
+def test_whole_tensors_take_one_run_of_all_rows(models: dict[str, Any]) -> None:
+    for step in plan_of("whole").steps:
+        (one,) = runs_of(step.operator)
+        assert (one.calls, one.share) == (one.call.rows, 1.0)
+        assert predicted_instructions(step.operator) == 2 * step.operator.macs + 10 * one.call.rows
+
+
+def test_a_stage_takes_a_call_for_each_row(models: dict[str, Any]) -> None:
+    (stage,) = (step.operator for step in plan_of("stream").steps if isinstance(step.operator, Stage))
+    expected = 2 * stage.macs + 10 * len(stage.stream.order)
+    assert predicted_instructions(stage) == pytest.approx(expected, abs=len(stage.members))
+
+
+def test_what_is_computed_again_counts_again(models: dict[str, Any]) -> None:
+    (stage,) = (
+        step.operator for step in plan_of("patch", patches=2).steps if isinstance(step.operator, Stage)
+    )
+    assert stage.extra_macs > 0
+    macs = sum(one.work.macs for one in runs_of(stage))
+    assert macs == pytest.approx(stage.macs + stage.extra_macs, rel=1e-3)
+
+
+def test_a_kernel_with_a_model_of_its_own_uses_it(models: dict[str, Any]) -> None:
+    operator = plan_of("whole").steps[0].operator
+    models["portable"][operator.kernel().function] = {"runs": 7.0}
+    assert predicted_instructions(operator) == 7
+
+
+def test_every_coefficient_is_of_a_term_and_positive() -> None:
+    text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
+    terms = {field.name for field in fields(Work)}
+    for kernels in json.loads(text).values():
+        assert costs.ANY_KERNEL in kernels
+        for model in kernels.values():
+            assert model.keys() <= terms
+            assert all(value > 0 for value in model.values())
+
+
+@pytest.mark.emulator
+def test_a_real_model_takes_what_was_predicted(
+    corpus: Path, compile_once: CompileOnce, require_tool: Callable[[str], str]
+) -> None:
+    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
+        require_tool(tool)
+    path = corpus / "tflite" / "int8" / "mlperf_kws_dscnn_int8.tflite"
+    compiled = compile_once(path, target="cortex-m4", kernels="portable")
+    result = run(compiled.folder, "cortex-m4", profile=True)
+    predicted = sum(entry["predicted_instructions"] for entry in compiled.report["operators"])
+    assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.15)

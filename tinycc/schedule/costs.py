@@ -1,0 +1,123 @@
+"""How many instructions an operator executes, predicted.
+
+For each kernel a linear model of the work it is given, with coefficients of 0 and more, fitted to counted
+instructions of real models on emulated cores (benchmarks/fit_costs.py writes costs.json). A kernel that was
+never counted takes the model of all kernels of its variant together, and without one that of portable ones.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import resources
+
+from tinycc.ops.base import PORTABLE, KernelCall, Operator
+from tinycc.ops.stage import Stage
+
+# Name of a variant's model for kernels without one of their own.
+ANY_KERNEL = "any"
+VECTOR = 16
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a kernel is given in one run of its operator, over all of its calls.
+
+    macs: multiply-accumulates; vector_macs: the same, channels rounded up to vectors of 16.
+    outputs: elements written; segments: the same for each input row under their windows.
+    pixels: columns of all rows written.
+    reads: elements of all rows under the windows.
+    calls: of the kernel. runs: 1.
+    """
+
+    macs: float
+    vector_macs: float
+    outputs: float
+    segments: float
+    pixels: float
+    reads: float
+    calls: float
+    runs: float
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """How an operator is run.
+
+    call: of its kernel, on whole tensors or for one row.
+    calls: how often. share: which part of its output that computes; more than 1 where some is computed again.
+    """
+
+    view: Operator
+    call: KernelCall
+    calls: int
+    share: float
+
+    @property
+    def kernel(self) -> str:
+        """What costs are kept under: the kernel's function, or the kind of what TVM made the C of."""
+        return self.call.function or self.view.kind
+
+    @property
+    def work(self) -> Work:
+        """What its kernel is given."""
+        view, call = self.view, self.call
+        outputs = sum(tensor.elements for tensor in view.outputs) * self.share
+        return Work(
+            macs=view.macs * self.share,
+            vector_macs=view.macs * self.share * _rounding(view),
+            outputs=outputs,
+            segments=outputs * sum(window.rows for window in call.windows),
+            pixels=call.rows * call.columns * self.share,
+            reads=_reads(view, call) * self.share,
+            calls=self.calls,
+            runs=1,
+        )
+
+    @property
+    def predicted_instructions(self) -> int:
+        """What it is expected to execute."""
+        models = _models().get(self.view.variant, _models()[PORTABLE])
+        model = models.get(self.kernel, models[ANY_KERNEL])
+        work = asdict(self.work)
+        return round(sum(coefficient * work[term] for term, coefficient in model.items()))
+
+
+def runs_of(operator: Operator) -> list[Run]:
+    """The run of an operator on whole tensors, or those of the members of a stage, in order."""
+    if not isinstance(operator, Stage):
+        call = operator.kernel()
+        return [Run(operator, call, call.rows, 1.0)]
+    runs = []
+    for index, (member, call) in enumerate(zip(operator.members, operator.calls, strict=True)):
+        rows = operator.stream.order.count(index)
+        columns = sum(end - first for first, end in (strip[index] for strip in operator.strips))
+        pixels = call.rows * member.outputs[0].width
+        share = 1.0 if call.accumulator_bytes else rows * columns / pixels
+        runs.append(Run(member, call, rows * len(operator.strips), share))
+    return runs
+
+
+def predicted_instructions(operator: Operator) -> int:
+    """What an operator or a stage is expected to execute."""
+    return sum(run.predicted_instructions for run in runs_of(operator))
+
+
+def _rounding(view: Operator) -> float:
+    """By how much vectors of channels are more than the channels there are."""
+    channels = max(view.outputs[0].channels, 1)
+    return -(-channels // VECTOR) * VECTOR / channels
+
+
+def _reads(view: Operator, call: KernelCall) -> int:
+    if not call.windows or call.accumulator_bytes:
+        return sum(tensor.elements for tensor in view.inputs)
+    return sum(call.rows * window.rows * window.row_elements for window in call.windows)
+
+
+@functools.cache
+def _models() -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+    """Coefficients by variant, kernel and term of the work."""
+    text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, dict[str, float]]] = json.loads(text)
+    return found
