@@ -14,8 +14,8 @@ import numpy as np
 import tvm
 import tvm_ffi
 
-from tinycc.codegen import OperatorCode, generate_operators, write_folder
-from tinycc.errors import BudgetError, OutputError, UnsupportedError
+from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
+from tinycc.errors import BudgetError, OutputError
 from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import EdgeType, default_passes
 from tinycc.passes.schedule_stages import considered
@@ -136,11 +136,7 @@ def compile(
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
-    if not name.isidentifier() or not name.isascii() or name == "main":
-        raise UnsupportedError(
-            f"the name {name!r} cannot be that of a C source and its symbols: "
-            "use letters, digits and underscores, and not 'main'"
-        )
+    check_name(name)
     request = Request(
         name=name,
         model=Path(model).name if isinstance(model, str | Path) else type(model).__name__,

@@ -128,6 +128,8 @@ USAGE = {
     "no size": (("compile", "MODEL", "-o", "OUT", "--flash", "0"), ("'0'", "1M")),
     "bad name": (("compile", "MODEL", "-o", "OUT", "--name", "9 lives"), ("9 lives", "letters")),
     "name of the example": (("compile", "MODEL", "-o", "OUT", "--name", "main"), ("main",)),
+    "name of a C header": (("compile", "MODEL", "-o", "OUT", "--name", "stdint"), ("stdint", "header")),
+    "name of a CMake target": (("compile", "MODEL", "-o", "OUT", "--name", "all"), ("all", "CMake")),
     "no output": (("compile", "MODEL"), ("--output",)),
     "no model": (("compile",), ("MODEL",)),
     "unknown option": (("compile", "MODEL", "-o", "OUT", "--fast"), ("--fast",)),

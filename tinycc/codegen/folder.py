@@ -9,10 +9,18 @@ from tinycc import runtime_c
 from tinycc.codegen.c_text import c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
 from tinycc.edges import Edge
+from tinycc.errors import UnsupportedError
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Plan
 from tinycc.version import VERSION
 
+# The headers of C, which a <name>.h found first would hide, and targets that CMake has of its own.
+C_HEADERS = (
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "math",
+    "setjmp", "signal", "stdarg", "stdbool", "stddef", "stdint", "stdio", "stdlib", "string", "tgmath",
+    "time", "wchar", "wctype",
+)  # fmt: skip
+CMAKE_TARGETS = ("all", "clean", "help", "install")
 KERNELS = Path(runtime_c.__file__).parent / "kernels"
 
 _TEMPLATES = jinja2.Environment(
@@ -20,6 +28,15 @@ _TEMPLATES = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     keep_trailing_newline=True,
 )
+
+
+def check_name(name: str) -> None:
+    """UnsupportedError if `name` cannot be that of the source, the header, the symbols and the library."""
+    if not name.isidentifier() or not name.isascii() or name in ("main", *C_HEADERS, *CMAKE_TARGETS):
+        raise UnsupportedError(
+            f"the name {name!r} cannot be that of a C source and its symbols: use letters, digits and "
+            "underscores, and not 'main' or what a header of C or a target of CMake is called"
+        )
 
 
 def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, title: str) -> None:
