@@ -37,8 +37,13 @@ def test_the_peak_names_its_stage_and_what_is_live() -> None:
 
 def test_what_would_help_is_told_by_the_costliest_tensor() -> None:
     _, _, cost, steps = explain_excess(staged_report(sram_bytes=1000))
-    assert cost == "Most is to be won with a smaller input: without audio, 250 bytes would do."
+    assert cost == "It would fit with a smaller input: without audio, 250 bytes would do."
     assert steps == "Nothing but stage_0 needs more than 1,000 bytes."
+
+
+def test_a_tensor_that_alone_does_not_help_is_not_blamed() -> None:
+    _, _, cost, _ = explain_excess(staged_report(sram_bytes=200))
+    assert cost == "No tensor alone is to blame: without audio, 250 bytes would still be needed."
 
 
 def test_all_steps_that_are_too_large_are_counted() -> None:

@@ -45,3 +45,10 @@ def test_ticks_are_few_and_start_at_zero(most: int) -> None:
     [plot] = draw_front(staged_report(schedules=lines))
     assert 2 <= len(plot.y_ticks) <= 7
     assert plot.y_ticks[0].text == "0"
+
+
+def test_the_line_joins_what_nothing_beats() -> None:
+    beaten = schedule(2500, 6, [4])
+    [plot] = draw_front(staged_report(schedules=[*SCHEDULES[:2], beaten, SCHEDULES[2]]))
+    corners = [f"{point.x:.1f},{point.y:.1f}" for point in plot.points]
+    assert plot.path == "M" + "L".join([corners[0], corners[1], corners[3]])

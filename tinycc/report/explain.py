@@ -33,7 +33,7 @@ def explain_excess(report: Report) -> list[str]:
     missing = report["lower_bound_bytes"] - sram
     if missing <= 0:
         return [*sentences, f"What is live would fit: the placement loses {arena - sram - missing:,} bytes."]
-    return [*sentences, *filter(None, (explain_cost(report), _too_large(report, sram)))]
+    return [*sentences, explain_cost(report, sram), _too_large(report, sram)]
 
 
 def _need(report: Report, sram: int) -> str:
@@ -68,15 +68,13 @@ def explain_peak(report: Report) -> str:
     )
 
 
-def explain_cost(report: Report) -> str:
-    """Which tensor of the peak costs most, what is left without it, and what comes then; "" if none helps."""
-    costly = max(live_at_peak(report), key=lambda tensor: int(tensor["cost_bytes"]), default=None)
-    if costly is None or not costly["cost_bytes"]:
-        return ""
+def explain_cost(report: Report, sram: int) -> str:
+    """What it would mean if the tensor of the peak that costs most were gone."""
+    costly = max(live_at_peak(report), key=lambda tensor: int(tensor["cost_bytes"]))
     left = report["lower_bound_bytes"] - costly["cost_bytes"]
-    return (
-        f"Most is to be won with {ADVICE[costly['kind']]}: without {costly['name']}, {left:,} bytes would do."
-    )
+    if left > sram:
+        return f"No tensor alone is to blame: without {costly['name']}, {left:,} bytes would still be needed."
+    return f"It would fit with {ADVICE[costly['kind']]}: without {costly['name']}, {left:,} bytes would do."
 
 
 def bottleneck_name(bottleneck: Entry) -> str:

@@ -38,7 +38,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Plot:
-    """One cost against memory; `path` joins the points, least memory first."""
+    """One cost against memory; `path` joins the points that no other beats in both."""
 
     title: str
     left: float
@@ -90,12 +90,21 @@ def _plot(
         top=TOP_MARGIN,
         bottom=TOP_MARGIN + PLOT_HEIGHT,
         points=points,
-        path="M" + "L".join(f"{point.x:.1f},{point.y:.1f}" for point in points),
+        path="M" + "L".join(f"{point.x:.1f},{point.y:.1f}" for point in _unbeaten(points)),
         x_ticks=[Tick(x(size), byte_tick(size, byte_step)) for size in range(0, most_bytes + 1, byte_step)],
         y_ticks=[Tick(y(value), format_count(value)) for value in range(0, most_cost + 1, cost_step)],
         sram_x=None if shown is None else x(shown),
         sram_text="" if shown is None else f"SRAM {format_bytes(shown)}",
     )
+
+
+def _unbeaten(points: Sequence[Point]) -> list[Point]:
+    """Points of less cost, which lie lower, than all that need less memory."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.x, -point.y)):
+        if not front or point.y > front[-1].y:
+            front.append(point)
+    return front
 
 
 def _tip(line: ScheduleLine) -> str:
