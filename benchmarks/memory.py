@@ -1,7 +1,7 @@
 """Bytes of SRAM for one inference: tinycc's arenas beside TFLite Micro and TinyEngine.
 
-    python benchmarks/memory.py [--corpus PATH] [--on cortex-m4] [--markdown docs/memory.md]
-                                [--plot docs/images/memory.svg]
+    python -m benchmarks.memory [--corpus PATH] [--on cortex-m4] [--markdown docs/memory.md]
+                                 [--plot docs/images/memory.svg]
 
 Inputs and outputs are int8, resident and included, and nothing is computed twice. `--on` also runs each model
 on an emulated board, with `--optimize-for memory`, and tells the RAM that the linker sees and the stack.
@@ -18,9 +18,9 @@ from typing import Any
 import click
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from peer_figures import PEERS, PeerFigures
 
 import tinycc
+from benchmarks.peer_figures import PEERS, PeerFigures
 from tinycc.compiler import CompiledModel
 from tinycc.report.figures import format_bytes
 from tinycc.run import run
@@ -114,7 +114,7 @@ def as_markdown(found: Sequence[Measurement], board: str | None) -> str:
     lines += ["| " + " | ".join(_row(item, board)) + " |" for item in found]
     head = (
         "# Memory\n\n"
-        "Made by `python benchmarks/memory.py --on cortex-m4 --markdown docs/memory.md --plot "
+        "Made by `python -m benchmarks.memory --on cortex-m4 --markdown docs/memory.md --plot "
         "docs/images/memory.svg`. Bytes of SRAM for one inference, inputs and outputs (int8) resident "
         "and included, nothing computed twice. *Least* is `--optimize-for memory`, *bound* what no "
         "placement of its buffers goes below, *at most* what was to be reached. TinyEngine's figures are in "

@@ -12,6 +12,7 @@ def operator(name: str, **changes: Any) -> dict[str, Any]:
         "output_shape": [1, 2, 2, 1],
         "output_dtype": "int8",
         "macs": 4,
+        "predicted_instructions": 40,
         "scratch_bytes": 0,
         "live_bytes": 8,
         "weight_bytes": 5,

@@ -96,3 +96,10 @@ def test_a_ring_of_narrow_rows_tells_its_columns() -> None:
     ring = staged_report()["tensors"][1]
     ring["ring"] |= {"columns": [2, 5]}
     assert figures.tensor_type(ring) == "2 of 8 rows, 2 of 5 columns of int8 [1,250]"
+
+
+def test_instructions_are_predicted_where_all_operators_are() -> None:
+    report = two_step_report()
+    assert figures.predicted_instructions(report) == 80
+    report["operators"][0]["predicted_instructions"] = None
+    assert figures.predicted_instructions(report) is None

@@ -71,3 +71,10 @@ def test_the_next_bottleneck_follows_the_peak() -> None:
     lines = [" ".join(line.split()) for line in shown(two_step_report(), 120).splitlines()]
     place = lines.index("add_1 3,000 audio, hidden, scores")
     assert lines[place + 1] == "conv2d_0 2,990 audio, hidden"
+
+
+def test_predicted_instructions_stand_beside_those_of_whole_tensors() -> None:
+    report = staged_report()
+    report["operators"][0]["predicted_instructions"] = 44
+    assert "instructions 84 predicted, +5.0% against whole tensors" in " ".join(shown(report, 120).split())
+    assert "instructions 80 predicted" in " ".join(shown(two_step_report(), 120).split())

@@ -99,6 +99,9 @@ def _figure_table(reports: Sequence[Report]) -> Table:
         one, other = (int(report[key]) for report in reports)
         if one or other:
             table.add_row(heading, *(f"{value:,} {unit}" for value in (one, other)), *_change(one, other))
+    predicted = [figures.predicted_instructions(report) or 0 for report in reports]
+    if all(predicted):
+        table.add_row("instructions", *(f"{count:,}" for count in predicted), *_change(*predicted))
     table.add_row("peak", *(Text(report["peak_operator"]) for report in reports), "", "")
     table.add_row("operators", *(str(len(report["operators"])) for report in reports), "", "")
     return table

@@ -50,6 +50,12 @@ def operator_kind(operator: Entry) -> str:
     return str(operator["kind"]).removeprefix("tinycc.")
 
 
+def predicted_instructions(schedule: Report) -> int | None:
+    """Of one inference, by a report or its `whole_schedule`; None where an operator's are not known."""
+    counts = [operator["predicted_instructions"] for operator in schedule["operators"]]
+    return None if None in counts else sum(counts)
+
+
 @dataclass(frozen=True)
 class Budget:
     """One memory of the device: what the model takes of it and, where one was given, the limit."""

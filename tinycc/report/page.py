@@ -31,6 +31,7 @@ def render_page(report: figures.Report) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         picture=draw_arena(report),
+        predicted=figures.predicted_instructions(report),
         panels=draw_panels(report),
         plots=draw_front(report),
         schedules=figures.schedule_lines(report),

@@ -71,9 +71,18 @@ def _memory_table(report: figures.Report) -> Table:
     if whole:
         share = figures.format_share(arena, whole["arena_bytes"])
         rows.insert(1, ("whole tensors", f"{whole['arena_bytes']:,} B", f"the arena is {share} of it"))
+    predicted = figures.predicted_instructions(report)
+    if predicted:
+        rows.append(("instructions", f"{predicted:,}", _against_whole(predicted, whole)))
     for name, value, note in rows:
         table.add_row(Text(name), Text(value, style="bold"), Text(note, style="dim"))
     return table
+
+
+def _against_whole(predicted: int, whole: figures.Report | None) -> str:
+    """How the predicted instructions stand to those of whole tensors."""
+    other = figures.predicted_instructions(whole) if whole else None
+    return f"predicted, {predicted / other - 1:+.1%} against whole tensors" if other else "predicted"
 
 
 def _print_budgets(report: figures.Report, console: Console) -> None:
