@@ -15,7 +15,7 @@ from typing import Any
 import tvm
 
 from tinycc import tvm_adapter
-from tinycc.schedule.choose import choose
+from tinycc.schedule.choose import Choice, choose
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule
 
@@ -25,8 +25,9 @@ ATTRIBUTE = "tinycc.schedules"
 def considered(module: tvm.IRModule) -> list[dict[str, Any]]:
     """The schedules that were considered, least memory first; [] where there was nothing to choose.
 
-    Each has live_bytes (the memory without which it cannot run), macs, of them extra_macs computed again,
-    row_calls, stages (the number of operators of each), grids (bands x strips of each) and is_chosen.
+    Each has live_bytes (the memory without which it cannot run), arena_bytes (what the planner needs; None
+    where it was not asked), macs, of them extra_macs computed again, row_calls, stages (the number of
+    operators of each), grids (bands x strips of each) and is_chosen.
     """
     found: list[dict[str, Any]] = json.loads(str(tvm_adapter.attribute(module["main"], ATTRIBUTE, "[]")))
     return found
@@ -44,20 +45,21 @@ class ScheduleStages:
         choice = choose(module, self.options)
         if choice is None:
             return module
-        lines = [_told(schedule, schedule == choice.schedule) for schedule in choice.front]
+        lines = [_told(schedule, choice) for schedule in choice.front]
         result = choice.module
         main = result.get_global_var("main")
         result.update_func(main, result[main].with_attr(ATTRIBUTE, json.dumps(lines)))
         return result
 
 
-def _told(schedule: Schedule, is_chosen: bool) -> dict[str, Any]:
+def _told(schedule: Schedule, choice: Choice) -> dict[str, Any]:
     return {
         "live_bytes": schedule.live_bytes,
+        "arena_bytes": choice.space.arenas.get(schedule),
         "macs": schedule.macs,
         "extra_macs": schedule.extra_macs,
         "row_calls": schedule.row_calls,
         "stages": [candidate.members for candidate in schedule.candidates if candidate.members],
         "grids": [str(candidate.grid) for candidate in schedule.candidates if candidate.members],
-        "is_chosen": is_chosen,
+        "is_chosen": schedule == choice.schedule,
     }

@@ -78,6 +78,12 @@ def test_the_arena_of_the_chosen_schedule_and_of_whole_tensors_is_known() -> Non
     ]
 
 
+def test_the_arena_of_a_schedule_that_was_planned_is_known() -> None:
+    report = staged_report(schedules=[schedule(2000, 4, [2, 3], arena_bytes=2100)])
+    [line] = figures.schedule_lines(report)
+    assert (line.needs_bytes, line.is_exact) == (2100, True)
+
+
 def test_what_is_not_planned_may_fit_only() -> None:
     schedules = [schedule(1250, 8, [2], is_chosen=True), schedule(2000, 4, [2, 3]), schedule(2990, 0, [])]
     lines = figures.schedule_lines(staged_report(schedules=schedules, sram_bytes=2000))

@@ -221,7 +221,7 @@ def _arena_of(report: Report, schedule: Entry) -> int | None:
     if schedule["is_chosen"]:
         return int(report["arena_bytes"])
     whole = report["whole_schedule"]
-    return int(whole["arena_bytes"]) if whole and not schedule["stages"] else schedule.get("arena_bytes")
+    return int(whole["arena_bytes"]) if whole and not schedule["stages"] else schedule["arena_bytes"]
 
 
 def describe_stages(stages: Sequence[int], grids: Sequence[str]) -> str:

@@ -33,17 +33,20 @@ class Choice:
 
 @dataclass(eq=False)
 class Space:
-    """All schedules of a module, without and with elements that are computed again."""
+    """All schedules of a module, without and with elements that are computed again.
+
+    arenas: of the schedules that were planned.
+    """
 
     candidates: Candidates
-    _arenas: dict[Schedule, int] = field(default_factory=dict)
+    arenas: dict[Schedule, int] = field(default_factory=dict)
 
     def arena_of(self, schedule: Schedule) -> int:
         """The arena that the planner needs for a schedule."""
-        if schedule not in self._arenas:
+        if schedule not in self.arenas:
             plan = build_plan(staged(self.candidates, list(schedule.candidates)))
-            self._arenas[schedule] = plan.arena_bytes
-        return self._arenas[schedule]
+            self.arenas[schedule] = plan.arena_bytes
+        return self.arenas[schedule]
 
     @property
     def whole(self) -> Schedule:
