@@ -12,7 +12,7 @@ from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, inverted_residual, shared
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
-from tinycc.schedule.candidates import Candidates, staged
+from tinycc.schedule.candidates import Candidate, Candidates, staged
 from tinycc.schedule.search import Schedule, Search
 
 
@@ -30,15 +30,14 @@ def arena_of(candidates: Candidates, schedule: Schedule) -> int:
     return build_plan(staged(candidates, list(schedule.candidates))).arena_bytes
 
 
-def all_schedules(candidates: Candidates) -> list[Schedule]:
+def all_schedules(candidates: Candidates, *, cut: bool = False) -> list[Schedule]:
+    """Every path from the first binding to the last; `cut`: through stages in strips, too."""
     graph = networkx.DiGraph()
-    for candidate in (*candidates.whole, *candidates.stages):
-        graph.add_edge(candidate.first, candidate.last, candidate=candidate)
+    for candidate in (*candidates.whole, *candidates.stages, *(candidates.strips if cut else [])):
+        graph.add_edge(candidate.first, candidate)
+        graph.add_edge(candidate, candidate.last)
     paths = networkx.all_simple_paths(graph, 0, len(candidates.bindings))
-    return [
-        Schedule(tuple(graph[start][end]["candidate"] for start, end in networkx.utils.pairwise(path)))
-        for path in paths
-    ]
+    return [Schedule(tuple(node for node in path if isinstance(node, Candidate))) for path in paths]
 
 
 def random_network(seed: int) -> tvm.IRModule:
@@ -81,6 +80,18 @@ def test_a_budget_is_met_with_the_fewest_row_calls(seed: int, share: float) -> N
     assert found is not None and arena_of(candidates, found) <= budget
     fitting = [schedule for schedule, arena in arenas.items() if arena <= budget]
     assert found.row_calls == min(schedule.row_calls for schedule in fitting)
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 999), st.sampled_from([0.0, 0.1, 0.5]))
+def test_the_least_memory_within_an_allowance_is_that_of_brute_force(seed: int, share: float) -> None:
+    candidates = candidates_of(random_network(seed))
+    most = int(share * sum(candidate.macs for candidate in candidates.whole))
+    search = Search([*candidates.whole, *candidates.stages, *candidates.strips], len(candidates.bindings))
+    found = search.smallest(lambda schedule: arena_of(candidates, schedule), most)
+    allowed = [item for item in all_schedules(candidates, cut=True) if item.extra_macs <= most]
+    assert found.extra_macs <= most
+    assert arena_of(candidates, found) == min(arena_of(candidates, schedule) for schedule in allowed)
 
 
 @settings(max_examples=8)
