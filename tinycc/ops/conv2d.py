@@ -7,6 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops import helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
@@ -57,15 +58,23 @@ class Conv2D(Linear):
         same_pixels = self.inputs[0].shape[:-1] == self.outputs[0].shape[:-1]
         return same_pixels and self.window.kernel == (1, 1) and self.groups == 1
 
+    def has_variant(self, feature: str) -> bool:
+        """Helium: pointwise."""
+        return feature == helium.FEATURE and self.is_pointwise and helium.fits(self)
+
     def overlap_distance(self, index: int) -> int | None:
         """Output channels of a pixel are written while its window is still being read."""
+        if self.variant == helium.FEATURE:
+            return helium.pairwise_overlap(
+                self.window.first_reads(self.inputs[0], self.outputs[0]), self.outputs[0]
+            )
         return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
 
     def kernel(self) -> KernelCall:
         """One call for each output row; a pointwise convolution is a single row of all pixels."""
         source, output = self.inputs[0], self.outputs[0]
         if self.is_pointwise:
-            return self.pointwise_call()
+            return helium.pointwise_call(self) if self.variant == helium.FEATURE else self.pointwise_call()
         return KernelCall(
             header=self.header("conv2d"),
             function=f"tinycc_conv2d_{source.dtype}",

@@ -7,6 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops import helium
 from tinycc.ops.base import KernelCall, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
@@ -54,11 +55,17 @@ class Dense(Linear):
         """Inputs x outputs for each vector."""
         return self.outputs[0].elements * self.inputs[0].channels
 
+    def has_variant(self, feature: str) -> bool:
+        """Helium."""
+        return feature == helium.FEATURE and helium.fits(self)
+
     def overlap_distance(self, index: int) -> int | None:
         """The outputs of a vector are written while the vector is still being read."""
         source, output = self.inputs[0], self.outputs[0]
         item = ITEM_BYTES[output.dtype]
         starts = np.arange(self.vectors) * source.channels * ITEM_BYTES[source.dtype]
+        if self.variant == helium.FEATURE:
+            return helium.pairwise_overlap(starts, output)
         ends = (np.arange(self.vectors) + 1) * output.channels * item
         return overlap_distance(starts, ends, ends - item)
 
@@ -87,4 +94,4 @@ class Dense(Linear):
 
     def kernel(self) -> KernelCall:
         """A pointwise convolution of as many pixels as there are vectors."""
-        return self.pointwise_call()
+        return helium.pointwise_call(self) if self.variant == helium.FEATURE else self.pointwise_call()

@@ -7,11 +7,15 @@ from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
+from tinycc.ops import helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
 from tinycc.ops.window import Window
+
+# The largest window of the Helium kernel.
+_HELIUM_TAPS = 64
 
 
 def _is_depthwise(context: PatternCheckContext) -> bool:
@@ -62,14 +66,45 @@ class DepthwiseConv2D(Linear):
         """Every tap of every output element, padding included."""
         return self.outputs[0].elements * self.weights.shape[0] * self.weights.shape[1]
 
+    def has_variant(self, feature: str) -> bool:
+        """Helium: a channel to a channel, windows that are not too large, two products of which fit 16 bits."""
+        return (
+            feature == helium.FEATURE
+            and self.depth_multiplier == 1
+            and self.window.kernel[0] * self.window.kernel[1] <= _HELIUM_TAPS
+            and int(self.weights.min()) > -128
+            and helium.fits(self, 2)
+        )
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Helium: a pixel of padding."""
+        channels = self.inputs[0].channels
+        return -(-channels // helium.CHANNELS) * helium.CHANNELS if self.variant == helium.FEATURE else 0
+
+    @property
+    def _helium_pixels(self) -> int:
+        """How many pixels next to each other are sixteen channels."""
+        channels = self.inputs[0].channels
+        return (
+            helium.CHANNELS // channels
+            if self.window.stride[1] == 1 and helium.CHANNELS % channels == 0
+            else 1
+        )
+
     def overlap_distance(self, index: int) -> int | None:
         """With a depth multiplier of 1, a channel of a pixel is written once its taps are read."""
+        if self.variant == helium.FEATURE:
+            reads = self.window.first_reads(self.inputs[0], self.outputs[0])
+            return helium.channelwise_overlap(reads, self.outputs[0], self._helium_pixels)
         if self.depth_multiplier == 1:
             return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
         return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""
+        if self.variant == helium.FEATURE:
+            return self._helium_kernel()
         source, output = self.inputs[0], self.outputs[0]
         return KernelCall(
             header=self.header("depthwise_conv2d"),
@@ -81,6 +116,26 @@ class DepthwiseConv2D(Linear):
                 "weight_zero_point": self.weight_zero_point,
             },
             data={**self.linear_data(channel_axis=2), "input_zero_point": source.zero_point},
+            windows=(self.window.rows_of(source),),
+            rows=output.height,
+            columns=output.width,
+            row_elements=output.width * output.channels,
+        )
+
+    def _helium_kernel(self) -> KernelCall:
+        source, output = self.inputs[0], self.outputs[0]
+        shape = self.window.kernel_shape(source)
+        shape["channels"] = shape.pop("input_channels")
+        return KernelCall(
+            header="depthwise_conv2d_helium.h",
+            function="tinycc_depthwise_conv2d_helium_int8",
+            struct="tinycc_depthwise_conv2d_helium",
+            shape={
+                **shape,
+                "pixels": self._helium_pixels,
+                "rectified": int(helium.is_rectified(self)),
+            },
+            data={**helium.channel_data(self, self._helium_pixels), "input_zero_point": source.zero_point},
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,

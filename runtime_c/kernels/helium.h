@@ -1,0 +1,144 @@
+/* What Helium (Armv8.1-M MVE) kernels share: four sums in the lanes of one vector, their requantization, and
+ * stores. Without MVE the same functions in plain C, so that the kernels run on every core.
+ *
+ * Requantization of four sums is stored as eight integers: four words, each a bias times 256 plus, in its
+ * lowest byte, the shift (0 or negative), then four multipliers. */
+#ifndef TINYCC_HELIUM_H
+#define TINYCC_HELIUM_H
+
+#include "common.h"
+
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__)
+#define TINYCC_MVE 1
+#include <arm_mve.h>
+#else
+#define TINYCC_MVE 0
+#endif
+
+/* A function that operators of different geometry share. */
+#if defined(__GNUC__)
+#define TINYCC_SHARED static __attribute__((noinline, unused))
+#else
+#define TINYCC_SHARED static
+#endif
+
+#define TINYCC_LANES 4
+
+/* Integers for the requantization of four sums. */
+#define TINYCC_LANE_CONSTANTS 8
+
+/* What becomes of a requantized sum: plus the zero point, clamped. */
+typedef struct {
+    int32_t zero_point;
+    int32_t min;
+    int32_t max;
+} tinycc_output_range;
+
+#if TINYCC_MVE
+
+typedef int32x4_t tinycc_lanes;
+
+TINYCC_INLINE tinycc_lanes tinycc_lane_biases(const int32_t *constants)
+{
+    return vshrq_n_s32(vldrwq_s32(constants), 8);
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_add_lanes(tinycc_lanes a, tinycc_lanes b)
+{
+    return vaddq_s32(a, b);
+}
+
+/* Sums that have their bias, times multiplier and shift. `rectified`: the output's minimum is at the zero
+ * point or above, so that it does not matter how halves of negative numbers are rounded. */
+TINYCC_INLINE tinycc_lanes tinycc_rescale_lanes(tinycc_lanes sums, const int32_t *constants, int rectified)
+{
+    const int32x4_t words = vldrwq_s32(constants);
+    sums = vqrdmulhq_s32(sums, vldrwq_s32(constants + TINYCC_LANES));
+    if (!rectified) {
+        /* The shift rounds halves up: one less first, where the number is negative. */
+        sums = vaddq_s32(sums, vshrq_n_s32(sums, 31));
+    }
+    return vrshlq_s32(sums, words); /* looks at the lowest byte only */
+}
+
+/* `count` of the four lanes, one after the other. */
+TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t count,
+                                      const tinycc_output_range *range)
+{
+    values = vaddq_n_s32(values, range->zero_point);
+    values = vmaxq_s32(values, vdupq_n_s32(range->min));
+    values = vminq_s32(values, vdupq_n_s32(range->max));
+    vstrbq_p_s32(out, values, vctp32q((uint32_t)count));
+}
+
+/* Eight outputs, of which one vector holds the even and one the odd ones. */
+TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lanes odd,
+                                      const tinycc_output_range *range)
+{
+    int16x8_t values;
+    __asm__("vqmovnb.s32 %q0, %q1\n\tvqmovnt.s32 %q0, %q2" : "=&w"(values) : "w"(even), "w"(odd));
+    values = vqaddq_n_s16(values, (int16_t)range->zero_point);
+    values = vmaxq_s16(values, vdupq_n_s16((int16_t)range->min));
+    values = vminq_s16(values, vdupq_n_s16((int16_t)range->max));
+    vstrbq_s16(out, values);
+}
+
+#else
+
+typedef struct {
+    int32_t lane[TINYCC_LANES];
+} tinycc_lanes;
+
+TINYCC_INLINE tinycc_lanes tinycc_lane_biases(const int32_t *constants)
+{
+    tinycc_lanes biases;
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        biases.lane[k] = (constants[k] - (constants[k] & 0xff)) / 256;
+    }
+    return biases;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_add_lanes(tinycc_lanes a, tinycc_lanes b)
+{
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        a.lane[k] += b.lane[k];
+    }
+    return a;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_rescale_lanes(tinycc_lanes sums, const int32_t *constants, int rectified)
+{
+    (void)rectified;
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        const int32_t shift = constants[k] & 0xff;
+        sums.lane[k] =
+            tinycc_requantize(sums.lane[k], constants[TINYCC_LANES + k], shift == 0 ? 0 : shift - 256);
+    }
+    return sums;
+}
+
+TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t count,
+                                      const tinycc_output_range *range)
+{
+    for (int32_t k = 0; k < count; ++k) {
+        out[k] = (int8_t)tinycc_clamp(values.lane[k] + range->zero_point, range->min, range->max);
+    }
+}
+
+TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lanes odd,
+                                      const tinycc_output_range *range)
+{
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        out[2 * k] = (int8_t)tinycc_clamp(even.lane[k] + range->zero_point, range->min, range->max);
+        out[2 * k + 1] = (int8_t)tinycc_clamp(odd.lane[k] + range->zero_point, range->min, range->max);
+    }
+}
+
+#endif
+
+TINYCC_INLINE tinycc_lanes tinycc_requantize_lanes(tinycc_lanes sums, const int32_t *constants, int rectified)
+{
+    return tinycc_rescale_lanes(tinycc_add_lanes(sums, tinycc_lane_biases(constants)), constants, rectified);
+}
+
+#endif

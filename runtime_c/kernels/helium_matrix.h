@@ -1,0 +1,156 @@
+/* Vectors times a matrix of weights, requantized: what pointwise convolutions and dense layers are, and
+ * other convolutions once their windows are laid out as vectors.
+ *
+ * Order: two vectors at a time; of both, outputs in ascending order, eight at a time. The last four or fewer
+ * vectors' worth of outputs may be written while the vectors are still read. */
+#ifndef TINYCC_HELIUM_MATRIX_H
+#define TINYCC_HELIUM_MATRIX_H
+
+#include "helium_dots.h"
+
+typedef struct {
+    int32_t inputs;
+    int32_t outputs;
+    int32_t rectified; /* see tinycc_requantize_lanes */
+} tinycc_matrix_shape;
+
+/* weights: rows in groups of eight, the even ones of a group, then the odd ones; of what is left, groups of
+ * four, the last one filled up with zeros. Each four rows are packed as tinycc_dots reads them, and have
+ * their TINYCC_LANE_CONSTANTS. */
+typedef struct {
+    const int8_t *weights;
+    const int32_t *constants;
+    tinycc_output_range range;
+} tinycc_matrix_data;
+
+/* One vector. */
+TINYCC_INLINE void tinycc_matrix_single(const int8_t *a, int8_t *out, int32_t inputs, int32_t outputs,
+                                        int rectified, const tinycc_matrix_data *data)
+{
+    const tinycc_output_range range = data->range;
+    const int8_t *weights = data->weights;
+    const int32_t *constants = data->constants;
+    int32_t left = outputs;
+    for (; left >= 2 * TINYCC_LANES; left -= 2 * TINYCC_LANES) {
+        tinycc_lanes even = tinycc_dots(a, &weights, inputs);
+        even = tinycc_requantize_lanes(even, constants, rectified);
+        tinycc_lanes odd = tinycc_dots(a, &weights, inputs);
+        odd = tinycc_requantize_lanes(odd, constants + TINYCC_LANE_CONSTANTS, rectified);
+        tinycc_store_pairs(out, even, odd, &range);
+        constants += 2 * TINYCC_LANE_CONSTANTS;
+        out += 2 * TINYCC_LANES;
+    }
+    for (; left > 0; left -= TINYCC_LANES) {
+        tinycc_lanes sums = tinycc_dots(a, &weights, inputs);
+        sums = tinycc_requantize_lanes(sums, constants, rectified);
+        tinycc_store_lanes(out, sums, left < TINYCC_LANES ? left : TINYCC_LANES, &range);
+        constants += TINYCC_LANE_CONSTANTS;
+        out += TINYCC_LANES;
+    }
+}
+
+/* Two vectors, whose outputs lie one after the other. */
+TINYCC_INLINE void tinycc_matrix_pair(const int8_t *a, const int8_t *b, int8_t *out, int32_t inputs,
+                                      int32_t outputs, int rectified, const tinycc_matrix_data *data)
+{
+    const tinycc_output_range range = data->range;
+    const int8_t *weights = data->weights;
+    const int32_t *constants = data->constants;
+    int32_t left = outputs;
+    for (; left >= 2 * TINYCC_LANES; left -= 2 * TINYCC_LANES) {
+        tinycc_lanes even_a, even_b, odd_a, odd_b;
+        tinycc_dots_pair(&even_a, &even_b, a, b, &weights, inputs);
+        even_a = tinycc_requantize_lanes(even_a, constants, rectified);
+        even_b = tinycc_requantize_lanes(even_b, constants, rectified);
+        constants += TINYCC_LANE_CONSTANTS;
+        tinycc_dots_pair(&odd_a, &odd_b, a, b, &weights, inputs);
+        odd_a = tinycc_requantize_lanes(odd_a, constants, rectified);
+        odd_b = tinycc_requantize_lanes(odd_b, constants, rectified);
+        constants += TINYCC_LANE_CONSTANTS;
+        tinycc_store_pairs(out, even_a, odd_a, &range);
+        tinycc_store_pairs(out + outputs, even_b, odd_b, &range);
+        out += 2 * TINYCC_LANES;
+    }
+    for (; left > 0; left -= TINYCC_LANES) {
+        const int32_t count = left < TINYCC_LANES ? left : TINYCC_LANES;
+        tinycc_lanes sums_a, sums_b;
+        tinycc_dots_pair(&sums_a, &sums_b, a, b, &weights, inputs);
+        tinycc_store_lanes(out, tinycc_requantize_lanes(sums_a, constants, rectified), count, &range);
+        tinycc_store_lanes(out + outputs, tinycc_requantize_lanes(sums_b, constants, rectified), count,
+                           &range);
+        constants += TINYCC_LANE_CONSTANTS;
+        out += TINYCC_LANES;
+    }
+}
+
+/* `vectors` vectors, one after the other, as are their outputs. */
+TINYCC_INLINE void tinycc_matrix_rows(const int8_t *in, int8_t *out, int32_t vectors, int32_t inputs,
+                                      int32_t outputs, int rectified, const tinycc_matrix_data *data)
+{
+    for (; vectors >= 2; vectors -= 2) {
+        tinycc_matrix_pair(in, in + inputs, out, inputs, outputs, rectified, data);
+        in += 2 * inputs;
+        out += 2 * outputs;
+    }
+    if (vectors > 0) {
+        tinycc_matrix_single(in, out, inputs, outputs, rectified, data);
+    }
+}
+
+/* Layers share functions, which are made for the counts that tinycc_dots knows. */
+#define TINYCC_DEFINE_MATRIX(suffix, count, rectified)                                                       \
+    TINYCC_SHARED void tinycc_matrix_##suffix(const int8_t *in, int8_t *out, int32_t vectors,                \
+                                              int32_t inputs, int32_t outputs,                               \
+                                              const tinycc_matrix_data *data)                                \
+    {                                                                                                        \
+        (void)inputs;                                                                                        \
+        tinycc_matrix_rows(in, out, vectors, count, outputs, rectified, data);                               \
+    }
+#define TINYCC_DEFINE_MATRICES(suffix, count)                                                                \
+    TINYCC_DEFINE_MATRIX(suffix, count, 0)                                                                   \
+    TINYCC_DEFINE_MATRIX(suffix##_rectified, count, 1)
+
+TINYCC_DEFINE_MATRICES(8, 8)
+TINYCC_DEFINE_MATRICES(16, 16)
+TINYCC_DEFINE_MATRICES(24, 24)
+TINYCC_DEFINE_MATRICES(32, 32)
+TINYCC_DEFINE_MATRICES(48, 48)
+TINYCC_DEFINE_MATRICES(64, 64)
+TINYCC_DEFINE_MATRICES(any, inputs)
+
+#undef TINYCC_DEFINE_MATRICES
+#undef TINYCC_DEFINE_MATRIX
+
+TINYCC_INLINE void tinycc_matrix(const int8_t *in, int8_t *out, int32_t vectors,
+                                 const tinycc_matrix_shape *shape, const tinycc_matrix_data *data)
+{
+#define TINYCC_CALL(suffix)                                                                                  \
+    (shape->rectified ? tinycc_matrix_##suffix##_rectified                                                   \
+                      : tinycc_matrix_##suffix)(in, out, vectors, shape->inputs, shape->outputs, data)
+    switch (shape->inputs) {
+    case 8:
+        TINYCC_CALL(8);
+        break;
+    case 16:
+        TINYCC_CALL(16);
+        break;
+    case 24:
+        TINYCC_CALL(24);
+        break;
+    case 32:
+        TINYCC_CALL(32);
+        break;
+    case 48:
+        TINYCC_CALL(48);
+        break;
+    case 64:
+        TINYCC_CALL(64);
+        break;
+    default:
+        TINYCC_CALL(any);
+        break;
+    }
+#undef TINYCC_CALL
+}
+
+#endif

@@ -1,0 +1,183 @@
+"""Constants of layers with weights, in the order in which the Helium kernels read them.
+
+See runtime_c/kernels/helium.h, helium_dots.h and helium_matrix.h for what is asked for.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.linear import Linear
+from tinycc.ops.overlap import overlap_distance
+from tinycc.ops.tensor import Tensor
+
+FEATURE = "helium"
+LANES = 4
+CHANNELS = 16
+# What fits beside a shift in a word.
+_BIAS_LIMIT = 2**23
+
+Data = dict[str, "int | float | np.ndarray"]
+
+
+def is_rectified(layer: Linear) -> bool:
+    """Whether negative results are clamped away."""
+    return layer.output_range[0] >= layer.outputs[0].zero_point
+
+
+def fits(layer: Linear, channel_axis: int = 0) -> bool:
+    """Whether there are constants for a layer: weights without a zero point, small biases, shifts to the right.
+
+    channel_axis: of the weights, that of the output channels.
+    """
+    if layer.inputs[0].dtype != "int8" or layer.outputs[0].dtype != "int8" or layer.weight_zero_point:
+        return False
+    data = simplified(layer, channel_axis)
+    greatest = 0 if is_rectified(layer) else -1
+    return bool((np.abs(data["bias"]) < _BIAS_LIMIT).all() and (data["shift"] <= greatest).all())
+
+
+def simplified(layer: Linear, channel_axis: int = 0) -> dict[str, np.ndarray]:
+    """Weights [output channels, ...], bias, multiplier and shift of a layer.
+
+    Channels with a large bias, as pruning leaves them, that give one and the same value for every input are
+    put down as that value: no weights, and a bias that is halved twice.
+    """
+    data = layer.linear_data(channel_axis)
+    fields = {name: np.array(data[name]) for name in ("bias", "multiplier", "shift")}
+    weights = np.moveaxis(layer.weights, channel_axis, 0).copy()
+    flat = weights.astype(np.int64).reshape(len(weights), -1)
+    ends = [
+        _results(layer, fields, fields["bias"] + np.where(flat > 0, high * flat, low * flat).sum(axis=1))
+        for low, high in ((127, -128), (-128, 127))
+    ]
+    constant = (ends[0] == ends[1]) & (np.abs(fields["bias"].astype(np.int64)) >= _BIAS_LIMIT)
+    weights[constant] = 0
+    fields["bias"][constant] = 4 * (ends[0][constant] - layer.outputs[0].zero_point)
+    fields["multiplier"][constant] = 2**30
+    fields["shift"][constant] = -1
+    return {"weights": weights, **fields}
+
+
+def _results(layer: Linear, fields: dict[str, np.ndarray], sums: np.ndarray) -> np.ndarray:
+    """Outputs for sums, int64, of each channel; the sums may be larger than an int32."""
+    shift = fields["shift"].astype(np.int64)
+    left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
+    high = ((sums << left) * fields["multiplier"].astype(np.int64) + 2**30) >> 31
+    half = np.where(right > 0, 1 << np.maximum(right - 1, 0), 0)
+    rounded = np.sign(high) * ((np.abs(high) + half) >> right)
+    return np.clip(rounded + layer.outputs[0].zero_point, *layer.output_range)
+
+
+def matrix_groups(outputs: int) -> list[np.ndarray]:
+    """The outputs that tinycc_matrix computes together, four by four; some of the last may be beyond the end."""
+    whole = outputs // (2 * LANES) * 2 * LANES
+    pairs = np.arange(whole).reshape(-1, LANES, 2).transpose(0, 2, 1).reshape(-1, LANES)
+    rest = np.arange(whole, outputs + -outputs % LANES).reshape(-1, LANES)
+    return [*pairs, *rest]
+
+
+def pack_rows(rows: np.ndarray) -> np.ndarray:
+    """Weights [outputs, inputs] as tinycc_matrix reads them, in one array."""
+    outputs, inputs = rows.shape
+    filled = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % 8)))
+    steps = [16] * (inputs // 16) + [8] * (-(-(inputs % 16) // 8))
+    parts = np.split(filled, np.cumsum(steps)[:-1], axis=1)
+    return np.concatenate([part[group].reshape(-1) for group in matrix_groups(outputs) for part in parts])
+
+
+def pack_constants(fields: dict[str, np.ndarray], groups: Sequence[np.ndarray]) -> np.ndarray:
+    """Requantization, int32, of the channels in each group of four."""
+    words = fields["bias"].astype(np.int64) * 256 + (fields["shift"].astype(np.int64) & 0xFF)
+    table = np.stack([words, fields["multiplier"].astype(np.int64)]).astype(np.int32)
+    table = np.pad(table, ((0, 0), (0, max(int(group.max()) for group in groups) + 1 - len(words))))
+    return np.concatenate([table[:, group].reshape(-1) for group in groups])
+
+
+def range_fields(layer: Linear) -> Data:
+    """The kernel's tinycc_output_range."""
+    return {
+        "range.zero_point": layer.outputs[0].zero_point,
+        "range.min": layer.output_range[0],
+        "range.max": layer.output_range[1],
+    }
+
+
+def matrix_data(layer: Linear) -> Data:
+    """The kernel's tinycc_matrix_data, a layer's weights being [outputs, ...]."""
+    fields = simplified(layer)
+    weights = fields["weights"].reshape(len(fields["bias"]), -1)
+    groups = matrix_groups(len(weights))
+    return {
+        "weights": pack_rows(weights),
+        "constants": pack_constants(fields, groups),
+        **range_fields(layer),
+    }
+
+
+def pointwise_call(layer: Linear) -> KernelCall:
+    """Weights times each vector along the last axis, in one row."""
+    source, output = layer.inputs[0], layer.outputs[0]
+    return KernelCall(
+        header="pointwise_helium.h",
+        function="tinycc_pointwise_helium_int8",
+        struct="tinycc_pointwise_helium",
+        shape={
+            "inputs": source.channels,
+            "outputs": output.channels,
+            "rectified": int(is_rectified(layer)),
+        },
+        data=matrix_data(layer),
+        windows=(RowWindow.whole(source),),
+        rows=1,
+        is_flat=True,
+        columns=source.elements // source.channels,
+        row_elements=output.elements,
+    )
+
+
+def channel_groups(channels: int) -> list[np.ndarray]:
+    """The channels of the four vectors of each sixteen; some of the last may be beyond the end."""
+    whole = np.arange(-(-channels // CHANNELS) * CHANNELS).reshape(-1, 4, 4)
+    return list(whole[:, :, [0, 2, 1, 3]].transpose(0, 2, 1).reshape(-1, LANES))
+
+
+def channel_data(layer: Linear, pixels: int) -> Data:
+    """Weights, constants and range of a layer whose weights are [height, width, channels].
+
+    pixels: that are computed together.
+    """
+    fields = {name: np.concatenate([value] * pixels) for name, value in simplified(layer, 2).items()}
+    channels = len(fields["bias"])
+    taps = np.pad(fields["weights"].reshape(channels, -1), ((0, -channels % CHANNELS), (0, 0)))
+    return {
+        "weights": taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1),
+        "constants": pack_constants(fields, channel_groups(channels)),
+        **range_fields(layer),
+    }
+
+
+def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
+    """Overlap distance of a kernel that computes sixteen channels of a pixel at a time.
+
+    reads: for each output pixel the first byte of its window. pixels: that may be computed together.
+    """
+    first = np.arange(0, output.channels, CHANNELS)
+    index = np.arange(len(reads))[:, None]
+    last = np.minimum(index + pixels, len(reads)) * output.channels
+    ends = last if pixels > 1 else index * output.channels + np.minimum(first + CHANNELS, output.channels)
+    starts = (index * output.channels + first).reshape(-1)
+    return overlap_distance((reads[:, None] + first).reshape(-1), np.array(ends).reshape(-1), starts)
+
+
+def pairwise_overlap(reads: np.ndarray, output: Tensor) -> int:
+    """Overlap distance of a kernel that computes two pixels at a time, wherever a row of pixels starts.
+
+    reads: for each output pixel the first byte that it reads.
+    """
+    channels = output.channels
+    pixels = np.arange(len(reads))
+    ends = np.minimum(pixels + 2, len(reads)) * channels
+    last = 2 * LANES if channels % (2 * LANES) == 0 else (channels - 1) % LANES + 1
+    return overlap_distance(reads, ends, ends - last)
