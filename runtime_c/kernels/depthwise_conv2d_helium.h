@@ -2,7 +2,7 @@
  *
  * rows[j] is the input row under kernel row j, NULL for padding; a row is [width][channels]. bias has the
  * input's zero point folded in, so padding counts as the zero point: it is read from scratch, of `channels`
- * bytes and up to a multiple of 16.
+ * bytes.
  * Aliasing: output pixels in ascending order, of each sixteen channels at a time - of less than sixteen, as
  * many pixels as make sixteen; they are written once all their taps are read.
  * Reference: TFLite int8 specification, DEPTHWISE_CONV_2D. */
@@ -114,9 +114,7 @@ TINYCC_SHARED void tinycc_depthwise_row(const int8_t *const *rows, int8_t *out_r
                                         const tinycc_depthwise_conv2d_helium_data *data)
 {
     const int32_t channels = shape->channels;
-    for (int32_t c = 0; c < channels; c += TINYCC_CHANNELS) {
-        tinycc_fill_channels(padding + c, data->input_zero_point);
-    }
+    tinycc_fill(padding, data->input_zero_point, channels);
     int rows_inside = 1;
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
         rows_inside = rows_inside && rows[j] != NULL;

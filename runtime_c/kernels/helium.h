@@ -38,6 +38,27 @@ typedef struct {
 
 typedef int32x4_t tinycc_lanes;
 
+/* Tail-predicated loops, which the compiler does not make. */
+TINYCC_INLINE void tinycc_copy(int8_t *out, const int8_t *in, int32_t count)
+{
+    __asm__ volatile("wlstp.8 lr, %[count], 2f\n"
+                     "1:\n\tvldrb.8 q0, [%[in]], #16\n\tvstrb.8 q0, [%[out]], #16\n\tletp lr, 1b\n"
+                     "2:"
+                     : [out] "+r"(out), [in] "+r"(in)
+                     : [count] "r"(count)
+                     : "lr", "q0", "memory");
+}
+
+TINYCC_INLINE void tinycc_fill(int8_t *out, int32_t value, int32_t count)
+{
+    __asm__ volatile("vdup.8 q0, %[value]\n\twlstp.8 lr, %[count], 2f\n"
+                     "1:\n\tvstrb.8 q0, [%[out]], #16\n\tletp lr, 1b\n"
+                     "2:"
+                     : [out] "+r"(out)
+                     : [value] "r"(value), [count] "r"(count)
+                     : "lr", "q0", "memory");
+}
+
 TINYCC_INLINE tinycc_lanes tinycc_lane_biases(const int32_t *constants)
 {
     return vshrq_n_s32(vldrwq_s32(constants), 8);
@@ -88,6 +109,16 @@ TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lan
 typedef struct {
     int32_t lane[TINYCC_LANES];
 } tinycc_lanes;
+
+TINYCC_INLINE void tinycc_copy(int8_t *out, const int8_t *in, int32_t count)
+{
+    memcpy(out, in, (size_t)count);
+}
+
+TINYCC_INLINE void tinycc_fill(int8_t *out, int32_t value, int32_t count)
+{
+    memset(out, value, (size_t)count);
+}
 
 TINYCC_INLINE tinycc_lanes tinycc_lane_biases(const int32_t *constants)
 {

@@ -12,11 +12,6 @@
 
 #if TINYCC_MVE
 
-TINYCC_INLINE void tinycc_fill_channels(int8_t *out, int32_t value)
-{
-    vstrbq_s8(out, vdupq_n_s8((int8_t)value));
-}
-
 /* Products of one tap in q0 and q1, those of another one added, both widened and added to the sums. Written
  * out, because all eight vector registers are in use: for want of one the second input is loaded twice.
  * `load` is a load, or one that is predicated. */
@@ -118,11 +113,6 @@ TINYCC_INLINE void tinycc_store_channels(int8_t *out, const tinycc_lanes *values
 
 #else
 
-TINYCC_INLINE void tinycc_fill_channels(int8_t *out, int32_t value)
-{
-    memset(out, value, TINYCC_CHANNELS);
-}
-
 TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
                                    int32_t channel, int32_t count, const int8_t *weights)
 {
@@ -148,7 +138,7 @@ TINYCC_INLINE void tinycc_store_channels(int8_t *out, const tinycc_lanes *values
                                          const tinycc_output_range *range)
 {
     static const int32_t vector[TINYCC_CHANNEL_VECTORS] = {0, 2, 1, 3};
-    for (int32_t c = 0; c < count; ++c) {
+    for (int32_t c = 0; c < TINYCC_CHANNELS && c < count; ++c) {
         const int32_t value =
             values[vector[c % TINYCC_CHANNEL_VECTORS]].lane[c / TINYCC_CHANNEL_VECTORS] + range->zero_point;
         out[c] = (int8_t)tinycc_clamp(value, range->min, range->max);

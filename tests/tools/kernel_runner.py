@@ -29,8 +29,12 @@ from tinycc.ops import view_of
 from tinycc.ops.base import Operator
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.passes.pipeline import default_passes
+from tinycc.passes.select_kernels import SelectKernels
 from tinycc.plan import Plan, build_plan
 from tinycc.run.toolchain import WARNINGS, host_compiler
+
+# Of a core, as tinycc.target.Target has them.
+Features = tuple[str, ...]
 
 SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -143,11 +147,11 @@ def _edge(side: str, index: int, variable: relax.Expr) -> Edge:
     return Edge(f"{side}{index}", tvm_adapter.dtype_of(variable), tvm_adapter.shape_of(variable))
 
 
-def views_in(module: tvm.IRModule) -> list[Operator]:
-    """The operators that a module in the normal form is fused into, in its order."""
-    passes = default_passes("float")
+def views_in(module: tvm.IRModule, features: Features = ()) -> list[Operator]:
+    """The operators that a module in the normal form is fused into, in its order, their kernels chosen."""
+    passes = default_passes("float", features=features)
     last = [index for index, item in enumerate(passes) if item.info.name == "FuseQuantizedOps"][-1]
-    fused = tvm.transform.Sequential(passes[: last + 1])(module)
+    fused = tvm.transform.Sequential([*passes[: last + 1], SelectKernels(features)])(module)
     calls = (binding.value for binding in tvm_adapter.bindings_of(fused["main"]))
     return [
         view_of(fused[call.op])
@@ -157,28 +161,37 @@ def views_in(module: tvm.IRModule) -> list[Operator]:
 
 
 def compile_and_run(
-    module: tvm.IRModule, inputs: Sequence[np.ndarray], *, sanitize: bool = True
+    module: tvm.IRModule, inputs: Sequence[np.ndarray], *, sanitize: bool = True, features: Features = ()
 ) -> list[np.ndarray]:
     """The outputs of one inference of a module in the normal form. See `run_cases`."""
-    return run_cases(module, [inputs], sanitize=sanitize)[0]
+    return run_cases(module, [inputs], sanitize=sanitize, features=features)[0]
 
 
 def run_cases(
-    module: tvm.IRModule, cases: Sequence[Sequence[np.ndarray]], *, sanitize: bool = True
+    module: tvm.IRModule,
+    cases: Sequence[Sequence[np.ndarray]],
+    *,
+    sanitize: bool = True,
+    features: Features = (),
 ) -> list[list[np.ndarray]]:
     """The outputs of inferences one after the other, on a model that is reset once before the first.
 
     cases: for each inference its inputs, of the module's shapes and dtypes.
+    features: of a core, whose kernels run on the host as well.
     Fails the test, saying what the compiler or the sanitizers said, where anything goes wrong.
     """
-    return run_plan(_plan_of(module), cases, sanitize)
+    return run_plan(_plan_of(module, features), cases, sanitize)
 
 
 def run_overlapping(
-    module: tvm.IRModule, inputs: Sequence[np.ndarray], distance: int, index: int = 0
+    module: tvm.IRModule,
+    inputs: Sequence[np.ndarray],
+    distance: int,
+    index: int = 0,
+    features: Features = (),
 ) -> list[np.ndarray]:
     """The outputs of a module of one operator whose output starts `distance` bytes before input `index`."""
-    plan = _plan_of(module)
+    plan = _plan_of(module, features)
     [step] = plan.steps
     source, output = step.inputs[index], step.outputs[0]
     assert source is not None
@@ -193,27 +206,34 @@ def run_overlapping(
 
 
 def check_overlap(
-    module: tvm.IRModule, inputs: Sequence[np.ndarray], index: int = 0, *, is_tight: bool = True
+    module: tvm.IRModule,
+    inputs: Sequence[np.ndarray],
+    index: int = 0,
+    *,
+    is_tight: bool = True,
+    features: Features = (),
 ) -> None:
     """Assert that the overlap distance of a module's only operator is right, and that none less would be.
 
     is_tight: False where a kernel that sums several outputs together may come closer than what is promised.
     """
-    [view] = views_in(module)
+    [view] = views_in(module, features)
     distance = view.overlap_distance(index)
     assert distance is not None
-    apart = run_overlapping(module, inputs, view.outputs[0].bytes, index)
-    for expected, result in zip(apart, run_overlapping(module, inputs, distance, index), strict=True):
+    apart = run_overlapping(module, inputs, view.outputs[0].bytes, index, features)
+    for expected, result in zip(
+        apart, run_overlapping(module, inputs, distance, index, features), strict=True
+    ):
         np.testing.assert_array_equal(result, expected)
     if not is_tight:
         return
     step = max(ITEM_BYTES[tensor.dtype] for tensor in (view.inputs[index], view.outputs[0]))
-    closer = run_overlapping(module, inputs, distance - step, index)
+    closer = run_overlapping(module, inputs, distance - step, index, features)
     assert any((a != b).any() for a, b in zip(closer, apart, strict=True)), "a smaller distance would do"
 
 
-def _plan_of(module: tvm.IRModule) -> Plan:
-    return build_plan(tvm.transform.Sequential(default_passes("float"))(module))
+def _plan_of(module: tvm.IRModule, features: Features) -> Plan:
+    return build_plan(tvm.transform.Sequential(default_passes("float", features=features))(module))
 
 
 def run_plan(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tvm import relax
 
 from tests.tools.kernel_runner import (
+    Features,
     check_overlap,
     compile_and_run,
     dequantized,
@@ -23,6 +24,8 @@ Shape = tuple[int, ...]
 Product = Callable[[relax.Expr, relax.Expr], relax.Expr]
 
 INPUT_SCALE, OUTPUT_SCALE = 0.05, 0.31
+# Cores without extensions and with one: operators may have a kernel for each.
+FEATURES: tuple[Features, ...] = ((), ("dsp",))
 ZERO_POINTS = st.sampled_from([-128, -3, 0, 127])
 
 
@@ -46,12 +49,15 @@ def inputs_of(view: Operator, seed: int) -> list[np.ndarray]:
     )
 
 
-def check_reference(module: tvm.IRModule, kind: str, seed: int = 0) -> Operator:
-    """Assert that a module is one operator of this kind and computes what the reference does."""
-    [view] = views_in(module)
+def check_reference(module: tvm.IRModule, kind: str, seed: int = 0, *, features: Features = ()) -> Operator:
+    """Assert that a module is one operator of this kind and computes what the reference does.
+
+    features: of a core; the operator may have a kernel for it.
+    """
+    [view] = views_in(module, features)
     assert view.kind == kind
     inputs = inputs_of(view, seed)
-    [result] = compile_and_run(module, inputs)
+    [result] = compile_and_run(module, inputs, features=features)
     expected = reference_of(
         view, [inputs[tensor.parameter] for tensor in view.inputs if tensor.parameter is not None]
     )
@@ -59,10 +65,17 @@ def check_reference(module: tvm.IRModule, kind: str, seed: int = 0) -> Operator:
     return view
 
 
-def check_distance(module: tvm.IRModule, index: int = 0, seed: int = 0, *, is_tight: bool = True) -> None:
+def check_distance(
+    module: tvm.IRModule,
+    index: int = 0,
+    seed: int = 0,
+    *,
+    is_tight: bool = True,
+    features: Features = (),
+) -> None:
     """`check_overlap` on random values."""
-    [view] = views_in(module)
-    check_overlap(module, inputs_of(view, seed), index, is_tight=is_tight)
+    [view] = views_in(module, features)
+    check_overlap(module, inputs_of(view, seed), index, is_tight=is_tight, features=features)
 
 
 @dataclass(frozen=True)

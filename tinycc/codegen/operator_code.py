@@ -86,9 +86,10 @@ def add_constants(code: OperatorCode, step: Step, call: KernelCall) -> Mapping[i
     fields = {}
     for key, value in call.data.items():
         if isinstance(value, np.ndarray):
-            code.constants.append(c_array(f"{step.name}_{key}", value))
+            name = f"{step.name}_{key.rpartition('.')[2]}"
+            code.constants.append(c_array(name, value))
             size += value.nbytes
-            fields[key] = f"{step.name}_{key}"
+            fields[key] = name
         else:
             fields[key] = c_value(value)
     operands = {}

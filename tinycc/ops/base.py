@@ -78,7 +78,7 @@ class KernelCall:
     header: file below runtime_c/kernels that defines the kernel.
     struct: prefix of the kernel's parameter types, `<struct>_shape` and `<struct>_data`.
     shape: compile-time geometry; calls with equal geometry share one function.
-    data: integers, or arrays that are stored in flash.
+    data: integers, or arrays that are stored in flash; "a.b" is member b of member a.
     windows: one for each input that is not a constant of `data`, in the kernel's order.
     rows, columns, row_elements: of the output.
     as_list: the kernel takes its inputs, each a single row, as one array of rows.

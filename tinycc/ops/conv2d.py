@@ -14,6 +14,9 @@ from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
 from tinycc.ops.window import Window
 
+# Bytes of windows that the Helium kernel lays out on the stack.
+_HELIUM_STACK = 384
+
 
 @dataclass(frozen=True, eq=False)
 class Conv2D(Linear):
@@ -59,22 +62,35 @@ class Conv2D(Linear):
         return same_pixels and self.window.kernel == (1, 1) and self.groups == 1
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: pointwise."""
-        return feature == helium.FEATURE and self.is_pointwise and helium.fits(self)
+        """Helium: without groups."""
+        return feature == helium.FEATURE and self.groups == 1 and helium.fits(self)
+
+    @property
+    def _helium_windows_bytes(self) -> int:
+        """Of the memory for the windows that the Helium kernel lays out."""
+        return 2 * helium.window_inputs(self)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Helium: for windows, where they are not small enough for the stack."""
+        lays_out = self.variant == helium.FEATURE and not self.is_pointwise
+        return self._helium_windows_bytes if lays_out and self._helium_windows_bytes > _HELIUM_STACK else 0
 
     def overlap_distance(self, index: int) -> int | None:
         """Output channels of a pixel are written while its window is still being read."""
         if self.variant == helium.FEATURE:
-            return helium.pairwise_overlap(
-                self.window.first_reads(self.inputs[0], self.outputs[0]), self.outputs[0]
-            )
+            reads = self.window.first_reads(self.inputs[0], self.outputs[0])
+            overlap = helium.pairwise_overlap if self.is_pointwise else helium.windowed_overlap
+            return overlap(reads, self.outputs[0])
         return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
 
     def kernel(self) -> KernelCall:
         """One call for each output row; a pointwise convolution is a single row of all pixels."""
         source, output = self.inputs[0], self.outputs[0]
+        if self.variant == helium.FEATURE:
+            return helium.pointwise_call(self) if self.is_pointwise else self._helium_kernel()
         if self.is_pointwise:
-            return helium.pointwise_call(self) if self.variant == helium.FEATURE else self.pointwise_call()
+            return self.pointwise_call()
         return KernelCall(
             header=self.header("conv2d"),
             function=f"tinycc_conv2d_{source.dtype}",
@@ -86,6 +102,29 @@ class Conv2D(Linear):
                 "weight_zero_point": self.weight_zero_point,
             },
             data={**self.linear_data(), "input_zero_point": source.zero_point},
+            windows=(self.window.rows_of(source),),
+            rows=output.height,
+            columns=output.width,
+            row_elements=output.width * output.channels,
+        )
+
+    def _helium_kernel(self) -> KernelCall:
+        """The function's name tells whether windows are laid out in scratch memory."""
+        source, output = self.inputs[0], self.outputs[0]
+        inputs = helium.window_inputs(self)
+        shape, data = helium.matrix_shape(self, inputs), helium.matrix_data(self, inputs)
+        return KernelCall(
+            header="conv2d_helium.h",
+            function=f"tinycc_conv2d_helium{'_scratch' if self.scratch_bytes else ''}_int8",
+            struct="tinycc_conv2d_helium",
+            shape={
+                **self.window.kernel_shape(source),
+                **{f"matrix.{name}": size for name, size in shape.items()},
+            },
+            data={
+                **{f"matrix.{name}": value for name, value in data.items()},
+                "input_zero_point": source.zero_point,
+            },
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,

@@ -67,7 +67,7 @@ class DepthwiseConv2D(Linear):
         return self.outputs[0].elements * self.weights.shape[0] * self.weights.shape[1]
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: a channel to a channel, windows that are not too large, two products of which fit 16 bits."""
+        """Helium: a channel to a channel, windows of some size, of which two products fit 16 bits."""
         return (
             feature == helium.FEATURE
             and self.depth_multiplier == 1

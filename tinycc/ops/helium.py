@@ -15,6 +15,8 @@ from tinycc.ops.tensor import Tensor
 FEATURE = "helium"
 LANES = 4
 CHANNELS = 16
+# Elements that the shorter step of a dot product takes in.
+STEP = 8
 # What fits beside a shift in a word.
 _BIAS_LIMIT = 2**23
 
@@ -27,7 +29,7 @@ def is_rectified(layer: Linear) -> bool:
 
 
 def fits(layer: Linear, channel_axis: int = 0) -> bool:
-    """Whether there are constants for a layer: weights without a zero point, small biases, shifts to the right.
+    """Whether constants are as kernels need them: no zero point of weights, small biases, right shifts.
 
     channel_axis: of the weights, that of the output channels.
     """
@@ -71,7 +73,7 @@ def _results(layer: Linear, fields: dict[str, np.ndarray], sums: np.ndarray) -> 
 
 
 def matrix_groups(outputs: int) -> list[np.ndarray]:
-    """The outputs that tinycc_matrix computes together, four by four; some of the last may be beyond the end."""
+    """The outputs that tinycc_matrix computes together, four by four; the last ones may be beyond the end."""
     whole = outputs // (2 * LANES) * 2 * LANES
     pairs = np.arange(whole).reshape(-1, LANES, 2).transpose(0, 2, 1).reshape(-1, LANES)
     rest = np.arange(whole, outputs + -outputs % LANES).reshape(-1, LANES)
@@ -81,8 +83,8 @@ def matrix_groups(outputs: int) -> list[np.ndarray]:
 def pack_rows(rows: np.ndarray) -> np.ndarray:
     """Weights [outputs, inputs] as tinycc_matrix reads them, in one array."""
     outputs, inputs = rows.shape
-    filled = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % 8)))
-    steps = [16] * (inputs // 16) + [8] * (-(-(inputs % 16) // 8))
+    filled = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % STEP)))
+    steps = [2 * STEP] * (inputs // (2 * STEP)) + [STEP] * (-(-(inputs % (2 * STEP)) // STEP))
     parts = np.split(filled, np.cumsum(steps)[:-1], axis=1)
     return np.concatenate([part[group].reshape(-1) for group in matrix_groups(outputs) for part in parts])
 
@@ -104,16 +106,34 @@ def range_fields(layer: Linear) -> Data:
     }
 
 
-def matrix_data(layer: Linear) -> Data:
-    """The kernel's tinycc_matrix_data, a layer's weights being [outputs, ...]."""
+def matrix_data(layer: Linear, inputs: int) -> Data:
+    """The kernel's tinycc_matrix_data, a layer's weights being [outputs, ...].
+
+    inputs: of the kernel, which takes zeros after those of the layer.
+    """
     fields = simplified(layer)
     weights = fields["weights"].reshape(len(fields["bias"]), -1)
+    weights = np.pad(weights, ((0, 0), (0, inputs - weights.shape[1])))
     groups = matrix_groups(len(weights))
     return {
         "weights": pack_rows(weights),
         "constants": pack_constants(fields, groups),
         **range_fields(layer),
     }
+
+
+def matrix_shape(layer: Linear, inputs: int) -> dict[str, int]:
+    """The kernel's tinycc_matrix_shape."""
+    return {
+        "inputs": inputs,
+        "outputs": layer.outputs[0].channels,
+        "rectified": int(is_rectified(layer)),
+    }
+
+
+def window_inputs(layer: Linear) -> int:
+    """Elements of a window that is laid out, its weights being [outputs, ...]."""
+    return -(-int(np.prod(layer.weights.shape[1:])) // STEP) * STEP
 
 
 def pointwise_call(layer: Linear) -> KernelCall:
@@ -123,12 +143,8 @@ def pointwise_call(layer: Linear) -> KernelCall:
         header="pointwise_helium.h",
         function="tinycc_pointwise_helium_int8",
         struct="tinycc_pointwise_helium",
-        shape={
-            "inputs": source.channels,
-            "outputs": output.channels,
-            "rectified": int(is_rectified(layer)),
-        },
-        data=matrix_data(layer),
+        shape=matrix_shape(layer, source.channels),
+        data=matrix_data(layer, source.channels),
         windows=(RowWindow.whole(source),),
         rows=1,
         is_flat=True,
@@ -169,6 +185,15 @@ def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
     ends = last if pixels > 1 else index * output.channels + np.minimum(first + CHANNELS, output.channels)
     starts = (index * output.channels + first).reshape(-1)
     return overlap_distance((reads[:, None] + first).reshape(-1), np.array(ends).reshape(-1), starts)
+
+
+def windowed_overlap(reads: np.ndarray, output: Tensor) -> int:
+    """Overlap distance of a kernel that reads the windows of two pixels before it writes them.
+
+    reads: for each output pixel the first byte of its window.
+    """
+    starts = np.arange(len(reads)) * output.channels
+    return overlap_distance(reads, starts + output.channels, starts)
 
 
 def pairwise_overlap(reads: np.ndarray, output: Tensor) -> int:

@@ -1,0 +1,93 @@
+/* The convolution of conv2d.h for Helium, without groups.
+ *
+ * rows[j] is the input row under kernel row j, NULL for padding; a row is [width][channels]. bias has the
+ * input's zero point folded in, so padding counts as the zero point. The windows of two output pixels are
+ * laid out one after the other and multiplied by the weights. Aliasing: two output pixels at a time, in
+ * ascending order; they are written once their windows are read. Reference: TFLite int8 specification,
+ * CONV_2D. */
+#ifndef TINYCC_CONV2D_HELIUM_H
+#define TINYCC_CONV2D_HELIUM_H
+
+#include "helium_matrix.h"
+
+/* Bytes of two windows that the stack holds; larger ones are laid out in scratch memory. */
+#define TINYCC_CONV2D_STACK 384
+
+typedef struct {
+    int32_t input_width;
+    int32_t input_channels;
+    int32_t kernel_height;
+    int32_t kernel_width;
+    int32_t stride_width;
+    int32_t dilation_width;
+    int32_t pad_left;
+    tinycc_matrix_shape matrix; /* inputs: elements of a window, up to a multiple of 8 */
+} tinycc_conv2d_helium_shape;
+
+typedef struct {
+    tinycc_matrix_data matrix;
+    int32_t input_zero_point;
+} tinycc_conv2d_helium_data;
+
+/* The window that starts in column `left`, one kernel row after the other, and zeros. */
+TINYCC_INLINE void tinycc_conv2d_lay_out(int8_t *window, const int8_t *const *rows, int32_t left,
+                                         const tinycc_conv2d_helium_shape *shape, int32_t zero_point)
+{
+    const int32_t channels = shape->input_channels;
+    const int32_t row_taps = shape->kernel_width * channels;
+    const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
+    const int inside = left >= 0 && right < shape->input_width && shape->dilation_width == 1;
+    for (int32_t j = 0; j < shape->kernel_height; ++j) {
+        const int8_t *const row = rows[j];
+        if (row == NULL) {
+            tinycc_fill(window, zero_point, row_taps);
+        } else if (inside) {
+            tinycc_copy(window, row + left * channels, row_taps);
+        } else {
+            for (int32_t k = 0; k < shape->kernel_width; ++k) {
+                const int32_t column = left + k * shape->dilation_width;
+                if (column < 0 || column >= shape->input_width) {
+                    tinycc_fill(window + k * channels, zero_point, channels);
+                } else {
+                    tinycc_copy(window + k * channels, row + column * channels, channels);
+                }
+            }
+        }
+        window += row_taps;
+    }
+    tinycc_fill(window, 0, shape->matrix.inputs - shape->kernel_height * row_taps);
+}
+
+/* windows: memory for two of them. */
+TINYCC_INLINE void tinycc_conv2d_row(const int8_t *const *rows, int8_t *out_row, int8_t *windows, int32_t x0,
+                                     int32_t x1, const tinycc_conv2d_helium_shape *shape,
+                                     const tinycc_conv2d_helium_data *data)
+{
+    for (int32_t x = x0; x < x1; x += 2) {
+        const int32_t pixels = x + 1 < x1 ? 2 : 1;
+        for (int32_t p = 0; p < pixels; ++p) {
+            tinycc_conv2d_lay_out(windows + p * shape->matrix.inputs, rows,
+                                  (x + p) * shape->stride_width - shape->pad_left, shape,
+                                  data->input_zero_point);
+        }
+        tinycc_matrix(windows, out_row + x * shape->matrix.outputs, pixels, &shape->matrix, &data->matrix);
+    }
+}
+
+TINYCC_INLINE void tinycc_conv2d_helium_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
+                                             int32_t x1, const tinycc_conv2d_helium_shape *shape,
+                                             const tinycc_conv2d_helium_data *data)
+{
+    int8_t windows[TINYCC_CONV2D_STACK];
+    tinycc_conv2d_row(rows, out_row, windows, x0, x1, shape, data);
+}
+
+TINYCC_INLINE void tinycc_conv2d_helium_scratch_int8(const int8_t *const *rows, int8_t *out_row,
+                                                     void *scratch, int32_t x0, int32_t x1,
+                                                     const tinycc_conv2d_helium_shape *shape,
+                                                     const tinycc_conv2d_helium_data *data)
+{
+    tinycc_conv2d_row(rows, out_row, (int8_t *)scratch, x0, x1, shape, data);
+}
+
+#endif
