@@ -12,7 +12,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 import click
@@ -24,7 +24,7 @@ from benchmarks.measuring import Model
 from benchmarks.records import RESULTS, ROOT
 from tests.tools.corpus import corpus_folder, golden_inputs, read_table, stems
 from tinycc.run import run
-from tinycc.schedule.costs import ANY_KERNEL, Work, runs_of
+from tinycc.schedule.costs import ANY_KERNEL, ROW_CALL, STAGE, Work, runs_of
 
 COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
@@ -37,11 +37,16 @@ TERMS = tuple(field.name for field in fields(Work))
 
 @dataclass(frozen=True)
 class Sample:
-    """One operator as it was run, and what it took."""
+    """One operator as it was run, and what it took.
 
+    operator: which of all operators on which core, whatever the schedule.
+    """
+
+    operator: tuple[str, str, int]
     variant: str
     kernel: str
     work: Work
+    is_in_stage: bool
     instructions: int
 
 
@@ -55,8 +60,29 @@ def samples_of(name: str, core: str, schedule: str) -> Iterator[Sample]:
         inputs = golden_inputs(model.arrays, compiled.report, [0])
         counts = run(folder, core, inputs, profile=True).operator_instructions or []
     runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
-    for one, count in zip(runs, counts, strict=True):
-        yield Sample(one.view.variant, one.kernel, one.work, count)
+    for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
+        place = (name, core, index)
+        yield Sample(place, one.view.variant, one.kernel, one.work, one.is_in_stage, count)
+
+
+def row_call_cost(samples: list[Sample]) -> float:
+    """Instructions that a stage takes for each row call: the median of what operators take more in a stage.
+
+    Only of those that run the same kernel in both schedules.
+    """
+    whole = {(one.operator, one.kernel): one.instructions for one in samples if not one.is_in_stage}
+    more = [
+        (one.instructions - whole[one.operator, one.kernel]) / one.work.calls
+        for one in samples
+        if one.is_in_stage and (one.operator, one.kernel) in whole
+    ]
+    return max(0.0, float(np.median(more)))
+
+
+def without_calls(sample: Sample, cost: float) -> Sample:
+    """What the kernel alone took."""
+    around = cost * sample.work.calls if sample.is_in_stage else 0.0
+    return replace(sample, instructions=max(1, round(sample.instructions - around)))
 
 
 def fit(samples: list[Sample]) -> dict[str, float]:
@@ -82,10 +108,11 @@ def errors(samples: list[Sample], model: dict[str, float]) -> np.ndarray:
 def fit_all(samples: list[Sample]) -> tuple[dict[str, object], dict[str, object]]:
     """The models by variant and kernel, and how well they fit."""
     groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-    for sample in samples:
+    row_call = round(row_call_cost(samples), 1)
+    for sample in (without_calls(item, row_call) for item in samples):
         groups[sample.variant][sample.kernel].append(sample)
         groups[sample.variant][ANY_KERNEL].append(sample)
-    models: dict[str, object] = {}
+    models: dict[str, object] = {STAGE: {ROW_CALL: {"calls": row_call}}}
     quality: dict[str, object] = {}
     for variant, kernels in sorted(groups.items()):
         fitted = {kernel: fit(members) for kernel, members in sorted(kernels.items())}

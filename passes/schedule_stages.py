@@ -26,8 +26,8 @@ def considered(module: tvm.IRModule) -> list[dict[str, Any]]:
     """The schedules that were considered, least memory first; [] where there was nothing to choose.
 
     Each has live_bytes (the memory without which it cannot run), arena_bytes (what the planner needs; None
-    where it was not asked), macs, of them extra_macs computed again, row_calls, stages (the number of
-    operators of each), grids (bands x strips of each) and is_chosen.
+    where it was not asked), macs, of them extra_macs computed again, row_calls, predicted_instructions,
+    stages (the number of operators of each), grids (bands x strips of each) and is_chosen.
     """
     found: list[dict[str, Any]] = json.loads(str(tvm_adapter.attribute(module["main"], ATTRIBUTE, "[]")))
     return found
@@ -59,6 +59,7 @@ def _told(schedule: Schedule, choice: Choice) -> dict[str, Any]:
         "macs": schedule.macs,
         "extra_macs": schedule.extra_macs,
         "row_calls": schedule.row_calls,
+        "predicted_instructions": schedule.instructions,
         "stages": [candidate.members for candidate in schedule.candidates if candidate.members],
         "grids": [str(candidate.grid) for candidate in schedule.candidates if candidate.members],
         "is_chosen": schedule == choice.schedule,

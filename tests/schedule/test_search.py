@@ -71,7 +71,7 @@ def test_the_least_memory_is_that_of_brute_force(seed: int) -> None:
 
 @settings(max_examples=8)
 @given(st.integers(0, 999), st.floats(0.0, 1.0))
-def test_a_budget_is_met_with_the_fewest_row_calls(seed: int, share: float) -> None:
+def test_a_budget_is_met_with_the_fewest_instructions(seed: int, share: float) -> None:
     candidates = candidates_of(random_network(seed))
     arenas = {schedule: arena_of(candidates, schedule) for schedule in all_schedules(candidates)}
     least, most = min(arenas.values()), max(arenas.values())
@@ -79,7 +79,7 @@ def test_a_budget_is_met_with_the_fewest_row_calls(seed: int, share: float) -> N
     found = search_in(candidates).fitting(budget, lambda schedule: arena_of(candidates, schedule))
     assert found is not None and arena_of(candidates, found) <= budget
     fitting = [schedule for schedule, arena in arenas.items() if arena <= budget]
-    assert found.row_calls == min(schedule.row_calls for schedule in fitting)
+    assert found.instructions == min(schedule.instructions for schedule in fitting)
 
 
 @settings(max_examples=6)
@@ -108,8 +108,8 @@ def test_no_schedule_of_the_front_beats_another() -> None:
     for seed in range(4):
         front = search_in(candidates_of(random_network(seed))).front()
         sizes = [schedule.live_bytes for schedule in front]
-        calls = [schedule.row_calls for schedule in front]
-        assert sizes == sorted(set(sizes)) and calls == sorted(set(calls), reverse=True)
+        counts = [schedule.instructions for schedule in front]
+        assert sizes == sorted(set(sizes)) and counts == sorted(set(counts), reverse=True)
 
 
 def test_a_budget_that_nothing_meets_is_said_to_be_so() -> None:

@@ -16,6 +16,7 @@ from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
 from tinycc.ops.tensor import ITEM_BYTES
+from tinycc.schedule.costs import predicted_instructions
 
 # The order of row calls is a table of bytes.
 MOST_MEMBERS = 255
@@ -31,6 +32,7 @@ class Candidate:
     function: of a stage, its composite function.
     live_bytes: the least memory that holds all that is live while it runs.
     macs: what it executes; extra_macs of them are of elements that were computed before.
+    instructions: what it is predicted to execute.
     grid: of a stage, how it is cut.
     row_calls, members, ring_bytes: of a stage, how many rows it computes one by one, how many operators it
         has, and what its rings take; 0 on whole tensors.
@@ -45,6 +47,7 @@ class Candidate:
     members: int = 0
     ring_bytes: int = 0
     extra_macs: int = 0
+    instructions: int = 0
     grid: Grid = UNCUT
 
 
@@ -225,7 +228,16 @@ class Candidates:
             for root in self._roots[value.args[view.inputs[int(key)].parameter]]:
                 gaps[root] = max(int(gap), gaps.get(root, int(gap)))
         live = self._live_bytes(index, index + 1, gaps) + view.scratch_bytes
-        return Candidate(index, index + 1, None, live, view.macs, 0, extra_macs=view.extra_macs)
+        return Candidate(
+            index,
+            index + 1,
+            None,
+            live,
+            macs=view.macs,
+            row_calls=0,
+            extra_macs=view.extra_macs,
+            instructions=predicted_instructions(view),
+        )
 
     def _stage(self, first: int, last: int, grid: Grid = UNCUT) -> Candidate | None:
         """The stage of a run, cut as `grid` says; None if it cannot be one."""
@@ -265,6 +277,7 @@ class Candidates:
             members=len(stage.members),
             ring_bytes=rings,
             extra_macs=stage.extra_macs,
+            instructions=predicted_instructions(stage),
             grid=grid,
         )
 

@@ -140,7 +140,7 @@ def _patched(space: Space, options: ScheduleOptions) -> Schedule:
     if not patched:
         raise UnsupportedError(f"no output can be cut into {grid} patches: {_most_patches(space, stages)}")
     schedules = [Schedule((cut, *whole[cut.last :])) for cut in patched]
-    return min(schedules, key=lambda schedule: (schedule.live_bytes, schedule.macs))
+    return min(schedules, key=lambda schedule: (schedule.live_bytes, schedule.instructions))
 
 
 def _possible_splits(space: Space) -> str:
@@ -155,16 +155,16 @@ def _most_patches(space: Space, stages: list[Candidate]) -> str:
 
 
 def _front(schedules: list[Schedule]) -> tuple[Schedule, ...]:
-    """Those that no other beats in memory, MACs and row calls, and the first; least memory first."""
+    """Those that no other beats in memory and predicted instructions, and the first; least memory first."""
     kept = {
         schedule
         for schedule in schedules
         if not any(_beats(other, schedule) for other in schedules) or schedule is schedules[0]
     }
-    return tuple(sorted(kept, key=lambda schedule: (schedule.live_bytes, schedule.macs, schedule.row_calls)))
+    return tuple(sorted(kept, key=lambda schedule: (schedule.live_bytes, schedule.instructions)))
 
 
 def _beats(one: Schedule, other: Schedule) -> bool:
-    ours = (one.live_bytes, one.macs, one.row_calls)
-    theirs = (other.live_bytes, other.macs, other.row_calls)
+    ours = (one.live_bytes, one.instructions)
+    theirs = (other.live_bytes, other.instructions)
     return ours != theirs and all(mine <= yours for mine, yours in zip(ours, theirs, strict=True))

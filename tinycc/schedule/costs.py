@@ -16,6 +16,8 @@ from tinycc.ops.stage import Stage
 
 # Name of a variant's model for kernels without one of their own.
 ANY_KERNEL = "any"
+# What a stage takes, beside its kernels, for each row that it has computed.
+STAGE, ROW_CALL = "stage", "row_call"
 VECTOR = 16
 
 
@@ -46,12 +48,14 @@ class Run:
 
     call: of its kernel, on whole tensors or for one row.
     calls: how often. share: which part of its output that computes; more than 1 where some is computed again.
+    is_in_stage: whether it is called for one row after the other, between other operators.
     """
 
     view: Operator
     call: KernelCall
     calls: int
     share: float
+    is_in_stage: bool = False
 
     @property
     def kernel(self) -> str:
@@ -80,7 +84,8 @@ class Run:
         models = _models().get(self.view.variant, _models()[PORTABLE])
         model = models.get(self.kernel, models[ANY_KERNEL])
         work = asdict(self.work)
-        return round(sum(coefficient * work[term] for term, coefficient in model.items()))
+        around = self.calls * _models()[STAGE][ROW_CALL]["calls"] if self.is_in_stage else 0.0
+        return round(around + sum(coefficient * work[term] for term, coefficient in model.items()))
 
 
 def runs_of(operator: Operator) -> list[Run]:
@@ -94,7 +99,7 @@ def runs_of(operator: Operator) -> list[Run]:
         columns = sum(end - first for first, end in (strip[index] for strip in operator.strips))
         pixels = call.rows * member.outputs[0].width
         share = 1.0 if call.accumulator_bytes else rows * columns / pixels
-        runs.append(Run(member, call, rows * len(operator.strips), share))
+        runs.append(Run(member, call, rows * len(operator.strips), share, is_in_stage=True))
     return runs
 
 
@@ -117,7 +122,7 @@ def _reads(view: Operator, call: KernelCall) -> int:
 
 @functools.cache
 def _models() -> Mapping[str, Mapping[str, Mapping[str, float]]]:
-    """Coefficients by variant, kernel and term of the work."""
+    """Coefficients by variant, kernel and term of the work; those of a stage are told as a variant."""
     text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
     found: dict[str, dict[str, dict[str, float]]] = json.loads(text)
     return found

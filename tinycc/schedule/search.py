@@ -39,6 +39,11 @@ class Schedule:
         return sum(candidate.extra_macs for candidate in self.candidates)
 
     @property
+    def instructions(self) -> int:
+        """What it is predicted to execute."""
+        return sum(candidate.instructions for candidate in self.candidates)
+
+    @property
     def row_calls(self) -> int:
         """Rows computed one by one."""
         return sum(candidate.row_calls for candidate in self.candidates)
@@ -52,26 +57,32 @@ class Search:
         self._graph = networkx.DiGraph()
         self._graph.add_nodes_from(range(length + 1))
         self._end = length
-        least = sum(candidate.macs for candidate in candidates if candidate.function is None)
+        most = 1 + sum(candidate.instructions for candidate in candidates)
         for candidate in candidates:
-            cost = candidate.macs * (1 + least) + candidate.row_calls
+            again = candidate.extra_macs * most + candidate.instructions
             # By way of a node of its own, as several candidates may lead from one cut point to another.
-            self._graph.add_edge(candidate.first, candidate, candidate=candidate, cost=cost)
-            self._graph.add_edge(candidate, candidate.last, candidate=candidate, cost=0)
+            self._graph.add_edge(
+                candidate.first, candidate, candidate=candidate, cost=candidate.instructions, again=again
+            )
+            self._graph.add_edge(candidate, candidate.last, candidate=candidate, cost=0, again=0)
         self.footprints = sorted({candidate.live_bytes for candidate in candidates})
 
-    def cheapest(self, most_bytes: int) -> Schedule | None:
-        """The schedule of least MACs, then of fewest row calls, none of whose candidates needs more."""
+    def cheapest(self, most_bytes: int, most_extra_macs: int | None = None) -> Schedule | None:
+        """The first of `by_cost`, None where there is none."""
         allowed = self._within(most_bytes)
         if not networkx.has_path(allowed, 0, self._end):
             return None
-        return self._schedule(networkx.dijkstra_path(allowed, 0, self._end, weight="cost"))
+        return self._schedule(networkx.dijkstra_path(allowed, 0, self._end, weight=_weight(most_extra_macs)))
 
-    def by_cost(self, most_bytes: int) -> Iterator[Schedule]:
-        """All schedules none of whose candidates needs more, cheapest first."""
+    def by_cost(self, most_bytes: int, most_extra_macs: int | None = None) -> Iterator[Schedule]:
+        """All schedules none of whose candidates needs more, those of fewest predicted instructions first.
+
+        Where an allowance of MACs that are computed again is given, those of fewest such MACs come first.
+        """
         allowed = self._within(most_bytes)
         if networkx.has_path(allowed, 0, self._end):
-            for path in networkx.shortest_simple_paths(allowed, 0, self._end, weight="cost"):
+            weight = _weight(most_extra_macs)
+            for path in networkx.shortest_simple_paths(allowed, 0, self._end, weight=weight):
                 yield self._schedule(path)
 
     def _within(self, most_bytes: int) -> networkx.DiGraph:
@@ -96,14 +107,14 @@ class Search:
         """The memory of the schedule that needs least, of those that compute no more than so much again."""
 
         def is_enough(size: int) -> bool:
-            schedule = self.cheapest(size)
+            schedule = self.cheapest(size, most_extra_macs)
             return schedule is not None and _is_within(schedule, most_extra_macs)
 
         return self.footprints[bisect.bisect_left(self.footprints, True, key=is_enough)]
 
     def is_possible(self, most_extra_macs: int | None) -> bool:
         """Whether any schedule computes no more than so much again."""
-        schedule = self.cheapest(self.footprints[-1])
+        schedule = self.cheapest(self.footprints[-1], most_extra_macs)
         return schedule is not None and _is_within(schedule, most_extra_macs)
 
     def front(self) -> list[Schedule]:
@@ -111,7 +122,7 @@ class Search:
         found: list[Schedule] = []
         limit = self.footprints[-1] if self.footprints else 0
         while (schedule := self.cheapest(limit)) is not None:
-            if found and _cost(found[-1]) == _cost(schedule):
+            if found and found[-1].instructions == schedule.instructions:
                 found.pop()
             found.append(schedule)
             smaller = [size for size in self.footprints if size < schedule.live_bytes]
@@ -124,7 +135,7 @@ class Search:
         self, budget: int, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None
     ) -> Schedule | None:
         """The cheapest schedule whose planned arena is within a budget; None if none was found."""
-        for _, schedule in zip(range(MOST_PLANS), self.by_cost(budget), strict=False):
+        for _, schedule in zip(range(MOST_PLANS), self.by_cost(budget, most_extra_macs), strict=False):
             if not _is_within(schedule, most_extra_macs):
                 return None
             if arena_of(schedule) <= budget:
@@ -140,7 +151,7 @@ class Search:
         for limit in (size for size in self.footprints if size >= least):
             if best is not None and (limit >= arena_of(best) or plans >= MOST_PLANS):
                 break
-            for schedule in self.by_cost(limit):
+            for schedule in self.by_cost(limit, most_extra_macs):
                 if not _is_within(schedule, most_extra_macs):
                     break
                 plans += 1
@@ -156,5 +167,5 @@ def _is_within(schedule: Schedule, most_extra_macs: int | None) -> bool:
     return most_extra_macs is None or schedule.extra_macs <= most_extra_macs
 
 
-def _cost(schedule: Schedule) -> tuple[int, int]:
-    return schedule.macs, schedule.row_calls
+def _weight(most_extra_macs: int | None) -> str:
+    return "cost" if most_extra_macs is None else "again"
