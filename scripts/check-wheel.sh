@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds the wheel, installs it into a clean venv outside the checkout and runs the command from there.
+# Builds the wheel, installs it into a clean venv outside the checkout, and compiles and runs models there.
 set -euo pipefail
+unset PYTHONPATH # the checkout in it would count as installed
 cd "$(dirname "$0")/.."
 
 checkout=$PWD
@@ -11,7 +12,10 @@ trap 'rm -rf "$scratch"' EXIT
 "${PYTHON:-python3}" -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install -q -c constraints.txt "$scratch"/tinycc_mcu-*.whl
 cd "$scratch"
-venv/bin/tinycc --help
+for model in mobile_int8.tflite branches_int8_qdq.onnx; do
+    venv/bin/tinycc compile "$checkout/tests/data/$model" -o "${model%.*}" >/dev/null
+    venv/bin/tinycc run "${model%.*}" --json
+done
 venv/bin/python - "$checkout" <<'PYTHON'
 import pathlib
 import sys

@@ -2,6 +2,7 @@
 # Makes .venv with everything a contributor needs: tinycc itself (editable), torch and the tools of
 # the tests, in the versions of constraints.txt. PYTHON names the interpreter (default python3).
 set -euo pipefail
+unset PYTHONPATH # the checkout in it would count as installed
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}

@@ -37,6 +37,8 @@ class _Command(click.Group):
         except click.UsageError as error:
             command = " ".join(filter(None, ("tinycc", context.invoked_subcommand, "--help")))
             message = f"{error.format_message()} (see {command})"
+        except BrokenPipeError:  # the reader has seen enough; click leaves quietly
+            raise
         except OSError as error:  # a full disk, a name that is too long
             place = f"{error.filename}: " if error.filename else ""
             message = f"{place}{error.strerror or error}"

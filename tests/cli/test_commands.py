@@ -1,6 +1,7 @@
 """The contract of the commands: options, arrays, JSON keys."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -173,6 +174,16 @@ def test_python_and_the_command_line_agree(compiled: Path, tflite_file: Path, tm
     assert written == model.report
     for name in ("model.c", "model.h"):
         assert (tmp_path / "python" / name).read_bytes() == (compiled / name).read_bytes()
+
+
+def test_a_reader_that_leaves_early(compiled: Path) -> None:
+    """`tinycc report OUT | head -1` is no error that anybody should be told of."""
+    command = [sys.executable, "-m", "tinycc.cli", "report", str(compiled)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as closed_pipe:
+        done = subprocess.run(command, stdout=closed_pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == ""
 
 
 def test_the_program_itself(tflite_file: Path, tmp_path: Path) -> None:
