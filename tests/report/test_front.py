@@ -22,7 +22,7 @@ def test_points_lie_where_memory_and_cost_say() -> None:
 def test_extra_macs_have_a_plot_where_there_are_any() -> None:
     patched = [*SCHEDULES, schedule(900, 16, [4], macs=70000, extra_macs=2110)]
     assert [plot.title for plot in draw_front(staged_report(schedules=patched))] == [
-        "row calls",
+        "predicted instructions beyond 100.0 k",
         "extra MACs",
     ]
 

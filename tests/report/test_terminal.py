@@ -63,8 +63,8 @@ def test_stages_rings_bottlenecks_and_schedules_have_their_tables() -> None:
     assert "whole tensors 3,000 B the arena is 41.7% of it" in lines
     assert "At the peak: operator 1, add_1, in stage_0 (row call 4 of 8)" in lines
     assert "conv2d_0_rows ring 2 of 8 rows of int8 [1,250] 1,000 250 250" in lines
-    assert "1 stage of 2 operators 1,250 8 chosen, does not fit" in lines
-    assert "whole tensors 3,000 does not fit" in lines
+    assert "1 stage of 2 operators 1,250 8 108,000 chosen, does not fit" in lines
+    assert "whole tensors 3,000 100,000 does not fit" in lines
 
 
 def test_the_next_bottleneck_follows_the_peak() -> None:
@@ -76,5 +76,5 @@ def test_the_next_bottleneck_follows_the_peak() -> None:
 def test_predicted_instructions_stand_beside_those_of_whole_tensors() -> None:
     report = staged_report()
     report["operators"][0]["predicted_instructions"] = 44
-    assert "instructions 84 predicted, +5.0% against whole tensors" in " ".join(shown(report, 120).split())
+    assert "instructions 84 predicted, +5.00% against whole tensors" in " ".join(shown(report, 120).split())
     assert "instructions 80 predicted" in " ".join(shown(two_step_report(), 120).split())

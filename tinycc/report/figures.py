@@ -176,7 +176,7 @@ class ScheduleLine:
     """A schedule that was considered.
 
     needs_bytes: its arena where that is known, `is_exact`; what it cannot run without otherwise.
-    extra_macs: what it computes again.
+    extra_macs: what it computes again. instructions: predicted.
     """
 
     name: str
@@ -184,6 +184,7 @@ class ScheduleLine:
     is_exact: bool
     extra_macs: int
     row_calls: int
+    instructions: int
     is_chosen: bool
     verdict: str
 
@@ -201,6 +202,7 @@ def schedule_lines(report: Report) -> list[ScheduleLine]:
                 is_exact=arena is not None,
                 extra_macs=entry["extra_macs"],
                 row_calls=entry["row_calls"],
+                instructions=entry["predicted_instructions"],
                 is_chosen=entry["is_chosen"],
                 verdict=_verdict(needs, arena is not None, sram),
             )

@@ -54,11 +54,13 @@ class Plot:
 
 
 def draw_front(report: Report) -> list[Plot]:
-    """Row calls against memory, and extra MACs where any schedule has them; [] where there is no choice."""
+    """Instructions against memory, and extra MACs where there are any; [] where there is no choice."""
     lines = schedule_lines(report)
     if len(lines) < 2:
         return []
-    plots = [_plot(report, lines, "row calls", lambda line: line.row_calls)]
+    least = min(line.instructions for line in lines)
+    title = f"predicted instructions beyond {format_count(least)}"
+    plots = [_plot(report, lines, title, lambda line: line.instructions - least)]
     if any(line.extra_macs for line in lines):
         plots.append(_plot(report, lines, "extra MACs", lambda line: line.extra_macs))
     return plots
@@ -110,7 +112,7 @@ def _unbeaten(points: Sequence[Point]) -> list[Point]:
 def _tip(line: ScheduleLine) -> str:
     needs = f"{'' if line.is_exact else 'at least '}{line.needs_bytes:,} B"
     extra = f", {line.extra_macs:,} extra MACs" if line.extra_macs else ""
-    costs = f"{line.row_calls:,} row calls{extra}"
+    costs = f"{line.instructions:,} instructions predicted, {line.row_calls:,} row calls{extra}"
     return "\n".join(
         filter(None, (line.name, needs, costs, "chosen" if line.is_chosen else "", line.verdict))
     )

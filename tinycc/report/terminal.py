@@ -82,7 +82,7 @@ def _memory_table(report: figures.Report) -> Table:
 def _against_whole(predicted: int, whole: figures.Report | None) -> str:
     """How the predicted instructions stand to those of whole tensors."""
     other = figures.predicted_instructions(whole) if whole else None
-    return f"predicted, {predicted / other - 1:+.1%} against whole tensors" if other else "predicted"
+    return f"predicted, {predicted / other - 1:+.2%} against whole tensors" if other else "predicted"
 
 
 def _print_budgets(report: figures.Report, console: Console) -> None:
@@ -135,11 +135,12 @@ def _schedule_table(report: figures.Report) -> Table:
     """What budget each schedule that was considered needs, and what it costs."""
     lines = figures.schedule_lines(report)
     again = any(line.extra_macs for line in lines)
-    columns = ["schedule", ">SRAM", ">row calls", *([">extra MACs"] if again else []), ""]
+    columns = ["schedule", ">SRAM", ">row calls", *([">extra MACs"] if again else []), ">instructions", ""]
     table = _table("Schedules considered, least memory first", columns)
     for line in lines:
         needs = f"{line.needs_bytes:,}" if line.is_exact else f">={line.needs_bytes:,}"
         costs = [_number(line.row_calls), *([_number(line.extra_macs)] if again else [])]
+        costs.append(f"{line.instructions:,}")
         note = ", ".join(filter(None, ("chosen" if line.is_chosen else "", line.verdict)))
         table.add_row(_cell(line.name), needs, *costs, note, style="bold" if line.is_chosen else "")
     return table
