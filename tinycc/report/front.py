@@ -12,7 +12,7 @@ from tinycc.report.geometry import byte_tick
 WIDTH = 540.0
 LEFT_MARGIN = 56.0
 RIGHT_MARGIN = 24.0
-TOP_MARGIN = 22.0
+TOP_MARGIN = 36.0
 PLOT_HEIGHT = 150.0
 MOST_TICKS = 6
 
