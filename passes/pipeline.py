@@ -16,19 +16,25 @@ from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
+from tinycc.passes.stream_input import StreamInput
 from tinycc.schedule.options import ScheduleOptions
 
 EdgeType = Literal["int8", "float"]
+InputMode = Literal["tensor", "rows"]
 
 
 def default_passes(
-    io: EdgeType = "int8", schedule: ScheduleOptions | None = None, features: tuple[str, ...] = ()
+    io: EdgeType = "int8",
+    schedule: ScheduleOptions | None = None,
+    features: tuple[str, ...] = (),
+    input_mode: InputMode = "tensor",
 ) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
     io: "int8" drops quantization at the model's edges, "float" keeps it as operators.
     schedule: which operators run row by row; on whole tensors where nothing is said.
     features: of the core, for kernels that use them; see tinycc.target.Target.
+    input_mode: "rows" lets the caller feed the input row by row, "tensor" has it in memory whole.
     """
     return [
         # Clean-up after import: what follows should see each computation once.
@@ -47,6 +53,8 @@ def default_passes(
         FuseQuantizedOps(),
         # What is left, or refused by its kernel, once all others have had their pick.
         LowerFallbacks(),
+        # An operator of its own: what follows treats it like any other.
+        *([StreamInput()] if input_mode == "rows" else []),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.
         SelectKernels(features),
         # On composites: distances are facts of operators, the order depends on them.

@@ -91,6 +91,13 @@ def main() -> None:
     show_default=True,
     help="Use what the core offers, or plain C only.",
 )
+@click.option(
+    "--input-mode",
+    type=click.Choice(["tensor", "rows"]),
+    default="tensor",
+    show_default=True,
+    help="Have the input in memory whole, or take it row by row.",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 def compile_command(
     model: Path,
@@ -103,6 +110,7 @@ def compile_command(
     schedule: str,
     max_extra_macs: str | None,
     kernels: Any,
+    input_mode: Any,
     name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
@@ -121,6 +129,7 @@ def compile_command(
         schedule=schedule,
         max_extra_macs=max_extra_macs,
         kernels=kernels,
+        input_mode=input_mode,
         name=name,
     )
     compiled.export(output)

@@ -17,7 +17,7 @@ import tvm_ffi
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
 from tinycc.errors import BudgetError, OutputError
 from tinycc.frontend.load import load_model
-from tinycc.passes.pipeline import EdgeType, default_passes
+from tinycc.passes.pipeline import EdgeType, InputMode, default_passes
 from tinycc.passes.schedule_stages import considered
 from tinycc.plan import Plan, build_plan
 from tinycc.report.explain import explain_excess
@@ -115,6 +115,7 @@ def compile(
     schedule: str = "auto",
     max_extra_macs: str | None = None,
     kernels: KernelChoice = "auto",
+    input_mode: InputMode = "tensor",
     name: str = "model",
     passes: list[tvm.transform.Pass] | None = None,
 ) -> CompiledModel:
@@ -131,8 +132,11 @@ def compile(
     said: nothing when optimizing for memory, and as much as it takes to fit `sram` otherwise.
     kernels: "auto" uses what the core offers, "portable" keeps to plain C. The integers are the same, and
     either folder runs on every core.
+    input_mode: "rows" generates model_push_row(), which takes the input row by row (axis 1 of an image or a
+    spectrogram [1,height,width,channels]), so that it never stands in memory whole.
     name: prefix of the generated C symbols, and the name of the source and the header.
-    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; the schedule is theirs then.
+    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; schedule and input mode are theirs
+    then.
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
@@ -149,8 +153,9 @@ def compile(
     )
     options = read_options(optimize_for, schedule, request.sram_bytes, max_extra_macs)
     features = target_named(target).features if kernels == "auto" else ()
-    module = load_model(model)
-    module, records = _run_passes(module, default_passes(io, options, features) if passes is None else passes)
+    if passes is None:
+        passes = default_passes(io, options, features, input_mode)
+    module, records = _run_passes(load_model(model), passes)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)

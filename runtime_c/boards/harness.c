@@ -27,6 +27,8 @@ static struct {
     uint8_t after[GUARD_BYTES];
 } guarded;
 #define INPUT(index) UNDER_TEST(input_in)(&guarded.arena, index)
+#define ROW() UNDER_TEST(row_in)(&guarded.arena)
+#define PUSH(row) UNDER_TEST(push_row_in)(&guarded.arena, row)
 #define OUTPUT(index) UNDER_TEST(output_in)(&guarded.arena, index)
 #define INVOKE() UNDER_TEST(invoke_in)(&guarded.arena)
 #define RESET() UNDER_TEST(reset_in)(&guarded.arena)
@@ -49,6 +51,8 @@ static void check_guards(void)
 }
 #else
 #define INPUT(index) UNDER_TEST(input)(index)
+#define ROW() UNDER_TEST(row)()
+#define PUSH(row) UNDER_TEST(push_row)(row)
 #define OUTPUT(index) UNDER_TEST(output)(index)
 #define INVOKE() UNDER_TEST(invoke)()
 #define RESET() UNDER_TEST(reset)()
@@ -133,6 +137,45 @@ static uint64_t used_stack(const uint32_t *top)
 }
 #endif
 
+/* Count of an empty measurement. */
+static uint64_t overhead;
+
+/* Reads a part of a case; 0 at the end of the file, where the case may end. */
+static int read_part(int32_t in, int8_t *to, uint32_t bytes, int is_first)
+{
+    const uint32_t missing = port_read(in, to, bytes);
+    if (is_first && missing == bytes) {
+        return 0;
+    }
+    if (missing != 0) {
+        port_exit(PORT_FILE_ERROR);
+    }
+    return 1;
+}
+
+#ifdef INPUT_ROWS
+/* Runs one case, each row read to where the model keeps it; 0 at the end of the file. The instructions are
+ * those of all pushes, the stack is that of the deepest, or of reading a row. */
+static __attribute__((noinline)) int run_case(int32_t in, int32_t cost)
+{
+    uint64_t record[2] = {overhead, 0};
+    const uint32_t *const top = paint_stack();
+    for (int32_t y = 0; y < INPUT_ROWS; ++y) {
+        if (!read_part(in, ROW(), ROW_BYTES, y == 0)) {
+            return 0;
+        }
+        clock_begin();
+        const int is_done = PUSH(ROW());
+        record[0] += clock_end() - overhead;
+        if (is_done != (y == INPUT_ROWS - 1)) {
+            port_exit(PORT_WRONG_ROW);
+        }
+    }
+    record[1] = used_stack(top);
+    write_all(cost, record, sizeof record);
+    return 1;
+}
+#else
 static __attribute__((noinline)) void measure_case(int32_t cost)
 {
     uint64_t record[2];
@@ -144,20 +187,18 @@ static __attribute__((noinline)) void measure_case(int32_t cost)
     write_all(cost, record, sizeof record);
 }
 
-/* Reads one case; 0 at the end of the file. */
-static int read_case(int32_t in)
+/* Runs one case; 0 at the end of the file. */
+static int run_case(int32_t in, int32_t cost)
 {
     for (uint32_t i = 0; i < INPUT_COUNT; ++i) {
-        const uint32_t missing = port_read(in, INPUT((int)i), input_bytes[i]);
-        if (i == 0 && missing == input_bytes[i]) {
+        if (!read_part(in, INPUT((int)i), input_bytes[i], i == 0)) {
             return 0;
         }
-        if (missing != 0) {
-            port_exit(PORT_FILE_ERROR);
-        }
     }
+    measure_case(cost);
     return 1;
 }
+#endif
 
 int main(void)
 {
@@ -170,14 +211,13 @@ int main(void)
     trace_file = open_file("trace.bin", 1);
 #endif
     clock_begin();
-    const uint64_t overhead = clock_end();
+    overhead = clock_end();
     write_all(cost, &overhead, sizeof overhead);
     for (;;) {
         RESET();
-        if (!read_case(in)) {
+        if (!run_case(in, cost)) {
             break;
         }
-        measure_case(cost);
         check_guards();
         for (uint32_t i = 0; i < OUTPUT_COUNT; ++i) {
             write_all(out, OUTPUT((int)i), output_bytes[i]);

@@ -10,7 +10,8 @@ enum {
     PORT_FAULT = 90,          /* the processor faulted */
     PORT_STACK_OVERFLOW = 91, /* the stack grew into the data below it */
     PORT_FILE_ERROR = 92,     /* a file could not be opened, or ended within a case */
-    PORT_OUTSIDE_ARENA = 93   /* the model wrote beside its arena */
+    PORT_OUTSIDE_ARENA = 93,  /* the model wrote beside its arena */
+    PORT_WRONG_ROW = 94       /* the model was done before the last row of its input, or not with it */
 };
 
 int32_t port_open(const char *name, int writing);

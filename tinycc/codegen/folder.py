@@ -8,6 +8,7 @@ import jinja2
 from tinycc import runtime_c
 from tinycc.codegen.c_text import c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
+from tinycc.codegen.row_input import row_place
 from tinycc.edges import Edge
 from tinycc.errors import UnsupportedError
 from tinycc.ops.tensor import Tensor
@@ -65,6 +66,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "input_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.inputs),
         "output_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.outputs),
         "states": _states(plan),
+        "row_place": row_place(plan),
     }
     for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
         text = _TEMPLATES.get_template(f"{template}.j2").render(context)

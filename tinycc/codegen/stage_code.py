@@ -23,6 +23,7 @@ from tinycc.codegen.operator_code import (
     instance_text,
     row_pointers,
 )
+from tinycc.codegen.row_input import fed_stage, given_row
 from tinycc.ops.stage import Stage
 from tinycc.plan import Plan, Step
 
@@ -44,6 +45,8 @@ def add_stage(code: OperatorCode, plan: Plan, step: Step, index: int, trace: str
         operands = add_constants(code, member, call)
         lines = writer.row_call(position, instance, operands)
         lines.append(f"{_INDENT}{trace}({index + position}, (const int8_t *)(const void *)output);")
+        if call.is_awaited:
+            lines.append(f"{_INDENT}row = NULL;")
         cases.append(_case(position, f"{member.name}: {describe(member.operator)}", lines))
     code.constant_bytes[step.members[0].name] += sum(values.nbytes for _, values in tables)
     code.functions.append(writer.function(cases))
@@ -142,6 +145,10 @@ class _Writer:
         """The function that runs the stage."""
         name, count = self.step.name, len(self.stage.members)
         fields = {"name": name, "cases": "\n".join(cases)}
+        if self.stage.awaited is not None:
+            [rows] = self.first_rows()
+            calls = len(self.stage.stream.order)
+            return fed_stage(self.plan, comment=self.comment, calls=calls, first_rows=rows, **fields)
         if self.stage.grid.is_whole:
             [rows] = self.first_rows()
             first = ", ".join(map(str, rows)) if any(rows) else "0"
@@ -194,6 +201,9 @@ class _Writer:
         for index, window in enumerate(call.windows):
             first = "y" if call.accumulator_bytes else first_row(window, call.rows)
             source = self.stage.sources[position][index]
+            if call.is_awaited:
+                arguments.append(given_row(operator.inputs[index].dtype))
+                continue
             if step.inputs[index] is None or source is None:
                 rows = _Rows(operands[index], window.row_elements, window.input_rows)
             else:

@@ -19,6 +19,7 @@ from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.divide import Divide
 from tinycc.ops.extremum import Extremum
 from tinycc.ops.fallback import Fallback
+from tinycc.ops.input_rows import InputRows
 from tinycc.ops.leaky_relu import LeakyReLU
 from tinycc.ops.lookup import Lookup
 from tinycc.ops.max_pool2d import MaxPool2D
@@ -69,6 +70,8 @@ OPERATORS: list[type[Operator]] = [
     Dequantize,
     # Without a pattern: lower_fallbacks makes them.
     Fallback,
+    # Likewise stream_input.
+    InputRows,
 ]
 
 

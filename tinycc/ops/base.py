@@ -87,6 +87,8 @@ class KernelCall:
     is_flat: the one row may be cut anywhere between its columns; each part needs the same part of the inputs.
     accumulator_bytes: more than 0 where rows are input rows: a call adds row x0 to accumulators in scratch
         memory, and that of the last row writes the whole output.
+    is_awaited: each call takes a row from outside, for which the inference waits; all rows come, whether they
+        are needed or not.
     source: in place of a kernel, C of a function `static void @name@(<inputs>, <outputs>[, scratch])` on
         whole tensors; function and struct are "" then.
     includes: standard headers that `source` needs.
@@ -105,6 +107,7 @@ class KernelCall:
     pixel_columns: int = 1
     is_flat: bool = False
     accumulator_bytes: int = 0
+    is_awaited: bool = False
     source: str = ""
     includes: tuple[str, ...] = ()
 
@@ -201,6 +204,13 @@ class Operator(ABC):
     def accumulating_kernel(self, height: int) -> KernelCall | None:
         """The call that takes in one of `height` rows of the input after the other; None if there is none."""
         return None
+
+    @property
+    def runs_by_rows(self) -> bool:
+        """Whether it can run while only some rows of its input are there."""
+        heights = (self.inputs[0].height, 1) if self.inputs else ()
+        sums = (self.accumulating_kernel(height) for height in heights)
+        return self.row_kernel is not None or any(call is not None for call in sums)
 
     @property
     def macs(self) -> int:

@@ -161,6 +161,8 @@ class Stage(Operator):
         bands = self.grid.bands
         if bands > self.calls[-1].rows or (bands > 1 and self.calls[-1].accumulator_bytes):
             raise ValueError(f"{self.outputs[0]} cannot be made in {bands} bands of rows")
+        if self.awaited is not None and not self.grid.is_whole:
+            raise ValueError("rows from outside come once")
         return simulate(
             self.calls, self._windows, len(self.inputs), bands=bands, by_layers=self.grid.by_layers
         )
@@ -207,6 +209,11 @@ class Stage(Operator):
                 moments = self.stream.calling(index)
                 rings.append(Ring(index, True, member.scratch_bytes, member.scratch_alignment, moments))
         return tuple(rings)
+
+    @property
+    def awaited(self) -> int | None:
+        """The member that takes rows from outside of the model; None where all inputs are in memory."""
+        return next((index for index, call in enumerate(self.calls) if call.is_awaited), None)
 
     @property
     def macs(self) -> int:
@@ -278,7 +285,12 @@ class Stage(Operator):
         return window.columns.span(*part)[0] * pixel
 
     def overlap_distance(self, index: int) -> int | None:
-        """From the simulation; no less than the last member's own where that reads the input itself."""
+        """From the simulation; no less than the last member's own where that reads the input itself.
+
+        None for an input whose rows come from outside: it is not in memory.
+        """
+        if self.awaited is not None and index in self.sources[self.awaited]:
+            return None
         return self._distances[index]
 
     def kernel(self) -> KernelCall:

@@ -6,6 +6,8 @@ tensor's ring must hold, when it holds something, and how far the stage's output
 
 The output may be made in bands of rows, one after the other: each band computes all that it needs anew, the
 rows that the band before had, too. Otherwise no row is computed twice.
+
+Rows from outside all come, also those that nobody asks for.
 """
 
 from collections.abc import Sequence
@@ -164,8 +166,15 @@ def simulate(
         begins.append(len(recorder.order))
         needed = rows_needed(calls, sources, input_count, first, end)
         recorder.next_row = [span[0] for span in needed]
+        # The first row from outside opens the stage, so that its place in the ring is free before that.
+        awaited = [member for member, call in enumerate(calls) if call.is_awaited]
+        for member in awaited:
+            recorder.next_row[member] = 0
+            recorder.produce(member, 1)
         for member in range(len(calls)) if by_layers else [len(calls) - 1]:
             recorder.produce(member, needed[member][1])
+        for member in awaited:
+            recorder.produce(member, calls[member].rows)
     return Stream(
         input_count,
         tuple(calls),

@@ -13,6 +13,7 @@ from tinycc.ops import view_of
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import Moments
+from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Ring, Stage
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
@@ -20,6 +21,7 @@ from tinycc.plan.arena import place
 from tinycc.plan.check import check_plan
 from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Buffer, BufferKind, Plan, Step
+from tinycc.plan.row_input import add_row_input
 
 
 @dataclass
@@ -62,7 +64,7 @@ class _Reader:
         operator = view_of(function)
         name = self.name_of(operator)
         inputs = tuple(
-            None if tensor.parameter is None else self.storage[call.args[tensor.parameter]][0]
+            None if tensor.parameter is None else next(iter(self.storage[call.args[tensor.parameter]]), None)
             for tensor in operator.inputs
         )
         first_state = len(operator.outputs) - operator.state_count
@@ -131,7 +133,11 @@ def build_plan(module: tvm.IRModule) -> Plan:
     zero_points = [int(value) for value in tvm_adapter.attribute(main, "state_zero_points", [])]
     reader = _Reader(module)
     edge_count = len(main.params) - state_count
+    from_outside = row_input(main)
     for index, parameter in enumerate(main.params):
+        if parameter == from_outside:
+            reader.storage[parameter] = ()
+            continue
         is_state = index >= edge_count
         name = f"state{index - edge_count}" if is_state else f"input{index}"
         tensor = _tensor(parameter)
@@ -139,9 +145,14 @@ def build_plan(module: tvm.IRModule) -> Plan:
         reader.storage[parameter] = (reader.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype]),)
     for binding in tvm_adapter.bindings_of(main):
         reader.read_binding(binding)
+    fed = None if from_outside is None else add_row_input(reader.steps, reader.buffers)
     results = [reader.buffers_of(result)[0] for result in tvm_adapter.returned(main)]
     outputs = tuple(results[: len(results) - state_count])
     states = {f"state{index}": value for index, value in enumerate(zero_points)}
+    inputs = tuple(f"input{index}" for index in range(edge_count))
+    if fed is not None:
+        inputs = reader.steps[0].members[fed.member].outputs
+        states[fed.position] = 0
     buffers = _with_lifetimes(reader, outputs)
     steps = tuple(
         _with_dying_overlaps(step, index, buffers, outputs) for index, step in enumerate(reader.steps)
@@ -152,7 +163,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
     plan = Plan(
         steps=steps,
         buffers={name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()},
-        inputs=tuple(f"input{index}" for index in range(edge_count)),
+        inputs=inputs,
         outputs=outputs,
         input_tensors=tuple(_tensor(parameter) for parameter in main.params[:edge_count]),
         output_tensors=tuple(_tensor(result) for result in tvm_adapter.returned(main)[: len(outputs)]),
@@ -162,6 +173,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
         lower_bound_bytes=bound,
         optimal=placement.optimal,
         solver=placement.solver,
+        row_input=fed,
     )
     check_plan(plan)
     return plan

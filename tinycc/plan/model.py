@@ -45,11 +45,27 @@ class Buffer:
         )
 
 
+@dataclass(frozen=True)
+class RowInput:
+    """The input of a model that is fed row by row.
+
+    member: which member of the first step, a stage, takes the rows.
+    rows, row_bytes: what is fed.
+    position: buffer of how far the inference has come: the row call that is next, then the next row of each
+        member.
+    """
+
+    member: int
+    rows: int
+    row_bytes: int
+    position: str
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One operator's turn, or one stage's, or in a stage one of its members.
 
-    inputs: for each of the view's inputs its buffer; None for constants.
+    inputs: for each of the view's inputs its buffer; None for constants and for rows from outside.
     outputs: the buffers of the view's results, updated states included.
     overlaps: inputs that the first output may overlap, and by what distance.
     members: of a stage, whose operator is a Stage.
@@ -69,6 +85,7 @@ class Plan:
     """A scheduled model.
 
     inputs, outputs: buffers of the model's edges, in order; a buffer can be both.
+    row_input: where the input is fed row by row, its buffer being the ring of its rows.
     input_tensors, output_tensors: what these buffers hold.
     state_values: what a reset writes into each state buffer, element by element.
     lower_bound_bytes: no placement of these buffers needs less.
@@ -87,3 +104,4 @@ class Plan:
     lower_bound_bytes: int
     optimal: bool
     solver: str
+    row_input: RowInput | None = None

@@ -58,6 +58,7 @@ def summarize(
     return {
         "tinycc_version": VERSION,
         **asdict(request),
+        "input_mode": "tensor" if plan.row_input is None else "rows",
         **figures,
         "state_bytes": sum(buffer.bytes for buffer in plan.buffers.values() if buffer.kind == "state"),
         "weight_bytes": sum(code.constant_bytes.values()),

@@ -213,9 +213,10 @@ def _execute(job: _Job, work: Path) -> None:
 def _model_sizes(job: _Job, work: Path, objects: list[Path]) -> Sizes:
     """Sizes of the model with the library functions it pulls in: a link without the harness."""
     name = job.generated.name
-    roots = [f"-Wl,-u,{name}_{part}" for part in ("input", "invoke", "output", "reset")]
+    parts = ("row", "push_row") if job.generated.by_rows else ("input", "invoke")
+    roots = [f"-Wl,-u,{name}_{part}" for part in (*parts, "output", "reset")]
     compiler = find_tool(f"{job.target.compiler}gcc", job.target.packages)
     command = [compiler, *job.target.flags, "-nostartfiles", f"-T{work / 'board.ld'}", "-Wl,--gc-sections"]
-    command += [f"-Wl,-e,{name}_invoke", *roots, *map(str, objects), "-lm", "-o", "model.elf"]
+    command += [f"-Wl,-e,{name}_reset", *roots, *map(str, objects), "-lm", "-o", "model.elf"]
     run_tool([*command, "-Wl,-Map=model.map"], "linking the model alone", where=work)
     return section_sizes(job.target, work / "model.elf")

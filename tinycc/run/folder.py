@@ -73,6 +73,7 @@ class GeneratedFolder:
     """A generated folder, read.
 
     sram_bytes, flash_bytes: the budgets it was compiled for, or None.
+    by_rows: whether the input is fed row by row.
     macs: multiply-accumulates of an inference, from which time limits are set.
     """
 
@@ -83,6 +84,7 @@ class GeneratedFolder:
     operators: tuple[OperatorOutput, ...]
     sram_bytes: int | None
     flash_bytes: int | None
+    by_rows: bool
     macs: int
 
     @property
@@ -107,6 +109,7 @@ def read_folder(folder: Path) -> GeneratedFolder:
         operators=tuple(_operator(fields) for fields in report["operators"]),
         sram_bytes=_optional_bytes(report, "sram_bytes", "sram"),
         flash_bytes=_optional_bytes(report, "flash_bytes", "flash"),
+        by_rows=report.get("input_mode") == "rows",
         macs=int(report.get("macs", 0)) + int(report.get("extra_macs", 0)),
     )
 

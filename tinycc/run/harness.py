@@ -15,6 +15,7 @@ FAULT = 90
 STACK_OVERFLOW = 91
 FILE_ERROR = 92
 OUTSIDE_ARENA = 93
+WRONG_ROW = 94
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def write_header(folder: GeneratedFolder, boards: Path) -> None:
         f"#define UNDER_TEST(part) {folder.name}_##part\n"
         f"#define INPUT_COUNT {len(inputs)}u\n"
         f"#define OUTPUT_COUNT {len(outputs)}u\n"
+        + (f"#define INPUT_ROWS {macro}_INPUT_0_ROWS\n" if folder.by_rows else "")
+        + (f"#define ROW_BYTES {macro}_INPUT_0_ROW_BYTES\n" if folder.by_rows else "")
         + table("input_bytes", inputs)
         + table("output_bytes", outputs)
         + table("layer_bytes", [operator.call_bytes for operator in folder.operators])
@@ -81,6 +84,7 @@ def failure(code: int, text: str, where: str) -> ToolError:
         STACK_OVERFLOW: f"the stack ran into the model's data on {where}: give it more SRAM",
         FILE_ERROR: f"the program on {where} could not read or write its case files",
         OUTSIDE_ARENA: "the model wrote outside its arena: a guard zone beside it was changed",
+        WRONG_ROW: f"the model was not done with the last row of its input on {where}",
     }
     return ToolError(
         reasons.get(code, f"the program on {where} ended with code {code}: {message or 'no message'}")

@@ -13,9 +13,11 @@ from tinycc.ops import view_of
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import joint_bytes, most_at_once
+from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
 from tinycc.ops.tensor import ITEM_BYTES
+from tinycc.plan.row_input import POSITION_BYTES
 from tinycc.schedule.costs import predicted_instructions
 
 # The order of row calls is a table of bytes.
@@ -33,7 +35,7 @@ class Candidate:
     live_bytes: the least memory that holds all that is live while it runs.
     macs: what it executes; extra_macs of them are of elements that were computed before.
     instructions: what it is predicted to execute.
-    grid: of a stage, how it is cut.
+    grid: of a stage, how it is cut. is_fed: whether it takes rows from outside.
     row_calls, members, ring_bytes: of a stage, how many rows it computes one by one, how many operators it
         has, and what its rings take; 0 on whole tensors.
     """
@@ -49,6 +51,7 @@ class Candidate:
     extra_macs: int = 0
     instructions: int = 0
     grid: Grid = UNCUT
+    is_fed: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Candidates:
         self._roots: dict[relax.Var, tuple[relax.Var, ...]] = {}
         self._last_reads: dict[relax.Var, int] = {}
         self._views: dict[relax.Expr, Operator] = {}
+        # The parameter that comes row by row is nowhere in memory.
+        self.row_input = row_input(self.main)
         self._lifetimes = self._read_lifetimes()
 
     def view(self, function: relax.Function) -> Operator:
@@ -87,14 +92,19 @@ class Candidates:
 
     @cached_property
     def whole(self) -> list[Candidate]:
-        """Every binding by itself, on whole tensors."""
-        return [self._single(index) for index in range(len(self.bindings))]
+        """Every binding by itself, on whole tensors; not the one that takes rows from outside."""
+        return [self._single(index) for index in range(len(self.bindings)) if not self.is_awaited(index)]
+
+    @cached_property
+    def _most_whole(self) -> int:
+        """What whole tensors need at most, an input that comes row by row included."""
+        fed = 0 if self.row_input is None else _bytes(self.row_input)
+        return fed + max((candidate.live_bytes for candidate in self.whole), default=0)
 
     @cached_property
     def stages(self) -> list[Candidate]:
         """Runs of bindings that can be a stage, whose rings alone need no more than whole tensors do."""
-        most = max((candidate.live_bytes for candidate in self.whole), default=0)
-        return [stage for stage in self.runs if stage.ring_bytes <= most]
+        return [stage for stage in self.runs if stage.ring_bytes <= self._most_whole]
 
     @cached_property
     def runs(self) -> list[Candidate]:
@@ -103,7 +113,7 @@ class Candidates:
         Longer stages have more rings, so a run ends where they become twice as many as whole tensors need.
         """
         found = []
-        most = 2 * max((candidate.live_bytes for candidate in self.whole), default=0)
+        most = 2 * self._most_whole
         streams = [self.streams(index) for index in range(len(self.bindings))]
         for first in range(len(self.bindings)):
             for last in range(first + 1, min(len(self.bindings), first + MOST_MEMBERS) + 1):
@@ -158,6 +168,14 @@ class Candidates:
                 variables.add(self.bindings[later].var)
         return needing - {index}
 
+    def is_awaited(self, index: int) -> bool:
+        """Whether a binding takes rows from outside, which it can only do in a stage."""
+        function = self.callee(index)
+        if function is None or self.row_input is None:
+            return False
+        call = self.view(function).row_kernel
+        return call is not None and call.is_awaited
+
     def accumulates(self, index: int) -> bool:
         """Whether binding `index` can take in its input row by row and reduces it."""
         function = self.callee(index)
@@ -178,7 +196,7 @@ class Candidates:
             return tvm_adapter.op_name(self.bindings[index].value) in VIEWS
         view = self.view(function)
         try:
-            return view.row_kernel is not None or view.accumulating_kernel(1) is not None or _sums(view)
+            return view.runs_by_rows
         except ValueError:
             return False
 
@@ -213,7 +231,7 @@ class Candidates:
         """Of a parameter, or of the results of the operator at `birth`; states are parameters."""
         function = self.callee(birth) if birth >= 0 else None
         if function is None:
-            return _bytes(root)
+            return 0 if root == self.row_input else _bytes(root)
         view = self.view(function)
         return sum(tensor.bytes for tensor in view.outputs[: len(view.outputs) - view.state_count])
 
@@ -266,7 +284,7 @@ class Candidates:
         for key, gap in distances.items():
             for root in self._roots[parameters[int(key)]]:
                 gaps[root] = max(gap, gaps.get(root, gap))
-        live = self._live_bytes(first, last, gaps) + rings
+        live = self._live_bytes(first, last, gaps) + rings + stage.scratch_bytes
         return Candidate(
             first,
             last,
@@ -279,6 +297,7 @@ class Candidates:
             extra_macs=stage.extra_macs,
             instructions=predicted_instructions(stage),
             grid=grid,
+            is_fed=stage.awaited is not None,
         )
 
     def _live_bytes(self, first: int, last: int, gaps: Mapping[relax.Var, int]) -> int:
@@ -296,7 +315,8 @@ class Candidates:
         joint = joint_bytes(
             self._lifetimes[result].bytes, [(self._lifetimes[root].bytes, gaps[root]) for root in dying]
         )
-        return joint + sum(self._lifetimes[root].bytes for root in around if root not in dying)
+        position = 0 if self.row_input is None else POSITION_BYTES
+        return position + joint + sum(self._lifetimes[root].bytes for root in around if root not in dying)
 
     def inputs(self, first: int, last: int) -> list[relax.Var]:
         """The variables from outside that bindings [first, last) read, in order."""

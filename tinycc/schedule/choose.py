@@ -48,10 +48,25 @@ class Space:
             self.arenas[schedule] = plan.arena_bytes
         return self.arenas[schedule]
 
-    @property
+    @cached_property
     def whole(self) -> Schedule:
-        """Every operator on whole tensors."""
-        return Schedule(tuple(self.candidates.whole))
+        """Every operator on whole tensors, save the shortest stage that takes rows from outside.
+
+        Raises UnsupportedError where none can take them.
+        """
+        whole = self.candidates.whole
+        if self.candidates.row_input is None:
+            return Schedule(tuple(whole))
+        stages = [stage for stage in self.candidates.stages if stage.is_fed]
+        if not stages:
+            raise UnsupportedError(
+                "the input cannot come row by row: no stage holds all operators that read it; "
+                "compile with --input-mode tensor"
+            )
+        fed = min(stages, key=lambda stage: stage.members)
+        before = [candidate for candidate in whole if candidate.last <= fed.first]
+        after = [candidate for candidate in whole if candidate.first >= fed.last]
+        return Schedule((*before, fed, *after))
 
     @cached_property
     def once(self) -> Search:
@@ -75,9 +90,9 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
     space = Space(Candidates(module))
     if not space.candidates.bindings:
         return None
-    spaces = [space]
+    spaces, whole = [space], space.whole
     if options.form == "whole":
-        schedule = space.whole
+        schedule = whole
     elif options.form == "stream":
         schedule = space.once.longest_stages()
     elif options.form == "patch":
@@ -127,6 +142,8 @@ def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tupl
 
 def _patched(space: Space, options: ScheduleOptions) -> Schedule:
     """The first operators patch by patch, all others on whole tensors."""
+    if space.candidates.row_input is not None:
+        raise UnsupportedError("patches need the whole input: compile with --input-mode tensor")
     grid = Grid(options.patches, options.patches, by_layers=True)
     whole = space.candidates.whole
     stages = [stage for stage in space.candidates.runs if stage.first == 0]

@@ -67,10 +67,12 @@ def _makers(candidates: Candidates, index: int, second: int) -> list[Block]:
         operands = tvm_adapter.variables_of(candidates.bindings[index].value)
         if len(set(operands)) != 1 or (chain and len(candidates.readers(candidates.bindings[index].var)) > 1):
             break
+        producer = candidates.maker(operands[0])
+        if producer is not None and candidates.is_awaited(producer):
+            break  # Rows from outside come once.
         chain.insert(0, index)
         saved = candidates.bytes_of(wide) - candidates.bytes_of(operands[0])
         blocks.append(Block(tuple(chain), second, saved))
-        producer = candidates.maker(operands[0])
         if producer is None:
             break
         index = producer

@@ -5,13 +5,17 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import REPEATED
+from tinycc.ops.input_rows import ROW_INPUT
 
 COMPOSITE = "Composite"
 STAGE = "tinycc.stage"
 
 
 def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
-    """`module` with each stage's operators called one after the other by main, and nothing repeated."""
+    """`module` with each stage's operators called one after the other by main, and nothing repeated.
+
+    Its input is in memory whole.
+    """
     main = module["main"]
     composites = {}
     builder = relax.BlockBuilder(tvm.IRModule(attrs=module.attrs))
@@ -35,6 +39,8 @@ def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
             )
     body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
     edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    # What takes rows from outside reads them in memory.
+    edited = edited.without_attr(ROW_INPUT)
     builder.add_func(edited, "main")
     # A repetition has become a second call of the same function.
     once = [relax.transform.Normalize(), relax.transform.EliminateCommonSubexpr()]

@@ -247,15 +247,15 @@ void model_invoke_in(model_arena *arena)
     TINYCC_BARRIER();
 }
 
-void model_reset_in(model_arena *arena)
-{
-    (void)arena;
-}
-
 int8_t *model_input_in(model_arena *arena, int index)
 {
     static const int32_t offsets[] = {0};
     return arena->bytes + offsets[index];
+}
+
+void model_reset_in(model_arena *arena)
+{
+    (void)arena;
 }
 
 const int8_t *model_output_in(const model_arena *arena, int index)
@@ -273,14 +273,14 @@ void model_invoke(void)
     model_invoke_in(&own_arena);
 }
 
-void model_reset(void)
-{
-    model_reset_in(&own_arena);
-}
-
 int8_t *model_input(int index)
 {
     return model_input_in(&own_arena, index);
+}
+
+void model_reset(void)
+{
+    model_reset_in(&own_arena);
 }
 
 const int8_t *model_output(int index)

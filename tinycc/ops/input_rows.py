@@ -1,0 +1,68 @@
+"""The model's input, taken row by row from the caller.
+
+stream_input puts it behind the input of a model that is to be fed by rows; no pattern finds it.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from tvm import relax
+from tvm.relax.transform import FusionPattern
+
+from tinycc import tvm_adapter
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.composite import Composite
+
+# Attribute of `main`: the index of the parameter whose rows the caller hands over one by one.
+ROW_INPUT = "tinycc.row_input"
+
+
+def row_input(main: relax.Function) -> relax.Var | None:
+    """The parameter that comes row by row and is nowhere in memory whole; None if there is none."""
+    index = int(tvm_adapter.attribute(main, ROW_INPUT, -1))
+    return main.params[index] if index >= 0 else None
+
+
+@dataclass(frozen=True, eq=False)
+class InputRows(Operator):
+    """The input itself: each row call takes one more row from the caller."""
+
+    kind: ClassVar[str] = "input_rows"
+    element_types: ClassVar[ElementTypes] = frozenset(
+        (dtype, dtype) for dtype in ("int8", "int16", "int32", "float32")
+    )
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """None."""
+        return []
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "InputRows":
+        """Read the parameter that the function returns."""
+        return cls((composite.tensor(composite.function.params[0]),), (composite.result(),))
+
+    def kernel(self) -> KernelCall:
+        """One call for each row."""
+        output = self.outputs[0]
+        elements = output.width * output.channels
+        return KernelCall(
+            header="input_rows.h",
+            function=f"tinycc_input_rows_{output.dtype}",
+            struct="tinycc_input_rows",
+            shape={"channels": output.channels},
+            data={"zero": 0},
+            windows=(RowWindow(input_rows=output.height, row_elements=elements),),
+            rows=output.height,
+            columns=output.width,
+            row_elements=elements,
+            is_awaited=True,
+        )
+
+    def overlap_distance(self, index: int) -> int | None:
+        """The rows are where they came in: what orders operators is to count them once."""
+        return 0
+
+    def describe(self) -> str:
+        """Where the rows come from."""
+        return "from the caller"
