@@ -72,8 +72,11 @@ def _readers(bindings: list[relax.VarBinding], variable: relax.Var) -> list[int]
 
 
 def _check_readers(module: tvm.IRModule, bindings: list[relax.VarBinding], image: relax.Var) -> None:
-    """UnsupportedError where an operator that reads the image needs all of it at once."""
-    for index in _readers(bindings, image):
+    """UnsupportedError where an operator that reads the image needs all of it at once, or none reads it."""
+    readers = _readers(bindings, image)
+    if not readers:
+        raise _refusal("no operator reads it")
+    for index in readers:
         value = bindings[index].value
         if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
             view = view_of(module[value.op])

@@ -1,5 +1,7 @@
 """Simulated stages: what is computed when, and which rows have to be kept."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,3 +128,12 @@ def replay(stream: Stream, tensor: int, ring_rows: int) -> bool:
             ring[done[turn] % ring_rows] = done[turn]
         done[turn] += 1
     return True
+
+
+def test_the_first_row_from_outside_opens_a_stage_and_all_rows_come() -> None:
+    """The first output row lies in the padding; input rows 0 to 6 of 8 are asked for."""
+    rows = replace(call(8, RowWindow(8, 10)), is_awaited=True)
+    convolution = call(4, RowWindow(8, 10, rows=1, stride=3, pad_top=3, as_array=True))
+    stream = simulate([rows, convolution], [[0], [1]], 1)
+    assert stream.order == (0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0)
+    assert stream.ring_rows(1) == 1

@@ -216,6 +216,16 @@ class Stage(Operator):
         return next((index for index, call in enumerate(self.calls) if call.is_awaited), None)
 
     @property
+    def scratch_bytes(self) -> int:
+        """The next row of each member, to be remembered while a row from outside is waited for."""
+        return self.scratch_alignment * len(self.members) if self.awaited is not None else 0
+
+    @property
+    def scratch_alignment(self) -> int:
+        """Rows are counted in int16, or in int32 where there are too many for that."""
+        return 2 if all(call.rows < 1 << 15 for call in self.calls) else 4
+
+    @property
     def macs(self) -> int:
         """Of all members, each output element computed once."""
         return sum(member.macs for member in self.members if not member.is_repeated)

@@ -51,8 +51,7 @@ class RowInput:
 
     member: which member of the first step, a stage, takes the rows.
     rows, row_bytes: what is fed.
-    position: buffer of how far the inference has come: the row call that is next, then the next row of each
-        member.
+    position: buffer of how far the inference has come: the row call that is next, an int32.
     """
 
     member: int

@@ -8,14 +8,15 @@ from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan.model import Buffer, RowInput, Step
 
 POSITION = "position"
+POSITION_BYTES = 4
 
 
 def add_row_input(steps: Sequence[Step], buffers: dict[str, Buffer]) -> RowInput:
     """The input of steps the first of which is a stage that takes rows from outside.
 
-    Its position is added to the buffers: it lives always, as rows come between two calls of the model. Its
-    elements are int16, or int32 where there are too many rows for that. Raises UnsupportedError where the
-    first step takes no rows: an operator that does not need the input would run while the caller writes it.
+    Its position is added to the buffers: it lives always, as rows come between two calls of the model.
+    Raises UnsupportedError where the first step takes no rows: an operator that does not need the input would
+    run while the caller writes it.
     """
     stage = steps[0].operator
     if not isinstance(stage, Stage) or stage.awaited is None:
@@ -24,9 +25,6 @@ def add_row_input(steps: Sequence[Step], buffers: dict[str, Buffer]) -> RowInput
             "compile with --input-mode tensor"
         )
     call, member = stage.calls[stage.awaited], steps[0].members[stage.awaited]
-    largest = max(len(stage.stream.order), *(call.rows for call in stage.calls))
-    item = 2 if largest < 1 << 15 else 4
-    size = item * (1 + len(stage.members))
-    buffers[POSITION] = Buffer(POSITION, "state", size, item, 0, len(steps) - 1)
+    buffers[POSITION] = Buffer(POSITION, "state", POSITION_BYTES, POSITION_BYTES, 0, len(steps) - 1)
     row_bytes = call.row_elements * ITEM_BYTES[member.operator.outputs[0].dtype]
     return RowInput(stage.awaited, call.rows, row_bytes, POSITION)
