@@ -13,8 +13,8 @@ from tinycc.ops.input_rows import InputRows
 from tinycc.ops.stage import Stage
 from tinycc.ops.tensor import Tensor
 from tinycc.passes.pipeline import InputMode, default_passes
-from tinycc.passes.schedule_stages import Form, ScheduleOptions
 from tinycc.plan import Plan, build_plan
+from tinycc.schedule.options import Form, ScheduleOptions
 
 
 def planned(module: tvm.IRModule, input_mode: InputMode = "rows", form: Form = "stream") -> Plan:
