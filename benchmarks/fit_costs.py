@@ -102,7 +102,8 @@ def errors(samples: list[Sample], model: dict[str, float]) -> np.ndarray:
     predicted = [
         sum(value * getattr(sample.work, term) for term, value in model.items()) for sample in samples
     ]
-    return np.array(predicted) / np.array([max(sample.instructions, 1) for sample in samples]) - 1
+    counted = np.array([max(sample.instructions, 1) for sample in samples])
+    return np.asarray(np.array(predicted) / counted - 1)
 
 
 def fit_all(samples: list[Sample]) -> tuple[dict[str, object], dict[str, object]]:
@@ -144,7 +145,7 @@ def main(models: tuple[str, ...]) -> None:
     """Count, fit and write."""
     macs = read_table(corpus_folder())
     names = models or [name for name in stems("tflite/int8/*.tflite") if macs[name].macs <= MOST_MACS]
-    samples = []
+    samples: list[Sample] = []
     for name in names:
         for core in CORES.values():
             for schedule in SCHEDULES:

@@ -1,4 +1,4 @@
-"""Make docs/benchmarks.md and its pictures from the results.
+"""Make docs/benchmarks.md with its pictures, and docs/cycles.md, from the results.
 
     python -m benchmarks.page
 
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from benchmarks import tables
 from benchmarks.bars import Series, draw_bars
+from benchmarks.cycles_page import cycles_page
 from benchmarks.records import ROOT, SETTINGS, Setting, compiler_of, read_file_sizes, read_results
-from benchmarks.tables import LOW_MEMORY, Results
+from benchmarks.tables import Results
 
 DOCS = ROOT / "docs"
 INTRODUCTION = """# Benchmarks
@@ -44,12 +45,7 @@ def pictures(results: Results) -> dict[str, str]:
     def counts(core: str) -> list[int]:
         return [results.instructions(Setting(core), peer.model) for peer in peers]
 
-    def arenas(setting: Setting) -> list[int]:
-        return [results.of(setting, peer.model).arena_bytes for peer in peers]
-
     m4, m55 = [peer.tflm.m4 for peer in peers], [peer.tflm.m55 for peer in peers]
-    sram = [peer.tflm.arena_bytes for peer in peers]
-    engine = [peer.tinyengine.patched_bytes or peer.tinyengine.sram_bytes for peer in peers]
     return {
         "instructions-m4.svg": draw_bars(
             "Instructions of one inference on a Cortex-M4, TFLite Micro with CMSIS-NN = 1",
@@ -64,16 +60,6 @@ def pictures(results: Results) -> dict[str, str]:
             "Instructions of one inference on a Cortex-M55, TFLite Micro with CMSIS-NN = 1",
             titles,
             [bars("tinycc", counts("cortex-m55"), m55), tflm],
-        ),
-        "sram.svg": draw_bars(
-            "SRAM of one inference, TFLite Micro = 1",
-            titles,
-            [
-                bars("tinycc", arenas(Setting("cortex-m4")), sram),
-                bars("tinycc, --optimize-for memory", arenas(LOW_MEMORY["cortex-m4"]), sram),
-                bars("TinyEngine", engine, sram),
-                tflm,
-            ],
         ),
     }
 
@@ -99,15 +85,15 @@ def page(results: Results) -> str:
     parts = [
         INTRODUCTION.format(compiler=compiler_of(Setting("cortex-m4"))),
         "## Instructions, beside the peers\n",
-        "![Instructions on a Cortex-M4](plots/instructions-m4.svg)\n",
-        "![Instructions on a Cortex-M55](plots/instructions-m55.svg)\n",
+        "![Instructions on a Cortex-M4](images/instructions-m4.svg)\n",
+        "![Instructions on a Cortex-M55](images/instructions-m55.svg)\n",
         tables.peer_instructions(results),
         "Plain C alone (`--kernels portable`), on a Cortex-M4 and on cores without the DSP extension:\n",
         tables.peer_portable(results),
-        "## SRAM, beside the peers\n",
-        "Bytes; the peers' figures are all that their engines keep in SRAM, without the stack.\n",
-        "![SRAM](plots/sram.svg)\n",
-        tables.peer_memory(results),
+        "## Arena, and what less of it costs\n",
+        "Bytes, and the instructions of `--optimize-for memory` as a share of the default's; "
+        "[memory.md](memory.md) has the peers'.\n",
+        tables.low_memory(results),
         "## Flash, beside the peers\n",
         'Bytes. TFLite Micro needs 28 to 57 KB of code and the whole model file: "at least" is 28 KB and '
         "the file.\n",
@@ -126,6 +112,10 @@ def page(results: Results) -> str:
         tables.kinds(results, "cortex-m55"),
         "## By operator\n",
         *(tables.operators(results, peer.model) for peer in results.peers),
+        "## Predicted instructions\n",
+        "What `python -m benchmarks.fit_costs` left of the differences between predicted and counted\n"
+        "instructions, on whole tensors and row by row:\n",
+        tables.predictions(),
         *host_speed(),
     ]
     return "\n".join(part for part in parts if part)
@@ -134,11 +124,12 @@ def page(results: Results) -> str:
 def main() -> None:
     """Write the page and its pictures."""
     results = Results({setting: read_results(setting) for setting in SETTINGS}, read_file_sizes())
-    plots = DOCS / "plots"
-    plots.mkdir(exist_ok=True)
     for name, text in pictures(results).items():
-        (plots / name).write_text(text, encoding="utf-8")
+        (DOCS / "images" / name).write_text(text, encoding="utf-8")
     (DOCS / "benchmarks.md").write_text(page(results), encoding="utf-8")
+    cycles = cycles_page()
+    if cycles:
+        (DOCS / "cycles.md").write_text(cycles, encoding="utf-8")
     print(f"wrote {DOCS / 'benchmarks.md'}")
 
 

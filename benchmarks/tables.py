@@ -97,31 +97,30 @@ def peer_portable(results: Results) -> str:
     return table(["model", "portable on M4", "TFLM reference M4", "ratio", "M0", "M3", "RV32IMC"], rows)
 
 
-def memory(results: Results, peer: PeerFigures) -> list[str]:
-    """Arena and stack in both schedules beside the peers' SRAM."""
-    fast = results.of(Setting("cortex-m4"), peer.model)
-    small = results.of(LOW_MEMORY["cortex-m4"], peer.model)
-    counts = [
-        (results.instructions(LOW_MEMORY[core], peer.model), results.instructions(Setting(core), peer.model))
-        for core in LOW_MEMORY
-    ]
-    return [
-        peer.model,
-        number(fast.arena_bytes),
-        number(fast.stack_bytes),
-        number(small.arena_bytes),
-        *(ratio(low, high) for low, high in counts),
-        number(peer.tflm.arena_bytes),
-        number(peer.tinyengine.patched_bytes or peer.tinyengine.sram_bytes),
-    ]
-
-
-def peer_memory(results: Results) -> str:
-    """SRAM of the fastest and of the smallest schedule."""
+def low_memory(results: Results) -> str:
+    """What the schedules of least memory cost in instructions, as a share of the fastest."""
+    rows = []
+    for peer in results.peers:
+        cells = []
+        for core, low in LOW_MEMORY.items():
+            fast, small = results.of(Setting(core), peer.model), results.of(low, peer.model)
+            cells += [
+                number(fast.arena_bytes),
+                number(small.arena_bytes),
+                ratio(small.instructions, fast.instructions),
+            ]
+        rows.append([peer.model, *cells, number(results.of(Setting("cortex-m4"), peer.model).stack_bytes)])
     headings = [
-        "model", "arena", "stack", "least arena", "its instructions M4", "M55", "TFLM arena", "TinyEngine",
-    ]  # fmt: skip
-    return table(headings, [memory(results, peer) for peer in results.peers])
+        "model",
+        "arena M4",
+        "least",
+        "instructions",
+        "arena M55",
+        "least",
+        "instructions",
+        "stack M4",
+    ]
+    return table(headings, rows)
 
 
 def peer_flash(results: Results) -> str:
@@ -230,3 +229,19 @@ def host_speed() -> str:
         for name, values in found.items()
     ]
     return table(["model", "tinycc -O2, ms", *columns], rows)
+
+
+def predictions() -> str:
+    """How well the cost model predicts what was counted."""
+    found = json.loads((RESULTS / "costs.json").read_text(encoding="utf-8"))
+    rows = [
+        [
+            f"`{kernel}`" if kernel != "any" else f"all {variant} kernels together",
+            number(quality["samples"]),
+            f"{quality['median_error']:.1%}",
+            f"{quality['largest_error']:.1%}",
+        ]
+        for variant, kernels in found.items()
+        for kernel, quality in kernels.items()
+    ]
+    return table(["kernel", "counted operators", "median error", "largest error"], rows)
