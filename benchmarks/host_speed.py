@@ -68,10 +68,10 @@ def onnxruntime(path: Path, arrays: dict[str, np.ndarray]) -> Inference:
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    feeds = {
-        item.name: arrays[f"in{index}"][:1].reshape(item.shape)
-        for index, item in enumerate(session.get_inputs())
-    }
+    feeds: dict[str, np.ndarray] = {}
+    for index, item in enumerate(session.get_inputs()):
+        shape = [extent if isinstance(extent, int) else 1 for extent in item.shape]  # a free batch has a name
+        feeds[item.name] = arrays[f"in{index}"][:1].reshape(shape)
     return lambda: session.run(None, feeds)
 
 
