@@ -188,10 +188,10 @@ def test_the_arena_stays_below_the_table(name: str, corpus: Path, compile_once: 
 
 
 def test_te_vww_compiles_in_seconds(corpus: Path, tmp_path: Path) -> None:
-    """Ten seconds after imports are promised; a machine that is busy gets half of them."""
-    start = time.perf_counter()
+    """Ten seconds after imports: the time of the processor, all threads together, whoever else needs it."""
+    start = time.process_time()
     tinycc.compile(corpus / "tflite" / "int8" / "te_vww.tflite").export(tmp_path / "out")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 10
 
 
 REFUSED: dict[str, tuple[type[TinyccError], tuple[str, ...]]] = {
