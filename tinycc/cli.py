@@ -147,9 +147,7 @@ def compile_command(
     "--output", "output_file", type=click.Path(path_type=Path), help="Where to write out0, out1, ..."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--sanitize", is_flag=True, help="Host only: address and undefined-behaviour sanitizers, guard zones."
-)
+@click.option("--sanitize", is_flag=True, help="Host only: address and undefined-behaviour sanitizers.")
 @click.option("--profile", is_flag=True, help="Boards only: instructions of each operator.")
 def run_command(
     folder: Path,

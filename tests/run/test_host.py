@@ -81,11 +81,12 @@ def test_wrong_inputs_are_refused(write_model: WriteModel) -> None:
         run_host(folder, [np.full((1, 2, 2, 3), np.nan, np.float32)])
 
 
-def test_a_write_beside_the_arena_is_found(write_model: WriteModel) -> None:
+@pytest.mark.parametrize("sanitize", [False, True])
+def test_a_write_beside_the_arena_is_found(sanitize: bool, write_model: WriteModel) -> None:
     # Within the allocation around the arena, where the address sanitizer sees nothing wrong.
     folder = write_model("((volatile int8_t *)a)[MODEL_ARENA_BYTES + 5] = 1;")
     with pytest.raises(ToolError, match="outside its arena"):
-        run_host(folder, [CASES], sanitize=True)
+        run_host(folder, [CASES], sanitize=sanitize)
 
 
 def test_undefined_behaviour_is_found(write_model: WriteModel) -> None:

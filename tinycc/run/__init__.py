@@ -28,7 +28,7 @@ def run(
 
     inputs: one array per model input with a leading axis of cases, before the file's batch of 1 or in its
         place, and the outputs come alike; without them one case of random numbers from a fixed seed is run.
-    sanitize: host only, address and undefined-behaviour sanitizers and guard zones around the arena.
+    sanitize: host only, address and undefined-behaviour sanitizers.
     trace: also return the output of every operator.
     profile: boards only, also count the instructions of every operator.
     Raises UnsupportedError, InputDataError, OutputError (not a generated folder), BudgetError, ToolError.

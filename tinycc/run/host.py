@@ -23,8 +23,8 @@ def run_host(
 ) -> RunResult:
     """Build `folder` with the host's C compiler in a temporary folder and run all cases.
 
-    With `sanitize` the arena stands between two painted zones, which are checked after each case, and the
-    address and undefined-behaviour sanitizers watch. Raises ToolError, InputDataError, OutputError.
+    The arena stands between two painted zones, which are checked after each case; with `sanitize` the address
+    and undefined-behaviour sanitizers watch, too. Raises ToolError, InputDataError, OutputError.
     """
     generated = read_folder(folder)
     arrays = random_inputs(generated) if inputs is None else inputs
@@ -68,7 +68,7 @@ def _build(generated: GeneratedFolder, work: Path, *, sanitize: bool, trace: boo
         command = [compiler, "-std=c99", *WARNINGS, *flags, "-c", str(source), "-o", str(item)]
         warnings += run_tool(command, f"compiling {source.name}", where=work)
         objects.append(item)
-    own = ['-DCLOCK_HEADER="clock_none.h"', *(["-DHARNESS_GUARDED"] if sanitize else [])]
+    own = ['-DCLOCK_HEADER="clock_none.h"', "-DHARNESS_GUARDED"]
     sources = [str(boards / "harness.c"), str(boards / "host.c")]
     command = [compiler, "-std=gnu99", *flags, *own, *sources, *map(str, objects), "-lm", "-o", "program"]
     run_tool(command, "building the host program", where=work)
