@@ -47,6 +47,14 @@ def test_a_stage_takes_a_call_for_each_row(models: dict[str, Any]) -> None:
     assert predicted_instructions(stage) == pytest.approx(expected, abs=len(stage.members))
 
 
+def test_rows_that_the_caller_writes_cost_their_calls(models: dict[str, Any]) -> None:
+    models["portable"]["any"] = {"outputs": 1000.0, "calls": 10.0}
+    passes = default_passes("float", ScheduleOptions(form="stream"), input_mode="rows")
+    [step] = build_plan(tvm.transform.Sequential(passes)(inverted_residual(height=8))).steps
+    rows = runs_of(step.operator)[0]
+    assert rows.kernel == "tinycc_input_rows_int8" and rows.predicted_instructions == 8 * (10 + 5)
+
+
 def test_what_is_computed_again_counts_again(models: dict[str, Any]) -> None:
     (stage,) = (
         step.operator for step in plan_of("patch", patches=2).steps if isinstance(step.operator, Stage)

@@ -49,3 +49,12 @@ def test_what_was_computed_again_is_computed_once() -> None:
     plan, expected = build_plan(whole_tensors(again)), build_plan(scheduled(module, "whole"))
     assert [step.name for step in plan.steps] == [step.name for step in expected.steps]
     assert plan.buffers == expected.buffers
+
+
+def test_an_input_that_came_by_rows_is_in_memory_whole() -> None:
+    passes = default_passes("float", ScheduleOptions(form="stream"), input_mode="rows")
+    plan = build_plan(whole_tensors(tvm.transform.Sequential(passes)(inverted_residual())))
+    expected = build_plan(scheduled(inverted_residual(), "whole"))
+    assert plan.row_input is None and plan.inputs == ("input0",)
+    assert [step.operator.kind for step in plan.steps[:1]] == ["input_rows"]
+    assert plan.arena_bytes == expected.arena_bytes

@@ -47,7 +47,8 @@ class Run:
     """How an operator is run.
 
     call: of its kernel, on whole tensors or for one row.
-    calls: how often. share: which part of its output that computes; more than 1 where some is computed again.
+    calls: how often. share: which part of its output that computes; more than 1 where some is computed again,
+        0 where the caller of the model writes it.
     is_in_stage: whether it is called for one row after the other, between other operators.
     """
 
@@ -92,13 +93,14 @@ def runs_of(operator: Operator) -> list[Run]:
     """The run of an operator on whole tensors, or those of the members of a stage, in order."""
     if not isinstance(operator, Stage):
         call = operator.kernel()
-        return [Run(operator, call, call.rows, 1.0)]
+        return [Run(operator, call, call.rows, 0.0 if call.is_awaited else 1.0)]
     runs = []
     for index, (member, call) in enumerate(zip(operator.members, operator.calls, strict=True)):
         rows = operator.stream.order.count(index)
         columns = sum(end - first for first, end in (strip[index] for strip in operator.strips))
         pixels = call.rows * member.outputs[0].width
         share = 1.0 if call.accumulator_bytes else rows * columns / pixels
+        share = 0.0 if call.is_awaited else share
         runs.append(Run(member, call, rows * len(operator.strips), share, is_in_stage=True))
     return runs
 
