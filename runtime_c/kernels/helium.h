@@ -92,8 +92,8 @@ TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t 
     vstrbq_p_s32(out, values, vctp32q((uint32_t)count));
 }
 
-/* Eight outputs, of which one vector holds the even and one the odd ones. */
-TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lanes odd,
+/* Eight outputs, or the first `count` of them; one vector holds the even and one the odd ones. */
+TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lanes odd, int32_t count,
                                       const tinycc_output_range *range)
 {
     int16x8_t values;
@@ -101,7 +101,40 @@ TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lan
     values = vqaddq_n_s16(values, (int16_t)range->zero_point);
     values = vmaxq_s16(values, vdupq_n_s16((int16_t)range->min));
     values = vminq_s16(values, vdupq_n_s16((int16_t)range->max));
-    vstrbq_s16(out, values);
+    if (count >= 2 * TINYCC_LANES) {
+        vstrbq_s16(out, values);
+    } else {
+        vstrbq_p_s16(out, values, vctp16q((uint32_t)count));
+    }
+}
+
+/* (in[k] * factor + offset) << 16 of eight elements, or the first `count`: the even ones, the odd ones.
+ * in[k] * factor + offset fits 16 bits. */
+TINYCC_INLINE void tinycc_load_pairs(tinycc_lanes *even, tinycc_lanes *odd, const int8_t *in, int32_t count,
+                                     int32_t factor, int32_t offset)
+{
+    int16x8_t values =
+        count >= 2 * TINYCC_LANES ? vldrbq_s16(in) : vldrbq_z_s16(in, vctp16q((uint32_t)count));
+    values = vmlasq_n_s16(values, vdupq_n_s16((int16_t)factor), (int16_t)offset);
+    *even = vshllbq_n_s16(values, 16);
+    *odd = vshlltq_n_s16(values, 16);
+}
+
+/* Times multiplier * 2**(shift - 31), shift less than 0; `rectified` as above. */
+TINYCC_INLINE tinycc_lanes tinycc_scale_lanes(tinycc_lanes values, int32_t multiplier, int32_t shift,
+                                              int rectified)
+{
+    values = vqrdmulhq_n_s32(values, multiplier);
+    if (!rectified) {
+        values = vaddq_s32(values, vshrq_n_s32(values, 31));
+    }
+    return vrshlq_n_s32(values, shift);
+}
+
+/* a + factor * b */
+TINYCC_INLINE tinycc_lanes tinycc_add_product(tinycc_lanes a, tinycc_lanes b, int32_t factor)
+{
+    return vmlaq_n_s32(a, b, factor);
 }
 
 #else
@@ -156,13 +189,40 @@ TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t 
     }
 }
 
-TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lanes odd,
+TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lanes odd, int32_t count,
                                       const tinycc_output_range *range)
 {
-    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
-        out[2 * k] = (int8_t)tinycc_clamp(even.lane[k] + range->zero_point, range->min, range->max);
-        out[2 * k + 1] = (int8_t)tinycc_clamp(odd.lane[k] + range->zero_point, range->min, range->max);
+    for (int32_t k = 0; k < 2 * TINYCC_LANES && k < count; ++k) {
+        const int32_t value = k % 2 == 0 ? even.lane[k / 2] : odd.lane[k / 2];
+        out[k] = (int8_t)tinycc_clamp(value + range->zero_point, range->min, range->max);
     }
+}
+
+TINYCC_INLINE void tinycc_load_pairs(tinycc_lanes *even, tinycc_lanes *odd, const int8_t *in, int32_t count,
+                                     int32_t factor, int32_t offset)
+{
+    for (int32_t k = 0; k < 2 * TINYCC_LANES; ++k) {
+        const int32_t value = ((k < count ? in[k] : 0) * factor + offset) * 65536;
+        (k % 2 == 0 ? even : odd)->lane[k / 2] = value;
+    }
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_scale_lanes(tinycc_lanes values, int32_t multiplier, int32_t shift,
+                                              int rectified)
+{
+    (void)rectified;
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        values.lane[k] = tinycc_requantize(values.lane[k], multiplier, shift);
+    }
+    return values;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_add_product(tinycc_lanes a, tinycc_lanes b, int32_t factor)
+{
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        a.lane[k] += factor * b.lane[k];
+    }
+    return a;
 }
 
 #endif

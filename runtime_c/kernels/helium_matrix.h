@@ -36,7 +36,7 @@ TINYCC_INLINE void tinycc_matrix_single(const int8_t *a, int8_t *out, int32_t in
         even = tinycc_requantize_lanes(even, constants, rectified);
         tinycc_lanes odd = tinycc_dots(a, &weights, inputs);
         odd = tinycc_requantize_lanes(odd, constants + TINYCC_LANE_CONSTANTS, rectified);
-        tinycc_store_pairs(out, even, odd, &range);
+        tinycc_store_pairs(out, even, odd, 2 * TINYCC_LANES, &range);
         constants += 2 * TINYCC_LANE_CONSTANTS;
         out += 2 * TINYCC_LANES;
     }
@@ -67,8 +67,8 @@ TINYCC_INLINE void tinycc_matrix_pair(const int8_t *a, const int8_t *b, int8_t *
         odd_a = tinycc_requantize_lanes(odd_a, constants, rectified);
         odd_b = tinycc_requantize_lanes(odd_b, constants, rectified);
         constants += TINYCC_LANE_CONSTANTS;
-        tinycc_store_pairs(out, even_a, odd_a, &range);
-        tinycc_store_pairs(out + outputs, even_b, odd_b, &range);
+        tinycc_store_pairs(out, even_a, odd_a, 2 * TINYCC_LANES, &range);
+        tinycc_store_pairs(out + outputs, even_b, odd_b, 2 * TINYCC_LANES, &range);
         out += 2 * TINYCC_LANES;
     }
     for (; left > 0; left -= TINYCC_LANES) {

@@ -15,6 +15,7 @@ import tinycc
 from tests.ops.test_conv2d import Attributes, conv2d_module
 from tests.ops.test_dense import dense_module
 from tests.ops.test_depthwise_conv2d import depthwise_module
+from tests.ops.test_elementwise import binary_module, quantization
 from tests.tools.kernel_runner import views_in
 from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, inputs_of, windows
 from tests.tools.view_reference import reference_of
@@ -93,6 +94,32 @@ def test_depthwise_conv2d_of_other_sizes(channels: int) -> None:
     check(depthwise_module((6, 9), (3, 3), channels, SAME), "depthwise_conv2d")
 
 
+def sum_module(name: str, scales: tuple[float, float], zero_point: int, elements: int = 45) -> tvm.IRModule:
+    """Inputs with these scales; the output's zero point is given."""
+    quantizations = (
+        quantization(scales[0], -3),
+        quantization(scales[1], 127),
+        quantization(0.31, zero_point),
+    )
+    return binary_module(name, ((1, elements), (1, elements)), quantizations)
+
+
+@settings(max_examples=6)
+@given(
+    st.sampled_from(["add", "subtract"]),
+    st.sampled_from([(0.05, 0.05), (0.05, 0.31), (0.31, 0.007)]),
+    ZERO_POINTS,
+    st.sampled_from([1, 8, 45]),
+)
+def test_sums(name: str, scales: tuple[float, float], zero_point: int, elements: int) -> None:
+    check(sum_module(name, scales, zero_point, elements), "add")
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_overlap_distance_of_sums(index: int) -> None:
+    check_distance(sum_module("add", (0.05, 0.31), 3), index, features=HELIUM)
+
+
 @pytest.mark.parametrize(("shape", "outputs"), [((1, 8), 3), ((3, 3), 8), ((4, 16), 3), ((5, 3), 16)])
 def test_overlap_distance_of_dense(shape: Shape, outputs: int) -> None:
     check_distance(dense_module(shape, outputs), is_tight=False, features=HELIUM)
@@ -161,6 +188,8 @@ MODULES: dict[str, Callable[[], tvm.IRModule]] = {
     "depthwise of 8": partial(depthwise_module, (9, 7), (3, 3), 8, SAME, activation=RELU),
     "depthwise of 40": partial(depthwise_module, (9, 7), (3, 3), 40, HALVED),
     "depthwise 5x5 of 16": partial(depthwise_module, (6, 7), (5, 5), 16, PADDED),
+    "sum": partial(sum_module, "add", (0.05, 0.31), -128),
+    "difference": partial(sum_module, "subtract", (0.31, 0.05), 4),
     "depthwise 4x1 of 3": partial(depthwise_module, (6, 1), (4, 1), 3, {}),
 }
 

@@ -1,11 +1,13 @@
 """Elementwise addition and subtraction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops import helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
@@ -41,14 +43,60 @@ class Add(Elementwise):
         sign = 1 if composite.has("relax.add") else -1
         return cls(**cls.fields(composite, "relax.add" if sign == 1 else "relax.subtract"), sign=sign)
 
+    def has_variant(self, feature: str) -> bool:
+        """Helium: without broadcasting, and a result whose scale is not tiny."""
+        narrow = self.outputs[0].dtype == "int8" and self.is_flat
+        return feature == helium.FEATURE and narrow and self._multipliers()["output"][1] < 0
+
+    def _multipliers(self) -> dict[str, tuple[int, int]]:
+        """Multiplier and shift of both inputs and the output; the common scale is twice the larger one."""
+        a, b = self.inputs
+        common = 2 * max(a.real_scale, b.real_scale)
+        left_shift = _LEFT_SHIFT[self.outputs[0].dtype]
+        factors = {
+            "a": a.real_scale / common,
+            "b": b.real_scale / common,
+            "output": common / (2.0**left_shift * self.outputs[0].real_scale),
+        }
+        return {name: quantize_multiplier(factor) for name, factor in factors.items()}
+
+    def _helium_kernel(self) -> KernelCall:
+        """Half the common scale is one of an input: its values are exact on it."""
+        multipliers = self._multipliers()
+        is_b = self.inputs[1].real_scale > self.inputs[0].real_scale
+        exact, other = reversed(self.inputs) if is_b else self.inputs
+        left_shift = _LEFT_SHIFT["int8"] - 16
+        exact_factor = 2 ** (left_shift - 1) * (self.sign if is_b else 1)
+        multiplier, shift = multipliers["a" if is_b else "b"]
+        other_factor = 2**left_shift
+        if shift == 0:
+            # A half, too: the same with a shift to the right.
+            other_factor, shift = 2 * other_factor, -1
+        data: dict[str, int | float | np.ndarray] = {
+            "exact.factor": exact_factor,
+            "exact.offset": -exact_factor * exact.zero_point,
+            "other.factor": other_factor,
+            "other.offset": -other_factor * other.zero_point,
+            "exact_is_b": int(is_b),
+            "other_multiplier": multiplier,
+            "other_shift": shift,
+            "other_sign": 1 if is_b else self.sign,
+            "multiplier": multipliers["output"][0],
+            "shift": multipliers["output"][1],
+            **helium.range_fields(self),
+        }
+        call = self.elementwise_call("tinycc_add_helium", "tinycc_add_helium", data)
+        shape = {"rectified": int(helium.is_rectified(self))}
+        return replace(call, header="add_helium.h", shape=shape)
+
     def kernel(self) -> KernelCall:
         """Both inputs are brought to twice the larger of their scales, as TFLite does."""
+        if self.variant == helium.FEATURE:
+            return self._helium_kernel()
         a, b = self.inputs
         output = self.outputs[0]
-        left_shift = _LEFT_SHIFT[output.dtype]
-        common = 2 * max(a.real_scale, b.real_scale)
         data: dict[str, int] = {
-            "left_shift": left_shift,
+            "left_shift": _LEFT_SHIFT[output.dtype],
             "sign": self.sign,
             "a_zero_point": a.zero_point,
             "b_zero_point": b.zero_point,
@@ -56,13 +104,8 @@ class Add(Elementwise):
             "output_min": self.output_range[0],
             "output_max": self.output_range[1],
         }
-        factors = {
-            "a": a.real_scale / common,
-            "b": b.real_scale / common,
-            "output": common / (2.0**left_shift * output.real_scale),
-        }
-        for name, factor in factors.items():
-            data[f"{name}_multiplier"], data[f"{name}_shift"] = quantize_multiplier(factor)
+        for name, (multiplier, shift) in self._multipliers().items():
+            data[f"{name}_multiplier"], data[f"{name}_shift"] = multiplier, shift
         return self.elementwise_call("tinycc_add", "tinycc_add", dict(data))
 
     def describe(self) -> str:

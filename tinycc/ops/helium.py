@@ -4,6 +4,7 @@ See runtime_c/kernels/helium.h, helium_dots.h and helium_matrix.h for what is as
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +24,19 @@ _BIAS_LIMIT = 2**23
 Data = dict[str, "int | float | np.ndarray"]
 
 
-def is_rectified(layer: Linear) -> bool:
+class Clamped(Protocol):
+    """An operator whose result is clamped."""
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """One."""
+
+    @property
+    def output_range(self) -> tuple[int, int]:
+        """The clamp."""
+
+
+def is_rectified(layer: Clamped) -> bool:
     """Whether negative results are clamped away."""
     return layer.output_range[0] >= layer.outputs[0].zero_point
 
@@ -97,7 +110,7 @@ def pack_constants(fields: dict[str, np.ndarray], groups: Sequence[np.ndarray]) 
     return np.concatenate([table[:, group].reshape(-1) for group in groups])
 
 
-def range_fields(layer: Linear) -> Data:
+def range_fields(layer: Clamped) -> Data:
     """The kernel's tinycc_output_range."""
     return {
         "range.zero_point": layer.outputs[0].zero_point,
