@@ -35,6 +35,14 @@ typedef struct {
     tinycc_output_range range;
 } tinycc_depthwise_conv2d_helium_data;
 
+TINYCC_INLINE void tinycc_depthwise_biases(tinycc_lanes *sums, const int32_t *constants)
+{
+    TINYCC_UNROLL
+    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
+        sums[v] = tinycc_lane_biases(constants + v * TINYCC_LANE_CONSTANTS);
+    }
+}
+
 /* Where the taps of a window lie that starts in column `left`, rows first. */
 TINYCC_INLINE void tinycc_depthwise_window(const int8_t **taps, const int8_t *const *rows, int32_t left,
                                            const int8_t *padding,
@@ -42,69 +50,82 @@ TINYCC_INLINE void tinycc_depthwise_window(const int8_t **taps, const int8_t *co
 {
     const int32_t step = shape->dilation_width * shape->channels;
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        const int8_t *tap = rows[j] == NULL ? padding : rows[j] + left * shape->channels;
+        const int8_t *tap = (rows[j] == NULL ? padding : rows[j]) + left * shape->channels;
+        const int32_t width = rows[j] == NULL ? 0 : shape->input_width;
         int32_t column = left;
         for (int32_t k = 0; k < shape->kernel_width; ++k) {
-            const int inside = rows[j] != NULL && column >= 0 && column < shape->input_width;
-            *taps++ = inside ? tap : padding;
+            *taps++ = column >= 0 && column < width ? tap : padding;
             column += shape->dilation_width;
             tap += step;
         }
     }
 }
 
-/* Sixteen channels from their sums, or the first `count` of them. */
-TINYCC_INLINE void tinycc_depthwise_finish(tinycc_lanes *sums, int8_t *output, int32_t count,
-                                           const int32_t *constants, int rectified,
-                                           const tinycc_output_range *range)
-{
-    TINYCC_UNROLL
-    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
-        sums[v] = tinycc_rescale_lanes(sums[v], constants + v * TINYCC_LANE_CONSTANTS, rectified);
-    }
-    tinycc_store_channels(output, sums, count, range);
-}
-
-/* `channels` outputs, of one pixel or of several next to each other.
- * in_place: whether the window is 3x3 and has no padding, so that it can be read where it is. */
-TINYCC_INLINE void tinycc_depthwise_pixel(const int8_t *const *rows, int8_t *output, const int8_t *padding,
-                                          int32_t left, int32_t channels, int in_place,
+/* The `channels` outputs of a pixel, or of several next to each other, from any window. */
+TINYCC_INLINE void tinycc_depthwise_pixel(const int8_t *const *rows, int8_t *output, int32_t left,
+                                          int32_t channels, const int8_t *padding,
                                           const tinycc_depthwise_conv2d_helium_shape *shape,
                                           const tinycc_depthwise_conv2d_helium_data *data)
 {
     const int32_t taps = shape->kernel_height * shape->kernel_width;
-    const int32_t step = shape->dilation_width * shape->channels;
+    const int8_t *window[TINYCC_DEPTHWISE_TAPS];
     const int8_t *weights = data->weights;
     const int32_t *constants = data->constants;
-    const int8_t *window[TINYCC_DEPTHWISE_TAPS];
-    const int8_t *starts[3] = {NULL, NULL, NULL};
-    if (in_place) {
-        for (int32_t j = 0; j < 3; ++j) {
-            starts[j] = rows[j] + left * shape->channels;
-        }
-    }
-    if (!in_place || channels % TINYCC_CHANNELS != 0) {
-        tinycc_depthwise_window(window, rows, left, padding, shape);
-    }
+    tinycc_depthwise_window(window, rows, left, padding, shape);
     for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
-        const int32_t count = channels - channel;
         tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
-        TINYCC_UNROLL
-        for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
-            sums[v] = tinycc_lane_biases(constants + v * TINYCC_LANE_CONSTANTS);
-        }
-        if (in_place && count >= TINYCC_CHANNELS) {
-            tinycc_add_window(sums, starts, step, weights);
-            for (int32_t j = 0; j < 3; ++j) {
-                starts[j] += TINYCC_CHANNELS;
-            }
-        } else {
-            tinycc_add_taps(sums, window, taps, channel, count, weights);
-        }
-        tinycc_depthwise_finish(sums, output + channel, count, constants, shape->rectified, &data->range);
+        tinycc_depthwise_biases(sums, constants);
+        tinycc_add_taps(sums, window, taps, channel, channels - channel, weights);
+        tinycc_finish_channels(output + channel, sums, channels - channel, constants, shape->rectified,
+                               &data->range);
         weights += taps * TINYCC_CHANNELS;
         constants += TINYCC_CHANNEL_VECTORS * TINYCC_LANE_CONSTANTS;
     }
+}
+
+/* `count` pixels, or as many times `together` of them, whose 3x3 windows have no padding. The channels of
+ * what is computed together are a multiple of sixteen. */
+TINYCC_INLINE void tinycc_depthwise_inside(const int8_t *const *rows, int8_t *output, int32_t left,
+                                           int32_t count, int32_t together,
+                                           const tinycc_depthwise_conv2d_helium_shape *shape,
+                                           const tinycc_depthwise_conv2d_helium_data *data)
+{
+    const tinycc_output_range range = data->range;
+    const int32_t channels = together * shape->channels;
+    const int32_t step = shape->dilation_width * shape->channels;
+    const int32_t advance = together * shape->stride_width * shape->channels - channels;
+    const int8_t *in[3] = {rows[0] + left * shape->channels, rows[1] + left * shape->channels,
+                           rows[2] + left * shape->channels};
+    for (; count > 0; --count) {
+        const int8_t *weights = data->weights;
+        const int32_t *constants = data->constants;
+        for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
+            tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
+            tinycc_depthwise_biases(sums, constants);
+            tinycc_add_window(sums, in, step, weights);
+            tinycc_finish_channels(output, sums, TINYCC_CHANNELS, constants, shape->rectified, &range);
+            weights += 9 * TINYCC_CHANNELS;
+            constants += TINYCC_CHANNEL_VECTORS * TINYCC_LANE_CONSTANTS;
+            output += TINYCC_CHANNELS;
+        }
+        in[0] += advance;
+        in[1] += advance;
+        in[2] += advance;
+    }
+}
+
+/* How many of the pixels from x on have no column of padding in their windows. */
+TINYCC_INLINE int32_t tinycc_depthwise_run(int32_t x, int32_t x1,
+                                           const tinycc_depthwise_conv2d_helium_shape *shape)
+{
+    const int32_t extent = (shape->kernel_width - 1) * shape->dilation_width;
+    const int32_t left = x * shape->stride_width - shape->pad_left;
+    const int32_t room = shape->input_width - 1 - extent - left;
+    if (left < 0 || room < 0) {
+        return 0;
+    }
+    const int32_t run = room / shape->stride_width + 1;
+    return run < x1 - x ? run : x1 - x;
 }
 
 /* One function for layers of all shapes. */
@@ -114,22 +135,25 @@ TINYCC_SHARED void tinycc_depthwise_row(const int8_t *const *rows, int8_t *out_r
                                         const tinycc_depthwise_conv2d_helium_data *data)
 {
     const int32_t channels = shape->channels;
-    tinycc_fill(padding, data->input_zero_point, channels);
+    const int32_t pixels = shape->pixels;
+    const int is_3x3 = shape->kernel_height == 3 && shape->kernel_width == 3;
     int rows_inside = 1;
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
         rows_inside = rows_inside && rows[j] != NULL;
     }
-    const int is_3x3 = shape->kernel_height == 3 && shape->kernel_width == 3;
-    int8_t *output = out_row + x0 * channels;
-    int32_t pixels = 1;
-    for (int32_t x = x0; x < x1; x += pixels) {
+    tinycc_fill(padding, data->input_zero_point, channels);
+    for (int32_t x = x0; x < x1;) {
         const int32_t left = x * shape->stride_width - shape->pad_left;
-        const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
-        const int inside = rows_inside && left >= 0 && right < shape->input_width;
-        const int more = shape->pixels - 1;
-        pixels = inside && more > 0 && x + more < x1 && right + more < shape->input_width ? more + 1 : 1;
-        tinycc_depthwise_pixel(rows, output, padding, left, pixels * channels, inside && is_3x3, shape, data);
-        output += pixels * channels;
+        const int32_t run = rows_inside ? tinycc_depthwise_run(x, x1, shape) / pixels : 0;
+        if (run > 0 && is_3x3 && pixels * channels % TINYCC_CHANNELS == 0) {
+            tinycc_depthwise_inside(rows, out_row + x * channels, left, run, pixels, shape, data);
+            x += run * pixels;
+        } else {
+            const int32_t together = run > 0 ? pixels : 1;
+            tinycc_depthwise_pixel(rows, out_row + x * channels, left, together * channels, padding, shape,
+                                   data);
+            x += together;
+        }
     }
 }
 

@@ -12,96 +12,109 @@
 
 #if TINYCC_MVE
 
-/* Products of one tap in q0 and q1, those of another one added, both widened and added to the sums. Written
- * out, because all eight vector registers are in use: for want of one the second input is loaded twice.
- * `load` is a load, or one that is predicated. */
+/* Written out, because all eight vector registers are in use: products of one tap in q0 and q1, those of
+ * another one added, both widened and added to the sums. For want of a ninth register the second input is
+ * loaded twice. */
 #define TINYCC_FIRST_TAP(load)                                                                               \
-    load " q2, [%[x]]\n\tvldrb.8 q3, [%[weights]], #16\n\t"                                                  \
-         "vmullb.s8 q0, q2, q3\n\tvmullt.s8 q1, q2, q3\n\t"
-#define TINYCC_SECOND_TAP(load)                                                                              \
-    load " q2, [%[y]]\n\tvldrb.8 q3, [%[weights]], #16\n\t"                                                  \
-         "vmullb.s8 q2, q2, q3\n\tvadd.i16 q0, q0, q2\n\t" load                                              \
-         " q2, [%[y]]\n\tvmullt.s8 q2, q2, q3\n\tvadd.i16 q1, q1, q2\n\t"
+    load "vldrb.8 q3, [%[weights]], #16\n\tvmullb.s8 q0, q2, q3\n\tvmullt.s8 q1, q2, q3\n\t"
+#define TINYCC_SECOND_TAP(load, again)                                                                       \
+    load "vldrb.8 q3, [%[weights]], #16\n\tvmullb.s8 q2, q2, q3\n\tvadd.i16 q0, q0, q2\n\t" again            \
+         "vmullt.s8 q2, q2, q3\n\tvadd.i16 q1, q1, q2\n\t"
 #define TINYCC_WIDEN_TAPS                                                                                    \
     "vmovlb.s16 q2, q0\n\tvmovlt.s16 q3, q0\n\t"                                                             \
     "vadd.i32 %q[s0], %q[s0], q2\n\tvadd.i32 %q[s1], %q[s1], q3\n\t"                                         \
     "vmovlb.s16 q2, q1\n\tvmovlt.s16 q3, q1\n\t"                                                             \
     "vadd.i32 %q[s2], %q[s2], q2\n\tvadd.i32 %q[s3], %q[s3], q3\n\t"
-#define TINYCC_ALL_LANES "vldrb.8"
-#define TINYCC_SOME_LANES "vpst\n\tvldrbt.8"
-#define TINYCC_TAPS(text)                                                                                    \
-    __asm__ volatile(text TINYCC_WIDEN_TAPS                                                                  \
-                     : [s0] "+w"(sums[0]), [s1] "+w"(sums[1]), [s2] "+w"(sums[2]), [s3] "+w"(sums[3]),       \
-                       [weights] "+r"(next)                                                                  \
-                     : [x] "r"(x), [y] "r"(y), [count] "r"(count)                                            \
-                     : "q0", "q1", "q2", "q3", "memory")
+#define TINYCC_TAP_PAIR(x, y) TINYCC_FIRST_TAP(x) TINYCC_SECOND_TAP(y, y) TINYCC_WIDEN_TAPS
+#define TINYCC_SUMS                                                                                          \
+    [s0] "+w"(sums[0]), [s1] "+w"(sums[1]), [s2] "+w"(sums[2]), [s3] "+w"(sums[3]), [weights] "+r"(weights)
+
+/* All taps of a window, two at a time; `vctp` and `vpst` are empty or predicate the loads. */
+#define TINYCC_ALL_TAPS(vctp, vpst, load)                                                                    \
+    __asm__ volatile(                                                                                        \
+        "wls lr, %[pairs], 2f\n"                                                                             \
+        "1:\n\tldrd %[x], %[y], [%[inputs]], #8\n\tadd %[x], %[channel]\n\tadd %[y], %[channel]\n\t" vctp    \
+            TINYCC_TAP_PAIR(vpst load " q2, [%[x]]\n\t", vpst load                                           \
+                            " q2, [%[y]]\n\t") "le lr, 1b\n"                                                 \
+                                               "2:\n\tcbz %[odd], 3f\n\tldr %[x], [%[inputs]]\n\tadd %[x], " \
+                                               "%[channel]\n\t" vctp TINYCC_FIRST_TAP(                       \
+                                                   vpst load " q2, [%[x]]\n\t") TINYCC_WIDEN_TAPS "3:"       \
+        : TINYCC_SUMS, [inputs] "+r"(inputs), [x] "=&r"(x), [y] "=&r"(y)                                     \
+        : [pairs] "r"(taps / 2), [odd] "l"(taps % 2), [channel] "r"(channel), [count] "r"(count)             \
+        : "lr", "q0", "q1", "q2", "q3", "memory")
 
 /* sums += inputs[t][channel ...] * weights[t][...] for `taps` taps and sixteen channels, or the first `count`
  * of them. Products are added two by two in 16 bits, which hold them as long as no weight is -128. */
 TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
                                    int32_t channel, int32_t count, const int8_t *weights)
 {
-    const int8_t *next = weights;
+    const int8_t *x, *y;
     if (count >= TINYCC_CHANNELS) {
-        for (int32_t left = taps / 2; left > 0; --left) {
-            const int8_t *const x = inputs[0] + channel;
-            const int8_t *const y = inputs[1] + channel;
-            inputs += 2;
-            TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES) TINYCC_SECOND_TAP(TINYCC_ALL_LANES));
-        }
-        if (taps % 2 != 0) {
-            const int8_t *const x = inputs[0] + channel;
-            const int8_t *const y = x;
-            TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES));
-        }
-        return;
-    }
-    for (int32_t left = taps / 2; left > 0; --left) {
-        const int8_t *const x = inputs[0] + channel;
-        const int8_t *const y = inputs[1] + channel;
-        inputs += 2;
-        TINYCC_TAPS("vctp.8 %[count]\n\t" TINYCC_FIRST_TAP(TINYCC_SOME_LANES)
-                        TINYCC_SECOND_TAP(TINYCC_SOME_LANES));
-    }
-    if (taps % 2 != 0) {
-        const int8_t *const x = inputs[0] + channel;
-        const int8_t *const y = x;
-        TINYCC_TAPS("vctp.8 %[count]\n\t" TINYCC_FIRST_TAP(TINYCC_SOME_LANES));
+        TINYCC_ALL_TAPS("", "", "vldrb.8");
+    } else {
+        TINYCC_ALL_TAPS("vctp.8 %[count]\n\t", "vpst\n\t", "vldrbt.8");
     }
 }
 
-/* The same for the 3x3 window of sixteen channels at rows[0], rows[1] and rows[2], columns `step` apart. */
-TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t *const *rows, int32_t step,
+/* A column of the three that follow each other; the pointer to the first one moves on. */
+#define TINYCC_COLUMN_0(row, column) "add " column ", " row ", %[step]\n\tvldrb.8 q2, [" row "], #16\n\t"
+#define TINYCC_COLUMN_1(column) "vldrb.8 q2, [" column "]\n\t"
+#define TINYCC_COLUMN_2(column) "add " column ", %[step]\n\tvldrb.8 q2, [" column "]\n\t"
+
+/* The same for the 3x3 window of sixteen channels at rows[0], rows[1] and rows[2], columns `step` apart; the
+ * rows' pointers move on by sixteen channels. */
+TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
                                      const int8_t *weights)
 {
-    const int8_t *next = weights;
-    const int32_t count = TINYCC_CHANNELS;
-    const int8_t *x = rows[0];
-    const int8_t *y = x + step;
-    TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES) TINYCC_SECOND_TAP(TINYCC_ALL_LANES));
-    x = y + step;
-    y = rows[1];
-    TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES) TINYCC_SECOND_TAP(TINYCC_ALL_LANES));
-    x = y + step;
-    y = x + step;
-    TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES) TINYCC_SECOND_TAP(TINYCC_ALL_LANES));
-    x = rows[2];
-    y = x + step;
-    TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES) TINYCC_SECOND_TAP(TINYCC_ALL_LANES));
-    x = y + step;
-    TINYCC_TAPS(TINYCC_FIRST_TAP(TINYCC_ALL_LANES));
+    const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
+    const int8_t *x, *y;
+    __asm__ volatile(
+        TINYCC_FIRST_TAP(TINYCC_COLUMN_0("%[row0]", "%[x]")) TINYCC_SECOND_TAP(TINYCC_COLUMN_1("%[x]"),
+                                                                               TINYCC_COLUMN_1("%[x]"))
+            TINYCC_WIDEN_TAPS TINYCC_FIRST_TAP(TINYCC_COLUMN_2("%[x]")) TINYCC_SECOND_TAP(
+                "add %[y], %[row1], %[step]\n\tvldrb.8 q2, [%[row1]]\n\t", "vldrb.8 q2, [%[row1]], #16\n\t")
+                TINYCC_WIDEN_TAPS TINYCC_FIRST_TAP(TINYCC_COLUMN_1("%[y]"))
+                    TINYCC_SECOND_TAP(TINYCC_COLUMN_2("%[y]"), TINYCC_COLUMN_1("%[y]"))
+                        TINYCC_WIDEN_TAPS TINYCC_FIRST_TAP(TINYCC_COLUMN_0("%[row2]", "%[x]"))
+                            TINYCC_SECOND_TAP(TINYCC_COLUMN_1("%[x]"), TINYCC_COLUMN_1("%[x]"))
+                                TINYCC_WIDEN_TAPS TINYCC_FIRST_TAP(TINYCC_COLUMN_2("%[x]")) TINYCC_WIDEN_TAPS
+        : TINYCC_SUMS, [row0] "+r"(row0), [row1] "+r"(row1), [row2] "+r"(row2), [x] "=&r"(x), [y] "=&r"(y)
+        : [step] "r"(step)
+        : "q0", "q1", "q2", "q3", "memory");
+    rows[0] = row0;
+    rows[1] = row1;
+    rows[2] = row2;
 }
 
-TINYCC_INLINE void tinycc_store_channels(int8_t *out, const tinycc_lanes *values, int32_t count,
-                                         const tinycc_output_range *range)
+#define TINYCC_RESCALE(sum, at, multiplier_at, fix)                                                          \
+    "vldrw.32 q0, [%[constants], #" at "]\n\tvldrw.32 q1, [%[constants], #" multiplier_at "]\n\t"            \
+    "vqrdmulh.s32 " sum ", " sum ", q1\n\t" fix(sum) "vrshl.s32 " sum ", " sum ", q0\n\t"
+#define TINYCC_NO_FIX(sum) ""
+#define TINYCC_FIX(sum) "vshr.s32 q1, " sum ", #31\n\tvadd.i32 " sum ", " sum ", q1\n\t"
+#define TINYCC_FINISH(fix)                                                                                   \
+    __asm__(TINYCC_RESCALE("%q[s0]", "0", "16", fix) TINYCC_RESCALE("%q[s1]", "32", "48", fix)               \
+                TINYCC_RESCALE("%q[s2]", "64", "80", fix) TINYCC_RESCALE(                                    \
+                    "%q[s3]", "96", "112",                                                                   \
+                    fix) "vqmovnb.s32 %q[s0], %q[s0]\n\tvqmovnt.s32 %q[s0], %q[s1]\n\t"                      \
+                         "vqmovnb.s32 %q[s2], %q[s2]\n\tvqmovnt.s32 %q[s2], %q[s3]\n\t"                      \
+                         "vqadd.s16 %q[s0], %q[s0], %[zero]\n\tvqadd.s16 %q[s2], %q[s2], %[zero]\n\t"        \
+                         "vqmovnb.s16 %q[s0], %q[s0]\n\tvqmovnt.s16 %q[s0], %q[s2]"                          \
+            : [s0] "+w"(sums[0]), [s1] "+w"(sums[1]), [s2] "+w"(sums[2]), [s3] "+w"(sums[3])                 \
+            : [constants] "r"(constants), [zero] "r"(range->zero_point)                                      \
+            : "q0", "q1", "memory")
+
+/* Sixteen channels, or the first `count`, from sums that have their biases; rectified: see
+ * tinycc_rescale_lanes. */
+TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32_t count,
+                                          const int32_t *constants, int rectified,
+                                          const tinycc_output_range *range)
 {
-    int16x8_t even, odd;
-    __asm__("vqmovnb.s32 %q0, %q1\n\tvqmovnt.s32 %q0, %q2" : "=&w"(even) : "w"(values[0]), "w"(values[1]));
-    __asm__("vqmovnb.s32 %q0, %q1\n\tvqmovnt.s32 %q0, %q2" : "=&w"(odd) : "w"(values[2]), "w"(values[3]));
-    even = vqaddq_n_s16(even, (int16_t)range->zero_point);
-    odd = vqaddq_n_s16(odd, (int16_t)range->zero_point);
-    int8x16_t all;
-    __asm__("vqmovnb.s16 %q0, %q1\n\tvqmovnt.s16 %q0, %q2" : "=&w"(all) : "w"(even), "w"(odd));
+    if (rectified) {
+        TINYCC_FINISH(TINYCC_NO_FIX);
+    } else {
+        TINYCC_FINISH(TINYCC_FIX);
+    }
+    int8x16_t all = vreinterpretq_s8_s32(sums[0]);
     all = vmaxq_s8(all, vdupq_n_s8((int8_t)range->min));
     all = vminq_s8(all, vdupq_n_s8((int8_t)range->max));
     if (count >= TINYCC_CHANNELS) {
@@ -125,23 +138,27 @@ TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inpu
     }
 }
 
-TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t *const *rows, int32_t step,
+TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
                                      const int8_t *weights)
 {
     for (int32_t j = 0; j < 3; ++j) {
         const int8_t *const taps[3] = {rows[j], rows[j] + step, rows[j] + 2 * step};
         tinycc_add_taps(sums, taps, 3, 0, TINYCC_CHANNELS, weights + j * 3 * TINYCC_CHANNELS);
+        rows[j] += TINYCC_CHANNELS;
     }
 }
 
-TINYCC_INLINE void tinycc_store_channels(int8_t *out, const tinycc_lanes *values, int32_t count,
-                                         const tinycc_output_range *range)
+TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32_t count,
+                                          const int32_t *constants, int rectified,
+                                          const tinycc_output_range *range)
 {
     static const int32_t vector[TINYCC_CHANNEL_VECTORS] = {0, 2, 1, 3};
+    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
+        sums[v] = tinycc_rescale_lanes(sums[v], constants + v * TINYCC_LANE_CONSTANTS, rectified);
+    }
     for (int32_t c = 0; c < TINYCC_CHANNELS && c < count; ++c) {
-        const int32_t value =
-            values[vector[c % TINYCC_CHANNEL_VECTORS]].lane[c / TINYCC_CHANNEL_VECTORS] + range->zero_point;
-        out[c] = (int8_t)tinycc_clamp(value, range->min, range->max);
+        const int32_t value = sums[vector[c % TINYCC_CHANNEL_VECTORS]].lane[c / TINYCC_CHANNEL_VECTORS];
+        out[c] = (int8_t)tinycc_clamp(value + range->zero_point, range->min, range->max);
     }
 }
 
