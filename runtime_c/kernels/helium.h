@@ -34,6 +34,13 @@ typedef struct {
     int32_t max;
 } tinycc_output_range;
 
+/* The same where the range is all of an int8; a constant where it is known. */
+TINYCC_INLINE tinycc_output_range tinycc_whole_range(const tinycc_output_range *range)
+{
+    const tinycc_output_range whole = {range->zero_point, INT8_MIN, INT8_MAX};
+    return whole;
+}
+
 #if TINYCC_MVE
 
 typedef int32x4_t tinycc_lanes;
@@ -89,7 +96,11 @@ TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t 
     values = vaddq_n_s32(values, range->zero_point);
     values = vmaxq_s32(values, vdupq_n_s32(range->min));
     values = vminq_s32(values, vdupq_n_s32(range->max));
-    vstrbq_p_s32(out, values, vctp32q((uint32_t)count));
+    if (count >= TINYCC_LANES) {
+        vstrbq_s32(out, values);
+    } else {
+        vstrbq_p_s32(out, values, vctp32q((uint32_t)count));
+    }
 }
 
 /* Eight outputs, or the first `count` of them; one vector holds the even and one the odd ones. */
@@ -99,8 +110,12 @@ TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lan
     int16x8_t values;
     __asm__("vqmovnb.s32 %q0, %q1\n\tvqmovnt.s32 %q0, %q2" : "=&w"(values) : "w"(even), "w"(odd));
     values = vqaddq_n_s16(values, (int16_t)range->zero_point);
-    values = vmaxq_s16(values, vdupq_n_s16((int16_t)range->min));
-    values = vminq_s16(values, vdupq_n_s16((int16_t)range->max));
+    if (range->min == INT8_MIN && range->max == INT8_MAX) {
+        __asm__("vqmovnb.s16 %q0, %q0" : "+w"(values));
+    } else {
+        values = vmaxq_s16(values, vdupq_n_s16((int16_t)range->min));
+        values = vminq_s16(values, vdupq_n_s16((int16_t)range->max));
+    }
     if (count >= 2 * TINYCC_LANES) {
         vstrbq_s16(out, values);
     } else {

@@ -69,22 +69,22 @@
 #define TINYCC_DOT_PAIR_ZEROS TINYCC_DOT_ZEROS "mov r8, #0\n\tmov r10, #0\n\tmov r12, #0\n\tmov lr, #0\n\t"
 
 /* The counts that are worth code of their own, and the one that is not known. */
-#define TINYCC_DOT_COUNTS(run, step16, step8, rest, zeros)                                                   \
+#define TINYCC_DOT_COUNTS(fixed, counted, step16, step8, rest, zeros)                                        \
     if (inputs == 8) {                                                                                       \
-        run(step8("]", "vmladav"));                                                                          \
+        fixed(step8("]", "vmladav"));                                                                        \
     } else if (inputs == 16) {                                                                               \
-        run(step16("]", "vmladav"));                                                                         \
+        fixed(step16("]", "vmladav"));                                                                       \
     } else if (inputs == 24) {                                                                               \
-        run(step16("]", "vmladav") step8(", #16]", "vmladava"));                                             \
+        fixed(step16("]", "vmladav") step8(", #16]", "vmladava"));                                           \
     } else if (inputs == 32) {                                                                               \
-        run(step16("]", "vmladav") step16(", #16]", "vmladava"));                                            \
+        fixed(step16("]", "vmladav") step16(", #16]", "vmladava"));                                          \
     } else if (inputs == 48) {                                                                               \
-        run(step16("]", "vmladav") step16(", #16]", "vmladava") step16(", #32]", "vmladava"));               \
+        fixed(step16("]", "vmladav") step16(", #16]", "vmladava") step16(", #32]", "vmladava"));             \
     } else if (inputs == 64) {                                                                               \
-        run(step16("]", "vmladav") step16(", #16]", "vmladava") step16(", #32]", "vmladava")                 \
-                step16(", #48]", "vmladava"));                                                               \
+        fixed(step16("]", "vmladav") step16(", #16]", "vmladava") step16(", #32]", "vmladava")               \
+                  step16(", #48]", "vmladava"));                                                             \
     } else {                                                                                                 \
-        run(TINYCC_DOT_COUNTED(step16, step8, rest, zeros));                                                 \
+        counted(TINYCC_DOT_COUNTED(step16, step8, rest, zeros));                                             \
     }
 
 /* The sums of four rows times `inputs` elements at `a`. */
@@ -93,13 +93,23 @@ TINYCC_INLINE tinycc_lanes tinycc_dots(const int8_t *a, const int8_t **weights, 
     tinycc_lanes sums;
     const int8_t *next = *weights;
     int32_t count = inputs;
-#define TINYCC_RUN(text)                                                                                     \
+#define TINYCC_CLOBBERED "r0", "r2", "r4", "r6", "q0", "q2", "cc", "memory"
+#define TINYCC_FIXED(text)                                                                                   \
+    __asm__ volatile(text TINYCC_MOVE_LANES("sums", "r0", "r2", "r4", "r6")                                  \
+                     : [sums] "=&w"(sums), [weights] "+l"(next)                                              \
+                     : [a] "l"(a)                                                                            \
+                     : TINYCC_CLOBBERED)
+#define TINYCC_COUNTED(text)                                                                                 \
     __asm__ volatile(text TINYCC_MOVE_LANES("sums", "r0", "r2", "r4", "r6")                                  \
                      : [sums] "=&w"(sums), [a] "+l"(a), [weights] "+l"(next), [count] "+r"(count)            \
                      :                                                                                       \
-                     : "r0", "r2", "r4", "r6", "q0", "q2", "cc", "memory")
-    TINYCC_DOT_COUNTS(TINYCC_RUN, TINYCC_DOT16, TINYCC_DOT8, TINYCC_DOT_REST, TINYCC_DOT_ZEROS)
-#undef TINYCC_RUN
+                     : TINYCC_CLOBBERED)
+    TINYCC_DOT_COUNTS(TINYCC_FIXED, TINYCC_COUNTED, TINYCC_DOT16, TINYCC_DOT8, TINYCC_DOT_REST,
+                      TINYCC_DOT_ZEROS)
+#undef TINYCC_CLOBBERED
+#undef TINYCC_FIXED
+#undef TINYCC_COUNTED
+    (void)count;
     *weights = next;
     return sums;
 }
@@ -111,16 +121,28 @@ TINYCC_INLINE void tinycc_dots_pair(tinycc_lanes *sums_a, tinycc_lanes *sums_b, 
     tinycc_lanes first, second;
     const int8_t *next = *weights;
     int32_t count = inputs;
-#define TINYCC_RUN(text)                                                                                     \
-    __asm__ volatile(text TINYCC_MOVE_LANES("first", "r0", "r2", "r4", "r6")                                 \
-                         TINYCC_MOVE_LANES("second", "r8", "r10", "r12", "lr")                               \
+#define TINYCC_CLOBBERED "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "cc", "memory"
+#define TINYCC_MOVE_BOTH                                                                                     \
+    TINYCC_MOVE_LANES("first", "r0", "r2", "r4", "r6")                                                       \
+    TINYCC_MOVE_LANES("second", "r8", "r10", "r12", "lr")
+#define TINYCC_FIXED(text)                                                                                   \
+    __asm__ volatile(text TINYCC_MOVE_BOTH                                                                   \
+                     : [first] "=&w"(first), [second] "=&w"(second), [weights] "+l"(next)                    \
+                     : [a] "l"(a), [b] "l"(b)                                                                \
+                     : TINYCC_CLOBBERED)
+#define TINYCC_COUNTED(text)                                                                                 \
+    __asm__ volatile(text TINYCC_MOVE_BOTH                                                                   \
                      : [first] "=&w"(first), [second] "=&w"(second), [a] "+l"(a), [b] "+l"(b),               \
                        [weights] "+l"(next), [count] "+r"(count)                                             \
                      :                                                                                       \
-                     : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "cc", "memory")
-    TINYCC_DOT_COUNTS(TINYCC_RUN, TINYCC_DOT_PAIR16, TINYCC_DOT_PAIR8, TINYCC_DOT_PAIR_REST,
+                     : TINYCC_CLOBBERED)
+    TINYCC_DOT_COUNTS(TINYCC_FIXED, TINYCC_COUNTED, TINYCC_DOT_PAIR16, TINYCC_DOT_PAIR8, TINYCC_DOT_PAIR_REST,
                       TINYCC_DOT_PAIR_ZEROS)
-#undef TINYCC_RUN
+#undef TINYCC_CLOBBERED
+#undef TINYCC_MOVE_BOTH
+#undef TINYCC_FIXED
+#undef TINYCC_COUNTED
+    (void)count;
     *weights = next;
     *sums_a = first;
     *sums_b = second;

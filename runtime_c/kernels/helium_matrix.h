@@ -11,7 +11,8 @@
 typedef struct {
     int32_t inputs;
     int32_t outputs;
-    int32_t rectified; /* see tinycc_requantize_lanes */
+    int32_t rectified; /* see tinycc_rescale_lanes */
+    int32_t saturated; /* whether the output's range is all of an int8 */
 } tinycc_matrix_shape;
 
 /* weights: rows in groups of eight, the even ones of a group, then the odd ones; of what is left, groups of
@@ -25,9 +26,9 @@ typedef struct {
 
 /* One vector. */
 TINYCC_INLINE void tinycc_matrix_single(const int8_t *a, int8_t *out, int32_t inputs, int32_t outputs,
-                                        int rectified, const tinycc_matrix_data *data)
+                                        int rectified, int saturated, const tinycc_matrix_data *data)
 {
-    const tinycc_output_range range = data->range;
+    const tinycc_output_range range = saturated ? tinycc_whole_range(&data->range) : data->range;
     const int8_t *weights = data->weights;
     const int32_t *constants = data->constants;
     int32_t left = outputs;
@@ -51,9 +52,10 @@ TINYCC_INLINE void tinycc_matrix_single(const int8_t *a, int8_t *out, int32_t in
 
 /* Two vectors, whose outputs lie one after the other. */
 TINYCC_INLINE void tinycc_matrix_pair(const int8_t *a, const int8_t *b, int8_t *out, int32_t inputs,
-                                      int32_t outputs, int rectified, const tinycc_matrix_data *data)
+                                      int32_t outputs, int rectified, int saturated,
+                                      const tinycc_matrix_data *data)
 {
-    const tinycc_output_range range = data->range;
+    const tinycc_output_range range = saturated ? tinycc_whole_range(&data->range) : data->range;
     const int8_t *weights = data->weights;
     const int32_t *constants = data->constants;
     int32_t left = outputs;
@@ -85,30 +87,31 @@ TINYCC_INLINE void tinycc_matrix_pair(const int8_t *a, const int8_t *b, int8_t *
 
 /* `vectors` vectors, one after the other, as are their outputs. */
 TINYCC_INLINE void tinycc_matrix_rows(const int8_t *in, int8_t *out, int32_t vectors, int32_t inputs,
-                                      int32_t outputs, int rectified, const tinycc_matrix_data *data)
+                                      int32_t outputs, int rectified, int saturated,
+                                      const tinycc_matrix_data *data)
 {
     for (; vectors >= 2; vectors -= 2) {
-        tinycc_matrix_pair(in, in + inputs, out, inputs, outputs, rectified, data);
+        tinycc_matrix_pair(in, in + inputs, out, inputs, outputs, rectified, saturated, data);
         in += 2 * inputs;
         out += 2 * outputs;
     }
     if (vectors > 0) {
-        tinycc_matrix_single(in, out, inputs, outputs, rectified, data);
+        tinycc_matrix_single(in, out, inputs, outputs, rectified, saturated, data);
     }
 }
 
 /* Layers share functions, which are made for the counts that tinycc_dots knows. */
-#define TINYCC_DEFINE_MATRIX(suffix, count, rectified)                                                       \
+#define TINYCC_DEFINE_MATRIX(suffix, count, rectified, saturated)                                            \
     TINYCC_SHARED void tinycc_matrix_##suffix(const int8_t *in, int8_t *out, int32_t vectors,                \
                                               int32_t inputs, int32_t outputs,                               \
                                               const tinycc_matrix_data *data)                                \
     {                                                                                                        \
         (void)inputs;                                                                                        \
-        tinycc_matrix_rows(in, out, vectors, count, outputs, rectified, data);                               \
+        tinycc_matrix_rows(in, out, vectors, count, outputs, rectified, saturated, data);                    \
     }
 #define TINYCC_DEFINE_MATRICES(suffix, count)                                                                \
-    TINYCC_DEFINE_MATRIX(suffix, count, 0)                                                                   \
-    TINYCC_DEFINE_MATRIX(suffix##_rectified, count, 1)
+    TINYCC_DEFINE_MATRIX(suffix, count, 0, 1)                                                                \
+    TINYCC_DEFINE_MATRIX(suffix##_rectified, count, 1, 1)
 
 TINYCC_DEFINE_MATRICES(8, 8)
 TINYCC_DEFINE_MATRICES(16, 16)
@@ -117,6 +120,7 @@ TINYCC_DEFINE_MATRICES(32, 32)
 TINYCC_DEFINE_MATRICES(48, 48)
 TINYCC_DEFINE_MATRICES(64, 64)
 TINYCC_DEFINE_MATRICES(any, inputs)
+TINYCC_DEFINE_MATRIX(clamped, inputs, 0, 0)
 
 #undef TINYCC_DEFINE_MATRICES
 #undef TINYCC_DEFINE_MATRIX
@@ -127,28 +131,22 @@ TINYCC_INLINE void tinycc_matrix(const int8_t *in, int8_t *out, int32_t vectors,
 #define TINYCC_CALL(suffix)                                                                                  \
     (shape->rectified ? tinycc_matrix_##suffix##_rectified                                                   \
                       : tinycc_matrix_##suffix)(in, out, vectors, shape->inputs, shape->outputs, data)
-    switch (shape->inputs) {
-    case 8:
+    if (!shape->saturated) {
+        tinycc_matrix_clamped(in, out, vectors, shape->inputs, shape->outputs, data);
+    } else if (shape->inputs == 8) {
         TINYCC_CALL(8);
-        break;
-    case 16:
+    } else if (shape->inputs == 16) {
         TINYCC_CALL(16);
-        break;
-    case 24:
+    } else if (shape->inputs == 24) {
         TINYCC_CALL(24);
-        break;
-    case 32:
+    } else if (shape->inputs == 32) {
         TINYCC_CALL(32);
-        break;
-    case 48:
+    } else if (shape->inputs == 48) {
         TINYCC_CALL(48);
-        break;
-    case 64:
+    } else if (shape->inputs == 64) {
         TINYCC_CALL(64);
-        break;
-    default:
+    } else {
         TINYCC_CALL(any);
-        break;
     }
 #undef TINYCC_CALL
 }

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.linear import Linear
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.tensor import Tensor
@@ -141,6 +142,7 @@ def matrix_shape(layer: Linear, inputs: int) -> dict[str, int]:
         "inputs": inputs,
         "outputs": layer.outputs[0].channels,
         "rectified": int(is_rectified(layer)),
+        "saturated": int(layer.output_range == INTEGER_RANGE["int8"]),
     }
 
 
