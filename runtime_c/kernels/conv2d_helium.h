@@ -10,8 +10,8 @@
 
 #include "helium_matrix.h"
 
-/* Bytes of two windows that the stack holds; larger ones are laid out in scratch memory. */
-#define TINYCC_CONV2D_STACK 384
+/* Bytes of windows that the stack holds, an even number of them; scratch memory holds two. */
+#define TINYCC_CONV2D_STACK 256
 
 typedef struct {
     int32_t input_width;
@@ -58,13 +58,14 @@ TINYCC_INLINE void tinycc_conv2d_lay_out(int8_t *window, const int8_t *const *ro
     tinycc_fill(window, 0, shape->matrix.inputs - shape->kernel_height * row_taps);
 }
 
-/* windows: memory for two of them. */
-TINYCC_INLINE void tinycc_conv2d_row(const int8_t *const *rows, int8_t *out_row, int8_t *windows, int32_t x0,
-                                     int32_t x1, const tinycc_conv2d_helium_shape *shape,
+/* windows: memory for `most` of them. */
+TINYCC_INLINE void tinycc_conv2d_row(const int8_t *const *rows, int8_t *out_row, int8_t *windows,
+                                     int32_t most, int32_t x0, int32_t x1,
+                                     const tinycc_conv2d_helium_shape *shape,
                                      const tinycc_conv2d_helium_data *data)
 {
-    for (int32_t x = x0; x < x1; x += 2) {
-        const int32_t pixels = x + 1 < x1 ? 2 : 1;
+    for (int32_t x = x0; x < x1; x += most) {
+        const int32_t pixels = most < x1 - x ? most : x1 - x;
         for (int32_t p = 0; p < pixels; ++p) {
             tinycc_conv2d_lay_out(windows + p * shape->matrix.inputs, rows,
                                   (x + p) * shape->stride_width - shape->pad_left, shape,
@@ -79,7 +80,8 @@ TINYCC_INLINE void tinycc_conv2d_helium_int8(const int8_t *const *rows, int8_t *
                                              const tinycc_conv2d_helium_data *data)
 {
     int8_t windows[TINYCC_CONV2D_STACK];
-    tinycc_conv2d_row(rows, out_row, windows, x0, x1, shape, data);
+    const int32_t most = TINYCC_CONV2D_STACK / (2 * shape->matrix.inputs) * 2;
+    tinycc_conv2d_row(rows, out_row, windows, most, x0, x1, shape, data);
 }
 
 TINYCC_INLINE void tinycc_conv2d_helium_scratch_int8(const int8_t *const *rows, int8_t *out_row,
@@ -87,7 +89,7 @@ TINYCC_INLINE void tinycc_conv2d_helium_scratch_int8(const int8_t *const *rows, 
                                                      const tinycc_conv2d_helium_shape *shape,
                                                      const tinycc_conv2d_helium_data *data)
 {
-    tinycc_conv2d_row(rows, out_row, (int8_t *)scratch, x0, x1, shape, data);
+    tinycc_conv2d_row(rows, out_row, (int8_t *)scratch, 2, x0, x1, shape, data);
 }
 
 #endif

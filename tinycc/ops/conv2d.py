@@ -15,7 +15,7 @@ from tinycc.ops.patterns import activated, biased, dequantized, quantized
 from tinycc.ops.window import Window
 
 # Bytes of windows that the Helium kernel lays out on the stack.
-_HELIUM_STACK = 384
+_HELIUM_STACK = 256
 
 
 @dataclass(frozen=True, eq=False)
