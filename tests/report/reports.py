@@ -117,6 +117,7 @@ def two_step_report(**changes: Any) -> dict[str, Any]:
         ],
         "schedule": "auto",
         "optimize_for": "latency",
+        "input_mode": "tensor",
         "schedules": [],
         "whole_schedule": None,
         "passes": [{"name": "fuse-quantized-ops", "changed": True}],

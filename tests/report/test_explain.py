@@ -36,13 +36,13 @@ def test_the_peak_names_its_stage_and_what_is_live() -> None:
 
 
 def test_what_would_help_is_told_by_the_costliest_tensor() -> None:
-    _, _, cost, steps = explain_excess(staged_report(sram_bytes=1000))
+    _, _, cost, steps, _ = explain_excess(staged_report(sram_bytes=1000))
     assert cost == "It would fit with a smaller input: without audio, 250 bytes would do."
     assert steps == "Nothing but stage_0 needs more than 1,000 bytes."
 
 
 def test_a_tensor_that_alone_does_not_help_is_not_blamed() -> None:
-    _, _, cost, _ = explain_excess(staged_report(sram_bytes=200))
+    _, _, cost, *_ = explain_excess(staged_report(sram_bytes=200))
     assert cost == "No tensor alone is to blame: without audio, 250 bytes would still be needed."
 
 
@@ -54,3 +54,10 @@ def test_all_steps_that_are_too_large_are_counted() -> None:
 def test_a_placement_that_loses_what_is_missing_is_blamed() -> None:
     loose = two_step_report(sram_bytes=2900, lower_bound_bytes=2800, optimal=False)
     assert explain_excess(loose)[-1] == "What is live would fit: the placement loses 200 bytes."
+
+
+def test_rows_are_proposed_where_the_input_is_in_memory_at_the_peak() -> None:
+    *_, hint = explain_excess(staged_report(sram_bytes=1000))
+    assert hint == "With --input-mode rows, audio need not be in memory whole."
+    *_, last = explain_excess(staged_report(sram_bytes=1000, input_mode="rows"))
+    assert "--input-mode" not in last

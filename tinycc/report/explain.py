@@ -33,7 +33,7 @@ def explain_excess(report: Report) -> list[str]:
     missing = report["lower_bound_bytes"] - sram
     if missing <= 0:
         return [*sentences, f"What is live would fit: the placement loses {arena - sram - missing:,} bytes."]
-    return [*sentences, explain_cost(report, sram), _too_large(report, sram)]
+    return [*sentences, explain_cost(report, sram), _too_large(report, sram), *_rows_instead(report)]
 
 
 def _need(report: Report, sram: int) -> str:
@@ -91,3 +91,15 @@ def _too_large(report: Report, sram: int) -> str:
         return f"Nothing but {places[0]} needs more than {sram:,} bytes."
     named = ", ".join(places[:MOST_NAMED]) + (" and others" if len(places) > MOST_NAMED else "")
     return f"To fit, {len(places)} steps must become smaller: {named}."
+
+
+def _rows_instead(report: Report) -> list[str]:
+    """A hint where an input stands in memory at the peak that might come row by row."""
+    inputs = [
+        tensor["name"]
+        for tensor in live_at_peak(report)
+        if tensor["kind"] == "input" and tensor["cost_bytes"]
+    ]
+    if not inputs or report["input_mode"] != "tensor" or len(report["inputs"]) > 1:
+        return []
+    return [f"With --input-mode rows, {inputs[0]} need not be in memory whole."]
