@@ -10,6 +10,7 @@ FONT_SIZE = 11.0
 CHARACTER_WIDTH = 0.62 * FONT_SIZE
 
 FAMILIES = {
+    "input": {"input_rows"},
     "convolution": {"conv2d", "transpose_conv2d"},
     "depthwise": {"depthwise_conv2d"},
     "dense": {"dense", "svdf", "unidirectional_lstm"},
