@@ -211,7 +211,7 @@ class Line:
     share_text: str
 
 
-LEFT, RIGHT, TOP, ROW, WIDTH = 250, 96, 62, 40, 880
+LEFT, RIGHT, TOP, ROW, WIDTH = 250, 130, 62, 40, 880
 SMALLEST, LARGEST = 512, 512 * 1024
 TICKS = (1, 4, 16, 64, 256)
 
