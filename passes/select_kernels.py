@@ -1,19 +1,21 @@
-"""Choose the kernel of each operator by what the core offers.
+"""Choose the kernel of each operator, of those that the core can run, by predicted instructions.
 
 Before:  a composite function
-After:   the same function with the attribute `tinycc.variant`, where a kernel uses a feature of the core
+After:   the same function with the attribute `tinycc.variant`, where the kernel uses a feature of the core
 Requires: fuse_quantized_ops, lower_fallbacks.
 """
 
 from collections.abc import Sequence
 
 import tvm
+from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.ops import view_of
-from tinycc.ops.base import VARIANT
+from tinycc.ops.base import PORTABLE, VARIANT
+from tinycc.schedule.costs import is_counted, predicted_instructions
 
-# The more work in one instruction the better.
+# The more work in one instruction the better, unless kernels were counted and it is not so.
 PREFERENCE = ("helium", "dsp")
 
 
@@ -31,9 +33,18 @@ class SelectKernels:
         for variable, function in module.functions.items():
             if tvm_adapter.attribute(function, "Composite") is None:
                 continue
-            view = view_of(function)
-            for feature in PREFERENCE:
-                if feature in self.features and view.has_variant(feature):
-                    chosen.update_func(variable, function.with_attr(VARIANT, feature))
-                    break
+            variant = self._best(function)
+            if variant != PORTABLE:
+                chosen.update_func(variable, function.with_attr(VARIANT, variant))
         return chosen
+
+    def _best(self, function: relax.Function) -> str:
+        """The variant of fewest predicted instructions; the first preference where one was never counted."""
+        view = view_of(function)
+        offered = [name for name in PREFERENCE if name in self.features and view.has_variant(name)]
+        if not offered:
+            return PORTABLE
+        views = [view_of(function.with_attr(VARIANT, name)) for name in (*offered, PORTABLE)]
+        if not all(map(is_counted, views)):
+            return offered[0]
+        return min(views, key=predicted_instructions).variant

@@ -11,6 +11,7 @@ from tinycc.ops import Conv2D, view_of
 from tinycc.ops.base import VARIANT, Operator
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.select_kernels import SelectKernels
+from tinycc.schedule import costs
 
 
 def convolution() -> tvm.IRModule:
@@ -53,3 +54,22 @@ def test_a_feature_that_no_kernel_uses_changes_nothing() -> None:
     assert not any(
         tvm_adapter.attribute(item, VARIANT) for item in SelectKernels(("fpu",))(module).functions.values()
     )
+
+
+@pytest.mark.usefixtures("two_variants")
+@pytest.mark.parametrize(("macs", "expected"), [(1.0, "dsp"), (9.0, "portable")])
+def test_of_counted_kernels_that_of_fewest_instructions_is_used(
+    macs: float, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counted(dict[str, dict[str, float]]):
+        """A model for every kernel."""
+
+        def __contains__(self, _kernel: object) -> bool:
+            return True
+
+    models = {
+        "dsp": Counted(any={"macs": macs}),
+        "portable": Counted(any={"macs": 3.0}),
+    }
+    monkeypatch.setattr(costs, "_models", lambda: models)
+    assert variant_with(("dsp",)) == expected

@@ -25,7 +25,8 @@ VECTOR = 16
 class Work:
     """What a kernel is given in one run of its operator, over all of its calls.
 
-    macs: multiply-accumulates; vector_macs: the same, channels rounded up to vectors of 16.
+    macs: multiply-accumulates. vector_macs, dot_macs: the same, output channels, or the multiply-accumulates
+        of an output, rounded up to vectors of 16.
     outputs: elements written; segments: the same for each input row under their windows.
     pixels: columns of all rows written.
     reads: elements of all rows under the windows.
@@ -34,6 +35,7 @@ class Work:
 
     macs: float
     vector_macs: float
+    dot_macs: float
     outputs: float
     segments: float
     pixels: float
@@ -68,9 +70,11 @@ class Run:
         """What its kernel is given."""
         view, call = self.view, self.call
         outputs = sum(tensor.elements for tensor in view.outputs) * self.share
+        macs = view.macs * self.share
         return Work(
-            macs=view.macs * self.share,
-            vector_macs=view.macs * self.share * _rounding(view),
+            macs=macs,
+            vector_macs=macs * _rounding(view.outputs[0].channels),
+            dot_macs=macs * _rounding(view.macs // view.outputs[0].elements),
             outputs=outputs,
             segments=outputs * sum(window.rows for window in call.windows),
             pixels=call.rows * call.columns * self.share,
@@ -110,10 +114,14 @@ def predicted_instructions(operator: Operator) -> int:
     return sum(run.predicted_instructions for run in runs_of(operator))
 
 
-def _rounding(view: Operator) -> float:
-    """By how much vectors of channels are more than the channels there are."""
-    channels = max(view.outputs[0].channels, 1)
-    return -(-channels // VECTOR) * VECTOR / channels
+def is_counted(view: Operator) -> bool:
+    """Whether the model of its kernel, on whole tensors, was fitted to counts of that kernel."""
+    return view.kernel().function in _models().get(view.variant, {})
+
+
+def _rounding(count: int) -> float:
+    """By how much whole vectors are more than so many elements."""
+    return -(-count // VECTOR) * VECTOR / count if count else 1.0
 
 
 def _reads(view: Operator, call: KernelCall) -> int:
