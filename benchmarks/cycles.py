@@ -10,6 +10,7 @@ benchmarks/results/cycles.json. Needs gcc, the cross compiler, QEMU and llvm-mca
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ MODELS = ("mlperf_ad_ae_int8", "mlperf_kws_dscnn_int8", "mlperf_ic_resnet8_int8"
 SETTINGS = tuple(
     setting for core in TRIPLES for setting in (Setting(core, kernels="portable"), Setting(core))
 )
+# Functions of the model, whatever the compiler split off: not those of the harness.
+OF_MODEL = re.compile(r"^model|^tinycc_|_instance\d")
 # Loops that are told one by one.
 MOST_LOOPS = 8
 
@@ -65,7 +68,7 @@ def estimate(model: Model, setting: Setting) -> dict[str, Any]:
     """Instructions of the model, those in inner loops, and the loops' cycles."""
     with tempfile.TemporaryDirectory() as work:
         functions = counted_run(model, setting, Path(work))
-    own = {name: code for name, code in functions.items() if name.startswith("model") or "_instance" in name}
+    own = {name: code for name, code in functions.items() if OF_MODEL.search(name)}
     loops = [loop for name, code in own.items() for loop in inner_loops(name, code)]
     loops.sort(key=lambda loop: -loop.instructions)
     cycles = [loop.cycles(setting.core) for loop in loops]
