@@ -12,7 +12,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import click
@@ -33,6 +33,10 @@ SCHEDULES = ("whole", "stream")
 # Larger models have no operators that the smaller ones lack.
 MOST_MACS = 60_000_000
 TERMS = tuple(field.name for field in fields(Work))
+# Of a kernel that was counted for fewer geometries than this, one term is all that can be told: the best, and
+# of equally good ones the first of these.
+FEW = 6
+SINGLE_TERMS = ("macs", "reads", "outputs", "calls")
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,21 @@ def without_calls(sample: Sample, cost: float) -> Sample:
 
 
 def fit(samples: list[Sample]) -> dict[str, float]:
-    """Coefficients by term, those of 0 left out."""
-    work = np.array([astuple(sample.work) for sample in samples], float)
-    counts = np.array([max(sample.instructions, 1) for sample in samples], float)
-    relative = work / counts[:, None]
+    """Coefficients by term, those of 0 left out; a single term where little was counted."""
+    if len({sample.work for sample in samples}) >= FEW:
+        return solve(samples, TERMS)
+    models = [solve(samples, (term,)) for term in SINGLE_TERMS]
+    return min(models, key=lambda model: round(float(np.sum(errors(samples, model) ** 2)), 6))
+
+
+def solve(samples: list[Sample], terms: tuple[str, ...]) -> dict[str, float]:
+    """The least relative errors that these terms allow for."""
+    work = np.array([[getattr(sample.work, term) for term in terms] for sample in samples], float)
+    relative = work / np.array([max(sample.instructions, 1) for sample in samples], float)[:, None]
     # The solver's tolerance is absolute: all columns of one size.
     sizes = np.maximum(np.linalg.norm(relative, axis=0), 1e-30)
     solution, _ = nnls(relative / sizes, np.ones(len(samples)))
-    pairs = zip(TERMS, solution / sizes, strict=True)
+    pairs = zip(terms, solution / sizes, strict=True)
     return {term: float(f"{value:.4g}") for term, value in pairs if value > 0}
 
 

@@ -32,7 +32,7 @@ Inference = Callable[[], object]
 
 def generated(path: Path, arrays: dict[str, np.ndarray], flags: tuple[str, ...], work: Path) -> Inference:
     """The model as a shared library, its inputs set."""
-    compiled = tinycc.compile(path)
+    compiled = tinycc.compile(path, target="host")
     folder = work / "-".join(("model", *flags))
     compiled.export(folder)
     library_path = folder / "model.so"
