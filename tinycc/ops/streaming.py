@@ -39,9 +39,11 @@ def rows_read(call: KernelCall, window: RowWindow, y: int) -> tuple[int, int] | 
     """First and last input row under the window of row call y; None where all of it is padding."""
     if call.accumulator_bytes:
         return y, y
-    first = window.first_row(y)
-    rows = [row for j in range(window.rows) if 0 <= (row := first + j * window.dilation) < window.input_rows]
-    return (rows[0], rows[-1]) if rows else None
+    top, step = window.first_row(y), window.dilation
+    # The first and the last j in [0, rows) for which row top + j * step is one of the input's.
+    first = max(0, -(top // step))
+    last = min(window.rows - 1, (window.input_rows - 1 - top) // step)
+    return (top + first * step, top + last * step) if first <= last else None
 
 
 def parts_of(size: int, count: int) -> list[Range]:
@@ -227,12 +229,24 @@ def rows_needed(
     needed = [(0, 0)] * len(calls)
     needed[-1] = (first, end)
     for member in reversed(range(len(calls))):
-        for y in range(*needed[member]):
-            for access in _accesses(calls[member], sources[member], y):
-                if access.tensor >= input_count:
-                    source = access.tensor - input_count
-                    needed[source] = _union(needed[source], (access.first, access.last + 1))
+        for window, tensor in zip(calls[member].windows, sources[member], strict=True):
+            rows = _rows_under(calls[member], window, needed[member])
+            if tensor is not None and tensor >= input_count and rows is not None:
+                source = tensor - input_count
+                needed[source] = _union(needed[source], rows)
     return needed
+
+
+def _rows_under(call: KernelCall, window: RowWindow, rows: Range) -> Range | None:
+    """Input rows [first, end) under the windows of some rows; None where all of it is padding."""
+    calls: Sequence[int] = range(*rows)
+    # Windows move down, so that the first and the last reach furthest, unless their rows are apart.
+    if window.dilation == 1 and len(calls) > 2 * window.rows + 2:
+        calls = [*calls[: window.rows + 1], *calls[-window.rows - 1 :]]
+    spans = [span for y in calls if (span := rows_read(call, window, y)) is not None]
+    if not spans:
+        return None
+    return min(first for first, _ in spans), max(last for _, last in spans) + 1
 
 
 def columns_needed(

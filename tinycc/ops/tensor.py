@@ -1,5 +1,6 @@
 """Tensors as operators see them."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Tensor:
     @property
     def elements(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
@@ -38,7 +39,7 @@ class Tensor:
     @property
     def height(self) -> int:
         """Number of rows: the product of all dimensions before the last two."""
-        return int(np.prod(self.shape[:-2], dtype=np.int64))
+        return math.prod(self.shape[:-2])
 
     @property
     def width(self) -> int:

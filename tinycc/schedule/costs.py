@@ -8,7 +8,7 @@ never counted takes the model of all kernels of its variant together, and withou
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 
 from tinycc.ops.base import PORTABLE, KernelCall, Operator
@@ -88,7 +88,7 @@ class Run:
         """What it is expected to execute."""
         models = _models().get(self.view.variant, _models()[PORTABLE])
         model = models.get(self.kernel, models[ANY_KERNEL])
-        work = asdict(self.work)
+        work = vars(self.work)
         around = self.calls * _models()[STAGE][ROW_CALL]["calls"] if self.is_in_stage else 0.0
         return round(around + sum(coefficient * work[term] for term, coefficient in model.items()))
 
