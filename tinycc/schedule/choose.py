@@ -12,6 +12,7 @@ from tinycc.schedule.candidates import Candidate, Candidates, staged
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule, Search
 from tinycc.schedule.two_passes import blocks_of, in_two_passes
+from tinycc.schedule.well_formed import well_formed
 
 # How many blocks are tried in two passes, those that save most first.
 MOST_BLOCKS = 8
@@ -28,7 +29,7 @@ class Choice:
     @property
     def module(self) -> tvm.IRModule:
         """The module, scheduled."""
-        return staged(self.space.candidates, list(self.schedule.candidates))
+        return well_formed(staged(self.space.candidates, list(self.schedule.candidates)))
 
 
 @dataclass(eq=False)
