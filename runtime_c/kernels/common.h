@@ -31,6 +31,15 @@
 #define TINYCC_UNROLL
 #endif
 
+/* The same for loops of many trips and some code. */
+#if defined(__clang__)
+#define TINYCC_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#elif defined(__GNUC__)
+#define TINYCC_UNROLL_TWICE _Pragma("GCC unroll 2")
+#else
+#define TINYCC_UNROLL_TWICE
+#endif
+
 /* rows[j] = row y + j * dilation of a tensor of `height` rows, NULL outside. In memory there are `ring` rows,
  * used over and over again: row y lies where row y - ring lay. */
 #define TINYCC_DEFINE_ROWS(element)                                                                          \

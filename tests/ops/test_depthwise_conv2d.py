@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tvm import relax
 
+from tests.tools.kernel_runner import Features
 from tests.tools.layers import (
+    FEATURES,
     ZERO_POINTS,
     Shape,
     Weights,
@@ -35,15 +37,21 @@ def depthwise_module(
     return layer_module(product, (1, *image, channels), weights, **more)  # type: ignore[arg-type]
 
 
-@settings(max_examples=12)
+@pytest.mark.parametrize("features", FEATURES)
+@settings(max_examples=16)
 @given(windows(), st.sampled_from([2, 3, 8]), st.sampled_from([1, 1, 2]), ZERO_POINTS, st.integers(0, 99))
 def test_equals_the_reference(
-    window: tuple[Shape, Shape, Attributes], channels: int, multiplier: int, zero_point: int, seed: int
+    features: Features,
+    window: tuple[Shape, Shape, Attributes],
+    channels: int,
+    multiplier: int,
+    zero_point: int,
+    seed: int,
 ) -> None:
     image, kernel, attributes = window
     more = {"zero_points": (zero_point, 7), "seed": seed}
     module = depthwise_module(image, kernel, channels, attributes, multiplier, **more)
-    check_reference(module, "depthwise_conv2d", seed)
+    check_reference(module, "depthwise_conv2d", seed, features=features)
 
 
 def test_int16_activations() -> None:
@@ -51,6 +59,7 @@ def test_int16_activations() -> None:
     check_reference(module, "depthwise_conv2d")
 
 
+@pytest.mark.parametrize("features", FEATURES)
 @pytest.mark.parametrize(
     ("image", "kernel", "multiplier", "attributes"),
     [
@@ -59,8 +68,12 @@ def test_int16_activations() -> None:
         ((6, 6), (5, 5), 1, {"padding": [2, 2, 2, 2]}),
         ((5, 5), (3, 3), 2, {"padding": [1, 1, 1, 1]}),
         ((4, 6), (1, 1), 1, {}),
+        ((3, 140), (2, 2), 1, {}),
     ],
 )
-def test_overlap_distance(image: Shape, kernel: Shape, multiplier: int, attributes: Attributes) -> None:
-    """In place costs a row and a bit; a channel is written as soon as its taps are read."""
-    check_distance(depthwise_module(image, kernel, 3, attributes, multiplier), is_tight=multiplier == 1)
+def test_overlap_distance(
+    image: Shape, kernel: Shape, multiplier: int, attributes: Attributes, features: Features
+) -> None:
+    """In place costs a row and a bit, or two; a channel is written as soon as its taps are read."""
+    module = depthwise_module(image, kernel, 3, attributes, multiplier)
+    check_distance(module, is_tight=multiplier == 1, features=features)

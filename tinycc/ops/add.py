@@ -1,13 +1,14 @@
 """Elementwise addition and subtraction."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops import helium
+from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
@@ -44,10 +45,16 @@ class Add(Elementwise):
         return cls(**cls.fields(composite, "relax.add" if sign == 1 else "relax.subtract"), sign=sign)
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: without broadcasting, and a result whose scale is not tiny."""
-        narrow = self.outputs[0].dtype == "int8" and self.is_flat
-        return feature == helium.FEATURE and narrow and self._multipliers()["output"][1] < 0
+        """Without broadcasting. Helium: a result whose scale is not tiny; DSP extension: a sum."""
+        if self.outputs[0].dtype != "int8" or not self.is_flat:
+            return False
+        if feature == helium.FEATURE:
+            return self._multipliers["output"][1] < 0
+        # Nothing is shifted to the left.
+        fits = all(shift <= 0 and multiplier for multiplier, shift in self._multipliers.values())
+        return feature == dsp.FEATURE and self.sign == 1 and fits
 
+    @cached_property
     def _multipliers(self) -> dict[str, tuple[int, int]]:
         """Multiplier and shift of both inputs and the output; the common scale is twice the larger one."""
         a, b = self.inputs
@@ -62,7 +69,7 @@ class Add(Elementwise):
 
     def _helium_kernel(self) -> KernelCall:
         """Half the common scale is one of an input: its values are exact on it."""
-        multipliers = self._multipliers()
+        multipliers = self._multipliers
         is_b = self.inputs[1].real_scale > self.inputs[0].real_scale
         exact, other = reversed(self.inputs) if is_b else self.inputs
         left_shift = _LEFT_SHIFT["int8"] - 16
@@ -89,10 +96,32 @@ class Add(Elementwise):
         shape = {"rectified": int(helium.is_rectified(self))}
         return replace(call, header="add_helium.h", shape=shape)
 
+    def _dsp_kernel(self) -> KernelCall:
+        """The input of the larger scale is halved, the other rescaled."""
+        a, b = self.inputs
+        output = self.outputs[0]
+        coarse_is_b = b.real_scale > a.real_scale
+        coarse, fine = (b, a) if coarse_is_b else (a, b)
+        data = {"coarse_zero_point": coarse.zero_point, "fine_zero_point": fine.zero_point}
+        for name, letter in (("fine", "a" if coarse_is_b else "b"), ("output", "output")):
+            multiplier, shift = self._multipliers[letter]
+            data[f"{name}_multiplier"] = dsp.stored_multiplier(multiplier)
+            data[f"{name}_exponent"] = -shift
+        data |= {
+            "output_zero_point": output.zero_point,
+            "output_min": self.output_range[0],
+            "output_max": self.output_range[1],
+        }
+        mode = dsp.mode_of(self.output_range, output.zero_point, data["output_exponent"])
+        call = self.elementwise_call("tinycc_add_dsp", "tinycc_add_dsp", dict(data))
+        return replace(call, header="add_dsp.h", shape={"coarse_is_b": int(coarse_is_b), "mode": mode})
+
     def kernel(self) -> KernelCall:
         """Both inputs are brought to twice the larger of their scales, as TFLite does."""
         if self.variant == helium.FEATURE:
             return self._helium_kernel()
+        if self.variant == dsp.FEATURE:
+            return self._dsp_kernel()
         a, b = self.inputs
         output = self.outputs[0]
         data: dict[str, int] = {
@@ -104,8 +133,8 @@ class Add(Elementwise):
             "output_min": self.output_range[0],
             "output_max": self.output_range[1],
         }
-        for name, (multiplier, shift) in self._multipliers().items():
-            data[f"{name}_multiplier"], data[f"{name}_shift"] = multiplier, shift
+        for name, (multiplier, shift) in self._multipliers.items():
+            data |= {f"{name}_multiplier": multiplier, f"{name}_shift": shift}
         return self.elementwise_call("tinycc_add", "tinycc_add", dict(data))
 
     def describe(self) -> str:

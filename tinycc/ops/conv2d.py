@@ -1,13 +1,14 @@
 """Two-dimensional convolution with bias, activation and requantization."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops import helium
+from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
@@ -62,8 +63,16 @@ class Conv2D(Linear):
         return same_pixels and self.window.kernel == (1, 1) and self.groups == 1
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: without groups."""
-        return feature == helium.FEATURE and self.groups == 1 and helium.fits(self)
+        """Helium and the DSP extension: without groups."""
+        if self.groups > 1:
+            return False
+        if feature == helium.FEATURE:
+            return helium.fits(self)
+        return feature == dsp.FEATURE and self.inputs[0].dtype == "int8" and self._dsp.fits
+
+    @cached_property
+    def _dsp(self) -> dsp.DspLayer:
+        return dsp.DspLayer.of(self)
 
     @property
     def _helium_windows_bytes(self) -> int:
@@ -72,16 +81,26 @@ class Conv2D(Linear):
 
     @property
     def scratch_bytes(self) -> int:
-        """Helium: for windows, where they are not small enough for the stack."""
+        """For windows that are laid out or widened, where they are not small enough for the stack."""
+        if self.variant == dsp.FEATURE and self.is_pointwise:
+            return dsp.pointwise_scratch_bytes(self)
+        if self.variant == dsp.FEATURE:
+            # Windows are gathered where taps are not whole words.
+            taps = int(np.prod(self.weights.shape[1:]))
+            return dsp.window_scratch_bytes(taps, is_gathered=self.inputs[0].channels % 4 != 0)
         lays_out = self.variant == helium.FEATURE and not self.is_pointwise
         return self._helium_windows_bytes if lays_out and self._helium_windows_bytes > _HELIUM_STACK else 0
 
     def overlap_distance(self, index: int) -> int | None:
-        """Output channels of a pixel are written while its window is still being read."""
+        """Output channels of a pixel are written while its window is still being read, or thereafter."""
         if self.variant == helium.FEATURE:
             reads = self.window.first_reads(self.inputs[0], self.outputs[0])
             overlap = helium.pairwise_overlap if self.is_pointwise else helium.windowed_overlap
             return overlap(reads, self.outputs[0])
+        if self.variant == dsp.FEATURE and self.is_pointwise:
+            return dsp.pointwise_overlap(self)
+        if self.variant == dsp.FEATURE:
+            return self.window.windowwise_overlap(self.inputs[0], self.outputs[0])
         return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
 
     def kernel(self) -> KernelCall:
@@ -90,18 +109,29 @@ class Conv2D(Linear):
         if self.variant == helium.FEATURE:
             return helium.pointwise_call(self) if self.is_pointwise else self._helium_kernel()
         if self.is_pointwise:
-            return self.pointwise_call()
+            return (
+                dsp.pointwise_call(self, self._dsp) if self.variant == dsp.FEATURE else self.pointwise_call()
+            )
+        kernel: dict[str, Any]
+        shape = {**self.window.kernel_shape(source), "output_channels": output.channels}
+        if self.variant == dsp.FEATURE:
+            kernel = {
+                "header": "conv2d_dsp.h",
+                "function": f"tinycc_conv2d_dsp{'_scratch' if self.scratch_bytes else ''}_int8",
+                "struct": "tinycc_conv2d_dsp",
+                "shape": {**shape, "mode": self._dsp.mode},
+                "data": self._dsp.matrix_data(),
+            }
+        else:
+            kernel = {
+                "header": self.header("conv2d"),
+                "function": f"tinycc_conv2d_{source.dtype}",
+                "struct": "tinycc_conv2d",
+                "shape": {**shape, "groups": self.groups, "weight_zero_point": self.weight_zero_point},
+                "data": {**self.linear_data(), "input_zero_point": source.zero_point},
+            }
         return KernelCall(
-            header=self.header("conv2d"),
-            function=f"tinycc_conv2d_{source.dtype}",
-            struct="tinycc_conv2d",
-            shape={
-                **self.window.kernel_shape(source),
-                "output_channels": output.channels,
-                "groups": self.groups,
-                "weight_zero_point": self.weight_zero_point,
-            },
-            data={**self.linear_data(), "input_zero_point": source.zero_point},
+            **kernel,
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,

@@ -1,13 +1,14 @@
 """Fully connected layer with bias, activation and requantization."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops import helium
+from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
@@ -56,11 +57,24 @@ class Dense(Linear):
         return self.outputs[0].elements * self.inputs[0].channels
 
     def has_variant(self, feature: str) -> bool:
-        """Helium."""
-        return feature == helium.FEATURE and helium.fits(self)
+        """Helium and the DSP extension."""
+        if feature == helium.FEATURE:
+            return helium.fits(self)
+        return feature == dsp.FEATURE and self.inputs[0].dtype == "int8" and self._dsp.fits
+
+    @cached_property
+    def _dsp(self) -> dsp.DspLayer:
+        return dsp.DspLayer.of(self)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """DSP extension: for widened vectors."""
+        return dsp.pointwise_scratch_bytes(self) if self.variant == dsp.FEATURE else 0
 
     def overlap_distance(self, index: int) -> int | None:
         """The outputs of a vector are written while the vector is still being read."""
+        if self.variant == dsp.FEATURE:
+            return dsp.pointwise_overlap(self)
         source, output = self.inputs[0], self.outputs[0]
         item = ITEM_BYTES[output.dtype]
         starts = np.arange(self.vectors) * source.channels * ITEM_BYTES[source.dtype]
@@ -94,4 +108,6 @@ class Dense(Linear):
 
     def kernel(self) -> KernelCall:
         """A pointwise convolution of as many pixels as there are vectors."""
-        return helium.pointwise_call(self) if self.variant == helium.FEATURE else self.pointwise_call()
+        if self.variant == helium.FEATURE:
+            return helium.pointwise_call(self)
+        return dsp.pointwise_call(self, self._dsp) if self.variant == dsp.FEATURE else self.pointwise_call()

@@ -1,13 +1,14 @@
 """Depthwise convolution with bias, activation and requantization."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops import helium
+from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
@@ -16,6 +17,8 @@ from tinycc.ops.window import Window
 
 # The largest window of the Helium kernel.
 _HELIUM_TAPS = 64
+# Limits of depthwise_conv2d_dsp.h: words on the stack, words of weights, outputs in a block.
+_DSP_WORDS, _DSP_TAPS, _DSP_BLOCK = 128, 25, 5
 
 
 def _is_depthwise(context: PatternCheckContext) -> bool:
@@ -67,13 +70,21 @@ class DepthwiseConv2D(Linear):
         return self.outputs[0].elements * self.weights.shape[0] * self.weights.shape[1]
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: a channel to a channel, windows of some size, of which two products fit 16 bits."""
+        """Helium and the DSP extension: a channel to a channel, windows of some size."""
+        height, width = self.window.kernel
+        if self.depth_multiplier != 1:
+            return False
+        if feature == helium.FEATURE:
+            # Two products fit 16 bits.
+            is_small = height * width <= _HELIUM_TAPS
+            return is_small and int(self.weights.min()) > -128 and helium.fits(self, 2)
         return (
-            feature == helium.FEATURE
-            and self.depth_multiplier == 1
-            and self.window.kernel[0] * self.window.kernel[1] <= _HELIUM_TAPS
-            and int(self.weights.min()) > -128
-            and helium.fits(self, 2)
+            feature == dsp.FEATURE
+            and self.inputs[0].dtype == "int8"
+            and self.window.dilation[1] == 1
+            and height * width <= 2 * _DSP_TAPS - 1
+            and self._dsp_tile > 0
+            and self._dsp.fits
         )
 
     @property
@@ -92,11 +103,24 @@ class DepthwiseConv2D(Linear):
             else 1
         )
 
+    @cached_property
+    def _dsp(self) -> dsp.DspLayer:
+        return dsp.DspLayer.of(self, channel_axis=2)
+
+    @property
+    def _dsp_tile(self) -> int:
+        """Output pixels whose columns of one channel fit on the stack; less than 1 where there is no room."""
+        words = (self.window.kernel[0] + 1) // 2
+        columns = _DSP_WORDS // words - 1
+        return min((columns - self.window.kernel[1]) // self.window.stride[1] + 1, self.outputs[0].width)
+
     def overlap_distance(self, index: int) -> int | None:
         """With a depth multiplier of 1, a channel of a pixel is written once its taps are read."""
         if self.variant == helium.FEATURE:
             reads = self.window.first_reads(self.inputs[0], self.outputs[0])
             return helium.channelwise_overlap(reads, self.outputs[0], self._helium_pixels)
+        if self.variant == dsp.FEATURE:
+            return self.window.tilewise_overlap(self.inputs[0], self.outputs[0], self._dsp_tile)
         if self.depth_multiplier == 1:
             return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
         return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
@@ -107,15 +131,7 @@ class DepthwiseConv2D(Linear):
             return self._helium_kernel()
         source, output = self.inputs[0], self.outputs[0]
         return KernelCall(
-            header=self.header("depthwise_conv2d"),
-            function=f"tinycc_depthwise_conv2d_{source.dtype}",
-            struct="tinycc_depthwise_conv2d",
-            shape={
-                **self.window.kernel_shape(source),
-                "depth_multiplier": self.depth_multiplier,
-                "weight_zero_point": self.weight_zero_point,
-            },
-            data={**self.linear_data(channel_axis=2), "input_zero_point": source.zero_point},
+            **(self._dsp_kernel() if self.variant == dsp.FEATURE else self._portable_kernel()),
             windows=(self.window.rows_of(source),),
             rows=output.height,
             columns=output.width,
@@ -141,6 +157,34 @@ class DepthwiseConv2D(Linear):
             columns=output.width,
             row_elements=output.width * output.channels,
         )
+
+    def _portable_kernel(self) -> dict[str, Any]:
+        source = self.inputs[0]
+        return {
+            "header": self.header("depthwise_conv2d"),
+            "function": f"tinycc_depthwise_conv2d_{source.dtype}",
+            "struct": "tinycc_depthwise_conv2d",
+            "shape": {
+                **self.window.kernel_shape(source),
+                "depth_multiplier": self.depth_multiplier,
+                "weight_zero_point": self.weight_zero_point,
+            },
+            "data": {**self.linear_data(channel_axis=2), "input_zero_point": source.zero_point},
+        }
+
+    def _dsp_kernel(self) -> dict[str, Any]:
+        shape = self.window.kernel_shape(self.inputs[0])
+        del shape["dilation_width"]
+        tile = self._dsp_tile
+        # As few outputs as possible are done twice.
+        block = min(range(min(tile, _DSP_BLOCK), 0, -1), key=lambda size: -(-tile // size) * size)
+        return {
+            "header": "depthwise_conv2d_dsp.h",
+            "function": "tinycc_depthwise_conv2d_dsp_int8",
+            "struct": "tinycc_depthwise_conv2d_dsp",
+            "shape": {**shape, "tile": tile, "block": block, "mode": self._dsp.mode},
+            "data": self._dsp.channel_data(self.window.kernel),
+        }
 
     def describe(self) -> str:
         """Kernel, stride and dilation."""

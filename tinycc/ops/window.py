@@ -62,6 +62,12 @@ class Window:
         ends = (np.arange(output.height * output.width) + 1) * output.channels * item
         return overlap_distance(self.first_reads(source, output), ends, ends - item)
 
+    def windowwise_overlap(self, source: Tensor, output: Tensor) -> int:
+        """Overlap distance of a kernel that has read a pixel's window before it writes the pixel."""
+        item = ITEM_BYTES[output.dtype]
+        ends = (np.arange(output.height * output.width) + 1) * output.channels * item
+        return overlap_distance(self.first_reads(source, output), ends, ends - output.channels * item)
+
     def channelwise_overlap(self, source: Tensor, output: Tensor) -> int:
         """Overlap distance of a kernel that writes each channel of a pixel once its taps are read."""
         item = ITEM_BYTES[output.dtype]
@@ -69,6 +75,20 @@ class Window:
         reads = (self.first_reads(source, output)[:, None] + channel).reshape(-1)
         ends = (np.arange(output.elements) + 1) * item
         return overlap_distance(reads, ends, ends - item)
+
+    def tilewise_overlap(self, source: Tensor, output: Tensor, tile: int) -> int:
+        """Overlap distance of a kernel that does tiles of a row's pixels, each channel by channel.
+
+        All that a channel's outputs in a tile need is read before they are written. int8 only.
+        """
+        channels = np.arange(output.channels)
+        first_column = np.arange(0, output.width, tile)
+        pixels = np.arange(output.height)[:, None] * output.width + first_column
+        ends = np.minimum(first_column + tile, output.width) - first_column + pixels
+        reads = self.first_reads(source, output)[pixels.reshape(-1)]
+        written = (ends.reshape(-1)[:, None] - 1) * output.channels + channels + 1
+        before = np.concatenate([[0], written.reshape(-1)[:-1]])
+        return overlap_distance((reads[:, None] + channels).reshape(-1), written.reshape(-1), before)
 
     def kernel_shape(self, source: Tensor) -> dict[str, int]:
         """The window's part of a kernel's geometry."""

@@ -1,0 +1,103 @@
+/* As pointwise.h for a single pixel, with the DSP extension: four outputs at a time, inputs widened on the
+ * way.
+ *
+ * Weights are [outputs / 4][words][4 outputs], one word of four taps each; constants are [outputs / 4][8]:
+ * four sums to begin with, four multipliers. Both are padded with zeros. Aliasing: the input is read anew for
+ * every four outputs, which are written thereafter. */
+#ifndef TINYCC_DENSE_DSP_H
+#define TINYCC_DENSE_DSP_H
+
+#include "dsp.h"
+
+#define TINYCC_DENSE_DSP_BLOCK 4
+
+typedef struct {
+    int32_t input_channels;
+    int32_t output_channels;
+    int32_t mode; /* tinycc_dsp_mode */
+} tinycc_dense_dsp_shape;
+
+typedef tinycc_dsp_data tinycc_dense_dsp_data;
+
+/* sums[k] += the taps of one word of inputs; returns where the weights end. */
+TINYCC_INLINE const int32_t *tinycc_dense_dsp_word(int32_t *sums, uint32_t input, const int32_t *weights)
+{
+    const uint32_t even = tinycc_dsp_even(input);
+    const uint32_t odd = input ^ TINYCC_DSP_ODD;
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
+        const uint32_t weight = (uint32_t)weights[k];
+        sums[k] = tinycc_dsp_mac(even, weight, sums[k]);
+        sums[k] = tinycc_dsp_mac(odd, tinycc_dsp_even(weight), sums[k]);
+    }
+    return weights + TINYCC_DENSE_DSP_BLOCK;
+}
+
+/* The same for `words` words. */
+TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t *input,
+                                                    const int32_t *weights, int32_t words)
+{
+#if TINYCC_HAS_DSP
+    int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], even, odd;
+    __asm__ volatile(TINYCC_DSP_LOOP("ldr %[odd], [%[x]], #4\n\t"
+                                     "ldmia %[w]!, {r8, r9, r10, r11}\n\t"
+                                     "sxtb16 %[even], %[odd]\n\t"
+                                     "eor %[odd], %[odd], #0x007F007F\n\t"
+                                     "smlad %[s0], %[even], r8, %[s0]\n\t"
+                                     "smlad %[s1], %[even], r9, %[s1]\n\t"
+                                     "smlad %[s2], %[even], r10, %[s2]\n\t"
+                                     "smlad %[s3], %[even], r11, %[s3]\n\t"
+                                     "sxtb16 r8, r8\n\t"
+                                     "sxtb16 r9, r9\n\t"
+                                     "sxtb16 r10, r10\n\t"
+                                     "sxtb16 r11, r11\n\t"
+                                     "smlad %[s0], %[odd], r8, %[s0]\n\t"
+                                     "smlad %[s1], %[odd], r9, %[s1]\n\t"
+                                     "smlad %[s2], %[odd], r10, %[s2]\n\t"
+                                     "smlad %[s3], %[odd], r11, %[s3]\n\t")
+                     : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [x] "+r"(input),
+                       [w] "+r"(weights), [n] "+r"(words), [even] "=&r"(even), [odd] "=&r"(odd)
+                     :
+                     : "r8", "r9", "r10", "r11", "cc", "memory");
+    sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+#else
+    for (int32_t i = 0; i < words; ++i) {
+        weights = tinycc_dense_dsp_word(sums, tinycc_dsp_load(input + 4 * i), weights);
+    }
+#endif
+    return weights;
+}
+
+TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
+                                         const tinycc_dense_dsp_shape *shape,
+                                         const tinycc_dense_dsp_data *data)
+{
+    const int32_t whole = shape->input_channels / 4;
+    const int32_t rest = shape->input_channels % 4;
+    const int32_t *weights = data->weights;
+    const int32_t *constants = data->constants;
+    if (x0 == x1) {
+        return;
+    }
+    for (int32_t o = 0; o < shape->output_channels; o += TINYCC_DENSE_DSP_BLOCK) {
+        int32_t sums[TINYCC_DENSE_DSP_BLOCK];
+        memcpy(sums, constants, sizeof sums);
+        weights = tinycc_dense_dsp_words(sums, row, weights, whole);
+        if (rest > 0) {
+            uint32_t word = 0;
+            memcpy(&word, row + 4 * whole, (size_t)rest);
+            weights = tinycc_dense_dsp_word(sums, word, weights);
+        }
+        constants += TINYCC_DENSE_DSP_BLOCK;
+        TINYCC_UNROLL
+        for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
+            if (o + k < shape->output_channels) {
+                out_row[o + k] = tinycc_dsp_output(sums[k] >> 8, constants[k], sums[k], data,
+                                                   (tinycc_dsp_mode)shape->mode);
+            }
+        }
+        constants += TINYCC_DENSE_DSP_BLOCK;
+    }
+}
+
+#endif

@@ -1,0 +1,286 @@
+/* As depthwise_conv2d.h with a depth multiplier and a horizontal dilation of 1, with the DSP extension:
+ * channel by channel, so that its weights stay in registers.
+ *
+ * The columns of a channel under a tile of outputs are gathered on the stack, two rows in a word. A column is
+ * `words` words: the taps of rows 0 and 1, of rows 2 and 3, ...; of an odd last row, its tap and that of the
+ * next column. Weights of a channel are pairs in the same order: for each column those of rows 0 and 1, 2 and
+ * 3, ...; then those of the last row by two columns, and a single one where the width is odd. They are stored
+ * four pairs in two words (see tinycc_dsp_even), what is left over as it is.
+ *
+ * Aliasing: tiles of output pixels in ascending order, channels within; all columns of a channel that are
+ * under the tile are read before its outputs are written. */
+#ifndef TINYCC_DEPTHWISE_CONV2D_DSP_H
+#define TINYCC_DEPTHWISE_CONV2D_DSP_H
+
+#include "depthwise_3x3_dsp.h"
+
+/* On the stack: words of gathered columns, one column before the first among them. */
+#define TINYCC_DEPTHWISE_DSP_WORDS 128
+/* Most words of weights, of a 7x7 kernel. */
+#define TINYCC_DEPTHWISE_DSP_TAPS 25
+/* Most outputs that are summed together. */
+#define TINYCC_DEPTHWISE_DSP_BLOCK 5
+
+typedef struct {
+    int32_t input_width;
+    int32_t input_channels;
+    int32_t kernel_height;
+    int32_t kernel_width;
+    int32_t stride_width;
+    int32_t pad_left;
+    int32_t tile;  /* output pixels */
+    int32_t block; /* output pixels that are summed together */
+    int32_t mode;  /* tinycc_dsp_mode */
+} tinycc_depthwise_conv2d_dsp_shape;
+
+typedef struct {
+    const int8_t *weights;    /* [channels][taps] */
+    const int32_t *constants; /* [channels][2]: 256 * bias + exponent, multiplier; see
+                                 TINYCC_DEPTHWISE_DSP_CONSTANT */
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t output_min;
+    int32_t output_max;
+} tinycc_depthwise_conv2d_dsp_data;
+
+/* How a channel's sums begin and become outputs. */
+typedef struct {
+    int32_t bias;
+    int32_t exponent;
+    int32_t multiplier;
+} tinycc_depthwise_dsp_channel;
+
+/* Pairs of a channel's weights; a single one is paired with 0. */
+TINYCC_INLINE void tinycc_depthwise_dsp_taps(uint32_t *taps, const int8_t *weights, int32_t count)
+{
+    int32_t i = 0;
+    TINYCC_UNROLL
+    for (; i + 4 <= count; i += 4) {
+        const uint32_t word = tinycc_dsp_load(weights + i);
+        *taps++ = tinycc_dsp_even(word);
+        *taps++ = tinycc_dsp_odd(word);
+    }
+    if (i + 2 <= count) {
+        *taps++ = tinycc_dsp_pack(weights[i], weights[i + 1]);
+        i += 2;
+    }
+    if (i < count) {
+        *taps = (uint32_t)weights[i] & 0xFFFFU;
+    }
+}
+
+/* Gathers columns of two rows of a channel, or of the one that is no padding. */
+TINYCC_INLINE void tinycc_depthwise_dsp_rows(uint32_t *column, const int8_t *upper, const int8_t *lower,
+                                             int32_t count, int32_t step, int32_t channels,
+                                             int32_t zero_point)
+{
+    const int8_t *row = upper == NULL ? lower : upper;
+    if (upper != NULL && lower != NULL) {
+        TINYCC_UNROLL_TWICE
+        for (int32_t i = 0; i < count; ++i) {
+            const int32_t first = tinycc_dsp_next(&upper, channels);
+            *column = tinycc_dsp_pack(first, tinycc_dsp_next(&lower, channels));
+            column += step;
+        }
+    } else if (row == upper) {
+        for (int32_t i = 0; i < count; ++i) {
+            *column = tinycc_dsp_pack(tinycc_dsp_next(&row, channels), zero_point);
+            column += step;
+        }
+    } else {
+        for (int32_t i = 0; i < count; ++i) {
+            *column = tinycc_dsp_pack(zero_point, tinycc_dsp_next(&row, channels));
+            column += step;
+        }
+    }
+}
+
+/* Gathers columns of the last row of a channel, from the one before the first on. */
+TINYCC_INLINE void tinycc_depthwise_dsp_last_row(uint32_t *column, const int8_t *row, int32_t count,
+                                                 int32_t step, int32_t channels, int32_t zero_point)
+{
+    int32_t before = zero_point;
+    column -= step;
+    TINYCC_UNROLL_TWICE
+    for (int32_t i = 0; i < count; ++i) {
+        const int32_t next = tinycc_dsp_next(&row, channels);
+        *column = tinycc_dsp_pack(before, next);
+        column += step;
+        before = next;
+    }
+    *column = tinycc_dsp_pack(before, zero_point);
+}
+
+/* Gathers `count` columns of a channel; what is padding is the zero point already. */
+TINYCC_INLINE void tinycc_depthwise_dsp_columns(uint32_t *column, const int8_t *const *rows, int32_t offset,
+                                                int32_t count, const tinycc_depthwise_conv2d_dsp_shape *shape,
+                                                int32_t zero_point)
+{
+    const int32_t pairs = shape->kernel_height / 2;
+    const int32_t step = (shape->kernel_height + 1) / 2;
+    const int32_t channels = shape->input_channels;
+    TINYCC_UNROLL
+    for (int32_t p = 0; p < pairs; ++p) {
+        const int8_t *upper = rows[2 * p];
+        const int8_t *lower = rows[2 * p + 1];
+        if (upper != NULL || lower != NULL) {
+            tinycc_depthwise_dsp_rows(column + p, upper == NULL ? NULL : upper + offset,
+                                      lower == NULL ? NULL : lower + offset, count, step, channels,
+                                      zero_point);
+        }
+    }
+    if (shape->kernel_height % 2 != 0 && rows[2 * pairs] != NULL) {
+        tinycc_depthwise_dsp_last_row(column + pairs, rows[2 * pairs] + offset, count, step, channels,
+                                      zero_point);
+    }
+}
+
+/* `count` outputs that are neighbours. */
+TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t count, const uint32_t *columns,
+                                                const uint32_t *taps,
+                                                const tinycc_depthwise_dsp_channel *channel,
+                                                const tinycc_depthwise_conv2d_dsp_shape *shape,
+                                                const tinycc_depthwise_conv2d_dsp_data *data)
+{
+    const int32_t pairs = shape->kernel_height / 2;
+    const int32_t words = (shape->kernel_height + 1) / 2;
+    int32_t sums[TINYCC_DEPTHWISE_DSP_BLOCK];
+    int8_t results[TINYCC_DEPTHWISE_DSP_BLOCK];
+    const tinycc_dsp_data scaling = {.output_zero_point = data->output_zero_point,
+                                     .output_min = data->output_min,
+                                     .output_max = data->output_max};
+    TINYCC_UNROLL
+    for (int32_t i = 0; i < count; ++i) {
+        sums[i] = channel->bias;
+    }
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < shape->kernel_width; ++k) {
+        TINYCC_UNROLL
+        for (int32_t p = 0; p < pairs; ++p) {
+            TINYCC_UNROLL
+            for (int32_t i = 0; i < count; ++i) {
+                const uint32_t pair = columns[(i * shape->stride_width + k) * words + p];
+                sums[i] = tinycc_dsp_mac(pair, taps[k * pairs + p], sums[i]);
+            }
+        }
+        if (shape->kernel_height % 2 != 0 && k % 2 == 0) {
+            TINYCC_UNROLL
+            for (int32_t i = 0; i < count; ++i) {
+                const uint32_t pair = columns[(i * shape->stride_width + k) * words + pairs];
+                sums[i] = tinycc_dsp_mac(pair, taps[pairs * shape->kernel_width + k / 2], sums[i]);
+            }
+        }
+    }
+    TINYCC_UNROLL
+    for (int32_t i = 0; i < count; ++i) {
+        results[i] = tinycc_dsp_output(sums[i], channel->multiplier, channel->exponent, &scaling,
+                                       (tinycc_dsp_mode)shape->mode);
+    }
+    TINYCC_UNROLL
+    for (int32_t i = 0; i < count; ++i) {
+        output[i * shape->input_channels] = results[i];
+    }
+}
+
+/* All channels of `count` output pixels, for a 3x3 kernel; columns [first, last) are no padding. */
+TINYCC_INLINE void tinycc_depthwise_dsp_3x3(const int8_t *const *rows, int8_t *output, uint32_t *columns,
+                                            int32_t left, int32_t first, int32_t last, int32_t count,
+                                            const tinycc_depthwise_conv2d_dsp_shape *shape,
+                                            const tinycc_depthwise_conv2d_dsp_data *data)
+{
+    const int8_t *present = rows[0] != NULL ? rows[0] : rows[1] != NULL ? rows[1] : rows[2];
+    tinycc_depthwise_3x3_dsp_tile tile = {
+        .output_zero_point = data->output_zero_point,
+        .channels = shape->input_channels,
+        .gathered_from = columns + 2 * first - 1,
+        .gathered = first < last && present != NULL ? last - first : 0,
+        .columns = columns,
+        .end = columns + 2 * ((count - 1) * shape->stride_width + 3),
+        .output = output,
+        .weights = data->weights,
+        .constants = data->constants,
+        .input_zero_point = data->input_zero_point,
+        .pair_mask = (rows[0] != NULL ? UINT32_C(0xFFFF) : 0) | (rows[1] != NULL ? UINT32_C(0xFFFF0000) : 0),
+        .last_mask = rows[2] != NULL ? UINT32_MAX : 0,
+        .outputs = count,
+    };
+    for (int32_t j = 0; j < 3 && tile.gathered > 0; ++j) {
+        tile.rows[j] = (rows[j] != NULL ? rows[j] : present) + (left + first) * shape->input_channels;
+    }
+    tinycc_depthwise_3x3_dsp(&tile, shape->stride_width, (tinycc_dsp_mode)shape->mode);
+}
+
+/* All channels of `count` output pixels from x on. */
+TINYCC_INLINE void tinycc_depthwise_dsp_tile(const int8_t *const *rows, int8_t *output, int32_t x,
+                                             int32_t count, const tinycc_depthwise_conv2d_dsp_shape *shape,
+                                             const tinycc_depthwise_conv2d_dsp_data *data)
+{
+    const tinycc_depthwise_conv2d_dsp_data local = *data;
+    const int32_t channels = shape->input_channels;
+    const int32_t words = (shape->kernel_height + 1) / 2;
+    const int32_t left = x * shape->stride_width - shape->pad_left;
+    const int32_t width = (count - 1) * shape->stride_width + shape->kernel_width;
+    const int32_t first = left < 0 ? -left : 0;
+    const int32_t last = shape->input_width - left < width ? shape->input_width - left : width;
+    const uint32_t zero_points = tinycc_dsp_pack(local.input_zero_point, local.input_zero_point);
+    const int8_t *weights = local.weights;
+    const int32_t *constants = local.constants;
+    uint32_t gathered[TINYCC_DEPTHWISE_DSP_WORDS];
+    uint32_t *columns = gathered + words;
+    for (int32_t i = 0; i < width * words; ++i) {
+        columns[i] = zero_points;
+    }
+    if (shape->kernel_height == 3 && shape->kernel_width == 3 && shape->stride_width <= 2 &&
+        shape->mode != TINYCC_DSP_CLAMPED) {
+        tinycc_depthwise_dsp_3x3(rows, output, columns, left, first, last, count, shape, &local);
+        return;
+    }
+    for (int32_t c = 0; c < channels; ++c) {
+        uint32_t taps[TINYCC_DEPTHWISE_DSP_TAPS];
+        const tinycc_depthwise_dsp_channel channel = {
+            .bias = constants[0] >> 8, .exponent = constants[0] & 0xFF, .multiplier = constants[1]};
+        constants += 2;
+        int8_t *const first_output = output++;
+        if (constants[-2] & TINYCC_DEPTHWISE_DSP_CONSTANT) {
+            for (int32_t i = 0; i < count; ++i) {
+                first_output[i * channels] = (int8_t)channel.bias;
+            }
+            weights += shape->kernel_height * shape->kernel_width;
+            continue;
+        }
+        tinycc_depthwise_dsp_taps(taps, weights, shape->kernel_height * shape->kernel_width);
+        weights += shape->kernel_height * shape->kernel_width;
+        if (first < last) {
+            tinycc_depthwise_dsp_columns(columns + first * words, rows, (left + first) * channels + c,
+                                         last - first, shape, local.input_zero_point);
+        }
+        if (count < shape->block) {
+            for (int32_t i = 0; i < count; ++i) {
+                tinycc_depthwise_dsp_outputs(first_output + i * channels, 1,
+                                             columns + i * shape->stride_width * words, taps, &channel, shape,
+                                             &local);
+            }
+        } else {
+            /* The last block may do some outputs again. */
+            for (int32_t i = 0; i < count; i += shape->block) {
+                const int32_t start = i + shape->block <= count ? i : count - shape->block;
+                tinycc_depthwise_dsp_outputs(first_output + start * channels, shape->block,
+                                             columns + start * shape->stride_width * words, taps, &channel,
+                                             shape, &local);
+            }
+        }
+    }
+}
+
+TINYCC_INLINE void tinycc_depthwise_conv2d_dsp_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
+                                                    int32_t x1,
+                                                    const tinycc_depthwise_conv2d_dsp_shape *shape,
+                                                    const tinycc_depthwise_conv2d_dsp_data *data)
+{
+    for (int32_t x = x0; x < x1; x += shape->tile) {
+        const int32_t count = x1 - x < shape->tile ? x1 - x : shape->tile;
+        tinycc_depthwise_dsp_tile(rows, out_row + x * shape->input_channels, x, count, shape, data);
+    }
+}
+
+#endif

@@ -1,0 +1,188 @@
+/* Products of a matrix of weights with pairs of pixels, for an even number of outputs that are clamped to
+ * int8; weights and constants as in dsp_matrix.h. */
+#ifndef TINYCC_DSP_PAIRS_H
+#define TINYCC_DSP_PAIRS_H
+
+#include "dsp_matrix.h"
+
+/* Pairs of pixels, for even numbers of outputs.
+ *
+ * input: of the first pixel, `inputs` elements each, in whole words; NULL where `x` is widened already.
+ * x: room for a widened pair.
+ * output: of the first pixel. */
+typedef struct {
+    const int8_t *input;
+    int32_t inputs;
+    uint32_t *x;
+    int32_t words;
+    int8_t *output;
+    int32_t outputs;
+    int32_t pairs;
+    const int32_t *weights;
+    const int32_t *constants;
+    int32_t output_zero_point;
+} tinycc_dsp_pairs;
+
+#if TINYCC_HAS_DSP
+
+/* Every register is in use. Sums: r3 and r4 of the first pixel, r5 and r6 of the second. r0 inputs, r1
+ * weights, r2 constants. On the stack: output, its zero point, distance of the pixels less 1, end of the
+ * first pixel's output, inputs, number of turns, where the first turn begins, the argument. A turn is four
+ * words of taps, the first may be less. */
+#define TINYCC_DSP_PAIRS_STEP                                                                                \
+    "ldrd r7, r12, [r1], #8\n\t"                                                                             \
+    "ldmia.w r0!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "smlad r3, r8, r7, r3\n\t"                                                                               \
+    "smlad r4, r8, r12, r4\n\t"                                                                              \
+    "smlad r5, r10, r7, r5\n\t"                                                                              \
+    "smlad r6, r10, r12, r6\n\t"                                                                             \
+    "sxtb16 r7, r7\n\t"                                                                                      \
+    "sxtb16 r12, r12\n\t"                                                                                    \
+    "smlad r3, r9, r7, r3\n\t"                                                                               \
+    "smlad r4, r9, r12, r4\n\t"                                                                              \
+    "smlad r5, r11, r7, r5\n\t"                                                                              \
+    "smlad r6, r11, r12, r6\n\t"
+#define TINYCC_DSP_PAIRS_STEP_BYTES "48"
+
+/* As tinycc_dsp_output; `rounding` as in tinycc_dsp_rescale. */
+#define TINYCC_DSP_PAIRS_OUTPUT(sum, multiplier, rounding, place)                                            \
+    "asr r0, " sum ", #8\n\t"                                                                                \
+    "smmlar r0, r0, " multiplier ", r0\n\t" rounding "asrs r0, " sum "\n\t"                                  \
+    "adc r0, r0, r11\n\t"                                                                                    \
+    "ssat r0, #8, r0\n\t"                                                                                    \
+    "strb r0, [r10" place "\n\t"
+
+/* The frame, but for what changes with each pair. */
+#define TINYCC_DSP_PAIRS_BEGIN                                                                               \
+    "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                                                        \
+    "sub sp, #32\n\t"                                                                                        \
+    "str r0, [sp, #28]\n\t"                                                                                  \
+    "ldr r1, [r0, #16]\n\t"                                                                                  \
+    "ldr r2, [r0, #36]\n\t"                                                                                  \
+    "strd r1, r2, [sp]\n\t"                                                                                  \
+    "ldr r2, [r0, #20]\n\t"                                                                                  \
+    "add r1, r1, r2\n\t"                                                                                     \
+    "subs r2, #1\n\t"                                                                                        \
+    "strd r2, r1, [sp, #8]\n\t"                                                                              \
+    "ldrd r1, r2, [r0, #8]\n\t"                                                                              \
+    "adds r3, r2, #3\n\t"                                                                                    \
+    "lsrs r3, r3, #2\n\t"                                                                                    \
+    "strd r1, r3, [sp, #16]\n\t"                                                                             \
+    "rsbs r2, r2, #0\n\t"                                                                                    \
+    "and r2, r2, #3\n\t"                                                                                     \
+    "movs r3, #" TINYCC_DSP_PAIRS_STEP_BYTES "\n\t"                                                          \
+    "adr.w r1, 4f\n\t"                                                                                       \
+    "mla r1, r2, r3, r1\n\t"                                                                                 \
+    "orr r1, r1, #1\n\t"                                                                                     \
+    "str r1, [sp, #24]\n\t"
+
+/* Widens both pixels. */
+#define TINYCC_DSP_PAIRS_WIDEN                                                                               \
+    "ldr r4, [sp, #28]\n\t"                                                                                  \
+    "ldrd r5, r7, [r4]\n\t"                                                                                  \
+    "cbz r5, 3f\n\t"                                                                                         \
+    "ldrd r0, r6, [r4, #8]\n\t"                                                                              \
+    "add r7, r5\n\t"                                                                                         \
+    "2:\n\t"                                                                                                 \
+    "ldr r8, [r5], #4\n\t"                                                                                   \
+    "ldr r10, [r7], #4\n\t"                                                                                  \
+    "eor r9, r8, #0x007F007F\n\t"                                                                            \
+    "eor r11, r10, #0x007F007F\n\t"                                                                          \
+    "sxtb16 r8, r8\n\t"                                                                                      \
+    "sxtb16 r10, r10\n\t"                                                                                    \
+    "stmia.w r0!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "subs r6, #1\n\t"                                                                                        \
+    "bne 2b\n\t"                                                                                             \
+    "str r7, [r4]\n\t"
+
+#define TINYCC_DEFINE_DSP_PAIRS(name, rounding)                                                              \
+    static __attribute__((naked, noinline, unused)) void tinycc_dsp_pairs_##name(tinycc_dsp_pairs *pairs     \
+                                                                                 __attribute__((unused)))    \
+    {                                                                                                        \
+        __asm__ volatile(                                                                                    \
+            TINYCC_DSP_PAIRS_BEGIN                                                                           \
+            "1:\n\t" TINYCC_DSP_PAIRS_WIDEN "3:\n\t"                                                         \
+            "ldrd r1, r2, [r4, #28]\n\t"                                                                     \
+            "0:\n\t"                                                                                         \
+            "ldrd r3, r4, [r2], #8\n\t"                                                                      \
+            "ldrd r0, lr, [sp, #16]\n\t"                                                                     \
+            "mov r5, r3\n\t"                                                                                 \
+            "mov r6, r4\n\t"                                                                                 \
+            "ldr pc, [sp, #24]\n\t"                                                                          \
+            "4:\n\t" TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP \
+            "subs lr, lr, #1\n\t"                                                                            \
+            "bne.w 4b\n\t"                                                                                   \
+            "ldrd r8, r9, [r2], #8\n\t"                                                                      \
+            "ldmia.w sp, {r10, r11, r12, lr}\n\t" TINYCC_DSP_PAIRS_OUTPUT("r3", "r8", rounding, "], #1")     \
+                TINYCC_DSP_PAIRS_OUTPUT("r5", "r8", rounding, ", r12]")                                      \
+                    TINYCC_DSP_PAIRS_OUTPUT("r4", "r9", rounding, "], #1") TINYCC_DSP_PAIRS_OUTPUT(          \
+                        "r6", "r9", rounding, ", r12]") "str r10, [sp]\n\t"                                  \
+                                                        "cmp r10, lr\n\t"                                    \
+                                                        "bne.w 0b\n\t"                                       \
+                                                        "add r12, #1\n\t"                                    \
+                                                        "add r10, r12\n\t"                                   \
+                                                        "add lr, lr, r12, lsl #1\n\t"                        \
+                                                        "str r10, [sp]\n\t"                                  \
+                                                        "str lr, [sp, #12]\n\t"                              \
+                                                        "ldr r4, [sp, #28]\n\t"                              \
+                                                        "ldr r5, [r4, #24]\n\t"                              \
+                                                        "subs r5, #1\n\t"                                    \
+                                                        "str r5, [r4, #24]\n\t"                              \
+                                                        "bne.w 1b\n\t"                                       \
+                                                        "add sp, #32\n\t"                                    \
+                                                        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}");       \
+    }
+
+/* clang-format off */
+TINYCC_DEFINE_DSP_PAIRS(rectified, "")
+TINYCC_DEFINE_DSP_PAIRS(full, "adds r0, r0, r0, asr #31\n\t")
+/* clang-format on */
+
+#undef TINYCC_DEFINE_DSP_PAIRS
+
+#else
+
+TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_dsp_mode mode)
+{
+    const tinycc_dsp_data data = {.weights = pairs->weights,
+                                  .constants = pairs->constants,
+                                  .output_zero_point = pairs->output_zero_point};
+    for (int32_t i = 0; i < pairs->pairs; ++i) {
+        for (int32_t pixel = 0; pixel < 2 && pairs->input != NULL; ++pixel) {
+            tinycc_dsp_widen(pairs->x + 2 * pixel, pairs->input + (2 * i + pixel) * pairs->inputs,
+                             pairs->inputs);
+        }
+        tinycc_dsp_pair(pairs->x, pairs->output + 2 * i * pairs->outputs, pairs->words, pairs->outputs, &data,
+                        mode);
+    }
+}
+
+TINYCC_SHARED void tinycc_dsp_pairs_rectified(tinycc_dsp_pairs *pairs)
+{
+    tinycc_dsp_pairs_run(pairs, TINYCC_DSP_RECTIFIED);
+}
+
+TINYCC_SHARED void tinycc_dsp_pairs_full(tinycc_dsp_pairs *pairs)
+{
+    tinycc_dsp_pairs_run(pairs, TINYCC_DSP_FULL);
+}
+
+#endif
+
+/* Runs `pairs`, which it uses up. mode: TINYCC_DSP_RECTIFIED or TINYCC_DSP_FULL. */
+TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode)
+{
+    if (mode == TINYCC_DSP_RECTIFIED) {
+        tinycc_dsp_pairs_rectified(pairs);
+    } else {
+        tinycc_dsp_pairs_full(pairs);
+    }
+}
+
+/* Whether `tinycc_dsp_run_pairs` may be used. */
+TINYCC_INLINE int tinycc_dsp_has_pairs(int32_t outputs, int32_t mode)
+{
+    return outputs % 2 == 0 && mode != TINYCC_DSP_CLAMPED;
+}
+
+#endif

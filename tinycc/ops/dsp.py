@@ -1,0 +1,255 @@
+"""Operators in the form that the kernels for the DSP extension take; see runtime_c/kernels/dsp.h."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.fixed_point import quantize_multipliers
+from tinycc.ops.folded_bias import folded_bias
+from tinycc.ops.integer_arithmetic import clamp, requantize
+from tinycc.ops.linear import Linear
+from tinycc.ops.overlap import overlap_distance
+
+FEATURE = "dsp"
+
+# Words that a kernel widens on the stack; see TINYCC_POINTWISE_DSP_WORDS.
+_STACK_WORDS = 128
+
+# Outputs that are summed together, see dsp_matrix.h and dense_dsp.h.
+_PAIR, _DENSE_BLOCK = 2, 4
+# Values that are multiplied by 256 to make room for their exponent.
+_VALUE_LIMIT = 2**23
+_INT8 = (-128, 127)
+# TINYCC_DEPTHWISE_DSP_CONSTANT.
+_CONSTANT = 0x80
+# Names of tinycc_dsp_mode.
+_RECTIFIED, _FULL, _CLAMPED = 0, 1, 2
+
+
+def stored_multiplier(multiplier: Any) -> Any:
+    """A multiplier in [2**30, 2**31), or an array of them, as kernels take it."""
+    return 2 * multiplier - 2**32
+
+
+def mode_of(output_range: tuple[int, int], zero_point: int, least_exponent: int) -> int:
+    """How an operator's results become outputs, a tinycc_dsp_mode."""
+    if output_range != _INT8:
+        return _CLAMPED
+    return _RECTIFIED if zero_point == _INT8[0] and least_exponent >= 1 else _FULL
+
+
+@dataclass(frozen=True, eq=False)
+class DspLayer:
+    """Constants of an int8 layer as integers, channel by channel.
+
+    Channels whose output is the same for every input are written with weights of 0.
+
+    weights: int64 [output channels, taps], zero point taken off.
+    bias, multiplier, exponent: of each channel; a result is divided by 2**(31 + exponent).
+    is_constant: which channels' outputs do not depend on the input.
+    zero_points: of input and output.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    multiplier: np.ndarray
+    exponent: np.ndarray
+    is_constant: np.ndarray
+    zero_points: tuple[int, int]
+    output_range: tuple[int, int]
+
+    @classmethod
+    def of(cls, layer: Linear, channel_axis: int = 0) -> "DspLayer":
+        """channel_axis: of the layer's weights, that of the output channels."""
+        source, output = layer.inputs[0], layer.outputs[0]
+        by_channel = np.moveaxis(layer.weights, channel_axis, 0)
+        weights = by_channel.reshape(len(layer.bias), -1).astype(np.int64) - layer.weight_zero_point
+        bias = folded_bias(layer.bias, by_channel, source.zero_point, layer.weight_zero_point)
+        multiplier, shift = quantize_multipliers(layer.multipliers)
+        form = cls(
+            weights,
+            bias.astype(np.int64),
+            multiplier.astype(np.int64),
+            -shift.astype(np.int64),
+            np.zeros(len(bias), bool),
+            (source.zero_point, output.zero_point),
+            layer.output_range,
+        )
+        form._settle()
+        return form
+
+    def _settle(self) -> None:
+        """Write channels of few outputs, whose sums may be large, with sums that are small."""
+        lowest, highest = self.lowest, self.highest
+        for channel in range(len(self.bias)):
+            low, high = int(lowest[channel]), int(highest[channel])
+            first, last = self._output(channel, low), self._output(channel, high)
+            if first == last:
+                self.weights[channel] = 0
+                self.bias[channel] = 4 * (first - self.zero_points[1])
+                self.multiplier[channel], self.exponent[channel] = 2**30, 1
+                self.is_constant[channel] = True
+            elif last == first + 1 and max(-low, high) >= _VALUE_LIMIT:
+                self._settle_step(channel, low, high)
+
+    def _output(self, channel: int, value: int) -> int:
+        """The output of a sum."""
+        scaled = requantize(value, int(self.multiplier[channel]), -int(self.exponent[channel]))
+        return clamp(scaled + self.zero_points[1], *self.output_range)
+
+    def _settle_step(self, channel: int, low: int, high: int) -> None:
+        """Look for another requantization of a channel with two outputs that takes the step at the same sum.
+
+        low, high: the least and the greatest sum. Nothing changes where none is found.
+        """
+        before = self.bias[channel], self.multiplier[channel], self.exponent[channel]
+        first = self._output(channel, low)
+        step = low + bisect_left(range(low, high), True, key=lambda sum_: self._output(channel, sum_) > first)
+        outputs = {low: first, step - 1: first, step: first + 1, high: first + 1}
+        exponent = (high - low).bit_length() - 1
+        self.multiplier[channel], self.exponent[channel] = 2**30, exponent
+        halfway = (2 * (first + 1 - self.zero_points[1]) - 1) << exponent
+        for shift in range(halfway - step - 2, halfway - step + 3):
+            if all(self._output(channel, value + shift) == wanted for value, wanted in outputs.items()):
+                self.bias[channel] += shift
+                return
+        self.bias[channel], self.multiplier[channel], self.exponent[channel] = before
+
+    @property
+    def lowest(self) -> np.ndarray:
+        """The least sum of each channel."""
+        return self.bias + np.minimum(self.weights * _INT8[0], self.weights * _INT8[1]).sum(axis=1)
+
+    @property
+    def highest(self) -> np.ndarray:
+        """The greatest sum of each channel."""
+        return self.bias + np.maximum(self.weights * _INT8[0], self.weights * _INT8[1]).sum(axis=1)
+
+    @cached_property
+    def fits(self) -> bool:
+        """Whether sums, shifts and weights are within what the kernels can do."""
+        return bool(
+            self.lowest.min() >= -_VALUE_LIMIT
+            and self.highest.max() < _VALUE_LIMIT
+            and self.multiplier.min() > 0
+            and self.exponent.min() >= 0
+            and abs(self.weights).max() <= _INT8[1]
+        )
+
+    @property
+    def mode(self) -> int:
+        """How sums become outputs, a tinycc_dsp_mode."""
+        return mode_of(self.output_range, self.zero_points[1], int(self.exponent.min()))
+
+    def data(self, weights: np.ndarray, constants: np.ndarray) -> dict[str, int | float | np.ndarray]:
+        """The kernels' constants."""
+        return {
+            "weights": weights,
+            "constants": constants,
+            "input_zero_point": self.zero_points[0],
+            "output_zero_point": self.zero_points[1],
+            "output_min": self.output_range[0],
+            "output_max": self.output_range[1],
+        }
+
+    def matrix_data(self, block: int = _PAIR) -> dict[str, int | float | np.ndarray]:
+        """Constants of the kernels that multiply by a matrix.
+
+        weights: [outputs / block, taps / 4, block] words of four taps.
+        constants: [outputs / block, 2, block], sums to begin with and multipliers.
+        """
+        channels, taps = self.weights.shape
+        words, blocks = -(-taps // 4), -(-channels // block)
+        padded = np.zeros((blocks * block, words * 4), np.int64)
+        padded[:channels, :taps] = self.weights
+        halves = padded.reshape(blocks, block, words, 2, 2) @ np.array([256, 1])
+        packed = (halves[..., 0] & 0xFFFF) + (halves[..., 1] << 16)
+        constants = np.zeros((2, blocks * block), np.int64)
+        odd_sums = self.weights[:, 1::2].sum(axis=1)
+        constants[0, :channels] = 256 * self.bias - 127 * odd_sums + self.exponent
+        constants[1, :channels] = stored_multiplier(self.multiplier)
+        return self.data(
+            _int32(packed.transpose(0, 2, 1)), _int32(constants.reshape(2, blocks, block).swapaxes(0, 1))
+        )
+
+    def channel_data(self, kernel: tuple[int, int]) -> dict[str, int | float | np.ndarray]:
+        """Constants of the kernels that go channel by channel.
+
+        kernel: height and width of the window; taps are its elements, row by row.
+        weights: int8 [channels, taps], in the order that depthwise_conv2d_dsp.h tells.
+        constants: [channels, 2]; instead of a bias the output where that is constant.
+        """
+        order = _paired(np.arange(kernel[0] * kernel[1]).reshape(kernel))
+        output = _CONSTANT + 256 * (self.bias // 4 + self.zero_points[1])
+        begin = np.where(self.is_constant, output, 256 * self.bias + self.exponent)
+        constants = np.stack([begin, stored_multiplier(self.multiplier)], axis=1)
+        return self.data(self.weights[:, order].astype(np.int8), _int32(constants))
+
+
+def _paired(taps: np.ndarray) -> np.ndarray:
+    """The elements of a window in the order in which they are stored: two rows at a time.
+
+    Four neighbouring pairs are woven as sign extension of even and odd bytes takes them apart.
+    """
+    even = taps.shape[0] // 2 * 2
+    order = np.concatenate([taps[:even].reshape(-1, 2, taps.shape[1]).transpose(2, 0, 1).ravel(),
+                            taps[even:].ravel()])  # fmt: skip
+    whole = order.size // 4 * 4
+    return np.concatenate([order[:whole].reshape(-1, 2, 2).swapaxes(1, 2).ravel(), order[whole:]])
+
+
+def _int32(values: np.ndarray) -> np.ndarray:
+    """The low 32 bits."""
+    return np.ascontiguousarray(values).astype(np.uint32).view(np.int32)
+
+
+def pointwise_call(layer: Linear, form: DspLayer) -> KernelCall:
+    """A dense layer or a 1x1 convolution; see `Linear.pointwise_call`."""
+    source, output = layer.inputs[0], layer.outputs[0]
+    pixels = source.elements // source.channels
+    kernel = "dense_dsp" if pixels == 1 else "pointwise_dsp"
+    scratch = "_scratch" if pointwise_scratch_bytes(layer) else ""
+    return KernelCall(
+        header=f"{kernel}.h",
+        function=f"tinycc_{kernel}{scratch}_int8",
+        struct=f"tinycc_{kernel}",
+        shape={
+            "input_channels": source.channels,
+            "output_channels": output.channels,
+            "mode": form.mode,
+        },
+        data=form.matrix_data(_DENSE_BLOCK if pixels == 1 else _PAIR),
+        windows=(RowWindow.whole(source),),
+        rows=1,
+        is_flat=True,
+        columns=pixels,
+        row_elements=output.elements,
+    )
+
+
+def pointwise_scratch_bytes(layer: Linear) -> int:
+    """Memory of `pointwise_call` for two widened pixels, where they are too much for the stack."""
+    source = layer.inputs[0]
+    return window_scratch_bytes(source.channels) if source.elements > source.channels else 0
+
+
+def window_scratch_bytes(taps: int, *, is_gathered: bool = False) -> int:
+    """Memory for two widened windows of so many taps, where they are too much for the stack."""
+    words = (5 if is_gathered else 4) * (-(-taps // 4))
+    return 4 * words if words > _STACK_WORDS else 0
+
+
+def pointwise_overlap(layer: Linear) -> int:
+    """Overlap distance of `pointwise_call`: pixels are read before they are written, but for a single one."""
+    source, output = layer.inputs[0], layer.outputs[0]
+    pixels = source.elements // source.channels
+    if pixels == 1:
+        starts = np.arange(0, output.channels, _DENSE_BLOCK)
+        ends = np.minimum(starts + _DENSE_BLOCK, output.channels)
+        return overlap_distance(np.zeros_like(starts), ends, starts)
+    written = np.arange(pixels) * output.channels
+    return overlap_distance(np.arange(pixels) * source.channels, written + output.channels, written)
