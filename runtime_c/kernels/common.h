@@ -14,6 +14,20 @@
 #define TINYCC_INLINE static inline
 #endif
 
+/* Functions that operators share, and those whose memory on the stack must not add up. */
+#if defined(__GNUC__)
+#define TINYCC_NOINLINE __attribute__((noinline, unused))
+#else
+#define TINYCC_NOINLINE
+#endif
+
+/* Whether the compiler knows the value of an expression. */
+#if defined(__GNUC__)
+#define TINYCC_IS_CONSTANT(expression) __builtin_constant_p(expression)
+#else
+#define TINYCC_IS_CONSTANT(expression) 0
+#endif
+
 /* Between operators. Bytes of the arena hold elements of one type, then of another; no access may be
  * moved to where they still, or already, hold the other. */
 #if defined(__GNUC__)

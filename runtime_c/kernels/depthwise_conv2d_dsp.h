@@ -28,19 +28,40 @@ typedef struct {
     int32_t kernel_width;
     int32_t stride_width;
     int32_t pad_left;
-    int32_t tile;  /* output pixels */
-    int32_t block; /* output pixels that are summed together */
-    int32_t mode;  /* tinycc_dsp_mode */
+    int32_t tile;        /* output pixels */
+    int32_t block;       /* output pixels that are summed together */
+    int32_t mode;        /* tinycc_dsp_mode */
+    int32_t is_relative; /* to the input's zero point: columns that are padding need not be multiplied */
 } tinycc_depthwise_conv2d_dsp_shape;
+
+/* The columns under a tile; [first, last) are no padding.
+ *
+ * is_relative: elements are less the zero point. */
+typedef struct {
+    uint32_t *words;
+    int32_t first;
+    int32_t last;
+    int32_t zero_point;
+    int32_t is_relative;
+} tinycc_depthwise_dsp_strip;
+
+/* A word of two elements. */
+TINYCC_INLINE uint32_t tinycc_depthwise_dsp_word(int32_t first, int32_t second,
+                                                 const tinycc_depthwise_dsp_strip *strip)
+{
+    const uint32_t pair = tinycc_dsp_pack(first, second);
+    const uint32_t zero_points = tinycc_dsp_pack(strip->zero_point, strip->zero_point);
+    return strip->is_relative ? tinycc_dsp_subtract(pair, zero_points) : pair;
+}
 
 typedef struct {
     const int8_t *weights;    /* [channels][taps] */
     const int32_t *constants; /* [channels][2]: 256 * bias + exponent, multiplier; see
                                  TINYCC_DEPTHWISE_DSP_CONSTANT */
-    int32_t input_zero_point;
-    int32_t output_zero_point;
-    int32_t output_min;
-    int32_t output_max;
+    int8_t input_zero_point;
+    int8_t output_zero_point;
+    int8_t output_min;
+    int8_t output_max;
 } tinycc_depthwise_conv2d_dsp_data;
 
 /* How a channel's sums begin and become outputs. */
@@ -71,73 +92,84 @@ TINYCC_INLINE void tinycc_depthwise_dsp_taps(uint32_t *taps, const int8_t *weigh
 
 /* Gathers columns of two rows of a channel, or of the one that is no padding. */
 TINYCC_INLINE void tinycc_depthwise_dsp_rows(uint32_t *column, const int8_t *upper, const int8_t *lower,
-                                             int32_t count, int32_t step, int32_t channels,
-                                             int32_t zero_point)
+                                             int32_t step, int32_t channels,
+                                             const tinycc_depthwise_dsp_strip *strip)
 {
+    const int32_t count = strip->last - strip->first;
     const int8_t *row = upper == NULL ? lower : upper;
     if (upper != NULL && lower != NULL) {
         TINYCC_UNROLL_TWICE
         for (int32_t i = 0; i < count; ++i) {
             const int32_t first = tinycc_dsp_next(&upper, channels);
-            *column = tinycc_dsp_pack(first, tinycc_dsp_next(&lower, channels));
+            *column = tinycc_depthwise_dsp_word(first, tinycc_dsp_next(&lower, channels), strip);
             column += step;
         }
     } else if (row == upper) {
         for (int32_t i = 0; i < count; ++i) {
-            *column = tinycc_dsp_pack(tinycc_dsp_next(&row, channels), zero_point);
+            *column = tinycc_depthwise_dsp_word(tinycc_dsp_next(&row, channels), strip->zero_point, strip);
             column += step;
         }
     } else {
         for (int32_t i = 0; i < count; ++i) {
-            *column = tinycc_dsp_pack(zero_point, tinycc_dsp_next(&row, channels));
+            *column = tinycc_depthwise_dsp_word(strip->zero_point, tinycc_dsp_next(&row, channels), strip);
             column += step;
         }
     }
 }
 
 /* Gathers columns of the last row of a channel, from the one before the first on. */
-TINYCC_INLINE void tinycc_depthwise_dsp_last_row(uint32_t *column, const int8_t *row, int32_t count,
-                                                 int32_t step, int32_t channels, int32_t zero_point)
+TINYCC_INLINE void tinycc_depthwise_dsp_last_row(uint32_t *column, const int8_t *row, int32_t step,
+                                                 int32_t channels, const tinycc_depthwise_dsp_strip *strip)
 {
-    int32_t before = zero_point;
+    const int32_t count = strip->last - strip->first;
+    int32_t before = strip->zero_point;
     column -= step;
     TINYCC_UNROLL_TWICE
     for (int32_t i = 0; i < count; ++i) {
         const int32_t next = tinycc_dsp_next(&row, channels);
-        *column = tinycc_dsp_pack(before, next);
+        *column = tinycc_depthwise_dsp_word(before, next, strip);
         column += step;
         before = next;
     }
-    *column = tinycc_dsp_pack(before, zero_point);
+    *column = tinycc_depthwise_dsp_word(before, strip->zero_point, strip);
 }
 
-/* Gathers `count` columns of a channel; what is padding is the zero point already. */
-TINYCC_INLINE void tinycc_depthwise_dsp_columns(uint32_t *column, const int8_t *const *rows, int32_t offset,
-                                                int32_t count, const tinycc_depthwise_conv2d_dsp_shape *shape,
-                                                int32_t zero_point)
+/* Gathers the columns of a channel; what is padding is there already. */
+TINYCC_INLINE void tinycc_depthwise_dsp_columns(const tinycc_depthwise_dsp_strip *strip,
+                                                const int8_t *const *rows, int32_t offset,
+                                                const tinycc_depthwise_conv2d_dsp_shape *shape)
 {
     const int32_t pairs = shape->kernel_height / 2;
     const int32_t step = (shape->kernel_height + 1) / 2;
-    const int32_t channels = shape->input_channels;
+    uint32_t *column = strip->words + strip->first * step;
     TINYCC_UNROLL
     for (int32_t p = 0; p < pairs; ++p) {
         const int8_t *upper = rows[2 * p];
         const int8_t *lower = rows[2 * p + 1];
         if (upper != NULL || lower != NULL) {
             tinycc_depthwise_dsp_rows(column + p, upper == NULL ? NULL : upper + offset,
-                                      lower == NULL ? NULL : lower + offset, count, step, channels,
-                                      zero_point);
+                                      lower == NULL ? NULL : lower + offset, step, shape->input_channels,
+                                      strip);
         }
     }
     if (shape->kernel_height % 2 != 0 && rows[2 * pairs] != NULL) {
-        tinycc_depthwise_dsp_last_row(column + pairs, rows[2 * pairs] + offset, count, step, channels,
-                                      zero_point);
+        tinycc_depthwise_dsp_last_row(column + pairs, rows[2 * pairs] + offset, step, shape->input_channels,
+                                      strip);
     }
 }
 
-/* `count` outputs that are neighbours. */
-TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t count, const uint32_t *columns,
-                                                const uint32_t *taps,
+/* Whether columns [column, end) may be left out: known to be padding that adds nothing. */
+TINYCC_INLINE int tinycc_depthwise_dsp_is_void(int32_t column, int32_t end,
+                                               const tinycc_depthwise_dsp_strip *strip,
+                                               const tinycc_depthwise_conv2d_dsp_shape *shape)
+{
+    const int is_padding = end <= strip->first || column >= strip->last;
+    return shape->is_relative && TINYCC_IS_CONSTANT(is_padding) && is_padding;
+}
+
+/* `count` outputs that are neighbours, from number `start` of the tile on. */
+TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, int32_t count,
+                                                const tinycc_depthwise_dsp_strip *strip, const uint32_t *taps,
                                                 const tinycc_depthwise_dsp_channel *channel,
                                                 const tinycc_depthwise_conv2d_dsp_shape *shape,
                                                 const tinycc_depthwise_conv2d_dsp_data *data)
@@ -159,14 +191,22 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t count, c
         for (int32_t p = 0; p < pairs; ++p) {
             TINYCC_UNROLL
             for (int32_t i = 0; i < count; ++i) {
-                const uint32_t pair = columns[(i * shape->stride_width + k) * words + p];
+                const int32_t column = (start + i) * shape->stride_width + k;
+                if (tinycc_depthwise_dsp_is_void(column, column + 1, strip, shape)) {
+                    continue;
+                }
+                const uint32_t pair = strip->words[column * words + p];
                 sums[i] = tinycc_dsp_mac(pair, taps[k * pairs + p], sums[i]);
             }
         }
         if (shape->kernel_height % 2 != 0 && k % 2 == 0) {
             TINYCC_UNROLL
             for (int32_t i = 0; i < count; ++i) {
-                const uint32_t pair = columns[(i * shape->stride_width + k) * words + pairs];
+                const int32_t column = (start + i) * shape->stride_width + k;
+                if (tinycc_depthwise_dsp_is_void(column, column + 2, strip, shape)) {
+                    continue;
+                }
+                const uint32_t pair = strip->words[column * words + pairs];
                 sums[i] = tinycc_dsp_mac(pair, taps[pairs * shape->kernel_width + k / 2], sums[i]);
             }
         }
@@ -178,7 +218,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t count, c
     }
     TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
-        output[i * shape->input_channels] = results[i];
+        output[(start + i) * shape->input_channels] = results[i];
     }
 }
 
@@ -222,13 +262,19 @@ TINYCC_INLINE void tinycc_depthwise_dsp_tile(const int8_t *const *rows, int8_t *
     const int32_t width = (count - 1) * shape->stride_width + shape->kernel_width;
     const int32_t first = left < 0 ? -left : 0;
     const int32_t last = shape->input_width - left < width ? shape->input_width - left : width;
-    const uint32_t zero_points = tinycc_dsp_pack(local.input_zero_point, local.input_zero_point);
     const int8_t *weights = local.weights;
     const int32_t *constants = local.constants;
     uint32_t gathered[TINYCC_DEPTHWISE_DSP_WORDS];
     uint32_t *columns = gathered + words;
+    const tinycc_depthwise_dsp_strip strip = {.words = columns,
+                                              .first = first,
+                                              .last = last,
+                                              .zero_point = local.input_zero_point,
+                                              .is_relative = shape->is_relative};
+    const uint32_t padding =
+        tinycc_depthwise_dsp_word(local.input_zero_point, local.input_zero_point, &strip);
     for (int32_t i = 0; i < width * words; ++i) {
-        columns[i] = zero_points;
+        columns[i] = padding;
     }
     if (shape->kernel_height == 3 && shape->kernel_width == 3 && shape->stride_width <= 2 &&
         shape->mode != TINYCC_DSP_CLAMPED) {
@@ -251,22 +297,18 @@ TINYCC_INLINE void tinycc_depthwise_dsp_tile(const int8_t *const *rows, int8_t *
         tinycc_depthwise_dsp_taps(taps, weights, shape->kernel_height * shape->kernel_width);
         weights += shape->kernel_height * shape->kernel_width;
         if (first < last) {
-            tinycc_depthwise_dsp_columns(columns + first * words, rows, (left + first) * channels + c,
-                                         last - first, shape, local.input_zero_point);
+            tinycc_depthwise_dsp_columns(&strip, rows, (left + first) * channels + c, shape);
         }
         if (count < shape->block) {
             for (int32_t i = 0; i < count; ++i) {
-                tinycc_depthwise_dsp_outputs(first_output + i * channels, 1,
-                                             columns + i * shape->stride_width * words, taps, &channel, shape,
-                                             &local);
+                tinycc_depthwise_dsp_outputs(first_output, i, 1, &strip, taps, &channel, shape, &local);
             }
         } else {
             /* The last block may do some outputs again. */
             for (int32_t i = 0; i < count; i += shape->block) {
                 const int32_t start = i + shape->block <= count ? i : count - shape->block;
-                tinycc_depthwise_dsp_outputs(first_output + start * channels, shape->block,
-                                             columns + start * shape->stride_width * words, taps, &channel,
-                                             shape, &local);
+                tinycc_depthwise_dsp_outputs(first_output, start, shape->block, &strip, taps, &channel, shape,
+                                             &local);
             }
         }
     }

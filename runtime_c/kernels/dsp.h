@@ -30,11 +30,7 @@
 #endif
 
 /* One copy for all operators of a model: geometry as arguments. */
-#if defined(__GNUC__)
-#define TINYCC_SHARED static __attribute__((noinline, unused))
-#else
-#define TINYCC_SHARED static
-#endif
+#define TINYCC_SHARED static TINYCC_NOINLINE
 
 /* Turns a word of inputs into `odd`. */
 #define TINYCC_DSP_ODD UINT32_C(0x007F007F)
@@ -70,6 +66,18 @@ TINYCC_INLINE uint32_t tinycc_dsp_pack(int32_t first, int32_t second)
     return pair;
 #else
     return ((uint32_t)first & 0xFFFFU) | (uint32_t)second << 16;
+#endif
+}
+
+/* The differences of both int16. */
+TINYCC_INLINE uint32_t tinycc_dsp_subtract(uint32_t a, uint32_t b)
+{
+#if TINYCC_HAS_DSP
+    uint32_t pair;
+    __asm__("ssub16 %0, %1, %2" : "=r"(pair) : "r"(a), "r"(b));
+    return pair;
+#else
+    return ((a - b) & 0xFFFFU) | ((a & 0xFFFF0000U) - (b & 0xFFFF0000U));
 #endif
 }
 
@@ -180,10 +188,10 @@ typedef enum {
 typedef struct {
     const int32_t *weights;
     const int32_t *constants; /* sums to begin with, and multipliers */
-    int32_t input_zero_point;
-    int32_t output_zero_point;
-    int32_t output_min;
-    int32_t output_max;
+    int8_t input_zero_point;
+    int8_t output_zero_point;
+    int8_t output_min;
+    int8_t output_max;
 } tinycc_dsp_data;
 
 /* The output of a value with its exponent. */

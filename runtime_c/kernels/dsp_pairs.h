@@ -146,7 +146,7 @@ TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_ds
 {
     const tinycc_dsp_data data = {.weights = pairs->weights,
                                   .constants = pairs->constants,
-                                  .output_zero_point = pairs->output_zero_point};
+                                  .output_zero_point = (int8_t)pairs->output_zero_point};
     for (int32_t i = 0; i < pairs->pairs; ++i) {
         for (int32_t pixel = 0; pixel < 2 && pairs->input != NULL; ++pixel) {
             tinycc_dsp_widen(pairs->x + 2 * pixel, pairs->input + (2 * i + pixel) * pairs->inputs,

@@ -159,7 +159,7 @@ def instance_text(call: KernelCall, parameters: Sequence[str], lines: Sequence[s
     shape = c_struct(
         f"{call.struct}_shape", "shape", {key: c_value(size) for key, size in call.shape.items()}
     )
-    head = f"static void @name@({', '.join(parameters)})\n{{\n"
+    head = f"static TINYCC_NOINLINE void @name@({', '.join(parameters)})\n{{\n"
     return head + _indented(shape) + "\n" + "\n".join(lines) + "\n}"
 
 

@@ -19,6 +19,8 @@ from tinycc.ops.window import Window
 _HELIUM_TAPS = 64
 # Limits of depthwise_conv2d_dsp.h: words on the stack, words of weights, outputs in a block.
 _DSP_WORDS, _DSP_TAPS, _DSP_BLOCK = 128, 25, 5
+# Longer tiles save little, and in place they keep the output further behind the input.
+_DSP_TILE = 40
 
 
 def _is_depthwise(context: PatternCheckContext) -> bool:
@@ -111,8 +113,9 @@ class DepthwiseConv2D(Linear):
     def _dsp_tile(self) -> int:
         """Output pixels whose columns of one channel fit on the stack; less than 1 where there is no room."""
         words = (self.window.kernel[0] + 1) // 2
-        columns = _DSP_WORDS // words - 1
-        return min((columns - self.window.kernel[1]) // self.window.stride[1] + 1, self.outputs[0].width)
+        columns, width = _DSP_WORDS // words - 1, self.outputs[0].width
+        most = min((columns - self.window.kernel[1]) // self.window.stride[1] + 1, _DSP_TILE)
+        return -(-width // -(-width // most)) if most > 0 else 0
 
     def overlap_distance(self, index: int) -> int | None:
         """With a depth multiplier of 1, a channel of a pixel is written once its taps are read."""
@@ -176,14 +179,26 @@ class DepthwiseConv2D(Linear):
         shape = self.window.kernel_shape(self.inputs[0])
         del shape["dilation_width"]
         tile = self._dsp_tile
+        # Padding is left out where each output's part of it is known: where they are done all at once.
+        is_relative = (
+            self.window.kernel != (3, 3)
+            and tile == self.outputs[0].width <= _DSP_BLOCK
+            and self._dsp.fits_relative
+        )
         # As few outputs as possible are done twice.
         block = min(range(min(tile, _DSP_BLOCK), 0, -1), key=lambda size: -(-tile // size) * size)
         return {
             "header": "depthwise_conv2d_dsp.h",
             "function": "tinycc_depthwise_conv2d_dsp_int8",
             "struct": "tinycc_depthwise_conv2d_dsp",
-            "shape": {**shape, "tile": tile, "block": block, "mode": self._dsp.mode},
-            "data": self._dsp.channel_data(self.window.kernel),
+            "shape": {
+                **shape,
+                "tile": tile,
+                "block": block,
+                "mode": self._dsp.mode,
+                "is_relative": int(is_relative),
+            },
+            "data": self._dsp.channel_data(self.window.kernel, is_relative=is_relative),
         }
 
     def describe(self) -> str:

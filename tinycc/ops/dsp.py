@@ -176,16 +176,30 @@ class DspLayer:
             _int32(packed.transpose(0, 2, 1)), _int32(constants.reshape(2, blocks, block).swapaxes(0, 1))
         )
 
-    def channel_data(self, kernel: tuple[int, int]) -> dict[str, int | float | np.ndarray]:
+    @property
+    def _relative_bias(self) -> np.ndarray:
+        """For inputs that are less their zero point."""
+        return self.bias + self.zero_points[0] * self.weights.sum(axis=1)
+
+    @property
+    def fits_relative(self) -> bool:
+        """Whether inputs may be less their zero point."""
+        return bool(abs(self._relative_bias).max() < _VALUE_LIMIT)
+
+    def channel_data(
+        self, kernel: tuple[int, int], *, is_relative: bool = False
+    ) -> dict[str, int | float | np.ndarray]:
         """Constants of the kernels that go channel by channel.
 
         kernel: height and width of the window; taps are its elements, row by row.
+        is_relative: the kernel takes the zero point off the input.
         weights: int8 [channels, taps], in the order that depthwise_conv2d_dsp.h tells.
         constants: [channels, 2]; instead of a bias the output where that is constant.
         """
         order = _paired(np.arange(kernel[0] * kernel[1]).reshape(kernel))
+        bias = self._relative_bias if is_relative else self.bias
         output = _CONSTANT + 256 * (self.bias // 4 + self.zero_points[1])
-        begin = np.where(self.is_constant, output, 256 * self.bias + self.exponent)
+        begin = np.where(self.is_constant, output, 256 * bias + self.exponent)
         constants = np.stack([begin, stored_multiplier(self.multiplier)], axis=1)
         return self.data(self.weights[:, order].astype(np.int8), _int32(constants))
 

@@ -106,7 +106,7 @@ static const tinycc_resize_nearest_data resize_nearest_0_data = {
 
 /* Operators; those of equal geometry share a function. */
 
-static void conv2d_instance0(const int8_t *input0, int8_t *output, const tinycc_conv2d_dsp_data *data)
+static TINYCC_NOINLINE void conv2d_instance0(const int8_t *input0, int8_t *output, const tinycc_conv2d_dsp_data *data)
 {
     static const tinycc_conv2d_dsp_shape shape = {
         .input_width = 7,
@@ -126,7 +126,7 @@ static void conv2d_instance0(const int8_t *input0, int8_t *output, const tinycc_
     }
 }
 
-static void max_pool2d_instance0(const int8_t *input0, int8_t *output, const tinycc_pool2d_data *data)
+static TINYCC_NOINLINE void max_pool2d_instance0(const int8_t *input0, int8_t *output, const tinycc_pool2d_data *data)
 {
     static const tinycc_pool2d_shape shape = {
         .input_width = 5,
@@ -145,7 +145,7 @@ static void max_pool2d_instance0(const int8_t *input0, int8_t *output, const tin
     }
 }
 
-static void concatenate_instance0(const int8_t *input0, const int8_t *input1, int8_t *output, const tinycc_concatenate_data *data)
+static TINYCC_NOINLINE void concatenate_instance0(const int8_t *input0, const int8_t *input1, int8_t *output, const tinycc_concatenate_data *data)
 {
     static const tinycc_concatenate_shape shape = {
         .inputs = 2,
@@ -154,7 +154,7 @@ static void concatenate_instance0(const int8_t *input0, const int8_t *input1, in
     tinycc_concatenate_int8(inputs, output, 0, 40, &shape, data);
 }
 
-static void reduce_instance0(const int8_t *input0, int8_t *output, const tinycc_reduce_data *data)
+static TINYCC_NOINLINE void reduce_instance0(const int8_t *input0, int8_t *output, const tinycc_reduce_data *data)
 {
     static const tinycc_reduce_shape shape = {
         .kept_size0 = 1,
@@ -169,7 +169,7 @@ static void reduce_instance0(const int8_t *input0, int8_t *output, const tinycc_
     tinycc_reduce_int8(input0, output, 0, 1, &shape, data);
 }
 
-static void lookup_instance0(const int8_t *input0, int8_t *output, const tinycc_lookup_data *data)
+static TINYCC_NOINLINE void lookup_instance0(const int8_t *input0, int8_t *output, const tinycc_lookup_data *data)
 {
     static const tinycc_lookup_shape shape = {
         .channels = 1,
@@ -177,7 +177,7 @@ static void lookup_instance0(const int8_t *input0, int8_t *output, const tinycc_
     tinycc_lookup_int8(input0, output, 0, 12, &shape, data);
 }
 
-static void multiply_instance0(const int8_t *input0, const int8_t *input1, int8_t *output, const tinycc_multiply_data *data)
+static TINYCC_NOINLINE void multiply_instance0(const int8_t *input0, const int8_t *input1, int8_t *output, const tinycc_multiply_data *data)
 {
     static const tinycc_multiply_shape shape = {
         .channels = 12,
@@ -191,7 +191,7 @@ static void multiply_instance0(const int8_t *input0, const int8_t *input1, int8_
     }
 }
 
-static void resize_nearest_instance0(const int8_t *input0, int8_t *output, const tinycc_resize_nearest_data *data)
+static TINYCC_NOINLINE void resize_nearest_instance0(const int8_t *input0, int8_t *output, const tinycc_resize_nearest_data *data)
 {
     static const tinycc_resize_nearest_shape shape = {
         .channels = 12,
