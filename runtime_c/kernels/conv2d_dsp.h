@@ -97,8 +97,7 @@ TINYCC_INLINE void tinycc_conv2d_dsp_scratch_int8(const int8_t *const *rows, int
     tinycc_dsp_pairs pair = {.x = widened,
                              .words = words,
                              .outputs = outputs,
-                             .weights = data->weights,
-                             .constants = data->constants,
+                             .matrix = data->matrix,
                              .output_zero_point = data->output_zero_point};
     for (int32_t x = x0; x < x1; x += 2) {
         const int32_t pixels = x + 1 < x1 ? 2 : 1;

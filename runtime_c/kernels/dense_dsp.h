@@ -1,7 +1,7 @@
 /* As pointwise.h for a single pixel, with the DSP extension: four outputs at a time, inputs widened on the
  * way.
  *
- * Weights are [outputs / 4][words][4 outputs], one word of four taps each; constants are [outputs / 4][8]:
+ * The matrix is [outputs / 4][1 + words + 1][4 outputs]:
  * four sums to begin with, four multipliers. Both are padded with zeros. Aliasing: the input is read anew for
  * every four outputs, which are written thereafter. */
 #ifndef TINYCC_DENSE_DSP_H
@@ -74,29 +74,27 @@ TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int
 {
     const int32_t whole = shape->input_channels / 4;
     const int32_t rest = shape->input_channels % 4;
-    const int32_t *weights = data->weights;
-    const int32_t *constants = data->constants;
+    const int32_t *matrix = data->matrix;
     if (x0 == x1) {
         return;
     }
     for (int32_t o = 0; o < shape->output_channels; o += TINYCC_DENSE_DSP_BLOCK) {
         int32_t sums[TINYCC_DENSE_DSP_BLOCK];
-        memcpy(sums, constants, sizeof sums);
-        weights = tinycc_dense_dsp_words(sums, row, weights, whole);
+        memcpy(sums, matrix, sizeof sums);
+        matrix = tinycc_dense_dsp_words(sums, row, matrix + TINYCC_DENSE_DSP_BLOCK, whole);
         if (rest > 0) {
             uint32_t word = 0;
             memcpy(&word, row + 4 * whole, (size_t)rest);
-            weights = tinycc_dense_dsp_word(sums, word, weights);
+            matrix = tinycc_dense_dsp_word(sums, word, matrix);
         }
-        constants += TINYCC_DENSE_DSP_BLOCK;
         TINYCC_UNROLL
         for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
             if (o + k < shape->output_channels) {
-                out_row[o + k] = tinycc_dsp_output(sums[k] >> 8, constants[k], sums[k], data,
-                                                   (tinycc_dsp_mode)shape->mode);
+                out_row[o + k] =
+                    tinycc_dsp_output(sums[k] >> 8, matrix[k], sums[k], data, (tinycc_dsp_mode)shape->mode);
             }
         }
-        constants += TINYCC_DENSE_DSP_BLOCK;
+        matrix += TINYCC_DENSE_DSP_BLOCK;
     }
 }
 

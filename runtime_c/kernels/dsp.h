@@ -186,8 +186,7 @@ typedef enum {
 } tinycc_dsp_mode;
 
 typedef struct {
-    const int32_t *weights;
-    const int32_t *constants; /* sums to begin with, and multipliers */
+    const int32_t *matrix; /* weights and requantization of all outputs */
     int8_t input_zero_point;
     int8_t output_zero_point;
     int8_t output_min;

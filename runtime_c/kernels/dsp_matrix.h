@@ -1,8 +1,8 @@
 /* Products of a matrix of weights with two widened pixels, or with one; see dsp.h.
  *
  * A pair of pixels is `words` groups of four words: even and odd of the first pixel, even and odd of the
- * second. Weights are [outputs / 2][words][2 outputs], one word of four taps each; constants are
- * [outputs / 2][4]: two sums to begin with, two multipliers. Both are padded with zeros. */
+ * second. The matrix is [outputs / 2][1 + words + 1][2 outputs]: sums to begin with, words of four taps,
+ * multipliers. It is padded with zeros. */
 #ifndef TINYCC_DSP_MATRIX_H
 #define TINYCC_DSP_MATRIX_H
 
@@ -71,15 +71,14 @@ TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t wo
                                    const tinycc_dsp_data *data, tinycc_dsp_mode mode)
 {
     const tinycc_dsp_data local = *data;
-    const int32_t *weights = local.weights;
-    const int32_t *constants = local.constants;
+    const int32_t *matrix = local.matrix;
     for (int32_t left = outputs; left > 0; left -= 2) {
-        int32_t sums[4] = {constants[0], constants[1], constants[0], constants[1]};
-        weights = tinycc_dsp_dots_pair(sums, x, weights, words);
-        const int32_t multiplier = constants[2];
+        int32_t sums[4] = {matrix[0], matrix[1], matrix[0], matrix[1]};
+        matrix = tinycc_dsp_dots_pair(sums, x, matrix + 2, words);
+        const int32_t multiplier = matrix[0];
         const int8_t first = tinycc_dsp_output(sums[0] >> 8, multiplier, sums[0], &local, mode);
         const int8_t second = tinycc_dsp_output(sums[2] >> 8, multiplier, sums[2], &local, mode);
-        const int32_t next_multiplier = constants[3];
+        const int32_t next_multiplier = matrix[1];
         const int8_t first_next = tinycc_dsp_output(sums[1] >> 8, next_multiplier, sums[1], &local, mode);
         const int8_t second_next = tinycc_dsp_output(sums[3] >> 8, next_multiplier, sums[3], &local, mode);
         output[0] = first;
@@ -89,7 +88,7 @@ TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t wo
             output[outputs + 1] = second_next;
         }
         output += 2;
-        constants += 4;
+        matrix += 2;
     }
 }
 
@@ -98,19 +97,18 @@ TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t wor
                                   const tinycc_dsp_data *data, tinycc_dsp_mode mode)
 {
     const tinycc_dsp_data local = *data;
-    const int32_t *weights = local.weights;
-    const int32_t *constants = local.constants;
+    const int32_t *matrix = local.matrix;
     for (int32_t left = outputs; left > 0; left -= 2) {
-        int32_t sums[2] = {constants[0], constants[1]};
-        weights = tinycc_dsp_dots_one(sums, x, weights, words);
-        const int8_t result = tinycc_dsp_output(sums[0] >> 8, constants[2], sums[0], &local, mode);
-        const int8_t next = tinycc_dsp_output(sums[1] >> 8, constants[3], sums[1], &local, mode);
+        int32_t sums[2] = {matrix[0], matrix[1]};
+        matrix = tinycc_dsp_dots_one(sums, x, matrix + 2, words);
+        const int8_t result = tinycc_dsp_output(sums[0] >> 8, matrix[0], sums[0], &local, mode);
+        const int8_t next = tinycc_dsp_output(sums[1] >> 8, matrix[1], sums[1], &local, mode);
         output[0] = result;
         if (left > 1) {
             output[1] = next;
         }
         output += 2;
-        constants += 4;
+        matrix += 2;
     }
 }
 

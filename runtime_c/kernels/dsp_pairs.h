@@ -1,5 +1,5 @@
 /* Products of a matrix of weights with pairs of pixels, for an even number of outputs that are clamped to
- * int8; weights and constants as in dsp_matrix.h. */
+ * int8; the matrix is that of dsp_matrix.h. */
 #ifndef TINYCC_DSP_PAIRS_H
 #define TINYCC_DSP_PAIRS_H
 
@@ -18,15 +18,14 @@ typedef struct {
     int8_t *output;
     int32_t outputs;
     int32_t pairs;
-    const int32_t *weights;
-    const int32_t *constants;
+    const int32_t *matrix;
     int32_t output_zero_point;
 } tinycc_dsp_pairs;
 
 #if TINYCC_HAS_DSP
 
 /* Every register is in use. Sums: r3 and r4 of the first pixel, r5 and r6 of the second. r0 inputs, r1
- * weights, r2 constants. On the stack: output, its zero point, distance of the pixels less 1, end of the
+ * the matrix. On the stack: output, its zero point, distance of the pixels less 1, end of the
  * first pixel's output, inputs, number of turns, where the first turn begins, the argument. A turn is four
  * words of taps, the first may be less. */
 #define TINYCC_DSP_PAIRS_STEP                                                                                \
@@ -58,7 +57,7 @@ typedef struct {
     "sub sp, #32\n\t"                                                                                        \
     "str r0, [sp, #28]\n\t"                                                                                  \
     "ldr r1, [r0, #16]\n\t"                                                                                  \
-    "ldr r2, [r0, #36]\n\t"                                                                                  \
+    "ldr r2, [r0, #32]\n\t"                                                                                  \
     "strd r1, r2, [sp]\n\t"                                                                                  \
     "ldr r2, [r0, #20]\n\t"                                                                                  \
     "add r1, r1, r2\n\t"                                                                                     \
@@ -102,9 +101,9 @@ typedef struct {
         __asm__ volatile(                                                                                    \
             TINYCC_DSP_PAIRS_BEGIN                                                                           \
             "1:\n\t" TINYCC_DSP_PAIRS_WIDEN "3:\n\t"                                                         \
-            "ldrd r1, r2, [r4, #28]\n\t"                                                                     \
+            "ldr r1, [r4, #28]\n\t"                                                                          \
             "0:\n\t"                                                                                         \
-            "ldrd r3, r4, [r2], #8\n\t"                                                                      \
+            "ldrd r3, r4, [r1], #8\n\t"                                                                      \
             "ldrd r0, lr, [sp, #16]\n\t"                                                                     \
             "mov r5, r3\n\t"                                                                                 \
             "mov r6, r4\n\t"                                                                                 \
@@ -112,7 +111,7 @@ typedef struct {
             "4:\n\t" TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP \
             "subs lr, lr, #1\n\t"                                                                            \
             "bne.w 4b\n\t"                                                                                   \
-            "ldrd r8, r9, [r2], #8\n\t"                                                                      \
+            "ldrd r8, r9, [r1], #8\n\t"                                                                      \
             "ldmia.w sp, {r10, r11, r12, lr}\n\t" TINYCC_DSP_PAIRS_OUTPUT("r3", "r8", rounding, "], #1")     \
                 TINYCC_DSP_PAIRS_OUTPUT("r5", "r8", rounding, ", r12]")                                      \
                     TINYCC_DSP_PAIRS_OUTPUT("r4", "r9", rounding, "], #1") TINYCC_DSP_PAIRS_OUTPUT(          \
@@ -144,8 +143,7 @@ TINYCC_DEFINE_DSP_PAIRS(full, "adds r0, r0, r0, asr #31\n\t")
 
 TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_dsp_mode mode)
 {
-    const tinycc_dsp_data data = {.weights = pairs->weights,
-                                  .constants = pairs->constants,
+    const tinycc_dsp_data data = {.matrix = pairs->matrix,
                                   .output_zero_point = (int8_t)pairs->output_zero_point};
     for (int32_t i = 0; i < pairs->pairs; ++i) {
         for (int32_t pixel = 0; pixel < 2 && pairs->input != NULL; ++pixel) {

@@ -36,8 +36,7 @@ TINYCC_INLINE void tinycc_pointwise_dsp_scratch_int8(const int8_t *row, int8_t *
                                   .output = out_row + x0 * outputs,
                                   .outputs = outputs,
                                   .pairs = (x1 - x0) / 2,
-                                  .weights = data->weights,
-                                  .constants = data->constants,
+                                  .matrix = data->matrix,
                                   .output_zero_point = data->output_zero_point};
         x += 2 * pairs.pairs;
         tinycc_dsp_run_pairs(&pairs, shape->mode);

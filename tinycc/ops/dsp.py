@@ -145,11 +145,10 @@ class DspLayer:
         """How sums become outputs, a tinycc_dsp_mode."""
         return mode_of(self.output_range, self.zero_points[1], int(self.exponent.min()))
 
-    def data(self, weights: np.ndarray, constants: np.ndarray) -> dict[str, int | float | np.ndarray]:
+    def _data(self, **arrays: np.ndarray) -> dict[str, int | float | np.ndarray]:
         """The kernels' constants."""
         return {
-            "weights": weights,
-            "constants": constants,
+            **arrays,
             "input_zero_point": self.zero_points[0],
             "output_zero_point": self.zero_points[1],
             "output_min": self.output_range[0],
@@ -159,22 +158,20 @@ class DspLayer:
     def matrix_data(self, block: int = _PAIR) -> dict[str, int | float | np.ndarray]:
         """Constants of the kernels that multiply by a matrix.
 
-        weights: [outputs / block, taps / 4, block] words of four taps.
-        constants: [outputs / block, 2, block], sums to begin with and multipliers.
+        matrix: [outputs / block, 1 + taps / 4 + 1, block]: sums to begin with, words of four taps,
+            multipliers.
         """
         channels, taps = self.weights.shape
         words, blocks = -(-taps // 4), -(-channels // block)
         padded = np.zeros((blocks * block, words * 4), np.int64)
         padded[:channels, :taps] = self.weights
-        halves = padded.reshape(blocks, block, words, 2, 2) @ np.array([256, 1])
-        packed = (halves[..., 0] & 0xFFFF) + (halves[..., 1] << 16)
-        constants = np.zeros((2, blocks * block), np.int64)
+        halves = padded.reshape(-1, words, 2, 2) @ np.array([256, 1])
+        matrix = np.zeros((blocks * block, words + 2), np.int64)
         odd_sums = self.weights[:, 1::2].sum(axis=1)
-        constants[0, :channels] = 256 * self.bias - 127 * odd_sums + self.exponent
-        constants[1, :channels] = stored_multiplier(self.multiplier)
-        return self.data(
-            _int32(packed.transpose(0, 2, 1)), _int32(constants.reshape(2, blocks, block).swapaxes(0, 1))
-        )
+        matrix[:channels, 0] = 256 * self.bias - 127 * odd_sums + self.exponent
+        matrix[:, 1:-1] = (halves[..., 0] & 0xFFFF) + (halves[..., 1] << 16)
+        matrix[:channels, -1] = stored_multiplier(self.multiplier)
+        return self._data(matrix=_int32(matrix.reshape(blocks, block, -1).swapaxes(1, 2)))
 
     @property
     def _relative_bias(self) -> np.ndarray:
@@ -201,7 +198,7 @@ class DspLayer:
         output = _CONSTANT + 256 * (self.bias // 4 + self.zero_points[1])
         begin = np.where(self.is_constant, output, 256 * bias + self.exponent)
         constants = np.stack([begin, stored_multiplier(self.multiplier)], axis=1)
-        return self.data(self.weights[:, order].astype(np.int8), _int32(constants))
+        return self._data(weights=self.weights[:, order].astype(np.int8), constants=_int32(constants))
 
 
 def _paired(taps: np.ndarray) -> np.ndarray:
