@@ -15,7 +15,7 @@
 #include "depthwise_3x3_dsp.h"
 
 /* On the stack: words of gathered columns, one column before the first among them. */
-#define TINYCC_DEPTHWISE_DSP_WORDS 128
+#define TINYCC_DEPTHWISE_DSP_WORDS 104
 /* Most words of weights, of a 7x7 kernel. */
 #define TINYCC_DEPTHWISE_DSP_TAPS 25
 /* Most outputs that are summed together. */

@@ -18,7 +18,7 @@ from tinycc.ops.window import Window
 # The largest window of the Helium kernel.
 _HELIUM_TAPS = 64
 # Limits of depthwise_conv2d_dsp.h: words on the stack, words of weights, outputs in a block.
-_DSP_WORDS, _DSP_TAPS, _DSP_BLOCK = 128, 25, 5
+_DSP_WORDS, _DSP_TAPS, _DSP_BLOCK = 104, 25, 5
 # Longer tiles save little, and in place they keep the output further behind the input.
 _DSP_TILE = 40
 
