@@ -132,7 +132,7 @@ def test_weights_of_minus_128_stay_portable() -> None:
 
 def test_a_step_between_two_outputs_is_found_again() -> None:
     """A channel whose sums have more than 24 bits, but only two outputs."""
-    bias = np.array([26_600_000, -26_500_000], np.int32)
+    bias = np.array([26_738_000, -26_738_000], np.int32)
     module = convolution(weights_of(4, 2), 2.0**20, bias)
     assert check_reference(module, "conv2d", features=DSP).variant == "dsp"
 
