@@ -115,13 +115,18 @@ def read_functions(elf: Path, core: str, counts: np.ndarray) -> dict[str, list[I
 
 
 def inner_loops(name: str, code: list[Instruction]) -> list[Loop]:
-    """The innermost loops of a function that were executed at all, none sharing instructions with another."""
+    """The innermost loops of a function that were executed at all, none sharing instructions with another.
+
+    A loop that calls a function is none: the time is in the callee.
+    """
     places = {item.address: index for index, item in enumerate(code)}
     spans = [
         (places[item.target], index)
         for index, item in enumerate(code)
         if item.executed and item.target in places and item.target <= item.address
     ]
+    calls = [index for index, item in enumerate(code) if item.mnemonic in ("bl", "blx")]
+    spans = [(first, last) for first, last in spans if not any(first <= call <= last for call in calls)]
     taken: list[tuple[int, int]] = []
     for first, last in sorted(spans, key=lambda span: span[1] - span[0]):
         if all(last < start or end < first for start, end in taken):

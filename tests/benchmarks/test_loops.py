@@ -42,6 +42,11 @@ def test_loops_that_were_not_executed_do_not_count() -> None:
     assert inner_loops("f", code(("nop", "", None, 0), ("b", "0x0 <f>", 0, 0))) == []
 
 
+def test_a_loop_that_calls_a_function_is_none() -> None:
+    lines = (("bl", "0x80 <g>", None, 5), ("bne", "0x0 <f>", 0, 5))
+    assert inner_loops("f", code(*lines)) == []
+
+
 def test_branches_out_of_the_loop_go_to_its_end_in_the_assembly() -> None:
     (loop,) = inner_loops(
         "f",
