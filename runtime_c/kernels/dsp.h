@@ -17,7 +17,7 @@
  * The multiplier is stored as 2 * multiplier - 2**32, which makes the rounding doubling high product one
  * instruction.
  *
- * Words are read from memory as little-endian. */
+ * Words of int8 are little-endian, and read from any address. */
 #ifndef TINYCC_DSP_H
 #define TINYCC_DSP_H
 
