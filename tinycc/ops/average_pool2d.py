@@ -7,6 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops import helium
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
@@ -15,6 +16,8 @@ from tinycc.ops.window import Window
 
 # Fractional bits that a mean keeps until it is rescaled.
 _MEAN_BITS = 8
+# Of a sum in 16 bits.
+_HELIUM_TAPS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +52,16 @@ class AveragePool2D(Operator):
         )
         return cls((source,), (output,), Window.of_call(call, (height, width)), bounds)
 
+    def has_variant(self, feature: str) -> bool:
+        """Helium: int8 windows whose sums fit 16 bits."""
+        taps = self.window.kernel[0] * self.window.kernel[1]
+        return feature == helium.FEATURE and self.inputs[0].dtype == "int8" and taps <= _HELIUM_TAPS
+
     def overlap_distance(self, index: int) -> int | None:
         """A channel is written once its taps are read."""
+        if self.variant == helium.FEATURE:
+            reads = self.window.first_reads(self.inputs[0], self.outputs[0])
+            return helium.channelwise_overlap(reads, self.outputs[0], 1)
         return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
 
     @property
@@ -107,9 +118,10 @@ class AveragePool2D(Operator):
     def kernel(self) -> KernelCall:
         """One call for each output row."""
         source, output = self.inputs[0], self.outputs[0]
+        suffix = "_helium" if self.variant == helium.FEATURE else ""
         return KernelCall(
-            header="pool2d.h",
-            function=f"tinycc_average_pool2d_{source.dtype}",
+            header=f"pool2d{suffix}.h",
+            function=f"tinycc_average_pool2d{suffix}_{source.dtype}",
             struct="tinycc_pool2d",
             shape={**self.window.kernel_shape(source), "mean_bits": self._mean_bits},
             data=self._data(),

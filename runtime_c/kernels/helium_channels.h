@@ -1,0 +1,110 @@
+/* Sums of eight channels and maxima of sixteen. */
+#ifndef TINYCC_HELIUM_CHANNELS_H
+#define TINYCC_HELIUM_CHANNELS_H
+
+#include "helium.h"
+
+#define TINYCC_SUMMED_CHANNELS 8
+#define TINYCC_COMPARED_CHANNELS 16
+
+#if TINYCC_MVE
+
+typedef int16x8_t tinycc_channel_sums;
+typedef int8x16_t tinycc_channel_maxima;
+
+TINYCC_INLINE tinycc_channel_sums tinycc_no_sums(void)
+{
+    return vdupq_n_s16(0);
+}
+
+/* sums + the first `count` of eight elements at `in`; modulo 2**16. */
+TINYCC_INLINE tinycc_channel_sums tinycc_sum_channels(tinycc_channel_sums sums, const int8_t *in,
+                                                      int32_t count)
+{
+    return vaddq_s16(sums, count >= TINYCC_SUMMED_CHANNELS ? vldrbq_s16(in)
+                                                           : vldrbq_z_s16(in, vctp16q((uint32_t)count)));
+}
+
+TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
+{
+    vstrhq_s16(out, sums);
+}
+
+TINYCC_INLINE tinycc_channel_maxima tinycc_least_maxima(void)
+{
+    return vdupq_n_s8(INT8_MIN);
+}
+
+/* The larger of each of the maxima and the first `count` of sixteen elements at `in`. */
+TINYCC_INLINE tinycc_channel_maxima tinycc_compare_channels(tinycc_channel_maxima maxima, const int8_t *in,
+                                                            int32_t count)
+{
+    return vmaxq_s8(maxima, count >= TINYCC_COMPARED_CHANNELS ? vldrbq_s8(in)
+                                                              : vldrbq_z_s8(in, vctp8q((uint32_t)count)));
+}
+
+TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima, int32_t count)
+{
+    if (count >= TINYCC_COMPARED_CHANNELS) {
+        vstrbq_s8(out, maxima);
+    } else {
+        vstrbq_p_s8(out, maxima, vctp8q((uint32_t)count));
+    }
+}
+
+#else
+
+typedef struct {
+    int16_t lane[TINYCC_SUMMED_CHANNELS];
+} tinycc_channel_sums;
+
+typedef struct {
+    int8_t lane[TINYCC_COMPARED_CHANNELS];
+} tinycc_channel_maxima;
+
+TINYCC_INLINE tinycc_channel_sums tinycc_no_sums(void)
+{
+    const tinycc_channel_sums sums = {{0}};
+    return sums;
+}
+
+TINYCC_INLINE tinycc_channel_sums tinycc_sum_channels(tinycc_channel_sums sums, const int8_t *in,
+                                                      int32_t count)
+{
+    for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS && c < count; ++c) {
+        sums.lane[c] = (int16_t)(sums.lane[c] + in[c]);
+    }
+    return sums;
+}
+
+TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
+{
+    memcpy(out, sums.lane, sizeof(sums.lane));
+}
+
+TINYCC_INLINE tinycc_channel_maxima tinycc_least_maxima(void)
+{
+    tinycc_channel_maxima maxima;
+    memset(maxima.lane, INT8_MIN, sizeof(maxima.lane));
+    return maxima;
+}
+
+TINYCC_INLINE tinycc_channel_maxima tinycc_compare_channels(tinycc_channel_maxima maxima, const int8_t *in,
+                                                            int32_t count)
+{
+    for (int32_t c = 0; c < TINYCC_COMPARED_CHANNELS && c < count; ++c) {
+        maxima.lane[c] = in[c] > maxima.lane[c] ? in[c] : maxima.lane[c];
+    }
+    return maxima;
+}
+
+TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima, int32_t count)
+{
+    for (int32_t c = 0; c < TINYCC_COMPARED_CHANNELS && c < count; ++c) {
+        out[c] = maxima.lane[c];
+    }
+}
+
+#endif
+
+#endif
