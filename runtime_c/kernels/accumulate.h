@@ -96,19 +96,26 @@ typedef struct {
 
 typedef tinycc_pool2d_data tinycc_average_rows_data;
 
+/* The output, from sums over the whole input. */
+TINYCC_INLINE void tinycc_average_rows_results(const int32_t *sums, int8_t *output,
+                                               const tinycc_average_rows_shape *shape,
+                                               const tinycc_average_rows_data *data)
+{
+    const tinycc_pool2d_shape pool = {.mean_bits = shape->mean_bits};
+    for (int32_t c = 0; c < shape->channels; ++c) {
+        const int32_t mean = tinycc_pool2d_mean(sums[c], shape->rows * shape->width, &pool, data);
+        output[c] = (int8_t)tinycc_clamp(mean, data->output_min, data->output_max);
+    }
+}
+
 TINYCC_INLINE void tinycc_average_rows_int8(const int8_t *input, int8_t *output, void *scratch, int32_t y0,
                                             int32_t y1, const tinycc_average_rows_shape *shape,
                                             const tinycc_average_rows_data *data)
 {
-    const tinycc_pool2d_shape pool = {.mean_bits = shape->mean_bits};
     int32_t *sums = (int32_t *)scratch;
     tinycc_accumulate_pixels(input, sums, (y1 - y0) * shape->width, shape->channels, y0 == 0);
-    if (y1 < shape->rows) {
-        return;
-    }
-    for (int32_t c = 0; c < shape->channels; ++c) {
-        const int32_t mean = tinycc_pool2d_mean(sums[c], shape->rows * shape->width, &pool, data);
-        output[c] = (int8_t)tinycc_clamp(mean, data->output_min, data->output_max);
+    if (y1 == shape->rows) {
+        tinycc_average_rows_results(sums, output, shape, data);
     }
 }
 

@@ -89,6 +89,23 @@ TINYCC_INLINE tinycc_lanes tinycc_rescale_lanes(tinycc_lanes sums, const int32_t
     return vrshlq_s32(sums, words); /* looks at the lowest byte only */
 }
 
+/* The first `count` of four elements, and zeros. */
+TINYCC_INLINE tinycc_lanes tinycc_load_lanes(const int8_t *in, int32_t count)
+{
+    return count >= TINYCC_LANES ? vldrbq_s32(in) : vldrbq_z_s32(in, vctp32q((uint32_t)count));
+}
+
+/* Lanes that were saved, or zeros: `sums` has as many words as there are lanes. */
+TINYCC_INLINE tinycc_lanes tinycc_restore_lanes(const int32_t *sums, int is_first)
+{
+    return is_first ? vdupq_n_s32(0) : vldrwq_s32(sums);
+}
+
+TINYCC_INLINE void tinycc_save_lanes(int32_t *sums, tinycc_lanes values)
+{
+    vstrwq_s32(sums, values);
+}
+
 /* `count` of the four lanes, one after the other. */
 TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t count,
                                       const tinycc_output_range *range)
@@ -194,6 +211,29 @@ TINYCC_INLINE tinycc_lanes tinycc_rescale_lanes(tinycc_lanes sums, const int32_t
             tinycc_requantize(sums.lane[k], constants[TINYCC_LANES + k], shift == 0 ? 0 : shift - 256);
     }
     return sums;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_load_lanes(const int8_t *in, int32_t count)
+{
+    tinycc_lanes values = {{0, 0, 0, 0}};
+    for (int32_t k = 0; k < TINYCC_LANES && k < count; ++k) {
+        values.lane[k] = in[k];
+    }
+    return values;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_restore_lanes(const int32_t *sums, int is_first)
+{
+    tinycc_lanes values = {{0, 0, 0, 0}};
+    if (!is_first) {
+        memcpy(values.lane, sums, sizeof(values.lane));
+    }
+    return values;
+}
+
+TINYCC_INLINE void tinycc_save_lanes(int32_t *sums, tinycc_lanes values)
+{
+    memcpy(sums, values.lane, sizeof(values.lane));
 }
 
 TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t count,

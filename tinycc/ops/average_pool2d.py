@@ -97,10 +97,11 @@ class AveragePool2D(Operator):
         )
         if source.dtype != "int8" or height != source.height or not covers:
             return None
+        suffix = "_helium" if self.variant == helium.FEATURE else ""
         return KernelCall(
-            header="accumulate.h",
-            function="tinycc_average_rows_int8",
-            struct="tinycc_average_rows",
+            header=f"accumulate{suffix}.h",
+            function=f"tinycc_average_rows{suffix}_int8",
+            struct=f"tinycc_average_rows{suffix}",
             shape={
                 "rows": height,
                 "width": source.width,
@@ -112,7 +113,7 @@ class AveragePool2D(Operator):
             rows=height,
             columns=1,
             row_elements=output.elements,
-            accumulator_bytes=4 * source.channels,
+            accumulator_bytes=4 * (helium.filled(source.channels) if suffix else source.channels),
         )
 
     def kernel(self) -> KernelCall:

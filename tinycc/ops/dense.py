@@ -88,6 +88,8 @@ class Dense(Linear):
         source, output = self.inputs[0], self.outputs[0]
         if source.dtype != "int8" or self.vectors != 1 or source.elements % height:
             return None
+        if self.variant == helium.FEATURE:
+            return helium.accumulating_call(self, height)
         return KernelCall(
             header="accumulate.h",
             function="tinycc_dense_rows_int8",

@@ -94,13 +94,18 @@ def matrix_groups(outputs: int) -> list[np.ndarray]:
     return [*pairs, *rest]
 
 
-def pack_rows(rows: np.ndarray) -> np.ndarray:
-    """Weights [outputs, inputs] as tinycc_matrix reads them, in one array."""
+def filled(outputs: int) -> int:
+    """The next multiple of four."""
+    return outputs + -outputs % LANES
+
+
+def pack_rows(rows: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
+    """Weights [outputs, inputs] as tinycc_dots reads them: four rows after the other, in one array."""
     outputs, inputs = rows.shape
     filled = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % STEP)))
     steps = [2 * STEP] * (inputs // (2 * STEP)) + [STEP] * (-(-(inputs % (2 * STEP)) // STEP))
     parts = np.split(filled, np.cumsum(steps)[:-1], axis=1)
-    return np.concatenate([part[group].reshape(-1) for group in matrix_groups(outputs) for part in parts])
+    return np.concatenate([part[group].reshape(-1) for group in groups for part in parts])
 
 
 def pack_constants(fields: dict[str, np.ndarray], groups: Sequence[np.ndarray]) -> np.ndarray:
@@ -130,7 +135,7 @@ def matrix_data(layer: Linear, inputs: int) -> Data:
     weights = np.pad(weights, ((0, 0), (0, inputs - weights.shape[1])))
     groups = matrix_groups(len(weights))
     return {
-        "weights": pack_rows(weights),
+        "weights": pack_rows(weights, groups),
         "constants": pack_constants(fields, groups),
         **range_fields(layer),
     }
@@ -200,6 +205,35 @@ def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
     ends = last if pixels > 1 else index * output.channels + np.minimum(first + CHANNELS, output.channels)
     starts = (index * output.channels + first).reshape(-1)
     return overlap_distance((reads[:, None] + first).reshape(-1), np.array(ends).reshape(-1), starts)
+
+
+def accumulating_call(layer: Linear, height: int) -> KernelCall:
+    """Sums of one vector, the layer's input, an equal part of it after the other."""
+    source, output = layer.inputs[0], layer.outputs[0]
+    fields = simplified(layer)
+    groups = list(np.arange(filled(output.elements)).reshape(-1, LANES))
+    parts = np.split(fields["weights"], height, axis=1)
+    return KernelCall(
+        header="accumulate_helium.h",
+        function="tinycc_dense_rows_helium_int8",
+        struct="tinycc_dense_rows_helium",
+        shape={
+            "rows": height,
+            "row_elements": source.elements // height,
+            "outputs": output.elements,
+            "rectified": int(is_rectified(layer)),
+        },
+        data={
+            "weights": np.concatenate([pack_rows(part, groups) for part in parts]),
+            "constants": pack_constants(fields, groups),
+            **range_fields(layer),
+        },
+        windows=(RowWindow(input_rows=height, row_elements=source.elements // height),),
+        rows=height,
+        columns=1,
+        row_elements=output.elements,
+        accumulator_bytes=4 * filled(output.elements),
+    )
 
 
 def windowed_overlap(reads: np.ndarray, output: Tensor) -> int:
