@@ -16,19 +16,19 @@ typedef struct {
 /* An input times factor plus offset is the input less its zero point, shifted left: by 16 bits less than for
  * the common scale. */
 typedef struct {
-    int32_t factor;
-    int32_t offset;
+    int16_t factor;
+    int16_t offset;
 } tinycc_add_operand;
 
 typedef struct {
     tinycc_add_operand exact; /* the input with the larger scale, with its sign */
     tinycc_add_operand other;
-    int32_t exact_is_b;
     int32_t other_multiplier;
-    int32_t other_shift; /* less than 0, like the other shift */
-    int32_t other_sign;
     int32_t multiplier;
-    int32_t shift;
+    int8_t other_shift; /* less than 0, like the other shift */
+    int8_t shift;
+    int8_t other_sign;
+    int8_t exact_is_b;
     tinycc_output_range range;
 } tinycc_add_helium_data;
 

@@ -26,7 +26,7 @@ typedef struct {
 
 typedef struct {
     tinycc_matrix_data matrix;
-    int32_t input_zero_point;
+    int8_t input_zero_point;
 } tinycc_conv2d_helium_data;
 
 /* The window that starts in column `left`, one kernel row after the other, and zeros. */

@@ -17,13 +17,13 @@
 typedef struct {
     int32_t input_width;
     int32_t channels;
-    int32_t pixels; /* that are computed together where all their taps are inside: 1, or 16 / channels */
-    int32_t kernel_height;
-    int32_t kernel_width;
     int32_t stride_width;
     int32_t dilation_width;
     int32_t pad_left;
-    int32_t rectified; /* see tinycc_rescale_lanes */
+    int8_t kernel_height;
+    int8_t kernel_width;
+    int8_t pixels;    /* that are computed together where all their taps are inside: 1, or 16 / channels */
+    int8_t rectified; /* see tinycc_rescale_lanes */
 } tinycc_depthwise_conv2d_helium_shape;
 
 /* weights: [channels / 16][kernel_height][kernel_width][16], of the last group filled up: with the same
@@ -31,7 +31,7 @@ typedef struct {
 typedef struct {
     const int8_t *weights;
     const int32_t *constants;
-    int32_t input_zero_point;
+    int8_t input_zero_point;
     tinycc_output_range range;
 } tinycc_depthwise_conv2d_helium_data;
 

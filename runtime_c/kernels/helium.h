@@ -29,9 +29,9 @@
 
 /* What becomes of a requantized sum: plus the zero point, clamped. */
 typedef struct {
-    int32_t zero_point;
-    int32_t min;
-    int32_t max;
+    int8_t zero_point;
+    int8_t min;
+    int8_t max;
 } tinycc_output_range;
 
 /* The same where the range is all of an int8; a constant where it is known. */
@@ -126,12 +126,12 @@ TINYCC_INLINE void tinycc_store_pairs(int8_t *out, tinycc_lanes even, tinycc_lan
 {
     int16x8_t values;
     __asm__("vqmovnb.s32 %q0, %q1\n\tvqmovnt.s32 %q0, %q2" : "=&w"(values) : "w"(even), "w"(odd));
-    values = vqaddq_n_s16(values, (int16_t)range->zero_point);
+    values = vqaddq_n_s16(values, range->zero_point);
     if (range->min == INT8_MIN && range->max == INT8_MAX) {
         __asm__("vqmovnb.s16 %q0, %q0" : "+w"(values));
     } else {
-        values = vmaxq_s16(values, vdupq_n_s16((int16_t)range->min));
-        values = vminq_s16(values, vdupq_n_s16((int16_t)range->max));
+        values = vmaxq_s16(values, vdupq_n_s16(range->min));
+        values = vminq_s16(values, vdupq_n_s16(range->max));
     }
     if (count >= 2 * TINYCC_LANES) {
         vstrbq_s16(out, values);

@@ -100,7 +100,7 @@ TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, in
                          "vqadd.s16 %q[s0], %q[s0], %[zero]\n\tvqadd.s16 %q[s2], %q[s2], %[zero]\n\t"        \
                          "vqmovnb.s16 %q[s0], %q[s0]\n\tvqmovnt.s16 %q[s0], %q[s2]"                          \
             : [s0] "+w"(sums[0]), [s1] "+w"(sums[1]), [s2] "+w"(sums[2]), [s3] "+w"(sums[3])                 \
-            : [constants] "r"(constants), [zero] "r"(range->zero_point)                                      \
+            : [constants] "r"(constants), [zero] "r"((int32_t)range->zero_point)                             \
             : "q0", "q1", "memory")
 
 /* Sixteen channels, or the first `count`, from sums that have their biases; rectified: see
@@ -115,8 +115,8 @@ TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32
         TINYCC_FINISH(TINYCC_FIX);
     }
     int8x16_t all = vreinterpretq_s8_s32(sums[0]);
-    all = vmaxq_s8(all, vdupq_n_s8((int8_t)range->min));
-    all = vminq_s8(all, vdupq_n_s8((int8_t)range->max));
+    all = vmaxq_s8(all, vdupq_n_s8(range->min));
+    all = vminq_s8(all, vdupq_n_s8(range->max));
     if (count >= TINYCC_CHANNELS) {
         vstrbq_s8(out, all);
     } else {
