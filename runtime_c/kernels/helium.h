@@ -106,7 +106,7 @@ TINYCC_INLINE void tinycc_save_lanes(int32_t *sums, tinycc_lanes values)
     vstrwq_s32(sums, values);
 }
 
-/* `count` of the four lanes, one after the other. */
+/* The four lanes, or the first `count`, one after the other. */
 TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t count,
                                       const tinycc_output_range *range)
 {
@@ -239,7 +239,7 @@ TINYCC_INLINE void tinycc_save_lanes(int32_t *sums, tinycc_lanes values)
 TINYCC_INLINE void tinycc_store_lanes(int8_t *out, tinycc_lanes values, int32_t count,
                                       const tinycc_output_range *range)
 {
-    for (int32_t k = 0; k < count; ++k) {
+    for (int32_t k = 0; k < TINYCC_LANES && k < count; ++k) {
         out[k] = (int8_t)tinycc_clamp(values.lane[k] + range->zero_point, range->min, range->max);
     }
 }

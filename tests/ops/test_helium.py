@@ -16,6 +16,7 @@ from tests.ops.test_conv2d import Attributes, conv2d_module
 from tests.ops.test_dense import dense_module
 from tests.ops.test_depthwise_conv2d import depthwise_module
 from tests.ops.test_elementwise import binary_module, quantization
+from tests.ops.test_pool2d import average_module, inside, maximum_module
 from tests.tools.kernel_runner import views_in
 from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, inputs_of, windows
 from tests.tools.view_reference import reference_of
@@ -115,6 +116,29 @@ def test_sums(name: str, scales: tuple[float, float], zero_point: int, elements:
     check(sum_module(name, scales, zero_point, elements), "add")
 
 
+@settings(max_examples=6)
+@given(windows(), st.sampled_from([(0.05, 0.05), (0.05, 0.08)]), ZERO_POINTS, st.sampled_from([3, 8, 21]))
+def test_averages(
+    window: tuple[Shape, Shape, Attributes], scales: tuple[float, float], zero_point: int, channels: int
+) -> None:
+    check(average_module(*inside(window), scales, (zero_point, zero_point), channels), "average_pool2d")
+
+
+@settings(max_examples=6)
+@given(windows(), st.sampled_from([3, 16, 21]))
+def test_maxima(window: tuple[Shape, Shape, Attributes], channels: int) -> None:
+    check(maximum_module(*inside(window), channels=channels), "max_pool2d")
+
+
+@pytest.mark.parametrize("channels", [3, 40])
+def test_overlap_distance_of_pooling(channels: int) -> None:
+    attributes = {"strides": (2, 1), "padding": [1, 1, 0, 1]}
+    window = ((5, 7), (3, 2), attributes)
+    check_distance(maximum_module(*window, channels=channels), is_tight=False, features=HELIUM)
+    averages = average_module(*window, (0.05, 0.05), (3, 3), channels)
+    check_distance(averages, is_tight=False, features=HELIUM)
+
+
 @pytest.mark.parametrize("index", [0, 1])
 def test_overlap_distance_of_sums(index: int) -> None:
     check_distance(sum_module("add", (0.05, 0.31), 3), index, features=HELIUM)
@@ -188,6 +212,10 @@ MODULES: dict[str, Callable[[], tvm.IRModule]] = {
     "depthwise of 8": partial(depthwise_module, (9, 7), (3, 3), 8, SAME, activation=RELU),
     "depthwise of 40": partial(depthwise_module, (9, 7), (3, 3), 40, HALVED),
     "depthwise 5x5 of 16": partial(depthwise_module, (6, 7), (5, 5), 16, PADDED),
+    "averages of 11": partial(
+        average_module, (7, 6), (3, 2), {"padding": [1, 1, 1, 1]}, (0.05, 0.08), (3, -9), 11
+    ),
+    "maxima of 21": partial(maximum_module, (7, 6), (3, 2), {"padding": [1, 1, 1, 1]}, channels=21),
     "sum": partial(sum_module, "add", (0.05, 0.31), -128),
     "difference": partial(sum_module, "subtract", (0.31, 0.05), 4),
     "depthwise 4x1 of 3": partial(depthwise_module, (6, 1), (4, 1), 3, {}),

@@ -20,18 +20,21 @@ def average_module(
     attributes: Attributes,
     scales: tuple[float, float],
     zero_points: tuple[int, int],
+    channels: int = 3,
 ) -> tvm.IRModule:
     def body(x: relax.Expr) -> relax.Expr:
         real = dequantized(x, scales[0], zero_points[0])
         mean = relax.op.nn.avg_pool2d(real, kernel, layout="NHWC", count_include_pad=False, **attributes)
         return quantized(mean, scales[1], zero_points[1])
 
-    return module_of([((1, *image, 3), "int8")], body)
+    return module_of([((1, *image, channels), "int8")], body)
 
 
-def maximum_module(image: Shape, kernel: Shape, attributes: Attributes, dtype: str = "int8") -> tvm.IRModule:
+def maximum_module(
+    image: Shape, kernel: Shape, attributes: Attributes, dtype: str = "int8", channels: int = 3
+) -> tvm.IRModule:
     return module_of(
-        [((1, *image, 3), dtype)],
+        [((1, *image, channels), dtype)],
         lambda x: relax.op.nn.max_pool2d(x, kernel, layout="NHWC", **attributes),
     )
 

@@ -55,6 +55,10 @@ class Network:
         """Over all pixels."""
         return self._finish(relax.op.mean(self._real(x), [1, 2], keepdims=True))
 
+    def average(self, x: relax.Expr, kernel: tuple[int, int]) -> relax.Expr:
+        """Over windows side by side."""
+        return self._finish(relax.op.nn.avg_pool2d(self._real(x), kernel, strides=kernel, layout="NHWC"))
+
     def pooled(self, x: relax.Expr) -> relax.Expr:
         """2x2 maximum."""
         return relax.op.nn.max_pool2d(x, (2, 2), strides=(2, 2), layout="NHWC")
