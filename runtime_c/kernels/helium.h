@@ -8,7 +8,8 @@
 
 #include "common.h"
 
-#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__)
+/* Code that is not optimized has no registers to spare for the assembly. */
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define TINYCC_MVE 1
 #include <arm_mve.h>
 #else

@@ -62,35 +62,38 @@ def simplified(layer: Linear, channel_axis: int = 0) -> dict[str, np.ndarray]:
     """
     data = layer.linear_data(channel_axis)
     fields = {name: np.array(data[name]) for name in ("bias", "multiplier", "shift")}
-    weights = np.moveaxis(layer.weights, channel_axis, 0).copy()
-    flat = weights.astype(np.int64).reshape(len(weights), -1)
-    ends = [
-        _results(layer, fields, fields["bias"] + np.where(flat > 0, high * flat, low * flat).sum(axis=1))
-        for low, high in ((127, -128), (-128, 127))
-    ]
-    constant = (ends[0] == ends[1]) & (np.abs(fields["bias"].astype(np.int64)) >= _BIAS_LIMIT)
-    weights[constant] = 0
-    fields["bias"][constant] = 4 * (ends[0][constant] - layer.outputs[0].zero_point)
-    fields["multiplier"][constant] = 2**30
-    fields["shift"][constant] = -1
-    return {"weights": weights, **fields}
+    fields["weights"] = np.moveaxis(layer.weights, channel_axis, 0).copy()
+    fields["shift"][fields["multiplier"] == 0] = -1
+    large = (np.abs(fields["bias"].astype(np.int64)) >= _BIAS_LIMIT) & (fields["shift"] <= 0)
+    if large.any():
+        least, most = _extreme_results(layer, fields)
+        constant = large & (least == most)
+        fields["weights"][constant] = 0
+        fields["bias"][constant] = 4 * (least[constant] - layer.outputs[0].zero_point)
+        fields["multiplier"][constant] = 2**30
+        fields["shift"][constant] = -1
+    return fields
 
 
-def _results(layer: Linear, fields: dict[str, np.ndarray], sums: np.ndarray) -> np.ndarray:
-    """Outputs for sums, int64, of each channel; the sums may be larger than an int32."""
-    shift = fields["shift"].astype(np.int64)
-    left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
-    high = ((sums << left) * fields["multiplier"].astype(np.int64) + 2**30) >> 31
+def _extreme_results(layer: Linear, fields: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """The least and the largest output of each channel, for any input; where no shift is to the left."""
+    weights = fields["weights"].astype(np.int64).reshape(len(fields["bias"]), -1)
+    right = np.maximum(-fields["shift"].astype(np.int64), 0)
     half = np.where(right > 0, 1 << np.maximum(right - 1, 0), 0)
-    rounded = np.sign(high) * ((np.abs(high) + half) >> right)
-    return np.clip(rounded + layer.outputs[0].zero_point, *layer.output_range)
+    results = []
+    for below, above in ((127, -128), (-128, 127)):
+        sums = fields["bias"] + np.where(weights > 0, above * weights, below * weights).sum(axis=1)
+        high = (sums * fields["multiplier"].astype(np.int64) + 2**30) >> 31
+        rounded = np.sign(high) * ((np.abs(high) + half) >> right)
+        results.append(np.clip(rounded + layer.outputs[0].zero_point, *layer.output_range))
+    return results
 
 
 def matrix_groups(outputs: int) -> list[np.ndarray]:
     """The outputs that tinycc_matrix computes together, four by four; the last ones may be beyond the end."""
     whole = outputs // (2 * LANES) * 2 * LANES
     pairs = np.arange(whole).reshape(-1, LANES, 2).transpose(0, 2, 1).reshape(-1, LANES)
-    rest = np.arange(whole, outputs + -outputs % LANES).reshape(-1, LANES)
+    rest = np.arange(whole, filled(outputs)).reshape(-1, LANES)
     return [*pairs, *rest]
 
 
@@ -102,9 +105,9 @@ def filled(outputs: int) -> int:
 def pack_rows(rows: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
     """Weights [outputs, inputs] as tinycc_dots reads them: four rows after the other, in one array."""
     outputs, inputs = rows.shape
-    filled = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % STEP)))
+    padded = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % STEP)))
     steps = [2 * STEP] * (inputs // (2 * STEP)) + [STEP] * (-(-(inputs % (2 * STEP)) // STEP))
-    parts = np.split(filled, np.cumsum(steps)[:-1], axis=1)
+    parts = np.split(padded, np.cumsum(steps)[:-1], axis=1)
     return np.concatenate([part[group].reshape(-1) for group in groups for part in parts])
 
 
