@@ -21,6 +21,9 @@
 #define TINYCC_NOINLINE
 #endif
 
+/* One copy for all operators of a model: geometry as arguments. */
+#define TINYCC_SHARED static TINYCC_NOINLINE
+
 /* Whether the compiler knows the value of an expression. */
 #if defined(__GNUC__)
 #define TINYCC_IS_CONSTANT(expression) __builtin_constant_p(expression)

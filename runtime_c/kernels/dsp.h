@@ -29,9 +29,6 @@
 #define TINYCC_HAS_DSP 0
 #endif
 
-/* One copy for all operators of a model: geometry as arguments. */
-#define TINYCC_SHARED static TINYCC_NOINLINE
-
 /* Turns a word of inputs into `odd`. */
 #define TINYCC_DSP_ODD UINT32_C(0x007F007F)
 

@@ -16,13 +16,6 @@
 #define TINYCC_MVE 0
 #endif
 
-/* A function that operators of different geometry share. */
-#if defined(__GNUC__)
-#define TINYCC_SHARED static __attribute__((noinline, unused))
-#else
-#define TINYCC_SHARED static
-#endif
-
 #define TINYCC_LANES 4
 
 /* Integers for the requantization of four sums. */
