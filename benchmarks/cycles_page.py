@@ -27,11 +27,11 @@ What the estimate leaves out:
 The models are LLVM's, not Arm's: the numbers compare kernels with each other, they are not data-sheet times.
 """
 
-TOTALS = """## All inner loops of a model
+TOTALS = """## Models
 
-`portable` is plain C (`--kernels portable`), `auto` what the core offers. "In loops" is the share of all
-instructions that is executed in the loops estimated here; cycles are of these. The last column is by how much
-`auto` takes fewer cycles than `portable` in them.
+`portable` is plain C (`--kernels portable`). "In loops" is the share of all instructions that is executed in
+the loops estimated here, "cycles" what all instructions take if the others take as long as those. The last
+two columns are how many times fewer instructions, and cycles, the core's own kernels take than plain C.
 """
 
 LOOPS = """## The loops that execute most
@@ -58,16 +58,24 @@ def _totals(found: dict[str, dict[str, Any]]) -> str:
     for model, settings in found.items():
         for setting, told in settings.items():
             portable = settings.get(f"{setting}-portable")
+            cycles = _cycles(told)
             rows.append(
                 [
                     model, setting, number(told["instructions"]),
                     f"{told['loop_instructions'] / told['instructions']:.0%}",
-                    number(told["loop_cycles"]), ratio(told["loop_cycles"], told["loop_instructions"]),
-                    ratio(portable["loop_cycles"], told["loop_cycles"]) if portable else "",
+                    number(round(cycles)), ratio(cycles, told["instructions"]),
+                    ratio(portable["instructions"], told["instructions"]) if portable else "",
+                    ratio(_cycles(portable), cycles) if portable else "",
                 ]
             )  # fmt: skip
-    headings = ["model", "core", "instructions", "in loops", "cycles", "per instruction", "fewer"]
+    headings = [
+        "model", "core", "instructions", "in loops", "cycles", "per instruction", "instructions", "cycles",
+    ]  # fmt: skip
     return table(headings, rows)
+
+
+def _cycles(told: dict[str, Any]) -> float:
+    return float(told["loop_cycles"] / told["loop_instructions"] * told["instructions"])
 
 
 def _loops(loops: list[dict[str, Any]]) -> str:
