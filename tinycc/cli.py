@@ -56,7 +56,9 @@ def main() -> None:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--target", default="cortex-m4", show_default=True, help=f"Core: {', '.join(TARGETS)}.")
-@click.option("--sram", metavar="SIZE", help="SRAM budget, e.g. 320K.")
+@click.option(
+    "--sram", metavar="SIZE", help="SRAM that the arena may take, e.g. 320K; the stack comes on top."
+)
 @click.option("--flash", metavar="SIZE", help="Flash budget, e.g. 1M.")
 @click.option(
     "--io",

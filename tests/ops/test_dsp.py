@@ -1,6 +1,6 @@
 """Kernels for the DSP extension: chosen where they are right, and right on the cores that have it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from tests.tools.layers import check_distance, check_reference, inputs_of
 from tests.tools.view_reference import reference_of
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.dsp import DspLayer
+from tinycc.passes import select_kernels
 from tinycc.run import run
 
 DSP = ("dsp",)
@@ -54,6 +55,14 @@ LAYERS = {
         (5, 6), (3, 3), 4, SAME, activation=relu, zero_points=(-128, -128)
     ),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def first_preference() -> Iterator[None]:
+    """Small operators run by DSP kernels, too, whatever they are predicted to cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(select_kernels, "is_counted", lambda _view: False)
+        yield
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -62,6 +62,12 @@ def test_a_skip_keeps_as_many_rows_as_the_other_branch_lags() -> None:
     assert (stream.ring_rows(1), stream.ring_rows(2), stream.ring_rows(3)) == (4, 5, 1)
 
 
+def test_rows_that_are_all_padding_ask_for_nothing_and_hide_nothing() -> None:
+    """A window of one row with three rows of padding above and below."""
+    stream = chain(9, (1, 1, 0), (1, 1, 3))
+    assert stream.order.count(0) == 9 and stream.order.count(1) == 15
+
+
 def test_nothing_is_computed_that_nobody_asks_for() -> None:
     stream = chain(9, (1, 1, 0), (2, 2, 0))
     assert stream.order.count(0) == 8 and stream.order.count(1) == 4

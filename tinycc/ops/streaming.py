@@ -239,14 +239,14 @@ def rows_needed(
 
 def _rows_under(call: KernelCall, window: RowWindow, rows: Range) -> Range | None:
     """Input rows [first, end) under the windows of some rows; None where all of it is padding."""
-    calls: Sequence[int] = range(*rows)
-    # Windows move down, so that the first and the last reach furthest, unless their rows are apart.
-    if window.dilation == 1 and len(calls) > 2 * window.rows + 2:
-        calls = [*calls[: window.rows + 1], *calls[-window.rows - 1 :]]
-    spans = [span for y in calls if (span := rows_read(call, window, y)) is not None]
-    if not spans:
-        return None
-    return min(first for first, _ in spans), max(last for _, last in spans) + 1
+    downwards = (rows_read(call, window, y) for y in range(*rows))
+    upwards = (rows_read(call, window, y) for y in reversed(range(*rows)))
+    if window.dilation == 1:
+        # Windows move down: of those that are not all padding the first and the last reach furthest.
+        first, last = (next((span for span in spans if span), None) for spans in (downwards, upwards))
+        return (first[0], last[1] + 1) if first and last else None
+    found = [span for span in downwards if span]
+    return (min(first for first, _ in found), max(last for _, last in found) + 1) if found else None
 
 
 def columns_needed(
