@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinycc
+from benchmarks.memory import MOST_ROWS_BYTES
 from tests.conftest import CompileOnce
 from tests.reference.interpreter import run_tflite
 from tests.tools.corpus import (
@@ -41,10 +42,7 @@ REFUSED = {
 
 # The arena at most, in bytes, with the least memory.
 MOST_BYTES = {
-    "mlperf_vww_mbv1_int8": 15_200,
-    "tflm_person_detect": 15_200,
-    "te_vww": 17_000,
-    "te_detection": 45_000,
+    **MOST_ROWS_BYTES,
     "mlperf_kws_dscnn_int8": 5_000,
     "tflm_micro_speech_int8": 600,
 }
