@@ -14,7 +14,7 @@ from tests.tools.networks import Network, inverted_residual, shared
 from tinycc.ops.stage import Stage
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import Plan, build_plan
-from tinycc.schedule.options import ScheduleOptions
+from tinycc.schedule.options import Form, ScheduleOptions
 
 Body = Callable[[Network, relax.Expr], relax.Expr]
 SHAPE = (1, 9, 7, 3)
@@ -71,8 +71,8 @@ def module_for(body: Body) -> tvm.IRModule:
     return shared(module_of([(SHAPE, "int8")], lambda x: body(network, x)))
 
 
-def planned(module: tvm.IRModule, form: str) -> Plan:
-    options = ScheduleOptions(form=form)  # type: ignore[arg-type]
+def planned(module: tvm.IRModule, form: Form) -> Plan:
+    options = ScheduleOptions(form=form)
     return build_plan(tvm.transform.Sequential(default_passes("float", options))(module))
 
 

@@ -15,6 +15,9 @@ ROW = 6 * 4 * 6
 TENSOR = 8 * 6 * 4
 
 
+FORMS: tuple[Form, ...] = ("stream", "whole")
+
+
 def planned(form: Form) -> Plan:
     options = ScheduleOptions(form=form)
     module = inverted_residual(height=8, width=6, channels=4, expansion=6)
@@ -44,8 +47,8 @@ def test_a_member_of_a_stage_has_what_is_live_during_its_own_row_calls() -> None
 
 
 def test_the_worst_bottleneck_is_the_peak() -> None:
-    for form in ("stream", "whole"):
-        plan, told = described(form)  # type: ignore[arg-type]
+    for form in FORMS:
+        plan, told = described(form)
         peak = told["bottlenecks"][0]
         assert (
             peak["live_bytes"]

@@ -88,8 +88,7 @@ def _schedule(report: Report) -> str:
 def _table(title: str, headings: Sequence[str], numbers: Sequence[int]) -> Table:
     table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
-        justify = "right" if index in numbers else "left"
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(heading, justify="right" if index in numbers else "left", overflow="fold")
     return table
 
 
