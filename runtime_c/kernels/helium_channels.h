@@ -1,4 +1,4 @@
-/* Sums of eight channels and maxima of sixteen. */
+/* Sums and means of eight channels and maxima of sixteen. */
 #ifndef TINYCC_HELIUM_CHANNELS_H
 #define TINYCC_HELIUM_CHANNELS_H
 
@@ -6,6 +6,13 @@
 
 #define TINYCC_SUMMED_CHANNELS 8
 #define TINYCC_COMPARED_CHANNELS 16
+
+/* What sums of `count` elements, at most 256, are multiplied by for their means: a little more than 2**24 /
+ * count, so that rounding down half a unit more rounds halves away from zero. */
+TINYCC_INLINE int32_t tinycc_channel_reciprocal(int32_t count)
+{
+    return (1 << 24) / count + 1;
+}
 
 #if TINYCC_MVE
 
@@ -28,6 +35,21 @@ TINYCC_INLINE tinycc_channel_sums tinycc_sum_channels(tinycc_channel_sums sums, 
 TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
 {
     vstrhq_s16(out, sums);
+}
+
+/* The first `count` means of sums that are multiplied by a reciprocal, see tinycc_channel_reciprocal. */
+TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int32_t reciprocal,
+                                      int32_t count)
+{
+    const int32x4_t even = vmlasq_n_s32(vmovlbq_s16(sums), vdupq_n_s32(reciprocal), 1 << 23);
+    const int32x4_t odd = vmlasq_n_s32(vmovltq_s16(sums), vdupq_n_s32(reciprocal), 1 << 23);
+    int16x8_t means = vreinterpretq_s16_s32(vshrq_n_s32(even, 16));
+    means = vshrq_n_s16(vshrntq_n_s32(means, odd, 16), 8);
+    if (count >= TINYCC_SUMMED_CHANNELS) {
+        vstrbq_s16(out, means);
+    } else {
+        vstrbq_p_s16(out, means, vctp16q((uint32_t)count));
+    }
 }
 
 TINYCC_INLINE tinycc_channel_maxima tinycc_least_maxima(void)
@@ -80,6 +102,15 @@ TINYCC_INLINE tinycc_channel_sums tinycc_sum_channels(tinycc_channel_sums sums, 
 TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
 {
     memcpy(out, sums.lane, sizeof(sums.lane));
+}
+
+TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int32_t reciprocal,
+                                      int32_t count)
+{
+    for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS && c < count; ++c) {
+        const int64_t mean = (int64_t)sums.lane[c] * reciprocal + (1 << 23);
+        out[c] = (int8_t)(mean >> 24);
+    }
 }
 
 TINYCC_INLINE tinycc_channel_maxima tinycc_least_maxima(void)

@@ -17,7 +17,9 @@ typedef struct {
     int32_t stride_width;
     int32_t dilation_width;
     int32_t pad_left;
-    int32_t mean_bits; /* of the average: 0 where it is not rescaled, else its fractional bits */
+    int32_t mean_bits;  /* of the average: 0 where it is not rescaled, else its fractional bits */
+    int32_t is_inside;  /* no tap of any window lies outside the input */
+    int32_t is_clamped; /* the output's range is less than that of its type */
 } tinycc_pool2d_shape;
 
 typedef struct {

@@ -8,46 +8,29 @@
 #define TINYCC_POOL2D_HELIUM_H
 
 #include "helium_channels.h"
-#include "pool2d.h"
-
-/* The columns of a window that lie in the input. */
-typedef struct {
-    int32_t first;
-    int32_t count;
-} tinycc_pool2d_columns;
-
-TINYCC_INLINE tinycc_pool2d_columns tinycc_pool2d_inside(int32_t x, const tinycc_pool2d_shape *shape)
-{
-    tinycc_pool2d_columns columns = {x * shape->stride_width - shape->pad_left, 0};
-    int32_t taps = shape->kernel_width;
-    for (; taps > 0 && columns.first < 0; --taps) {
-        columns.first += shape->dilation_width;
-    }
-    for (int32_t column = columns.first; columns.count < taps && column < shape->input_width;
-         column += shape->dilation_width) {
-        ++columns.count;
-    }
-    return columns;
-}
+#include "pool2d_window.h"
 
 /* The means of `count` channels, at most eight. */
-TINYCC_INLINE void tinycc_average_pool2d_channels(const int8_t *const *rows, int8_t *output, int32_t channel,
-                                                  int32_t count, tinycc_pool2d_columns columns,
+TINYCC_INLINE void tinycc_average_pool2d_channels(const int8_t *const *rows, int8_t *output, int32_t offset,
+                                                  int32_t count, int32_t columns, int32_t taps,
                                                   const tinycc_pool2d_shape *shape,
                                                   const tinycc_pool2d_data *data)
 {
-    const int32_t step = shape->dilation_width * shape->input_channels;
     tinycc_channel_sums sums = tinycc_no_sums();
-    int32_t taps = 0;
+    TINYCC_UNROLL_TWICE
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        if (rows[j] != NULL) {
-            const int8_t *in = rows[j] + columns.first * shape->input_channels + channel;
-            for (int32_t k = 0; k < columns.count; ++k) {
+        if (tinycc_pool2d_has_row(rows, j, shape)) {
+            const int8_t *in = rows[j] + offset;
+            TINYCC_UNROLL
+            for (int32_t k = 0; k < columns; ++k) {
                 sums = tinycc_sum_channels(sums, in, count);
-                in += step;
+                in += shape->dilation_width * shape->input_channels;
             }
-            taps += columns.count;
         }
+    }
+    if (shape->mean_bits == 0 && !shape->is_clamped) {
+        tinycc_store_means(output, sums, tinycc_channel_reciprocal(taps), count);
+        return;
     }
     int16_t each[TINYCC_SUMMED_CHANNELS];
     tinycc_store_sums(each, sums);
@@ -62,33 +45,39 @@ TINYCC_INLINE void tinycc_average_pool2d_helium_int8(const int8_t *const *rows, 
                                                      const tinycc_pool2d_data *data)
 {
     const int32_t channels = shape->input_channels;
-    const int32_t whole = channels / TINYCC_SUMMED_CHANNELS * TINYCC_SUMMED_CHANNELS;
+    const int32_t rest = channels % TINYCC_SUMMED_CHANNELS;
+    const int32_t row_count = tinycc_pool2d_row_count(rows, shape);
     for (int32_t x = x0; x < x1; ++x) {
         const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);
+        const int32_t offset = columns.first * channels;
+        const int32_t taps = row_count * columns.count;
         int8_t *output = out_row + x * channels;
-        for (int32_t c = 0; c < whole; c += TINYCC_SUMMED_CHANNELS) {
-            tinycc_average_pool2d_channels(rows, output + c, c, TINYCC_SUMMED_CHANNELS, columns, shape, data);
+        int32_t c = 0;
+        for (; c < channels - rest; c += TINYCC_SUMMED_CHANNELS) {
+            tinycc_average_pool2d_channels(rows, output + c, offset + c, TINYCC_SUMMED_CHANNELS,
+                                           columns.count, taps, shape, data);
         }
-        if (whole < channels) {
-            tinycc_average_pool2d_channels(rows, output + whole, whole, channels - whole, columns, shape,
+        if (rest > 0) {
+            tinycc_average_pool2d_channels(rows, output + c, offset + c, rest, columns.count, taps, shape,
                                            data);
         }
     }
 }
 
 /* The maxima of `count` channels, at most sixteen. */
-TINYCC_INLINE void tinycc_max_pool2d_channels(const int8_t *const *rows, int8_t *output, int32_t channel,
-                                              int32_t count, tinycc_pool2d_columns columns,
+TINYCC_INLINE void tinycc_max_pool2d_channels(const int8_t *const *rows, int8_t *output, int32_t offset,
+                                              int32_t count, int32_t columns,
                                               const tinycc_pool2d_shape *shape)
 {
-    const int32_t step = shape->dilation_width * shape->input_channels;
     tinycc_channel_maxima maxima = tinycc_least_maxima();
+    TINYCC_UNROLL_TWICE
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        if (rows[j] != NULL) {
-            const int8_t *in = rows[j] + columns.first * shape->input_channels + channel;
-            for (int32_t k = 0; k < columns.count; ++k) {
+        if (tinycc_pool2d_has_row(rows, j, shape)) {
+            const int8_t *in = rows[j] + offset;
+            TINYCC_UNROLL
+            for (int32_t k = 0; k < columns; ++k) {
                 maxima = tinycc_compare_channels(maxima, in, count);
-                in += step;
+                in += shape->dilation_width * shape->input_channels;
             }
         }
     }
@@ -100,16 +89,19 @@ TINYCC_INLINE void tinycc_max_pool2d_helium_int8(const int8_t *const *rows, int8
                                                  const tinycc_pool2d_data *data)
 {
     const int32_t channels = shape->input_channels;
-    const int32_t whole = channels / TINYCC_COMPARED_CHANNELS * TINYCC_COMPARED_CHANNELS;
+    const int32_t rest = channels % TINYCC_COMPARED_CHANNELS;
     (void)data;
     for (int32_t x = x0; x < x1; ++x) {
         const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);
+        const int32_t offset = columns.first * channels;
         int8_t *output = out_row + x * channels;
-        for (int32_t c = 0; c < whole; c += TINYCC_COMPARED_CHANNELS) {
-            tinycc_max_pool2d_channels(rows, output + c, c, TINYCC_COMPARED_CHANNELS, columns, shape);
+        int32_t c = 0;
+        for (; c < channels - rest; c += TINYCC_COMPARED_CHANNELS) {
+            tinycc_max_pool2d_channels(rows, output + c, offset + c, TINYCC_COMPARED_CHANNELS, columns.count,
+                                       shape);
         }
-        if (whole < channels) {
-            tinycc_max_pool2d_channels(rows, output + whole, whole, channels - whole, columns, shape);
+        if (rest > 0) {
+            tinycc_max_pool2d_channels(rows, output + c, offset + c, rest, columns.count, shape);
         }
     }
 }

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops import helium
+from tinycc.ops import dsp, helium, pooling
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
@@ -16,8 +15,8 @@ from tinycc.ops.window import Window
 
 # Fractional bits that a mean keeps until it is rescaled.
 _MEAN_BITS = 8
-# Of a sum in 16 bits.
-_HELIUM_TAPS = 256
+# Channels that are averaged at once.
+_TOGETHER = {dsp.FEATURE: 4, helium.FEATURE: 8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +52,15 @@ class AveragePool2D(Operator):
         return cls((source,), (output,), Window.of_call(call, (height, width)), bounds)
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: int8 windows whose sums fit 16 bits."""
+        """Helium and the DSP extension: int8 windows whose sums fit 16 bits."""
         taps = self.window.kernel[0] * self.window.kernel[1]
-        return feature == helium.FEATURE and self.inputs[0].dtype == "int8" and taps <= _HELIUM_TAPS
+        fits = self.inputs[0].dtype == "int8" and taps <= pooling.MOST_TAPS
+        return feature in pooling.FEATURES and fits
 
     def overlap_distance(self, index: int) -> int | None:
-        """A channel is written once its taps are read."""
-        if self.variant == helium.FEATURE:
-            reads = self.window.first_reads(self.inputs[0], self.outputs[0])
-            return helium.channelwise_overlap(reads, self.outputs[0], 1)
-        return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
+        """Channels are written once their taps are read."""
+        together = _TOGETHER.get(self.variant, 1)
+        return self.window.channelwise_overlap(self.inputs[0], self.outputs[0], together)
 
     @property
     def _mean_bits(self) -> int:
@@ -73,7 +71,7 @@ class AveragePool2D(Operator):
             raise ValueError("only int8 averages can be rescaled")
         return _MEAN_BITS if rescaled else 0
 
-    def _data(self) -> dict[str, int | float | np.ndarray]:
+    def _data(self) -> dict[str, int]:
         source, output = self.inputs[0], self.outputs[0]
         factor = source.real_scale / output.real_scale / 2**self._mean_bits
         multiplier, shift = quantize_multiplier(factor)
@@ -108,7 +106,7 @@ class AveragePool2D(Operator):
                 "channels": source.channels,
                 "mean_bits": self._mean_bits,
             },
-            data=self._data(),
+            data=dict(self._data()),
             windows=(RowWindow(input_rows=height, row_elements=source.width * source.channels),),
             rows=height,
             columns=1,
@@ -118,18 +116,9 @@ class AveragePool2D(Operator):
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""
-        source, output = self.inputs[0], self.outputs[0]
-        suffix = "_helium" if self.variant == helium.FEATURE else ""
-        return KernelCall(
-            header=f"pool2d{suffix}.h",
-            function=f"tinycc_average_pool2d{suffix}_{source.dtype}",
-            struct="tinycc_pool2d",
-            shape={**self.window.kernel_shape(source), "mean_bits": self._mean_bits},
-            data=self._data(),
-            windows=(self.window.rows_of(source),),
-            rows=output.height,
-            columns=output.width,
-            row_elements=output.width * output.channels,
+        tensors = self.inputs[0], self.outputs[0]
+        return pooling.pool_call(
+            self.kind, self.variant, self.window, tensors, self._data(), mean_bits=self._mean_bits
         )
 
     def describe(self) -> str:

@@ -6,11 +6,14 @@ from typing import ClassVar
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops import helium
+from tinycc.ops import dsp, helium, pooling
 from tinycc.ops.base import KernelCall, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.window import Window
+
+# Channels that are compared at once.
+_TOGETHER = {dsp.FEATURE: 4, helium.FEATURE: 16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,32 +41,20 @@ class MaxPool2D(Operator):
         return cls((composite.tensor(call.args[0]),), (composite.result(),), window)
 
     def has_variant(self, feature: str) -> bool:
-        """Helium: every int8 window."""
-        return feature == helium.FEATURE and self.inputs[0].dtype == "int8"
+        """Helium and the DSP extension: every int8 window."""
+        return feature in pooling.FEATURES and self.inputs[0].dtype == "int8"
 
     def overlap_distance(self, index: int) -> int | None:
-        """A channel is written once its taps are read."""
-        if self.variant == helium.FEATURE:
-            reads = self.window.first_reads(self.inputs[0], self.outputs[0])
-            return helium.channelwise_overlap(reads, self.outputs[0], 1)
-        return self.window.channelwise_overlap(self.inputs[0], self.outputs[0])
+        """Channels are written once their taps are read."""
+        together = _TOGETHER.get(self.variant, 1)
+        return self.window.channelwise_overlap(self.inputs[0], self.outputs[0], together)
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""
         source, output = self.inputs[0], self.outputs[0]
         low, high = INTEGER_RANGE[source.dtype]
-        suffix = "_helium" if self.variant == helium.FEATURE else ""
-        return KernelCall(
-            header=f"pool2d{suffix}.h",
-            function=f"tinycc_max_pool2d{suffix}_{source.dtype}",
-            struct="tinycc_pool2d",
-            shape={**self.window.kernel_shape(source), "mean_bits": 0},
-            data={"output_min": low, "output_max": high},
-            windows=(self.window.rows_of(source),),
-            rows=output.height,
-            columns=output.width,
-            row_elements=output.width * output.channels,
-        )
+        data = {"output_min": low, "output_max": high}
+        return pooling.pool_call(self.kind, self.variant, self.window, (source, output), data)
 
     def describe(self) -> str:
         """Kernel and stride."""

@@ -49,6 +49,16 @@ class Window:
             as_array=True,
         )
 
+    def is_inside(self, source: Tensor, output: Tensor) -> bool:
+        """Whether no tap of any window lies outside the input."""
+        sizes = ((source.height, output.height), (source.width, output.width))
+        return self.padding == (0, 0) and all(
+            (count - 1) * stride + (taps - 1) * dilation < size
+            for (size, count), taps, stride, dilation in zip(
+                sizes, self.kernel, self.stride, self.dilation, strict=True
+            )
+        )
+
     def first_reads(self, source: Tensor, output: Tensor) -> np.ndarray:
         """For each output pixel, in order, the byte of the first input pixel under the window."""
         row = np.maximum(np.arange(output.height) * self.stride[0] - self.padding[0], 0)
@@ -68,13 +78,14 @@ class Window:
         ends = (np.arange(output.height * output.width) + 1) * output.channels * item
         return overlap_distance(self.first_reads(source, output), ends, ends - output.channels * item)
 
-    def channelwise_overlap(self, source: Tensor, output: Tensor) -> int:
-        """Overlap distance of a kernel that writes each channel of a pixel once its taps are read."""
+    def channelwise_overlap(self, source: Tensor, output: Tensor, together: int = 1) -> int:
+        """Overlap distance of a kernel that writes so many channels of a pixel once their taps are read."""
         item = ITEM_BYTES[output.dtype]
-        channel = np.arange(output.channels) * item
+        channel = np.arange(0, output.channels, together) * item
+        pixel = np.arange(output.height * output.width)[:, None] * output.channels * item
         reads = (self.first_reads(source, output)[:, None] + channel).reshape(-1)
-        ends = (np.arange(output.elements) + 1) * item
-        return overlap_distance(reads, ends, ends - item)
+        ends = (pixel + np.minimum(channel + together * item, output.channels * item)).reshape(-1)
+        return overlap_distance(reads, ends, (pixel + channel).reshape(-1))
 
     def tilewise_overlap(self, source: Tensor, output: Tensor, tile: int) -> int:
         """Overlap distance of a kernel that does tiles of a row's pixels, each channel by channel.

@@ -3,7 +3,7 @@
 #include "model.h"
 
 #include "kernels/conv2d_dsp.h"
-#include "kernels/pool2d.h"
+#include "kernels/pool2d_dsp.h"
 #include "kernels/concatenate.h"
 #include "kernels/reduce.h"
 #include "kernels/lookup.h"
@@ -131,11 +131,13 @@ static TINYCC_NOINLINE void max_pool2d_instance0(const int8_t *input0, int8_t *o
         .dilation_width = 1,
         .pad_left = 1,
         .mean_bits = 0,
+        .is_inside = 0,
+        .is_clamped = 0,
     };
     for (int32_t y = 0; y < 8; ++y) {
         const int8_t *rows0[3];
         tinycc_rows_int8(rows0, input0, y - 1, 1, 3, 8, 30, 8);
-        tinycc_max_pool2d_int8(rows0, output + y * 30, 0, 5, &shape, data);
+        tinycc_max_pool2d_dsp_int8(rows0, output + y * 30, 0, 5, &shape, data);
     }
 }
 
