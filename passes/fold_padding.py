@@ -39,17 +39,11 @@ class _Folder(relax.PyExprMutator):
             axis=dequantize.attrs.axis,
             out_dtype=dequantize.attrs.out_dtype,
         )
-        return relax.op.nn.conv2d(
+        return tvm_adapter.conv2d_like(
+            call,
             self.builder_.emit(source),
             call.args[1],
-            strides=call.attrs.strides,
             padding=[padding[0] + top, padding[1] + left, padding[2] + bottom, padding[3] + right],
-            dilation=call.attrs.dilation,
-            groups=call.attrs.groups,
-            data_layout=call.attrs.data_layout,
-            kernel_layout=call.attrs.kernel_layout,
-            out_layout=call.attrs.out_layout,
-            out_dtype=call.attrs.out_dtype or None,
         )
 
 

@@ -12,6 +12,7 @@ from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
+from tinycc.passes.remove_dead_channels import RemoveDeadChannels
 from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
@@ -53,6 +54,8 @@ def default_passes(
         FuseQuantizedOps(),
         # What is left, or refused by its kernel, once all others have had their pick.
         LowerFallbacks(),
+        # Before all that counts bytes or instructions.
+        RemoveDeadChannels(),
         # An operator of its own: what follows treats it like any other.
         *([StreamInput()] if input_mode == "rows" else []),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.

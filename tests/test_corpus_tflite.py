@@ -31,6 +31,13 @@ MODELS = stems("tflite/int8/*.tflite")
 LAYERS = stems("tflite/layers/*.tflite")
 FLOAT_EDGES = ("cfu_magic_wand", "mltk_rock_paper_scissors", "te_detection", "te_vww")
 
+# Multiply-accumulates of models that have channels without influence, which are left out.
+WITHOUT_DEAD_CHANNELS = {
+    "mlperf_vww_mbv1_int8": 3_766_476,
+    "te_vww": 11_132_068,
+    "tflm_hello_world_int8": 220,
+}
+
 # What holds no arithmetic of its own once its neighbour has taken it in: its golden tensor may be unmatched.
 ABSORBED = {
     "DEQUANTIZE",  # of a float output, left to the application
@@ -143,11 +150,20 @@ def test_sixteen_bit_layers(path: Path, compile_once: CompileOnce) -> None:
 
 
 def match(value: np.ndarray, golden: dict[str, np.ndarray]) -> str | None:
-    """The first golden tensor with the same content; axes may be permuted where two are longer than one."""
+    """The first golden tensor with the same content; axes may be permuted where two are longer than one.
+
+    Channels may be left out.
+    """
     integers = value.astype(np.int64)
     for key, expected in golden.items():
         if expected.size == value.size and np.array_equal(integers.ravel(), expected.ravel()):
             return key
+    for key, expected in golden.items():
+        if expected.ndim == value.ndim and expected.shape[:-1] == value.shape[:-1]:
+            channels = iter(expected.reshape(-1, expected.shape[-1]).T)
+            kept = integers.reshape(-1, value.shape[-1]).T
+            if all(any(np.array_equal(one, other) for other in channels) for one in kept):
+                return key
     squeezed = integers.squeeze()
     for key, expected in golden.items():
         if expected.size == value.size:
@@ -184,7 +200,7 @@ def test_the_arena_stays_below_the_table(name: str, corpus: Path, compile_once: 
     assert report["arena_bytes"] <= bounds.in_place_peak + bounds.state + scratch
     assert report["lower_bound_bytes"] <= report["arena_bytes"]
     assert report["arena_bytes"] == report["lower_bound_bytes"] or report["optimal"]
-    assert report["macs"] == bounds.macs
+    assert report["macs"] == WITHOUT_DEAD_CHANNELS.get(name, bounds.macs)
 
 
 def test_te_vww_compiles_in_seconds(corpus: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ expression is `.ty` (0.26: `relax.Constant.data`, `.struct_info`).
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,3 +126,27 @@ def variables_of(expr: relax.Expr) -> list[relax.Var]:
     if isinstance(expr, relax.Call):
         return [variable for argument in expr.args for variable in variables_of(argument)]
     return []
+
+
+def conv2d_like(
+    call: relax.Call,
+    source: relax.Expr,
+    weights: relax.Expr,
+    *,
+    padding: Sequence[int] | None = None,
+    groups: int | None = None,
+) -> relax.Call:
+    """A convolution of other operands with the attributes of `call`, save for those given."""
+    attrs = call.attrs
+    return relax.op.nn.conv2d(
+        source,
+        weights,
+        strides=attrs.strides,
+        padding=attrs.padding if padding is None else list(padding),
+        dilation=attrs.dilation,
+        groups=attrs.groups if groups is None else groups,
+        data_layout=attrs.data_layout,
+        kernel_layout=attrs.kernel_layout,
+        out_layout=attrs.out_layout,
+        out_dtype=attrs.out_dtype or None,
+    )

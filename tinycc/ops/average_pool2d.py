@@ -1,5 +1,6 @@
 """Average pooling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc.ops import dsp, helium, pooling
 from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
@@ -56,6 +58,15 @@ class AveragePool2D(Operator):
         taps = self.window.kernel[0] * self.window.kernel[1]
         fits = self.inputs[0].dtype == "int8" and taps <= pooling.MOST_TAPS
         return feature in pooling.FEATURES and fits
+
+    @property
+    def is_channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """A mean lies between the numbers; where it is rescaled, anywhere."""
+        return super().channel_ranges(inputs) if self._mean_bits else inputs[0].clamped(*self.output_range)
 
     def overlap_distance(self, index: int) -> int | None:
         """Channels are written once their taps are read."""

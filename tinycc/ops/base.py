@@ -1,7 +1,7 @@
 """What all operators have in common: tensors, the kernel call and the view."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar
@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.tensor import Tensor
 
@@ -240,6 +241,28 @@ class Operator(ABC):
     def overlap_distance(self, index: int) -> int | None:
         """How many bytes the output must start before input `index`, if that dies here; None for never."""
         return None
+
+    @property
+    def is_channelwise(self) -> bool:
+        """Whether channel c of the output depends on channel c of the inputs alone."""
+        return False
+
+    @property
+    def mixing_weights(self) -> np.ndarray | None:
+        """Weights less their zero point, where outputs are weighted sums of all channels of the only input.
+
+        int64 [output channels, taps, input channels]; None for any other operator.
+        """
+        return None
+
+    @property
+    def reads_padding(self) -> bool:
+        """Whether the zero point stands for some elements outside the input."""
+        return False
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """What the output's channels can be, given what the channels of each input can be."""
+        return ChannelRanges.of(self.outputs[0])
 
     def describe(self) -> str:
         """Parameters worth a word in a report, e.g. "3x3 stride 2x2"; "" if there are none."""

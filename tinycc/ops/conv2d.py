@@ -1,5 +1,6 @@
 """Two-dimensional convolution with bias, activation and requantization."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
@@ -55,6 +57,23 @@ class Conv2D(Linear):
     def macs(self) -> int:
         """Every tap of every output element, padding included."""
         return self.outputs[0].elements * int(np.prod(self.weights.shape[1:]))
+
+    @property
+    def mixing_weights(self) -> np.ndarray | None:
+        """Without groups."""
+        channels = self.inputs[0].channels
+        weights = self.weights.reshape(len(self.bias), -1, channels) if self.groups == 1 else None
+        return None if weights is None else weights.astype(np.int64) - self.weight_zero_point
+
+    @property
+    def reads_padding(self) -> bool:
+        """Where a window reaches out of the input."""
+        return self.window.is_padded(self.inputs[0], self.outputs[0])
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """Of the sums, without groups."""
+        weights = self.mixing_weights
+        return super().channel_ranges(inputs) if weights is None else self.summed_ranges(weights, inputs[0])
 
     @property
     def is_pointwise(self) -> bool:

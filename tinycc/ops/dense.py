@@ -1,5 +1,6 @@
 """Fully connected layer with bias, activation and requantization."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -10,6 +11,7 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.overlap import overlap_distance
@@ -55,6 +57,15 @@ class Dense(Linear):
     def macs(self) -> int:
         """Inputs x outputs for each vector."""
         return self.outputs[0].elements * self.inputs[0].channels
+
+    @property
+    def mixing_weights(self) -> np.ndarray:
+        """A single tap."""
+        return self.weights[:, np.newaxis, :].astype(np.int64) - self.weight_zero_point
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """Of the sums."""
+        return self.summed_ranges(self.mixing_weights, inputs[0])
 
     def has_variant(self, feature: str) -> bool:
         """Helium and the DSP extension."""

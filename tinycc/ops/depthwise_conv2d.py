@@ -1,15 +1,18 @@
 """Depthwise convolution with bias, activation and requantization."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
 from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, linear_fields
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
@@ -70,6 +73,26 @@ class DepthwiseConv2D(Linear):
     def macs(self) -> int:
         """Every tap of every output element, padding included."""
         return self.outputs[0].elements * self.weights.shape[0] * self.weights.shape[1]
+
+    @property
+    def is_channelwise(self) -> bool:
+        """With a depth multiplier of 1."""
+        return self.depth_multiplier == 1
+
+    @property
+    def reads_padding(self) -> bool:
+        """Where a window reaches out of the input."""
+        return self.window.is_padded(self.inputs[0], self.outputs[0])
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """Of the sums, one channel each."""
+        channels = len(self.bias)
+        weights = self.weights.reshape(-1, channels).T.astype(np.int64) - self.weight_zero_point
+        bounds = [
+            np.repeat(bound, self.depth_multiplier).reshape(channels, 1, 1)
+            for bound in (inputs[0].lowest, inputs[0].highest)
+        ]
+        return self.summed_ranges(weights[:, :, np.newaxis], ChannelRanges(*bounds))
 
     def has_variant(self, feature: str) -> bool:
         """Helium and the DSP extension: a channel to a channel, windows of some size."""

@@ -45,6 +45,11 @@ class Elementwise(Operator):
         """Whether no input is broadcast."""
         return all(tensor.elements == self.outputs[0].elements for tensor in self.inputs)
 
+    @property
+    def is_channelwise(self) -> bool:
+        """Where no channel is broadcast."""
+        return all(tensor.channels == self.outputs[0].channels for tensor in self.inputs)
+
     def overlap_distance(self, index: int) -> int | None:
         """An element is written once both its operands are read, so in place is free."""
         source, output = self.inputs[index], self.outputs[0]

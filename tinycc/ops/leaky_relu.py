@@ -33,6 +33,11 @@ class LeakyReLU(Operator):
         call = composite.call("relax.nn.leakyrelu")
         return cls((composite.tensor(call.args[0]),), (composite.result(),), float(call.attrs.alpha))
 
+    @property
+    def is_channelwise(self) -> bool:
+        """Element by element."""
+        return True
+
     def overlap_distance(self, index: int) -> int | None:
         """In place."""
         return 0

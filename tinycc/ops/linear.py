@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range, quantize_multipliers
+from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multipliers
 from tinycc.ops.folded_bias import folded_bias
+from tinycc.ops.integer_arithmetic import requantize
 from tinycc.ops.tensor import Tensor
 
 
@@ -57,6 +59,29 @@ class Linear(Operator):
             "output_min": self.output_range[0],
             "output_max": self.output_range[1],
         }
+
+    def summed_ranges(self, weights: np.ndarray, source: ChannelRanges) -> ChannelRanges:
+        """What the outputs can be.
+
+        weights: int64 [output channels, taps, channels], less their zero point.
+        source: of the input; its channels broadcast to those of the weights.
+        """
+        output = self.outputs[0]
+        if output.dtype != "int8":
+            return ChannelRanges.of(output)
+        zero_point = self.inputs[0].zero_point
+        if self.reads_padding:
+            source = source.joined(zero_point)
+        products = [weights * (bound - zero_point) for bound in (source.lowest, source.highest)]
+        multiplier, shift = quantize_multipliers(self.multipliers)
+        bounds = []
+        for choose in (np.minimum, np.maximum):
+            sums = self.bias.astype(np.int64) + choose(*products).sum(axis=(1, 2))
+            if (abs(sums) << np.maximum(shift, 0)).max() > INTEGER_RANGE["int32"][1]:
+                return ChannelRanges.of(output)
+            scaled = [requantize(*map(int, item)) for item in zip(sums, multiplier, shift, strict=True)]
+            bounds.append(np.array(scaled) + output.zero_point)
+        return ChannelRanges(*bounds).clamped(*self.output_range)
 
     def pointwise_call(self) -> KernelCall:
         """A dense layer or a 1x1 convolution: weights times each vector along the last axis, in one row."""

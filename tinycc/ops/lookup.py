@@ -89,6 +89,11 @@ class Lookup(Operator):
         tree = _tree(composite, composite.call("relax.quantize").args[0])
         return cls((source,), (output,), table_of(tree, source, output), _name(tree))
 
+    @property
+    def is_channelwise(self) -> bool:
+        """Element by element."""
+        return True
+
     def overlap_distance(self, index: int) -> int | None:
         """In place."""
         return 0

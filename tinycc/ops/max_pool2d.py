@@ -1,5 +1,6 @@
 """Maximum pooling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc.ops import dsp, helium, pooling
 from tinycc.ops.base import KernelCall, Operator
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.window import Window
@@ -43,6 +45,15 @@ class MaxPool2D(Operator):
     def has_variant(self, feature: str) -> bool:
         """Helium and the DSP extension: every int8 window."""
         return feature in pooling.FEATURES and self.inputs[0].dtype == "int8"
+
+    @property
+    def is_channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """The largest of some."""
+        return inputs[0]
 
     def overlap_distance(self, index: int) -> int | None:
         """Channels are written once their taps are read."""

@@ -1,5 +1,6 @@
 """Constant padding that no consumer could take in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.base import ColumnWindow, KernelCall, Operator, RowWindow
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 
 
@@ -50,6 +52,15 @@ class Pad(Operator):
             (after[0], after[1], after[2]),
             int(call.attrs.pad_value),
         )
+
+    @property
+    def is_channelwise(self) -> bool:
+        """Unless channels are added."""
+        return self.before[2] == self.after[2] == 0
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """The padding is a value, too."""
+        return inputs[0].joined(self.pad_value) if self.is_channelwise else super().channel_ranges(inputs)
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""

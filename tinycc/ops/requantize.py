@@ -57,6 +57,11 @@ class Requantize(Operator):
         )
         return cls((source,), (output,), bounds)
 
+    @property
+    def is_channelwise(self) -> bool:
+        """Element by element."""
+        return True
+
     def overlap_distance(self, index: int) -> int | None:
         """In place unless elements grow; then each element must stay behind the next read."""
         source, output = self.inputs[0], self.outputs[0]

@@ -70,6 +70,11 @@ class ResizeBilinear(Operator):
             raise ValueError("more rows or columns than the tables can hold")
         return cls((source,), (output,), _MODES[str(call.attrs.coordinate_transformation_mode)])
 
+    @property
+    def is_channelwise(self) -> bool:
+        """Always."""
+        return True
+
     def kernel(self) -> KernelCall:
         """The whole tensor at once; positions are tables."""
         source, output = self.inputs[0], self.outputs[0]

@@ -1,5 +1,6 @@
 """Nearest-neighbour resizing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 
 # coordinate transformation and rounding of Relax -> (align corners, half-pixel centres) of TFLite
@@ -71,6 +73,15 @@ class ResizeNearest(Operator):
         mode = _mode(call)
         assert mode is not None
         return cls((composite.tensor(call.args[0]),), (composite.result(),), mode)
+
+    @property
+    def is_channelwise(self) -> bool:
+        """Always."""
+        return True
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """Of the elements that are repeated."""
+        return inputs[0]
 
     def kernel(self) -> KernelCall:
         """One call for each output row; columns are looked up in a table."""

@@ -101,6 +101,17 @@ class Window:
         before = np.concatenate([[0], written.reshape(-1)[:-1]])
         return overlap_distance((reads[:, None] + channels).reshape(-1), written.reshape(-1), before)
 
+    def is_padded(self, source: Tensor, output: Tensor) -> bool:
+        """Whether some window of an NHWC input reaches out of it."""
+        sizes = (source.height, source.width), (output.height, output.width)
+        ends = (
+            (count - 1) * stride - padding + (taps - 1) * dilation + 1 > size
+            for size, count, taps, stride, padding, dilation in zip(
+                *sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True
+            )
+        )
+        return any(self.padding) or any(ends)
+
     def kernel_shape(self, source: Tensor) -> dict[str, int]:
         """The window's part of a kernel's geometry."""
         return {
