@@ -68,12 +68,25 @@ TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t 
     return weights;
 }
 
+/* The same for any number of inputs. */
+TINYCC_INLINE const int32_t *tinycc_dense_dsp_inputs(int32_t *sums, const int8_t *input,
+                                                     const int32_t *weights, int32_t inputs)
+{
+    const int32_t whole = inputs / 4;
+    const int32_t rest = inputs % 4;
+    weights = tinycc_dense_dsp_words(sums, input, weights, whole);
+    if (rest > 0) {
+        uint32_t word = 0;
+        memcpy(&word, input + 4 * whole, (size_t)rest);
+        weights = tinycc_dense_dsp_word(sums, word, weights);
+    }
+    return weights;
+}
+
 TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
                                          const tinycc_dense_dsp_shape *shape,
                                          const tinycc_dense_dsp_data *data)
 {
-    const int32_t whole = shape->input_channels / 4;
-    const int32_t rest = shape->input_channels % 4;
     const int32_t *matrix = data->matrix;
     if (x0 == x1) {
         return;
@@ -81,12 +94,7 @@ TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int
     for (int32_t o = 0; o < shape->output_channels; o += TINYCC_DENSE_DSP_BLOCK) {
         int32_t sums[TINYCC_DENSE_DSP_BLOCK];
         memcpy(sums, matrix, sizeof sums);
-        matrix = tinycc_dense_dsp_words(sums, row, matrix + TINYCC_DENSE_DSP_BLOCK, whole);
-        if (rest > 0) {
-            uint32_t word = 0;
-            memcpy(&word, row + 4 * whole, (size_t)rest);
-            matrix = tinycc_dense_dsp_word(sums, word, matrix);
-        }
+        matrix = tinycc_dense_dsp_inputs(sums, row, matrix + TINYCC_DENSE_DSP_BLOCK, shape->input_channels);
         TINYCC_UNROLL
         for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
             if (o + k < shape->output_channels) {

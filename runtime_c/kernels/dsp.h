@@ -162,6 +162,18 @@ TINYCC_INLINE int32_t tinycc_dsp_saturate(int32_t value)
 #endif
 }
 
+/* The clamp of int16. */
+TINYCC_INLINE int32_t tinycc_dsp_saturate16(int32_t value)
+{
+#if TINYCC_HAS_DSP
+    int32_t result;
+    __asm__("ssat %0, #16, %1" : "=r"(result) : "r"(value));
+    return result;
+#else
+    return tinycc_clamp(value, INT16_MIN, INT16_MAX);
+#endif
+}
+
 /* For inline assembly: `step` as often as the register %[n] says, four at a time. */
 #define TINYCC_DSP_LOOP(step)                                                                                \
     "subs %[n], #4\n\t"                                                                                      \

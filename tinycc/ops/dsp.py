@@ -82,6 +82,23 @@ class DspLayer:
         form._settle()
         return form
 
+    @classmethod
+    def of_sums(cls, weights: np.ndarray, bias: np.ndarray, exponent: np.ndarray | int = 0) -> "DspLayer":
+        """Sums that are requantized otherwise.
+
+        weights: int8 [sums, taps]. bias: int32 [sums]. exponent: which sums carry, of each or of all.
+        """
+        rows = len(bias)
+        return cls(
+            weights.astype(np.int64),
+            bias.astype(np.int64),
+            np.full(rows, 2**30, np.int64),
+            np.broadcast_to(np.asarray(exponent, np.int64), (rows,)),
+            np.zeros(rows, bool),
+            (0, 0),
+            _INT8,
+        )
+
     def _settle(self) -> None:
         """Write channels of few outputs, whose sums may be large, with sums that are small."""
         lowest, highest = self.lowest, self.highest
@@ -172,6 +189,13 @@ class DspLayer:
         matrix[:, 1:-1] = (halves[..., 0] & 0xFFFF) + (halves[..., 1] << 16)
         matrix[:channels, -1] = stored_multiplier(self.multiplier)
         return self._data(matrix=_int32(matrix.reshape(blocks, block, -1).swapaxes(1, 2)))
+
+    @property
+    def sums_matrix(self) -> np.ndarray:
+        """The matrix of `matrix_data` for blocks of four, without multipliers."""
+        matrix = self.matrix_data(_DENSE_BLOCK)["matrix"]
+        assert isinstance(matrix, np.ndarray)
+        return np.ascontiguousarray(matrix[:, :-1])
 
     @property
     def _relative_bias(self) -> np.ndarray:

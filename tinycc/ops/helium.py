@@ -97,6 +97,11 @@ def matrix_groups(outputs: int) -> list[np.ndarray]:
     return [*pairs, *rest]
 
 
+def fours(outputs: int) -> list[np.ndarray]:
+    """Four outputs after the other; the last ones may be beyond the end."""
+    return list(np.arange(filled(outputs)).reshape(-1, LANES))
+
+
 def filled(outputs: int) -> int:
     """The next multiple of four."""
     return outputs + -outputs % LANES
@@ -214,7 +219,7 @@ def accumulating_call(layer: Linear, height: int) -> KernelCall:
     """Sums of one vector, the layer's input, an equal part of it after the other."""
     source, output = layer.inputs[0], layer.outputs[0]
     fields = simplified(layer)
-    groups = list(np.arange(filled(output.elements)).reshape(-1, LANES))
+    groups = fours(output.elements)
     parts = np.split(fields["weights"], height, axis=1)
     return KernelCall(
         header="accumulate_helium.h",

@@ -10,11 +10,19 @@ import numpy as np
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops import dsp, helium
+from tinycc.ops.base import INT8, PORTABLE, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
+from tinycc.ops.fixed_point import quantize_multiplier
 from tinycc.ops.folded_bias import folded_bias
 from tinycc.ops.recurrent import number, stored_constants, tensors
+
+# Filters that are computed together, see svdf_fours.h.
+_FOURS = 4
+# Bits by which sums may be shifted to the left.
+_MOST_LEFT = 8
+
+Data = dict[str, "int | float | np.ndarray"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,43 +98,84 @@ class SVDF(Operator):
         """Products with features, and over time."""
         return int(self.feature_weights.size + self.time_weights.size)
 
+    def has_variant(self, feature: str) -> bool:
+        """Where nothing of the output is shifted left."""
+        multiplier, left = quantize_multiplier(self.feature_factor)
+        output_multiplier, output_left = quantize_multiplier(self.output_factor)
+        if not multiplier or not output_multiplier or output_left > 0 or left > _MOST_LEFT:
+            return False
+        return feature in (helium.FEATURE, dsp.FEATURE)
+
+    @property
+    def _feature_bias(self) -> np.ndarray:
+        """int32 [filters], with the input's zero point taken in."""
+        none = np.zeros(len(self.feature_weights), np.int32)
+        return folded_bias(none, self.feature_weights, self.inputs[0].zero_point, 0)
+
     def overlap_distance(self, index: int) -> int | None:
-        """All outputs but the last are written while the whole input is still being read."""
-        return self.outputs[0].elements - 1
+        """All outputs but those of the last filters are written while the whole input is still being read."""
+        outputs = self.outputs[0].elements
+        if self.variant == PORTABLE:
+            return outputs - 1
+        return (outputs * self.rank - 1) // _FOURS * _FOURS // self.rank
 
     def kernel(self) -> KernelCall:
         """One row of as many columns as there are outputs."""
         source, state, output = self.inputs[0], self.inputs[1], self.outputs[0]
-        filters, memory = self.time_weights.shape
-        feature_multiplier, feature_shift = quantize_multiplier(self.feature_factor)
-        output_multiplier, output_shift = quantize_multiplier(self.output_factor)
-        low, high = INTEGER_RANGE[state.dtype]
-        none = np.zeros(filters, np.int32)
+        memory = self.time_weights.shape[1]
+        variant = "" if self.variant == PORTABLE else f"_{self.variant}"
         time_of_output = self.time_weights.reshape(output.elements, self.rank * memory)
         return KernelCall(
-            header="svdf.h",
-            function=f"tinycc_svdf_{state.dtype}",
-            struct=f"tinycc_svdf_{state.dtype}",
+            header=f"svdf{variant}.h",
+            function=f"tinycc_svdf{variant}_{state.dtype}",
+            struct=f"tinycc_svdf{variant}_{state.dtype}",
             shape={"inputs": source.elements, "rank": self.rank, "memory": memory},
             data={
-                "feature_weights": self.feature_weights,
-                "feature_bias": folded_bias(none, self.feature_weights, source.zero_point, 0),
+                **self._features(),
                 "time_weights": self.time_weights,
                 "bias": folded_bias(self.bias, time_of_output, state.zero_point, 0),
-                "feature_multiplier": feature_multiplier,
-                "feature_shift": feature_shift,
-                "state_zero_point": state.zero_point,
-                "state_min": low,
-                "state_max": high,
-                "output_multiplier": output_multiplier,
-                "output_shift": output_shift,
-                "output_zero_point": output.zero_point,
+                **self._scales(),
             },
             windows=(RowWindow.whole(source),),
             rows=1,
             columns=output.elements,
             row_elements=output.elements,
         )
+
+    def _features(self) -> Data:
+        """The constants of the sums of features."""
+        weights, bias = self.feature_weights, self._feature_bias
+        if self.variant == PORTABLE:
+            return {"feature_weights": weights, "feature_bias": bias}
+        padding = (0, -len(bias) % _FOURS)
+        if self.variant == helium.FEATURE:
+            weights = helium.pack_rows(weights, helium.fours(len(bias)))
+        else:
+            weights = np.pad(weights, (padding, (0, 0)))
+        return {"features.feature_weights": weights, "features.feature_bias": np.pad(bias, padding)}
+
+    def _scales(self) -> Data:
+        """The requantization of both sums."""
+        multiplier, shift = quantize_multiplier(self.feature_factor)
+        output_multiplier, output_shift = quantize_multiplier(self.output_factor)
+        zero_points: Data = {
+            "scales.state_zero_point": self.inputs[1].zero_point,
+            "scales.output_zero_point": self.outputs[0].zero_point,
+        }
+        if self.variant == PORTABLE:
+            return zero_points | {
+                "scales.feature_multiplier": multiplier,
+                "scales.feature_shift": shift,
+                "scales.output_multiplier": output_multiplier,
+                "scales.output_shift": output_shift,
+            }
+        return zero_points | {
+            "scales.feature_multiplier": dsp.stored_multiplier(multiplier),
+            "scales.feature_left": max(shift, 0),
+            "scales.feature_exponent": max(-shift, 0),
+            "scales.output_multiplier": dsp.stored_multiplier(output_multiplier),
+            "scales.output_exponent": -output_shift,
+        }
 
     def describe(self) -> str:
         """Rank and length of the memory."""
