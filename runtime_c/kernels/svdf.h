@@ -57,6 +57,7 @@ TINYCC_INLINE int32_t tinycc_svdf_saturate_int16(int32_t value)
     {                                                                                                        \
         const int8_t *weights = data->feature_weights + filter * shape->inputs;                              \
         int32_t sum = data->feature_bias[filter];                                                            \
+        TINYCC_UNROLL                                                                                        \
         for (int32_t i = 0; i < shape->inputs; ++i) {                                                        \
             sum += input[i] * weights[i];                                                                    \
         }                                                                                                    \

@@ -14,9 +14,22 @@
 #ifndef TINYCC_UNIDIRECTIONAL_LSTM_H
 #define TINYCC_UNIDIRECTIONAL_LSTM_H
 
-#include "common.h"
+#include "dsp.h"
 
 enum { TINYCC_LSTM_INPUT, TINYCC_LSTM_FORGET, TINYCC_LSTM_CELL, TINYCC_LSTM_OUTPUT, TINYCC_LSTM_GATES };
+
+/* What is done once the gates are summed. Factors that are powers of two are told by their exponents. */
+typedef struct {
+    const int16_t *sigmoid_table; /* [256], 2**16 (sigmoid(i / 24) - 1/2) */
+    int32_t hidden_multiplier;
+    int16_t cell_min;
+    int16_t cell_max;
+    int16_t table_multiplier; /* from the cell state to steps of 1 / (3 * 4096) */
+    int8_t table_shift;
+    int8_t update_exponent; /* of i g, from halves to the cell state */
+    int8_t hidden_shift;
+    int8_t hidden_zero_point;
+} tinycc_lstm_cell;
 
 typedef struct {
     int32_t inputs;
@@ -32,29 +45,14 @@ typedef struct {
     const int8_t *input_shift;
     const int32_t *recurrent_multiplier;
     const int8_t *recurrent_shift;
-    const int16_t *sigmoid_table; /* [256], 2**16 (sigmoid(i / 24) - 1/2) */
-    int32_t forget_multiplier;
-    int32_t forget_shift;
-    int32_t update_multiplier;
-    int32_t update_shift;
-    int32_t cell_min;
-    int32_t cell_max;
-    int32_t table_multiplier; /* from the cell state to steps of 1 / (3 * 4096) */
-    int32_t table_shift;
-    int32_t hidden_multiplier;
-    int32_t hidden_shift;
-    int32_t hidden_zero_point;
+    tinycc_lstm_cell cell;
 } tinycc_unidirectional_lstm_data;
-
-TINYCC_INLINE int32_t tinycc_lstm_saturate(int32_t value)
-{
-    return tinycc_clamp(value, -32768, 32767);
-}
 
 TINYCC_INLINE int32_t tinycc_lstm_product(const int8_t *input, const int8_t *weights, int32_t count,
                                           int32_t bias)
 {
     int32_t sum = bias;
+    TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
         sum += input[i] * weights[i];
     }
@@ -88,64 +86,79 @@ TINYCC_INLINE int32_t tinycc_lstm_tanh(int32_t steps, const int16_t *table)
     return (steps < 0 ? half - value + 127 : value - half + 128) >> 8;
 }
 
-/* The pre-activation of a gate of one unit, in steps of 1 / (3 * 4096). */
-TINYCC_INLINE int32_t tinycc_lstm_gate(const int8_t *input, const int8_t *hidden, int32_t gate, int32_t unit,
-                                       const tinycc_unidirectional_lstm_shape *shape,
-                                       const tinycc_unidirectional_lstm_data *data)
+/* The pre-activation of a gate in steps of 1 / (3 * 4096), of its two products in steps of 1 / 4096. */
+TINYCC_INLINE int32_t tinycc_lstm_gate(int32_t from_input, int32_t from_hidden)
 {
-    const int32_t row = gate * shape->units + unit;
-    const int32_t from_input = tinycc_lstm_product(input, data->input_weights + row * shape->inputs,
-                                                   shape->inputs, data->input_bias[row]);
-    const int32_t from_hidden = tinycc_lstm_product(hidden, data->recurrent_weights + row * shape->units,
-                                                    shape->units, data->recurrent_bias[row]);
-    const int32_t scaled_input =
-        tinycc_requantize(from_input, data->input_multiplier[gate], data->input_shift[gate]);
-    const int32_t scaled_hidden =
-        tinycc_requantize(from_hidden, data->recurrent_multiplier[gate], data->recurrent_shift[gate]);
-    return 3 * tinycc_lstm_saturate(tinycc_lstm_saturate(scaled_input) + tinycc_lstm_saturate(scaled_hidden));
+    const int32_t sum = tinycc_dsp_saturate16(from_input) + tinycc_dsp_saturate16(from_hidden);
+    return 3 * tinycc_dsp_saturate16(sum);
 }
 
-/* The next hidden state of one unit; its cell state is updated. */
-TINYCC_INLINE int8_t tinycc_lstm_unit(const int8_t *input, const int8_t *hidden, int16_t *cell, int32_t unit,
-                                      const tinycc_unidirectional_lstm_shape *shape,
-                                      const tinycc_unidirectional_lstm_data *data)
+/* A product of two int16 times 2**-(1 + exponent), rounded twice as by tinycc_requantize; saturated. */
+TINYCC_INLINE int32_t tinycc_lstm_divide(int32_t product, int32_t exponent)
 {
-    int32_t gates[TINYCC_LSTM_GATES];
-    for (int32_t gate = 0; gate < TINYCC_LSTM_GATES; ++gate) {
-        const int32_t steps = tinycc_lstm_gate(input, hidden, gate, unit, shape, data);
-        gates[gate] = gate == TINYCC_LSTM_CELL ? tinycc_lstm_tanh(steps, data->sigmoid_table)
-                                               : tinycc_lstm_sigmoid(steps, data->sigmoid_table);
-    }
-    const int32_t kept = tinycc_requantize(gates[TINYCC_LSTM_FORGET] * cell[unit], data->forget_multiplier,
-                                           data->forget_shift);
-    const int32_t added = tinycc_requantize(gates[TINYCC_LSTM_INPUT] * gates[TINYCC_LSTM_CELL],
-                                            data->update_multiplier, data->update_shift);
-    const int32_t sum = tinycc_lstm_saturate(kept) + tinycc_lstm_saturate(added);
+    const int32_t half = (product + 1) >> 1;
+    const int32_t rounding = (half >> 31) + ((int32_t)1 << exponent >> 1);
+    return tinycc_dsp_saturate16((half + rounding) >> exponent);
+}
+
+/* The next hidden state of one unit of its gates' pre-activations; its cell state is updated. */
+TINYCC_INLINE int8_t tinycc_lstm_unit(const int32_t *gates, int16_t *cell, const tinycc_lstm_cell *data)
+{
+    const int16_t *table = data->sigmoid_table;
+    const int32_t input = tinycc_lstm_sigmoid(gates[TINYCC_LSTM_INPUT], table);
+    const int32_t forget = tinycc_lstm_sigmoid(gates[TINYCC_LSTM_FORGET], table);
+    const int32_t update = tinycc_lstm_tanh(gates[TINYCC_LSTM_CELL], table);
+    const int32_t output = tinycc_lstm_sigmoid(gates[TINYCC_LSTM_OUTPUT], table);
+    const int32_t sum =
+        tinycc_lstm_divide(forget * *cell, 14) + tinycc_lstm_divide(input * update, data->update_exponent);
     const int32_t next = tinycc_clamp(sum, data->cell_min, data->cell_max);
-    cell[unit] = (int16_t)next;
+    *cell = (int16_t)next;
     const int32_t rounding = ((int32_t)1 << data->table_shift) >> 1;
     const int32_t steps = (next * data->table_multiplier + rounding) >> data->table_shift;
-    const int32_t product = gates[TINYCC_LSTM_OUTPUT] * tinycc_lstm_tanh(steps, data->sigmoid_table);
+    const int32_t product = output * tinycc_lstm_tanh(steps, table);
     const int32_t result = tinycc_requantize(product, data->hidden_multiplier, data->hidden_shift);
-    return (int8_t)tinycc_clamp(result + data->hidden_zero_point, -128, 127);
+    return (int8_t)tinycc_dsp_saturate(result + data->hidden_zero_point);
 }
 
-TINYCC_INLINE void tinycc_unidirectional_lstm_int8(const int8_t *row, int8_t *out_row, int8_t *hidden_state,
-                                                   int16_t *cell_state, int32_t x0, int32_t x1,
-                                                   const tinycc_unidirectional_lstm_shape *shape,
-                                                   const tinycc_unidirectional_lstm_data *data)
-{
-    const int8_t *hidden = hidden_state;
-    for (int32_t x = x0; x < x1; ++x) {
-        int8_t *output = out_row + x * shape->units;
-        for (int32_t unit = 0; unit < shape->units; ++unit) {
-            output[unit] = tinycc_lstm_unit(row + x * shape->inputs, hidden, cell_state, unit, shape, data);
-        }
-        hidden = output;
+/* The kernel `name`. tinycc_<name>_gates(gates, input, hidden, unit, shape, data) computes the
+ * pre-activations of a unit's gates. */
+#define TINYCC_DEFINE_LSTM(name)                                                                             \
+    TINYCC_INLINE void tinycc_##name##_int8(                                                                 \
+        const int8_t *row, int8_t *out_row, int8_t *hidden_state, int16_t *cell_state, int32_t x0,           \
+        int32_t x1, const tinycc_##name##_shape *shape, const tinycc_##name##_data *data)                    \
+    {                                                                                                        \
+        const int8_t *hidden = hidden_state;                                                                 \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            int8_t *output = out_row + x * shape->units;                                                     \
+            for (int32_t unit = 0; unit < shape->units; ++unit) {                                            \
+                int32_t gates[TINYCC_LSTM_GATES];                                                            \
+                tinycc_##name##_gates(gates, row + x * shape->inputs, hidden, unit, shape, data);            \
+                output[unit] = tinycc_lstm_unit(gates, cell_state + unit, &data->cell);                      \
+            }                                                                                                \
+            hidden = output;                                                                                 \
+        }                                                                                                    \
+        if (x1 > x0) {                                                                                       \
+            memcpy(hidden_state, hidden, (size_t)shape->units);                                              \
+        }                                                                                                    \
     }
-    if (x1 > x0) {
-        memcpy(hidden_state, hidden, (size_t)shape->units);
+
+TINYCC_INLINE void tinycc_unidirectional_lstm_gates(int32_t *gates, const int8_t *input, const int8_t *hidden,
+                                                    int32_t unit,
+                                                    const tinycc_unidirectional_lstm_shape *shape,
+                                                    const tinycc_unidirectional_lstm_data *data)
+{
+    for (int32_t gate = 0; gate < TINYCC_LSTM_GATES; ++gate) {
+        const int32_t row = gate * shape->units + unit;
+        const int32_t from_input = tinycc_lstm_product(input, data->input_weights + row * shape->inputs,
+                                                       shape->inputs, data->input_bias[row]);
+        const int32_t from_hidden = tinycc_lstm_product(hidden, data->recurrent_weights + row * shape->units,
+                                                        shape->units, data->recurrent_bias[row]);
+        gates[gate] = tinycc_lstm_gate(
+            tinycc_requantize(from_input, data->input_multiplier[gate], data->input_shift[gate]),
+            tinycc_requantize(from_hidden, data->recurrent_multiplier[gate], data->recurrent_shift[gate]));
     }
 }
+
+TINYCC_DEFINE_LSTM(unidirectional_lstm)
 
 #endif

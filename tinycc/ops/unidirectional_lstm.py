@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops import dsp, helium
+from tinycc.ops.base import PORTABLE, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import quantize_multiplier, quantize_multipliers
 from tinycc.ops.folded_bias import folded_bias
@@ -19,6 +21,8 @@ _GATES = ("input", "forget", "cell", "output")
 # Gates are summed in steps of 2**-12; sigmoid and tanh give steps of 2**-15.
 _GATE_SCALE, _UNIT_SCALE = 2.0**-12, 2.0**-15
 _CELL_EXPONENTS = range(-15, -8)
+
+Data = dict[str, "int | float | np.ndarray"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,64 @@ class Gate:
     bias: np.ndarray
     input_factor: float
     recurrent_factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Products:
+    """Products of all gates with the input, or with the hidden state.
+
+    weights: int8 [units, gates, inputs]; bias: int32 [units, gates].
+    factors: of each gate, from sums to steps of 2**-12. zero_point: of the input.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    factors: np.ndarray
+    zero_point: int
+
+    @property
+    def folded_bias(self) -> np.ndarray:
+        """int32 [units, gates], with the input's zero point taken in."""
+        flat = folded_bias(self.bias.reshape(-1), self._rows, self.zero_point, 0)
+        return flat.reshape(self.bias.shape)
+
+    @property
+    def _rows(self) -> np.ndarray:
+        return self.weights.reshape(-1, self.weights.shape[2])
+
+    @property
+    def multiplier(self) -> np.ndarray:
+        """int32 [gates]."""
+        return quantize_multipliers(self.factors)[0]
+
+    @property
+    def shift(self) -> np.ndarray:
+        """int8 [gates]."""
+        return quantize_multipliers(self.factors)[1]
+
+    @cached_property
+    def dsp_sums(self) -> dsp.DspLayer:
+        """The sums, each with the exponent of its requantization."""
+        exponent = np.tile(-self.shift.astype(np.int64), len(self.weights))
+        return dsp.DspLayer.of_sums(self._rows, self.folded_bias.reshape(-1), exponent)
+
+    def data(self, variant: str) -> Data:
+        """Constants of the kernel, but for the prefix of their names."""
+        if variant == dsp.FEATURE:
+            multiplier = dsp.stored_multiplier(self.multiplier.astype(np.int64)).astype(np.int32)
+            return {"matrix": self.dsp_sums.sums_matrix, "multiplier": multiplier}
+        if variant == helium.FEATURE:
+            return {
+                "weights": helium.pack_rows(self._rows, helium.fours(len(self._rows))),
+                "bias": self.folded_bias,
+                "scale": np.concatenate([self.shift.astype(np.int32), self.multiplier]),
+            }
+        return {
+            "weights": self.weights.swapaxes(0, 1),
+            "bias": self.folded_bias.swapaxes(0, 1),
+            "multiplier": self.multiplier,
+            "shift": self.shift,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +177,13 @@ class UnidirectionalLSTM(Operator):
         """Both products of all gates."""
         return self.steps * sum(gate.input_weights.size + gate.recurrent_weights.size for gate in self.gates)
 
+    def has_variant(self, feature: str) -> bool:
+        """DSP extension: sums of 24 bits that do not grow. Helium: results that are less than the sums."""
+        shifts = np.concatenate([product.shift for product in self._products.values()])
+        if feature == dsp.FEATURE:
+            return all(product.dsp_sums.fits for product in self._products.values())
+        return feature == helium.FEATURE and bool((shifts < 0).all())
+
     def overlap_distance(self, index: int) -> int | None:
         """The units of a step are written while its input is still being read."""
         steps = np.arange(self.steps)
@@ -124,61 +193,59 @@ class UnidirectionalLSTM(Operator):
     def kernel(self) -> KernelCall:
         """One row of steps."""
         source, output = self.inputs[0], self.outputs[0]
+        name = "unidirectional_lstm" + ("" if self.variant == PORTABLE else f"_{self.variant}")
+        data = self._cell()
+        for side, product in self._products.items():
+            fields = product.data(self.variant)
+            data |= {f"{side}_{field}": value for field, value in fields.items()}
         return KernelCall(
-            header="unidirectional_lstm.h",
-            function="tinycc_unidirectional_lstm_int8",
-            struct="tinycc_unidirectional_lstm",
+            header=f"{name}.h",
+            function=f"tinycc_{name}_int8",
+            struct=f"tinycc_{name}",
             shape={"inputs": source.elements // self.steps, "units": self.units},
-            data=self._weights() | self._scalars(),
+            data=data,
             windows=(RowWindow.whole(source),),
             rows=1,
             columns=self.steps,
             row_elements=output.elements,
         )
 
-    def _weights(self) -> dict[str, int | float | np.ndarray]:
-        """What the gates are computed from, all gates together."""
-        zero_points = (self.inputs[0].zero_point, self.inputs[1].zero_point)
+    @cached_property
+    def _products(self) -> dict[str, "_Products"]:
+        """What the gates are summed from, by name in the kernel's data."""
         none = np.zeros(self.units, np.int32)
-        input_multiplier, input_shift = quantize_multipliers(
-            np.array([gate.input_factor for gate in self.gates])
-        )
-        multiplier, shift = quantize_multipliers(np.array([gate.recurrent_factor for gate in self.gates]))
         return {
-            "input_weights": np.stack([gate.input_weights for gate in self.gates]),
-            "recurrent_weights": np.stack([gate.recurrent_weights for gate in self.gates]),
-            "input_bias": np.stack(
-                [folded_bias(gate.bias, gate.input_weights, zero_points[0], 0) for gate in self.gates]
+            "input": _Products(
+                np.stack([gate.input_weights for gate in self.gates], axis=1),
+                np.stack([gate.bias for gate in self.gates], axis=1),
+                np.array([gate.input_factor for gate in self.gates]),
+                self.inputs[0].zero_point,
             ),
-            "recurrent_bias": np.stack(
-                [folded_bias(none, gate.recurrent_weights, zero_points[1], 0) for gate in self.gates]
+            "recurrent": _Products(
+                np.stack([gate.recurrent_weights for gate in self.gates], axis=1),
+                np.stack([none] * len(self.gates), axis=1),
+                np.array([gate.recurrent_factor for gate in self.gates]),
+                self.inputs[1].zero_point,
             ),
-            "input_multiplier": input_multiplier,
-            "input_shift": input_shift,
-            "recurrent_multiplier": multiplier,
-            "recurrent_shift": shift,
-            "sigmoid_table": sigmoid_table(),
         }
 
-    def _scalars(self) -> dict[str, int | float | np.ndarray]:
-        """What the states are updated with."""
+    def _cell(self) -> Data:
+        """The table, and what the states are updated with."""
         hidden, cell_scale = self.inputs[1], 2.0**self.cell_exponent
-        data: dict[str, int | float | np.ndarray] = {
-            "cell_min": self.cell_range[0],
-            "cell_max": self.cell_range[1],
-        }
-        for name, factor in (
-            ("forget", _UNIT_SCALE),
-            ("update", _UNIT_SCALE * _UNIT_SCALE / cell_scale),
-            ("hidden", _UNIT_SCALE * _UNIT_SCALE / hidden.real_scale),
-        ):
-            data[f"{name}_multiplier"], data[f"{name}_shift"] = quantize_multiplier(factor)
+        multiplier, shift = quantize_multiplier(_UNIT_SCALE * _UNIT_SCALE / hidden.real_scale)
         # Three steps of the table are one of 2**-12.
         exponent = self.cell_exponent + 12
-        data["table_multiplier"] = 3 << max(exponent, 0)
-        data["table_shift"] = max(-exponent, 0)
-        data["hidden_zero_point"] = hidden.zero_point
-        return data
+        return {
+            "cell.sigmoid_table": sigmoid_table(),
+            "cell.hidden_multiplier": multiplier,
+            "cell.hidden_shift": shift,
+            "cell.hidden_zero_point": hidden.zero_point,
+            "cell.cell_min": self.cell_range[0],
+            "cell.cell_max": self.cell_range[1],
+            "cell.table_multiplier": 3 << max(exponent, 0),
+            "cell.table_shift": max(-exponent, 0),
+            "cell.update_exponent": -quantize_multiplier(_UNIT_SCALE * _UNIT_SCALE / cell_scale)[1],
+        }
 
     def describe(self) -> str:
         """Steps and units."""
