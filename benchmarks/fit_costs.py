@@ -3,9 +3,9 @@
     python -m benchmarks.fit_costs
 
 Counts every operator of the corpus models on whole tensors and row by row, each variant on a core that has
-it, and fits for each kernel the coefficients of 0 and more that make the relative errors least (non-negative
-least squares). Writes tinycc/schedule/costs.json, and benchmarks/results/costs.json with how well it fits.
-Needs scipy (the extra `benchmarks`).
+it (with flash to spare where that decides), and fits for each kernel the coefficients of 0 and more that make
+the relative errors least (non-negative least squares). Writes tinycc/schedule/costs.json, and
+benchmarks/results/costs.json with how well it fits. Needs scipy (the extra `benchmarks`).
 """
 
 import json
@@ -28,7 +28,9 @@ from tinycc.schedule.costs import ANY_KERNEL, ROW_CALL, STAGE, Work, runs_of
 
 COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
-CORES = {"portable": "cortex-m3", "dsp": "cortex-m4", "helium": "cortex-m55"}
+CORES = {"portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55"}
+# Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
+FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
 # Larger models have no operators that the smaller ones lack.
 MOST_MACS = 60_000_000
@@ -43,7 +45,7 @@ SINGLE_TERMS = ("macs", "reads", "outputs", "calls")
 class Sample:
     """One operator as it was run, and what it took.
 
-    operator: which of all operators on which core, whatever the schedule.
+    operator: which of all operators in which setting, whatever the schedule.
     """
 
     operator: tuple[str, str, int]
@@ -54,10 +56,10 @@ class Sample:
     instructions: int
 
 
-def samples_of(name: str, core: str, schedule: str) -> Iterator[Sample]:
-    """Every operator of a corpus model on a core."""
-    model = Model.of_corpus(corpus_folder(), name)
-    compiled = tinycc.compile(model.path, target=core, schedule=schedule)
+def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
+    """Every operator of a corpus model on the core for a variant."""
+    model, core, flash = Model.of_corpus(corpus_folder(), name), CORES[variant], FLASH.get(variant)
+    compiled = tinycc.compile(model.path, target=core, flash=flash, schedule=schedule)
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         compiled.export(folder)
@@ -65,7 +67,9 @@ def samples_of(name: str, core: str, schedule: str) -> Iterator[Sample]:
         counts = run(folder, core, inputs, profile=True).operator_instructions or []
     runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
     for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
-        place = (name, core, index)
+        if flash and one.view.variant != variant:
+            continue
+        place = (name, variant, index)
         yield Sample(place, one.view.variant, one.kernel, one.work, one.is_in_stage, count)
 
 
@@ -158,9 +162,9 @@ def main(models: tuple[str, ...]) -> None:
     names = models or [name for name in stems("tflite/int8/*.tflite") if macs[name].macs <= MOST_MACS]
     samples: list[Sample] = []
     for name in names:
-        for core in CORES.values():
+        for variant in CORES:
             for schedule in SCHEDULES:
-                samples += samples_of(name, core, schedule)
+                samples += samples_of(name, variant, schedule)
         click.echo(f"{name}: {len(samples)} samples")
     fitted, quality = fit_all(samples)
     write(COSTS, fitted)

@@ -18,6 +18,7 @@ from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 from tinycc.passes.stream_input import StreamInput
+from tinycc.passes.widen_weights import WidenWeights
 from tinycc.schedule.options import ScheduleOptions
 
 EdgeType = Literal["int8", "float"]
@@ -29,6 +30,7 @@ def default_passes(
     schedule: ScheduleOptions | None = None,
     features: tuple[str, ...] = (),
     input_mode: InputMode = "tensor",
+    flash_bytes: int | None = None,
 ) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
@@ -36,6 +38,8 @@ def default_passes(
     schedule: which operators run row by row; on whole tensors where nothing is said.
     features: of the core, for kernels that use them; see tinycc.target.Target.
     input_mode: "rows" lets the caller feed the input row by row, "tensor" has it in memory whole.
+    flash_bytes: what code and constants may take; what is left is used for faster kernels. None for no more
+        constants than it takes.
     """
     return [
         # Clean-up after import: what follows should see each computation once.
@@ -65,6 +69,8 @@ def default_passes(
         OrderOperators(),
         # On the final order, of which a stage is a part.
         ScheduleStages(schedule),
+        # Once all other constants are known.
+        *([WidenWeights(flash_bytes)] if flash_bytes is not None else []),
     ]
 
 

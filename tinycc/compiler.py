@@ -123,7 +123,8 @@ def compile(
 
     model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module in the
     normal form. target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
-    sram, flash: budgets in bytes or as "320K", "1M".
+    sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on
+    weights that lie wide, for fewer instructions; see `passes.widen_weights`.
     io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
     optimize_for: "latency" is the least work that fits `sram`, "memory" the least SRAM.
     schedule: "auto", or one to force: "whole" for whole tensors, "stream" for row by row wherever possible,
@@ -154,7 +155,7 @@ def compile(
     options = read_options(optimize_for, schedule, request.sram_bytes, max_extra_macs)
     features = target_named(target).features if kernels == "auto" else ()
     if passes is None:
-        passes = default_passes(io, options, features, input_mode)
+        passes = default_passes(io, options, features, input_mode, request.flash_bytes)
     module, records = _run_passes(load_model(model), passes)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))

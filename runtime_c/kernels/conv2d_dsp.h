@@ -20,7 +20,8 @@ typedef struct {
     int32_t stride_width;
     int32_t dilation_width;
     int32_t pad_left;
-    int32_t mode; /* tinycc_dsp_mode */
+    int32_t mode;    /* tinycc_dsp_mode */
+    int32_t is_wide; /* the matrix */
 } tinycc_conv2d_dsp_shape;
 
 typedef tinycc_dsp_data tinycc_conv2d_dsp_data;
@@ -115,9 +116,10 @@ TINYCC_INLINE void tinycc_conv2d_dsp_scratch_int8(const int8_t *const *rows, int
         if (pixels > 1 && tinycc_dsp_has_pairs(outputs, shape->mode)) {
             pair.output = out_row + x * outputs;
             pair.pairs = 1;
-            tinycc_dsp_run_pairs(&pair, shape->mode);
+            tinycc_dsp_run_pairs(&pair, shape->mode, shape->is_wide);
         } else {
-            tinycc_dsp_pixels(widened, out_row + x * outputs, pixels, words, outputs, data, shape->mode);
+            tinycc_dsp_pixels(widened, out_row + x * outputs, pixels, words, outputs, data, shape->mode,
+                              shape->is_wide);
         }
     }
 }

@@ -1,9 +1,8 @@
 /* As pointwise.h for a single pixel, with the DSP extension: four outputs at a time, inputs widened on the
  * way.
  *
- * The matrix is [outputs / 4][1 + words + 1][4 outputs]:
- * four sums to begin with, four multipliers. Both are padded with zeros. Aliasing: the input is read anew for
- * every four outputs, which are written thereafter. */
+ * The matrix is that of dsp_matrix.h with four outputs for two. Aliasing: the input is read anew for every
+ * four outputs, which are written thereafter. */
 #ifndef TINYCC_DENSE_DSP_H
 #define TINYCC_DENSE_DSP_H
 
@@ -14,55 +13,74 @@
 typedef struct {
     int32_t input_channels;
     int32_t output_channels;
-    int32_t mode; /* tinycc_dsp_mode */
+    int32_t mode;    /* tinycc_dsp_mode */
+    int32_t is_wide; /* the matrix */
 } tinycc_dense_dsp_shape;
 
 typedef tinycc_dsp_data tinycc_dense_dsp_data;
 
 /* sums[k] += the taps of one word of inputs; returns where the weights end. */
-TINYCC_INLINE const int32_t *tinycc_dense_dsp_word(int32_t *sums, uint32_t input, const int32_t *weights)
+TINYCC_INLINE const int32_t *tinycc_dense_dsp_word(int32_t *sums, uint32_t input, const int32_t *weights,
+                                                   int is_wide)
 {
     const uint32_t even = tinycc_dsp_even(input);
     const uint32_t odd = input ^ TINYCC_DSP_ODD;
     TINYCC_UNROLL
     for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
-        const uint32_t weight = (uint32_t)weights[k];
-        sums[k] = tinycc_dsp_mac(even, weight, sums[k]);
-        sums[k] = tinycc_dsp_mac(odd, tinycc_dsp_even(weight), sums[k]);
+        sums[k] = tinycc_dsp_mac(even, (uint32_t)weights[k], sums[k]);
+        sums[k] = tinycc_dsp_mac(odd, tinycc_dsp_odd_weights(weights + k, TINYCC_DENSE_DSP_BLOCK, is_wide),
+                                 sums[k]);
     }
-    return weights + TINYCC_DENSE_DSP_BLOCK;
+    return weights + (is_wide ? 2 : 1) * TINYCC_DENSE_DSP_BLOCK;
 }
+
+#if TINYCC_HAS_DSP
+
+/* r8 to r11 of four outputs: words of taps, then (w1, w3) of the same. */
+#define TINYCC_DENSE_DSP_STEP(odd_weights)                                                                   \
+    "ldr %[odd], [%[x]], #4\n\t"                                                                             \
+    "ldmia %[w]!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "sxtb16 %[even], %[odd]\n\t"                                                                             \
+    "eor %[odd], %[odd], #0x007F007F\n\t"                                                                    \
+    "smlad %[s0], %[even], r8, %[s0]\n\t"                                                                    \
+    "smlad %[s1], %[even], r9, %[s1]\n\t"                                                                    \
+    "smlad %[s2], %[even], r10, %[s2]\n\t"                                                                   \
+    "smlad %[s3], %[even], r11, %[s3]\n\t" odd_weights "smlad %[s0], %[odd], r8, %[s0]\n\t"                  \
+    "smlad %[s1], %[odd], r9, %[s1]\n\t"                                                                     \
+    "smlad %[s2], %[odd], r10, %[s2]\n\t"                                                                    \
+    "smlad %[s3], %[odd], r11, %[s3]\n\t"
+
+#define TINYCC_DENSE_DSP_EXTENDED                                                                            \
+    "sxtb16 r8, r8\n\t"                                                                                      \
+    "sxtb16 r9, r9\n\t"                                                                                      \
+    "sxtb16 r10, r10\n\t"                                                                                    \
+    "sxtb16 r11, r11\n\t"
+#define TINYCC_DENSE_DSP_LOADED "ldmia %[w]!, {r8, r9, r10, r11}\n\t"
+
+#define TINYCC_DENSE_DSP_LOOP(odd_weights)                                                                   \
+    __asm__ volatile(TINYCC_DSP_LOOP(TINYCC_DENSE_DSP_STEP(odd_weights))                                     \
+                     : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [x] "+r"(input),          \
+                       [w] "+r"(weights), [n] "+r"(words), [even] "=&r"(even), [odd] "=&r"(odd)              \
+                     :                                                                                       \
+                     : "r8", "r9", "r10", "r11", "cc", "memory")
+
+#endif
 
 /* The same for `words` words. */
 TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t *input,
-                                                    const int32_t *weights, int32_t words)
+                                                    const int32_t *weights, int32_t words, int is_wide)
 {
 #if TINYCC_HAS_DSP
     int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], even, odd;
-    __asm__ volatile(TINYCC_DSP_LOOP("ldr %[odd], [%[x]], #4\n\t"
-                                     "ldmia %[w]!, {r8, r9, r10, r11}\n\t"
-                                     "sxtb16 %[even], %[odd]\n\t"
-                                     "eor %[odd], %[odd], #0x007F007F\n\t"
-                                     "smlad %[s0], %[even], r8, %[s0]\n\t"
-                                     "smlad %[s1], %[even], r9, %[s1]\n\t"
-                                     "smlad %[s2], %[even], r10, %[s2]\n\t"
-                                     "smlad %[s3], %[even], r11, %[s3]\n\t"
-                                     "sxtb16 r8, r8\n\t"
-                                     "sxtb16 r9, r9\n\t"
-                                     "sxtb16 r10, r10\n\t"
-                                     "sxtb16 r11, r11\n\t"
-                                     "smlad %[s0], %[odd], r8, %[s0]\n\t"
-                                     "smlad %[s1], %[odd], r9, %[s1]\n\t"
-                                     "smlad %[s2], %[odd], r10, %[s2]\n\t"
-                                     "smlad %[s3], %[odd], r11, %[s3]\n\t")
-                     : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [x] "+r"(input),
-                       [w] "+r"(weights), [n] "+r"(words), [even] "=&r"(even), [odd] "=&r"(odd)
-                     :
-                     : "r8", "r9", "r10", "r11", "cc", "memory");
+    if (is_wide) {
+        TINYCC_DENSE_DSP_LOOP(TINYCC_DENSE_DSP_LOADED);
+    } else {
+        TINYCC_DENSE_DSP_LOOP(TINYCC_DENSE_DSP_EXTENDED);
+    }
     sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 #else
     for (int32_t i = 0; i < words; ++i) {
-        weights = tinycc_dense_dsp_word(sums, tinycc_dsp_load(input + 4 * i), weights);
+        weights = tinycc_dense_dsp_word(sums, tinycc_dsp_load(input + 4 * i), weights, is_wide);
     }
 #endif
     return weights;
@@ -70,15 +88,15 @@ TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t 
 
 /* The same for any number of inputs. */
 TINYCC_INLINE const int32_t *tinycc_dense_dsp_inputs(int32_t *sums, const int8_t *input,
-                                                     const int32_t *weights, int32_t inputs)
+                                                     const int32_t *weights, int32_t inputs, int is_wide)
 {
     const int32_t whole = inputs / 4;
     const int32_t rest = inputs % 4;
-    weights = tinycc_dense_dsp_words(sums, input, weights, whole);
+    weights = tinycc_dense_dsp_words(sums, input, weights, whole, is_wide);
     if (rest > 0) {
         uint32_t word = 0;
         memcpy(&word, input + 4 * whole, (size_t)rest);
-        weights = tinycc_dense_dsp_word(sums, word, weights);
+        weights = tinycc_dense_dsp_word(sums, word, weights, is_wide);
     }
     return weights;
 }
@@ -94,7 +112,8 @@ TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int
     for (int32_t o = 0; o < shape->output_channels; o += TINYCC_DENSE_DSP_BLOCK) {
         int32_t sums[TINYCC_DENSE_DSP_BLOCK];
         memcpy(sums, matrix, sizeof sums);
-        matrix = tinycc_dense_dsp_inputs(sums, row, matrix + TINYCC_DENSE_DSP_BLOCK, shape->input_channels);
+        matrix = tinycc_dense_dsp_inputs(sums, row, matrix + TINYCC_DENSE_DSP_BLOCK, shape->input_channels,
+                                         shape->is_wide);
         TINYCC_UNROLL
         for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
             if (o + k < shape->output_channels) {

@@ -11,7 +11,7 @@
  *     even . stored + odd . (w1, w3) = 256 (x0 w0 + x1 w1 + x2 w2 + x3 w3) + 127 (w1 + w3)
  *
  * so that weights are used as they lie in flash, and just half of them must be sign-extended. The constant
- * term is part of the bias. Sums wrap in 32 bits.
+ * term is part of the bias. Sums wrap in 32 bits. Wide weights need not even that: (w1, w3) are stored, too.
  *
  * Requantization. A finished sum is 256 * value + exponent: shifts by a register look at its low byte only.
  * The multiplier is stored as 2 * multiplier - 2**32, which makes the rounding doubling high product one
@@ -100,6 +100,12 @@ TINYCC_INLINE uint32_t tinycc_dsp_odd(uint32_t word)
 #else
     return tinycc_dsp_even(word >> 8);
 #endif
+}
+
+/* (w1, w3) of the four weights stored at `weights`; wide ones have them `block` words on. */
+TINYCC_INLINE uint32_t tinycc_dsp_odd_weights(const int32_t *weights, int32_t block, int is_wide)
+{
+    return is_wide ? (uint32_t)weights[block] : tinycc_dsp_even((uint32_t)weights[0]);
 }
 
 /* sum + the products of both int16. */

@@ -2,7 +2,7 @@
  *
  * A pair of pixels is `words` groups of four words: even and odd of the first pixel, even and odd of the
  * second. The matrix is [outputs / 2][1 + words + 1][2 outputs]: sums to begin with, words of four taps,
- * multipliers. It is padded with zeros. */
+ * multipliers. It is padded with zeros. A wide matrix has after each word of taps (w1, w3) of the same. */
 #ifndef TINYCC_DSP_MATRIX_H
 #define TINYCC_DSP_MATRIX_H
 
@@ -10,16 +10,16 @@
 
 /* sums[2 * pixel + output] += taps of two pixels and two outputs; returns where the weights end. */
 TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
-                                                  int32_t words)
+                                                  int32_t words, int is_wide)
 {
     for (int32_t i = 0; i < words; ++i) {
         for (int32_t k = 0; k < 4; ++k) {
-            const uint32_t weight = (uint32_t)weights[k % 2];
+            const int32_t *weight = weights + k % 2;
             const uint32_t *pixel = x + k / 2 * 2;
-            sums[k] = tinycc_dsp_mac(pixel[0], weight, sums[k]);
-            sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_even(weight), sums[k]);
+            sums[k] = tinycc_dsp_mac(pixel[0], (uint32_t)*weight, sums[k]);
+            sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, is_wide), sums[k]);
         }
-        weights += 2;
+        weights += is_wide ? 4 : 2;
         x += 4;
     }
     return weights;
@@ -37,29 +37,42 @@ TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t 
     "sxtb16 %[b], %[b]\n\t"                                                                                  \
     "smlad %[s0], r9, %[a], %[s0]\n\t"                                                                       \
     "smlad %[s1], r9, %[b], %[s1]\n\t"
+#define TINYCC_DSP_WIDE_STEP_ONE                                                                             \
+    "ldmia %[w]!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "ldrd %[a], %[b], [%[x]], #16\n\t"                                                                       \
+    "smlad %[s0], %[a], r8, %[s0]\n\t"                                                                       \
+    "smlad %[s1], %[a], r9, %[s1]\n\t"                                                                       \
+    "smlad %[s0], %[b], r10, %[s0]\n\t"                                                                      \
+    "smlad %[s1], %[b], r11, %[s1]\n\t"
+
+#define TINYCC_DSP_LOOP_ONE(step)                                                                            \
+    __asm__ volatile(TINYCC_DSP_LOOP(step)                                                                   \
+                     : [s0] "+r"(s0), [s1] "+r"(s1), [x] "+r"(x), [w] "+r"(weights), [n] "+r"(words),        \
+                       [a] "=&r"(a), [b] "=&r"(b)                                                            \
+                     :                                                                                       \
+                     : "r8", "r9", "r10", "r11", "cc", "memory")
 
 #endif
 
 /* The same for the first pixel alone: sums[output]. */
 TINYCC_INLINE const int32_t *tinycc_dsp_dots_one(int32_t *sums, const uint32_t *x, const int32_t *weights,
-                                                 int32_t words)
+                                                 int32_t words, int is_wide)
 {
 #if TINYCC_HAS_DSP
     int32_t s0 = sums[0], s1 = sums[1], a, b;
-    __asm__ volatile(TINYCC_DSP_LOOP(TINYCC_DSP_STEP_ONE)
-                     : [s0] "+r"(s0), [s1] "+r"(s1), [x] "+r"(x), [w] "+r"(weights), [n] "+r"(words),
-                       [a] "=&r"(a), [b] "=&r"(b)
-                     :
-                     : "r8", "r9", "cc", "memory");
+    if (is_wide) {
+        TINYCC_DSP_LOOP_ONE(TINYCC_DSP_WIDE_STEP_ONE);
+    } else {
+        TINYCC_DSP_LOOP_ONE(TINYCC_DSP_STEP_ONE);
+    }
     sums[0] = s0, sums[1] = s1;
 #else
     for (int32_t i = 0; i < words; ++i) {
         for (int32_t k = 0; k < 2; ++k) {
-            const uint32_t weight = (uint32_t)weights[k];
-            sums[k] = tinycc_dsp_mac(x[0], weight, sums[k]);
-            sums[k] = tinycc_dsp_mac(x[1], tinycc_dsp_even(weight), sums[k]);
+            sums[k] = tinycc_dsp_mac(x[0], (uint32_t)weights[k], sums[k]);
+            sums[k] = tinycc_dsp_mac(x[1], tinycc_dsp_odd_weights(weights + k, 2, is_wide), sums[k]);
         }
-        weights += 2;
+        weights += is_wide ? 4 : 2;
         x += 4;
     }
 #endif
@@ -68,13 +81,13 @@ TINYCC_INLINE const int32_t *tinycc_dsp_dots_one(int32_t *sums, const uint32_t *
 
 /* All outputs of a pair of widened pixels, `outputs` apart. */
 TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t words, int32_t outputs,
-                                   const tinycc_dsp_data *data, tinycc_dsp_mode mode)
+                                   const tinycc_dsp_data *data, tinycc_dsp_mode mode, int is_wide)
 {
     const tinycc_dsp_data local = *data;
     const int32_t *matrix = local.matrix;
     for (int32_t left = outputs; left > 0; left -= 2) {
         int32_t sums[4] = {matrix[0], matrix[1], matrix[0], matrix[1]};
-        matrix = tinycc_dsp_dots_pair(sums, x, matrix + 2, words);
+        matrix = tinycc_dsp_dots_pair(sums, x, matrix + 2, words, is_wide);
         const int32_t multiplier = matrix[0];
         const int8_t first = tinycc_dsp_output(sums[0] >> 8, multiplier, sums[0], &local, mode);
         const int8_t second = tinycc_dsp_output(sums[2] >> 8, multiplier, sums[2], &local, mode);
@@ -94,13 +107,13 @@ TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t wo
 
 /* All outputs of the first pixel alone. */
 TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t words, int32_t outputs,
-                                  const tinycc_dsp_data *data, tinycc_dsp_mode mode)
+                                  const tinycc_dsp_data *data, tinycc_dsp_mode mode, int is_wide)
 {
     const tinycc_dsp_data local = *data;
     const int32_t *matrix = local.matrix;
     for (int32_t left = outputs; left > 0; left -= 2) {
         int32_t sums[2] = {matrix[0], matrix[1]};
-        matrix = tinycc_dsp_dots_one(sums, x, matrix + 2, words);
+        matrix = tinycc_dsp_dots_one(sums, x, matrix + 2, words, is_wide);
         const int8_t result = tinycc_dsp_output(sums[0] >> 8, matrix[0], sums[0], &local, mode);
         const int8_t next = tinycc_dsp_output(sums[1] >> 8, matrix[1], sums[1], &local, mode);
         output[0] = result;
@@ -112,22 +125,35 @@ TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t wor
     }
 }
 
-/* One function for each mode, which all operators share. */
-#define TINYCC_DEFINE_DSP_MATRIX(name, mode)                                                                 \
+/* One function for each mode, which all operators share. tinycc_dsp_pixels_<name> is for one or two pixels.
+ */
+#define TINYCC_DEFINE_DSP_MATRIX(name, mode, is_wide)                                                        \
     TINYCC_SHARED void tinycc_dsp_pair_##name(const uint32_t *x, int8_t *output, int32_t words,              \
                                               int32_t outputs, const tinycc_dsp_data *data)                  \
     {                                                                                                        \
-        tinycc_dsp_pair(x, output, words, outputs, data, mode);                                              \
+        tinycc_dsp_pair(x, output, words, outputs, data, mode, is_wide);                                     \
     }                                                                                                        \
     TINYCC_SHARED void tinycc_dsp_one_##name(const uint32_t *x, int8_t *output, int32_t words,               \
                                              int32_t outputs, const tinycc_dsp_data *data)                   \
     {                                                                                                        \
-        tinycc_dsp_one(x, output, words, outputs, data, mode);                                               \
+        tinycc_dsp_one(x, output, words, outputs, data, mode, is_wide);                                      \
+    }                                                                                                        \
+    TINYCC_INLINE void tinycc_dsp_pixels_##name(const uint32_t *x, int8_t *output, int32_t pixels,           \
+                                                int32_t words, int32_t outputs, const tinycc_dsp_data *data) \
+    {                                                                                                        \
+        if (pixels > 1) {                                                                                    \
+            tinycc_dsp_pair_##name(x, output, words, outputs, data);                                         \
+        } else {                                                                                             \
+            tinycc_dsp_one_##name(x, output, words, outputs, data);                                          \
+        }                                                                                                    \
     }
 
-TINYCC_DEFINE_DSP_MATRIX(rectified, TINYCC_DSP_RECTIFIED)
-TINYCC_DEFINE_DSP_MATRIX(full, TINYCC_DSP_FULL)
-TINYCC_DEFINE_DSP_MATRIX(clamped, TINYCC_DSP_CLAMPED)
+TINYCC_DEFINE_DSP_MATRIX(rectified, TINYCC_DSP_RECTIFIED, 0)
+TINYCC_DEFINE_DSP_MATRIX(full, TINYCC_DSP_FULL, 0)
+TINYCC_DEFINE_DSP_MATRIX(clamped, TINYCC_DSP_CLAMPED, 0)
+TINYCC_DEFINE_DSP_MATRIX(wide_rectified, TINYCC_DSP_RECTIFIED, 1)
+TINYCC_DEFINE_DSP_MATRIX(wide_full, TINYCC_DSP_FULL, 1)
+TINYCC_DEFINE_DSP_MATRIX(wide_clamped, TINYCC_DSP_CLAMPED, 1)
 
 #undef TINYCC_DEFINE_DSP_MATRIX
 
@@ -201,21 +227,21 @@ TINYCC_SHARED uint32_t *tinycc_dsp_fill(uint32_t *x, int32_t zero_point, int32_t
 }
 
 /* One or two output pixels of widened inputs, whatever their number of outputs. */
-TINYCC_INLINE void tinycc_dsp_pixels(uint32_t *x, int8_t *output, int32_t pixels, int32_t words,
-                                     int32_t outputs, const tinycc_dsp_data *data, int32_t mode)
+TINYCC_INLINE void tinycc_dsp_pixels(const uint32_t *x, int8_t *output, int32_t pixels, int32_t words,
+                                     int32_t outputs, const tinycc_dsp_data *data, int32_t mode, int is_wide)
 {
-    if (pixels > 1 && mode == TINYCC_DSP_RECTIFIED) {
-        tinycc_dsp_pair_rectified(x, output, words, outputs, data);
-    } else if (pixels > 1 && mode == TINYCC_DSP_FULL) {
-        tinycc_dsp_pair_full(x, output, words, outputs, data);
-    } else if (pixels > 1) {
-        tinycc_dsp_pair_clamped(x, output, words, outputs, data);
+    if (mode == TINYCC_DSP_RECTIFIED && is_wide) {
+        tinycc_dsp_pixels_wide_rectified(x, output, pixels, words, outputs, data);
     } else if (mode == TINYCC_DSP_RECTIFIED) {
-        tinycc_dsp_one_rectified(x, output, words, outputs, data);
+        tinycc_dsp_pixels_rectified(x, output, pixels, words, outputs, data);
+    } else if (mode == TINYCC_DSP_FULL && is_wide) {
+        tinycc_dsp_pixels_wide_full(x, output, pixels, words, outputs, data);
     } else if (mode == TINYCC_DSP_FULL) {
-        tinycc_dsp_one_full(x, output, words, outputs, data);
+        tinycc_dsp_pixels_full(x, output, pixels, words, outputs, data);
+    } else if (is_wide) {
+        tinycc_dsp_pixels_wide_clamped(x, output, pixels, words, outputs, data);
     } else {
-        tinycc_dsp_one_clamped(x, output, words, outputs, data);
+        tinycc_dsp_pixels_clamped(x, output, pixels, words, outputs, data);
     }
 }
 

@@ -26,8 +26,8 @@ typedef struct {
 
 /* Every register is in use. Sums: r3 and r4 of the first pixel, r5 and r6 of the second. r0 inputs, r1
  * the matrix. On the stack: output, its zero point, distance of the pixels less 1, end of the
- * first pixel's output, inputs, number of turns, where the first turn begins, the argument. A turn is four
- * words of taps, the first may be less. */
+ * first pixel's output, inputs, their end, where the first turn begins, the argument. A turn is four words of
+ * taps, or eight of a wide matrix; the first may be less. */
 #define TINYCC_DSP_PAIRS_STEP                                                                                \
     "ldrd r7, r12, [r1], #8\n\t"                                                                             \
     "ldmia.w r0!, {r8, r9, r10, r11}\n\t"                                                                    \
@@ -41,7 +41,38 @@ typedef struct {
     "smlad r4, r9, r12, r4\n\t"                                                                              \
     "smlad r5, r11, r7, r5\n\t"                                                                              \
     "smlad r6, r11, r12, r6\n\t"
-#define TINYCC_DSP_PAIRS_STEP_BYTES "48"
+#define TINYCC_DSP_PAIRS_FIRST TINYCC_DSP_PAIRS_FIRST_TURN("3", "48")
+#define TINYCC_DSP_PAIRS_TURN                                                                                \
+    TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP "cmp r0, lr\n\t"
+
+/* All that a step loads has a register of its own, so that the end of the inputs has none. */
+#define TINYCC_DSP_PAIRS_WIDE_STEP                                                                           \
+    "ldmia.w r1!, {r2, r7, r8, r9}\n\t"                                                                      \
+    "ldmia.w r0!, {r10, r11, r12, lr}\n\t"                                                                   \
+    "smlad r3, r10, r2, r3\n\t"                                                                              \
+    "smlad r4, r10, r7, r4\n\t"                                                                              \
+    "smlad r5, r12, r2, r5\n\t"                                                                              \
+    "smlad r6, r12, r7, r6\n\t"                                                                              \
+    "smlad r3, r11, r8, r3\n\t"                                                                              \
+    "smlad r4, r11, r9, r4\n\t"                                                                              \
+    "smlad r5, lr, r8, r5\n\t"                                                                               \
+    "smlad r6, lr, r9, r6\n\t"
+#define TINYCC_DSP_PAIRS_WIDE_FIRST TINYCC_DSP_PAIRS_FIRST_TURN("7", "40")
+#define TINYCC_DSP_PAIRS_WIDE_TURN                                                                           \
+    TINYCC_DSP_PAIRS_WIDE_STEP TINYCC_DSP_PAIRS_WIDE_STEP TINYCC_DSP_PAIRS_WIDE_STEP                         \
+        TINYCC_DSP_PAIRS_WIDE_STEP TINYCC_DSP_PAIRS_WIDE_STEP TINYCC_DSP_PAIRS_WIDE_STEP                     \
+            TINYCC_DSP_PAIRS_WIDE_STEP TINYCC_DSP_PAIRS_WIDE_STEP "ldr r2, [sp, #20]\n\t"                    \
+                                                                  "cmp r0, r2\n\t"
+
+/* Where the first turn of r2 words begins; `most`: words of a turn less 1. */
+#define TINYCC_DSP_PAIRS_FIRST_TURN(most, step_bytes)                                                        \
+    "rsbs r2, r2, #0\n\t"                                                                                    \
+    "and r2, r2, #" most "\n\t"                                                                              \
+    "movs r3, #" step_bytes "\n\t"                                                                           \
+    "adr.w r1, 4f\n\t"                                                                                       \
+    "mla r1, r2, r3, r1\n\t"                                                                                 \
+    "orr r1, r1, #1\n\t"                                                                                     \
+    "str r1, [sp, #24]\n\t"
 
 /* As tinycc_dsp_output; `rounding` as in tinycc_dsp_rescale. */
 #define TINYCC_DSP_PAIRS_OUTPUT(sum, multiplier, rounding, place)                                            \
@@ -50,6 +81,8 @@ typedef struct {
     "adc r0, r0, r11\n\t"                                                                                    \
     "ssat r0, #8, r0\n\t"                                                                                    \
     "strb r0, [r10" place "\n\t"
+
+#define TINYCC_DSP_PAIRS_ROUND "adds r0, r0, r0, asr #31\n\t"
 
 /* The frame, but for what changes with each pair. */
 #define TINYCC_DSP_PAIRS_BEGIN                                                                               \
@@ -64,16 +97,8 @@ typedef struct {
     "subs r2, #1\n\t"                                                                                        \
     "strd r2, r1, [sp, #8]\n\t"                                                                              \
     "ldrd r1, r2, [r0, #8]\n\t"                                                                              \
-    "adds r3, r2, #3\n\t"                                                                                    \
-    "lsrs r3, r3, #2\n\t"                                                                                    \
-    "strd r1, r3, [sp, #16]\n\t"                                                                             \
-    "rsbs r2, r2, #0\n\t"                                                                                    \
-    "and r2, r2, #3\n\t"                                                                                     \
-    "movs r3, #" TINYCC_DSP_PAIRS_STEP_BYTES "\n\t"                                                          \
-    "adr.w r1, 4f\n\t"                                                                                       \
-    "mla r1, r2, r3, r1\n\t"                                                                                 \
-    "orr r1, r1, #1\n\t"                                                                                     \
-    "str r1, [sp, #24]\n\t"
+    "add r3, r1, r2, lsl #4\n\t"                                                                             \
+    "strd r1, r3, [sp, #16]\n\t"
 
 /* Widens both pixels. */
 #define TINYCC_DSP_PAIRS_WIDEN                                                                               \
@@ -94,12 +119,12 @@ typedef struct {
     "bne 2b\n\t"                                                                                             \
     "str r7, [r4]\n\t"
 
-#define TINYCC_DEFINE_DSP_PAIRS(name, rounding)                                                              \
+#define TINYCC_DEFINE_DSP_PAIRS(name, first, turn, rounding)                                                 \
     static __attribute__((naked, noinline, unused)) void tinycc_dsp_pairs_##name(tinycc_dsp_pairs *pairs     \
                                                                                  __attribute__((unused)))    \
     {                                                                                                        \
         __asm__ volatile(                                                                                    \
-            TINYCC_DSP_PAIRS_BEGIN                                                                           \
+            TINYCC_DSP_PAIRS_BEGIN first                                                                     \
             "1:\n\t" TINYCC_DSP_PAIRS_WIDEN "3:\n\t"                                                         \
             "ldr r1, [r4, #28]\n\t"                                                                          \
             "0:\n\t"                                                                                         \
@@ -108,9 +133,7 @@ typedef struct {
             "mov r5, r3\n\t"                                                                                 \
             "mov r6, r4\n\t"                                                                                 \
             "ldr pc, [sp, #24]\n\t"                                                                          \
-            "4:\n\t" TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP TINYCC_DSP_PAIRS_STEP \
-            "subs lr, lr, #1\n\t"                                                                            \
-            "bne.w 4b\n\t"                                                                                   \
+            "4:\n\t" turn "bne.w 4b\n\t"                                                                     \
             "ldrd r8, r9, [r1], #8\n\t"                                                                      \
             "ldmia.w sp, {r10, r11, r12, lr}\n\t" TINYCC_DSP_PAIRS_OUTPUT("r3", "r8", rounding, "], #1")     \
                 TINYCC_DSP_PAIRS_OUTPUT("r5", "r8", rounding, ", r12]")                                      \
@@ -133,15 +156,17 @@ typedef struct {
     }
 
 /* clang-format off */
-TINYCC_DEFINE_DSP_PAIRS(rectified, "")
-TINYCC_DEFINE_DSP_PAIRS(full, "adds r0, r0, r0, asr #31\n\t")
+TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_TURN, "")
+TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_TURN, TINYCC_DSP_PAIRS_ROUND)
+TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_WIDE_TURN, "")
+TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_WIDE_TURN, TINYCC_DSP_PAIRS_ROUND)
 /* clang-format on */
 
 #undef TINYCC_DEFINE_DSP_PAIRS
 
 #else
 
-TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_dsp_mode mode)
+TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_dsp_mode mode, int is_wide)
 {
     const tinycc_dsp_data data = {.matrix = pairs->matrix,
                                   .output_zero_point = (int8_t)pairs->output_zero_point};
@@ -151,27 +176,34 @@ TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_ds
                              pairs->inputs);
         }
         tinycc_dsp_pair(pairs->x, pairs->output + 2 * i * pairs->outputs, pairs->words, pairs->outputs, &data,
-                        mode);
+                        mode, is_wide);
     }
 }
 
-TINYCC_SHARED void tinycc_dsp_pairs_rectified(tinycc_dsp_pairs *pairs)
-{
-    tinycc_dsp_pairs_run(pairs, TINYCC_DSP_RECTIFIED);
-}
+#define TINYCC_DEFINE_DSP_PAIRS(name, mode, is_wide)                                                         \
+    TINYCC_SHARED void tinycc_dsp_pairs_##name(tinycc_dsp_pairs *pairs)                                      \
+    {                                                                                                        \
+        tinycc_dsp_pairs_run(pairs, mode, is_wide);                                                          \
+    }
 
-TINYCC_SHARED void tinycc_dsp_pairs_full(tinycc_dsp_pairs *pairs)
-{
-    tinycc_dsp_pairs_run(pairs, TINYCC_DSP_FULL);
-}
+TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_RECTIFIED, 0)
+TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_FULL, 0)
+TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_RECTIFIED, 1)
+TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_FULL, 1)
+
+#undef TINYCC_DEFINE_DSP_PAIRS
 
 #endif
 
 /* Runs `pairs`, which it uses up. mode: TINYCC_DSP_RECTIFIED or TINYCC_DSP_FULL. */
-TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode)
+TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode, int is_wide)
 {
-    if (mode == TINYCC_DSP_RECTIFIED) {
+    if (mode == TINYCC_DSP_RECTIFIED && is_wide) {
+        tinycc_dsp_pairs_wide_rectified(pairs);
+    } else if (mode == TINYCC_DSP_RECTIFIED) {
         tinycc_dsp_pairs_rectified(pairs);
+    } else if (is_wide) {
+        tinycc_dsp_pairs_wide_full(pairs);
     } else {
         tinycc_dsp_pairs_full(pairs);
     }

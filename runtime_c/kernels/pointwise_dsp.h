@@ -13,7 +13,8 @@
 typedef struct {
     int32_t input_channels;
     int32_t output_channels;
-    int32_t mode; /* tinycc_dsp_mode */
+    int32_t mode;    /* tinycc_dsp_mode */
+    int32_t is_wide; /* the matrix */
 } tinycc_pointwise_dsp_shape;
 
 typedef tinycc_dsp_data tinycc_pointwise_dsp_data;
@@ -39,7 +40,7 @@ TINYCC_INLINE void tinycc_pointwise_dsp_scratch_int8(const int8_t *row, int8_t *
                                   .matrix = data->matrix,
                                   .output_zero_point = data->output_zero_point};
         x += 2 * pairs.pairs;
-        tinycc_dsp_run_pairs(&pairs, shape->mode);
+        tinycc_dsp_run_pairs(&pairs, shape->mode, shape->is_wide);
     }
     for (; x < x1; x += 2) {
         const int32_t pixels = x + 1 < x1 ? 2 : 1;
@@ -48,7 +49,7 @@ TINYCC_INLINE void tinycc_pointwise_dsp_scratch_int8(const int8_t *row, int8_t *
             tinycc_dsp_widen(widened + 2, row + (x + 1) * inputs, inputs);
         }
         tinycc_dsp_pixels(widened, out_row + x * outputs, pixels, (inputs + 3) / 4, outputs, data,
-                          shape->mode);
+                          shape->mode, shape->is_wide);
     }
 }
 

@@ -13,14 +13,17 @@ from tests.ops.test_conv2d import conv2d_module
 from tests.ops.test_dense import dense_module
 from tests.ops.test_depthwise_conv2d import depthwise_module
 from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
-from tests.tools.layers import check_distance, check_reference, inputs_of
+from tests.tools.layers import check_distance, check_reference, inputs_of, random_inputs
 from tests.tools.view_reference import reference_of
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.dsp import DspLayer
 from tinycc.passes import select_kernels
+from tinycc.passes.pipeline import default_passes
 from tinycc.run import run
 
 DSP = ("dsp",)
+# As if wide weights were a feature of a core.
+WIDE = ("dsp", "dsp_wide")
 SAME = {"padding": [1, 1, 1, 1]}
 
 
@@ -36,6 +39,11 @@ LAYERS = {
     "pointwise of the whole range": conv2d_module(
         (4, 4), (1, 1), (68, 9), {}, activation=relu, zero_points=(-128, -128)
     ),
+    "pointwise of an even number of outputs": conv2d_module((3, 3), (1, 1), (36, 6), {}),
+    "pointwise of the positive range": conv2d_module(
+        (3, 3), (1, 1), (20, 4), {}, activation=relu, zero_points=(-128, -128)
+    ),
+    "pointwise of one pixel": conv2d_module((1, 1), (1, 1), (13, 6), {}),
     "3x3 of three channels": conv2d_module((7, 8), (3, 3), (3, 8), {**SAME, "strides": (2, 2)}),
     "3x3 of four channels": conv2d_module((5, 5), (3, 3), (4, 6), SAME),
     "3x3 of many channels": conv2d_module((3, 3), (3, 3), (20, 3), SAME),
@@ -57,35 +65,92 @@ LAYERS = {
 }  # fmt: skip
 
 
+# Layers that are products with a matrix, of which there are wide ones.
+MATRICES = [layer for layer in LAYERS if not layer.startswith("depthwise")]
+
+
 @pytest.fixture(autouse=True, scope="module")
 def first_preference() -> Iterator[None]:
     """Small operators run by DSP kernels, too, whatever they are predicted to cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(select_kernels, "is_counted", lambda _view: False)
+        patch.setattr(select_kernels, "PREFERENCE", ("dsp_wide", "dsp"))
         yield
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_on_the_host(layer: str) -> None:
-    [view] = views_in(LAYERS[layer], DSP)
-    assert view.variant == "dsp"
-    check_reference(LAYERS[layer], view.kind, features=DSP)
+@pytest.mark.parametrize(
+    ("layer", "features"), [*((layer, DSP) for layer in LAYERS), *((layer, WIDE) for layer in MATRICES)]
+)
+def test_on_the_host(layer: str, features: tuple[str, ...]) -> None:
+    [view] = views_in(LAYERS[layer], features)
+    assert view.variant == features[-1]
+    check_reference(LAYERS[layer], view.kind, features=features)
 
 
 @pytest.mark.emulator
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33"])
-def test_on_a_core(core: str, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("features", [DSP, WIDE])
+def test_on_a_core(
+    core: str, features: tuple[str, ...], tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
-    layers = list(LAYERS.items())
+    layers = [(layer, LAYERS[layer]) for layer in (LAYERS if features == DSP else MATRICES)]
     for index, (layer, module) in enumerate(layers if core == "cortex-m4" else layers[::5]):
-        [view] = views_in(module, DSP)
+        [view] = views_in(module, features)
         [values] = inputs_of(view, index)
-        tinycc.compile(module, target=core).export(tmp_path / str(index))
+        passes = default_passes("float", features=features)
+        tinycc.compile(module, target=core, passes=passes).export(tmp_path / str(index))
         result = run(tmp_path / str(index), core, [values[None]])
         np.testing.assert_array_equal(
             result.outputs[0].reshape(-1), reference_of(view, [values]).reshape(-1), layer
         )
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("features", [DSP, WIDE])
+def test_any_number_of_words(
+    features: tuple[str, ...], tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    """Turns of four and of eight words begin anywhere, in both modes that go by pairs of pixels."""
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    counts = [4 * words for words in range(1, 10)] * 2
+    shapes = [((1, 3, 2, count), "int8") for count in counts]
+
+    def body(*inputs: relax.Expr) -> list[relax.Expr]:
+        products = [
+            relax.op.nn.conv2d(
+                dequantized(x, 0.1, -3), dequantized(weights_of(count, 2, 5), 0.1), data_layout="NHWC",
+                kernel_layout="HWIO",
+            )
+            for x, count in zip(inputs, counts, strict=True)
+        ]  # fmt: skip
+        half = len(products) // 2
+        full = [quantized(product, 3.0, 5) for product in products[:half]]
+        return full + [quantized(relax.op.nn.relu(product), 3.0, -128) for product in products[half:]]
+
+    module, inputs = module_of(shapes, body), random_inputs(shapes, 0)
+    passes = default_passes("float", features=features)
+    model = tinycc.compile(module, target="cortex-m4", passes=passes)
+    assert {step.operator.variant for step in model.plan.steps} == {features[-1]}
+    model.export(tmp_path / "model")
+    results = run(tmp_path / "model", "cortex-m4", [values[None] for values in inputs]).outputs
+    for result, expected in zip(results, compile_and_run(module, inputs, features=features), strict=True):
+        np.testing.assert_array_equal(result[0], expected)
+
+
+@pytest.mark.parametrize("layer", MATRICES)
+def test_wide_weights_need_no_memory(layer: str) -> None:
+    [narrow], [wide] = (views_in(LAYERS[layer], features) for features in (DSP, WIDE))
+    assert wide.scratch_bytes == narrow.scratch_bytes
+    assert wide.overlap_distance(0) == narrow.overlap_distance(0)
+    assert narrow.kernel().data_bytes < wide.kernel().data_bytes < 2 * narrow.kernel().data_bytes
+
+
+@pytest.mark.parametrize("layer", ["pointwise", "3x3 of four channels", "dense", "dense of vectors"])
+def test_wide_weights_in_place(layer: str) -> None:
+    check_distance(LAYERS[layer], is_tight=False, features=WIDE)
 
 
 def convolution(weights: np.ndarray, scale: float, bias: np.ndarray, zero_point: int = 0) -> tvm.IRModule:

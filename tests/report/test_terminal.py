@@ -78,3 +78,11 @@ def test_predicted_instructions_stand_beside_those_of_whole_tensors() -> None:
     report["operators"][0]["predicted_instructions"] = 44
     assert "instructions 84 predicted, +5.00% against whole tensors" in " ".join(shown(report, 120).split())
     assert "instructions 80 predicted" in " ".join(shown(two_step_report(), 120).split())
+
+
+def test_operators_are_told_with_their_kernels() -> None:
+    report = two_step_report()
+    report["operators"][0]["variant"] = "dsp_wide"
+    lines = [" ".join(line.split()) for line in shown(report, 120).splitlines()]
+    assert "operators 2 1 dsp_wide, 1 portable" in lines
+    assert any("conv2d_0" in line and "dsp_wide 1x1" in line for line in lines)

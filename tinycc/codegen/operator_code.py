@@ -82,13 +82,11 @@ def add_operator(code: OperatorCode, plan: Plan, step: Step, index: int) -> None
 
 def add_constants(code: OperatorCode, step: Step, call: KernelCall) -> Mapping[int, str]:
     """Emit the step's flash constants; return the names of its constant operands by index."""
-    size = 0
     fields = {}
     for key, value in call.data.items():
         if isinstance(value, np.ndarray):
             name = f"{step.name}_{key.rpartition('.')[2]}"
             code.constants.append(c_array(name, value))
-            size += value.nbytes
             fields[key] = name
         else:
             fields[key] = c_value(value)
@@ -97,10 +95,9 @@ def add_constants(code: OperatorCode, step: Step, call: KernelCall) -> Mapping[i
         if tensor.value is not None:
             operands[index] = f"{step.name}_operand{index}"
             code.constants.append(c_array(operands[index], tensor.value))
-            size += tensor.value.nbytes
     if call.struct:
         code.constants.append(c_struct(f"{call.struct}_data", f"{step.name}_data", fields))
-    code.constant_bytes[step.name] = size
+    code.constant_bytes[step.name] = call.data_bytes + step.operator.operand_bytes
     return operands
 
 

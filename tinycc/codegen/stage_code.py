@@ -10,8 +10,6 @@ pixels that the strip needs, and what is handed to kernels points to where pixel
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinycc.codegen.c_text import c_array, c_type
 from tinycc.codegen.operator_code import (
     OperatorCall,
@@ -36,8 +34,8 @@ def add_stage(code: OperatorCode, plan: Plan, step: Step, index: int, trace: str
     stage = step.operator
     assert isinstance(stage, Stage)
     writer = _Writer(plan, step, stage)
-    tables = writer.tables()
-    code.constants += [c_array(name, values) for name, values in tables]
+    tables = stage.tables
+    code.constants += [c_array(f"{step.name}_{name}", values) for name, values in tables.items()]
     cases = []
     for position, (member, call) in enumerate(zip(step.members, stage.calls, strict=True)):
         code.require(call)
@@ -48,7 +46,7 @@ def add_stage(code: OperatorCode, plan: Plan, step: Step, index: int, trace: str
         if call.is_awaited:
             lines.append(f"{_INDENT}row = NULL;")
         cases.append(_case(position, f"{member.name}: {describe(member.operator)}", lines))
-    code.constant_bytes[step.members[0].name] += sum(values.nbytes for _, values in tables)
+    code.constant_bytes[step.members[0].name] += stage.table_bytes
     code.functions.append(writer.function(cases))
     code.calls.append(OperatorCall(step.name, "bytes", writer.comment, None, ""))
 
@@ -116,41 +114,16 @@ class _Writer:
         """Whether kernels are told which columns to compute."""
         return self.stage.grid.strips > 1
 
-    def tables(self) -> list[tuple[str, np.ndarray]]:
-        """Whose turn it is; where the stage is cut, the first rows of a band, the columns of a strip."""
-        stream, name = self.stage.stream, self.step.name
-        tables = [(f"{name}_order", np.array(stream.order, np.uint8))]
-        if not self.stage.grid.is_whole:
-            ends = [*stream.bands[1:], len(stream.order)]
-            tables.append((f"{name}_rows", np.array(self.first_rows(), np.int16)))
-            tables.append((f"{name}_bands", np.array([*stream.bands, ends[-1]], np.int32)))
-        if self.has_strips:
-            tables.append((f"{name}_columns", np.array(self.stage.strips, np.int16)))
-        return tables
-
-    def first_rows(self) -> list[list[int]]:
-        """For each band the row that each member computes first."""
-        stream = self.stage.stream
-        found = []
-        for first, end in zip(stream.bands, [*stream.bands[1:], len(stream.order)], strict=True):
-            rows = [0] * len(self.stage.members)
-            for turn, row in reversed(
-                list(zip(stream.order[first:end], stream.row_of[first:end], strict=True))
-            ):
-                rows[turn] = row
-            found.append(rows)
-        return found
-
     def function(self, cases: list[str]) -> str:
         """The function that runs the stage."""
         name, count = self.step.name, len(self.stage.members)
         fields = {"name": name, "cases": "\n".join(cases)}
         if self.stage.awaited is not None:
-            [rows] = self.first_rows()
+            [rows] = self.stage.first_rows
             calls = len(self.stage.stream.order)
             return fed_stage(self.plan, comment=self.comment, calls=calls, first_rows=rows, **fields)
         if self.stage.grid.is_whole:
-            [rows] = self.first_rows()
+            [rows] = self.stage.first_rows
             first = ", ".join(map(str, rows)) if any(rows) else "0"
             body = f"    int32_t next[{count}] = {{{first}}};\n"
             body += _TURNS.format(first=0, end=len(self.stage.stream.order), **fields)

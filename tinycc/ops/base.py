@@ -112,6 +112,11 @@ class KernelCall:
     source: str = ""
     includes: tuple[str, ...] = ()
 
+    @property
+    def data_bytes(self) -> int:
+        """Flash that the arrays of `data` take."""
+        return sum(value.nbytes for value in self.data.values() if isinstance(value, np.ndarray))
+
     def cut(self, height: int, width: int) -> "KernelCall | None":
         """A flat call as `height` rows of `width` pixels; None where its columns do not divide evenly."""
         if self.columns % height:
@@ -155,7 +160,8 @@ class Operator(ABC):
     inputs: in the kernel's order, constants included; states last.
     outputs: in the order of the function's results; updated states last.
     is_repeated: whether another operator computes the same, to save memory.
-    variant: which of the operator's kernels runs it, named after the feature of the core that it needs.
+    variant: which of the operator's kernels runs it, named after the feature of the core that it needs; where
+        there are several for a feature, "_" and a word follow.
     element_types: pairs of the first input's and the first output's dtype that there is a kernel for; None
         for any.
     """
@@ -183,8 +189,21 @@ class Operator(ABC):
         """The call that computes the operator, of the kernel that `variant` says."""
 
     def has_variant(self, feature: str) -> bool:
-        """Whether there is a kernel for this operator, as it is, that uses a feature of the core."""
+        """Whether there is a kernel for this operator, as it is, that uses a feature of the core.
+
+        feature: or the name of a further variant for it.
+        """
         return False
+
+    @property
+    def feature(self) -> str:
+        """The feature of the core that the chosen kernel needs; PORTABLE for none."""
+        return self.variant.partition("_")[0]
+
+    @property
+    def operand_bytes(self) -> int:
+        """Flash that inputs which are constants take, beside the `data` of the kernel's call."""
+        return sum(tensor.value.nbytes for tensor in self.inputs if tensor.value is not None)
 
     @cached_property
     def row_kernel(self) -> KernelCall | None:

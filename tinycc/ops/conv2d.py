@@ -87,7 +87,7 @@ class Conv2D(Linear):
             return False
         if feature == helium.FEATURE:
             return helium.fits(self)
-        return feature == dsp.FEATURE and self.inputs[0].dtype == "int8" and self._dsp.fits
+        return feature in dsp.MATRIX_VARIANTS and self.inputs[0].dtype == "int8" and self._dsp.fits
 
     @cached_property
     def _dsp(self) -> dsp.DspLayer:
@@ -101,44 +101,44 @@ class Conv2D(Linear):
     @property
     def scratch_bytes(self) -> int:
         """For windows that are laid out or widened, where they are not small enough for the stack."""
-        if self.variant == dsp.FEATURE and self.is_pointwise:
+        if self.feature == dsp.FEATURE and self.is_pointwise:
             return dsp.pointwise_scratch_bytes(self)
-        if self.variant == dsp.FEATURE:
+        if self.feature == dsp.FEATURE:
             # Windows are gathered where taps are not whole words.
             taps = int(np.prod(self.weights.shape[1:]))
             return dsp.window_scratch_bytes(taps, is_gathered=self.inputs[0].channels % 4 != 0)
-        lays_out = self.variant == helium.FEATURE and not self.is_pointwise
+        lays_out = self.feature == helium.FEATURE and not self.is_pointwise
         return self._helium_windows_bytes if lays_out and self._helium_windows_bytes > _HELIUM_STACK else 0
 
     def overlap_distance(self, index: int) -> int | None:
         """Output channels of a pixel are written while its window is still being read, or thereafter."""
-        if self.variant == helium.FEATURE:
+        if self.feature == helium.FEATURE:
             reads = self.window.first_reads(self.inputs[0], self.outputs[0])
             overlap = helium.pairwise_overlap if self.is_pointwise else helium.windowed_overlap
             return overlap(reads, self.outputs[0])
-        if self.variant == dsp.FEATURE and self.is_pointwise:
+        if self.feature == dsp.FEATURE and self.is_pointwise:
             return dsp.pointwise_overlap(self)
-        if self.variant == dsp.FEATURE:
+        if self.feature == dsp.FEATURE:
             return self.window.windowwise_overlap(self.inputs[0], self.outputs[0])
         return self.window.pixelwise_overlap(self.inputs[0], self.outputs[0])
 
     def kernel(self) -> KernelCall:
         """One call for each output row; a pointwise convolution is a single row of all pixels."""
         source, output = self.inputs[0], self.outputs[0]
-        if self.variant == helium.FEATURE:
+        if self.feature == helium.FEATURE:
             return helium.pointwise_call(self) if self.is_pointwise else self._helium_kernel()
         if self.is_pointwise:
             return (
-                dsp.pointwise_call(self, self._dsp) if self.variant == dsp.FEATURE else self.pointwise_call()
+                dsp.pointwise_call(self, self._dsp) if self.feature == dsp.FEATURE else self.pointwise_call()
             )
         kernel: dict[str, Any]
         shape = {**self.window.kernel_shape(source), "output_channels": output.channels}
-        if self.variant == dsp.FEATURE:
+        if self.feature == dsp.FEATURE:
             kernel = {
                 "header": "conv2d_dsp.h",
                 "function": f"tinycc_conv2d_dsp{'_scratch' if self.scratch_bytes else ''}_int8",
                 "struct": "tinycc_conv2d_dsp",
-                "shape": {**shape, "mode": self._dsp.mode},
+                "shape": {**shape, **self._dsp.matrix_shape},
                 "data": self._dsp.matrix_data(),
             }
         else:

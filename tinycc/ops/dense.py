@@ -71,7 +71,7 @@ class Dense(Linear):
         """Helium and the DSP extension."""
         if feature == helium.FEATURE:
             return helium.fits(self)
-        return feature == dsp.FEATURE and self.inputs[0].dtype == "int8" and self._dsp.fits
+        return feature in dsp.MATRIX_VARIANTS and self.inputs[0].dtype == "int8" and self._dsp.fits
 
     @cached_property
     def _dsp(self) -> dsp.DspLayer:
@@ -80,16 +80,16 @@ class Dense(Linear):
     @property
     def scratch_bytes(self) -> int:
         """DSP extension: for widened vectors."""
-        return dsp.pointwise_scratch_bytes(self) if self.variant == dsp.FEATURE else 0
+        return dsp.pointwise_scratch_bytes(self) if self.feature == dsp.FEATURE else 0
 
     def overlap_distance(self, index: int) -> int | None:
         """The outputs of a vector are written while the vector is still being read."""
-        if self.variant == dsp.FEATURE:
+        if self.feature == dsp.FEATURE:
             return dsp.pointwise_overlap(self)
         source, output = self.inputs[0], self.outputs[0]
         item = ITEM_BYTES[output.dtype]
         starts = np.arange(self.vectors) * source.channels * ITEM_BYTES[source.dtype]
-        if self.variant == helium.FEATURE:
+        if self.feature == helium.FEATURE:
             return helium.pairwise_overlap(starts, output)
         ends = (np.arange(self.vectors) + 1) * output.channels * item
         return overlap_distance(starts, ends, ends - item)
@@ -99,7 +99,7 @@ class Dense(Linear):
         source, output = self.inputs[0], self.outputs[0]
         if source.dtype != "int8" or self.vectors != 1 or source.elements % height:
             return None
-        if self.variant == helium.FEATURE:
+        if self.feature == helium.FEATURE:
             return helium.accumulating_call(self, height)
         return KernelCall(
             header="accumulate.h",
@@ -121,6 +121,6 @@ class Dense(Linear):
 
     def kernel(self) -> KernelCall:
         """A pointwise convolution of as many pixels as there are vectors."""
-        if self.variant == helium.FEATURE:
+        if self.feature == helium.FEATURE:
             return helium.pointwise_call(self)
-        return dsp.pointwise_call(self, self._dsp) if self.variant == dsp.FEATURE else self.pointwise_call()
+        return dsp.pointwise_call(self, self._dsp) if self.feature == dsp.FEATURE else self.pointwise_call()

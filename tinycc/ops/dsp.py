@@ -15,6 +15,10 @@ from tinycc.ops.linear import Linear
 from tinycc.ops.overlap import overlap_distance
 
 FEATURE = "dsp"
+# The variant of FEATURE with wide weights: more flash, fewer instructions.
+WIDE = "dsp_wide"
+# Of layers that are products with a matrix.
+MATRIX_VARIANTS = (FEATURE, WIDE)
 
 # Words that a kernel widens on the stack; see TINYCC_POINTWISE_DSP_WORDS.
 _STACK_WORDS = 128
@@ -52,6 +56,7 @@ class DspLayer:
     bias, multiplier, exponent: of each channel; a result is divided by 2**(31 + exponent).
     is_constant: which channels' outputs do not depend on the input.
     zero_points: of input and output.
+    is_wide: whether the kernels that multiply by a matrix find all its weights as int16.
     """
 
     weights: np.ndarray
@@ -61,6 +66,7 @@ class DspLayer:
     is_constant: np.ndarray
     zero_points: tuple[int, int]
     output_range: tuple[int, int]
+    is_wide: bool = False
 
     @classmethod
     def of(cls, layer: Linear, channel_axis: int = 0) -> "DspLayer":
@@ -78,6 +84,7 @@ class DspLayer:
             np.zeros(len(bias), bool),
             (source.zero_point, output.zero_point),
             layer.output_range,
+            layer.variant == WIDE,
         )
         form._settle()
         return form
@@ -172,22 +179,28 @@ class DspLayer:
             "output_max": self.output_range[1],
         }
 
+    @property
+    def matrix_shape(self) -> dict[str, int]:
+        """What of the kernels' geometry concerns the matrix."""
+        return {"mode": self.mode, "is_wide": int(self.is_wide)}
+
     def matrix_data(self, block: int = _PAIR) -> dict[str, int | float | np.ndarray]:
         """Constants of the kernels that multiply by a matrix.
 
         matrix: [outputs / block, 1 + taps / 4 + 1, block]: sums to begin with, words of four taps,
-            multipliers.
+            multipliers; where it is wide, each word is followed by the second and the fourth tap.
         """
         channels, taps = self.weights.shape
         words, blocks = -(-taps // 4), -(-channels // block)
         padded = np.zeros((blocks * block, words * 4), np.int64)
         padded[:channels, :taps] = self.weights
-        halves = padded.reshape(-1, words, 2, 2) @ np.array([256, 1])
-        matrix = np.zeros((blocks * block, words + 2), np.int64)
-        odd_sums = self.weights[:, 1::2].sum(axis=1)
-        matrix[:channels, 0] = 256 * self.bias - 127 * odd_sums + self.exponent
-        matrix[:, 1:-1] = (halves[..., 0] & 0xFFFF) + (halves[..., 1] << 16)
-        matrix[:channels, -1] = stored_multiplier(self.multiplier)
+        taken = padded.reshape(-1, words, 2, 2) @ np.array([[256, 0], [1, 1]])
+        stored = np.moveaxis(taken & 0xFFFF, 2, -1) @ np.array([1, 1 << 16])
+        ends = np.zeros((blocks * block, 2), np.int64)
+        ends[:channels, 0] = 256 * self.bias - 127 * self.weights[:, 1::2].sum(axis=1) + self.exponent
+        ends[:channels, 1] = stored_multiplier(self.multiplier)
+        middle = stored.reshape(blocks * block, -1) if self.is_wide else stored[..., 0]
+        matrix = np.concatenate([ends[:, :1], middle, ends[:, 1:]], axis=1)
         return self._data(matrix=_int32(matrix.reshape(blocks, block, -1).swapaxes(1, 2)))
 
     @property
@@ -255,7 +268,7 @@ def pointwise_call(layer: Linear, form: DspLayer) -> KernelCall:
         shape={
             "input_channels": source.channels,
             "output_channels": output.channels,
-            "mode": form.mode,
+            **form.matrix_shape,
         },
         data=form.matrix_data(_DENSE_BLOCK if pixels == 1 else _PAIR),
         windows=(RowWindow.whole(source),),

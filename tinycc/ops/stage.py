@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 from tvm import relax
 from tvm.relax.transform import FusionPattern
 
@@ -209,6 +210,41 @@ class Stage(Operator):
                 moments = self.stream.calling(index)
                 rings.append(Ring(index, True, member.scratch_bytes, member.scratch_alignment, moments))
         return tuple(rings)
+
+    @cached_property
+    def tables(self) -> dict[str, np.ndarray]:
+        """What lies in flash beside the members' constants, by name.
+
+        order: whose turn it is. Where the stage is cut, rows: the first rows of each band, bands: where in
+        the order they begin. With strips, columns: [strips, members, 2].
+        """
+        stream = self.stream
+        tables = {"order": np.array(stream.order, np.uint8)}
+        if not self.grid.is_whole:
+            tables["rows"] = np.array(self.first_rows, np.int16)
+            tables["bands"] = np.array([*stream.bands, len(stream.order)], np.int32)
+        if self.grid.strips > 1:
+            tables["columns"] = np.array(self.strips, np.int16)
+        return tables
+
+    @property
+    def table_bytes(self) -> int:
+        """Flash that `tables` take."""
+        return sum(values.nbytes for values in self.tables.values())
+
+    @cached_property
+    def first_rows(self) -> list[list[int]]:
+        """For each band the row that each member computes first."""
+        stream = self.stream
+        found = []
+        for first, end in zip(stream.bands, [*stream.bands[1:], len(stream.order)], strict=True):
+            rows = [0] * len(self.members)
+            for turn, row in reversed(
+                list(zip(stream.order[first:end], stream.row_of[first:end], strict=True))
+            ):
+                rows[turn] = row
+            found.append(rows)
+        return found
 
     @property
     def awaited(self) -> int | None:

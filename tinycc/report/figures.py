@@ -6,6 +6,7 @@ operator in execution order; a tensor lives from `first_use` to `last_use`, both
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,6 +110,12 @@ def describe_optimality(report: Report) -> str:
         return "the arena meets it"
     proof = "proved optimal" if report["optimal"] else "not proved optimal"
     return f"the arena is {loss:,} B above, {proof}"
+
+
+def describe_variants(report: Report) -> str:
+    """How many operators run each variant of their kernels, e.g. "12 dsp_wide, 3 dsp, 2 portable"."""
+    counts = Counter(operator["variant"] for operator in report["operators"])
+    return ", ".join(f"{count} {variant}" for variant, count in counts.most_common())
 
 
 def live_at_peak(report: Report) -> list[Entry]:

@@ -74,6 +74,7 @@ def _memory_table(report: figures.Report) -> Table:
     predicted = figures.predicted_instructions(report)
     if predicted:
         rows.append(("instructions", f"{predicted:,}", _against_whole(predicted, whole)))
+    rows.append(("operators", f"{len(report['operators']):,}", figures.describe_variants(report)))
     for name, value, note in rows:
         table.add_row(Text(name), Text(value, style="bold"), Text(note, style="dim"))
     return table
@@ -155,14 +156,14 @@ def _cost_table(report: figures.Report, console: Console) -> Table:
     if any(operator["scratch_bytes"] for operator in report["operators"]) and console.width >= ROOM_FOR_ROLES:
         costs.append("scratch_bytes")
         columns.append(">scratch")
-    table = _table("Operators", columns + (["computation"] if details else []))
+    table = _table("Operators", columns + (["kernel", "computation"] if details else []))
     for step, operator in enumerate(report["operators"]):
         row: list[str | Text] = [str(step), _cell(operator["name"]), f"{operator['live_bytes']:,}"]
         if bars:
             row.append(Text(_bar(operator["live_bytes"], report["arena_bytes"]), justify="left"))
         row += [_number(operator[cost]) for cost in costs]
         if details:
-            row.append(_cell(operator["description"], style="dim"))
+            row += [_cell(operator["variant"]), _cell(operator["description"], style="dim")]
         table.add_row(*row, style="bold" if step == report["peak_step"] else "")
     return table
 

@@ -112,6 +112,7 @@ static TINYCC_NOINLINE void conv2d_instance0(const int8_t *input0, int8_t *outpu
         .pad_left = 1,
         .output_channels = 6,
         .mode = 1,
+        .is_wide = 0,
     };
     for (int32_t y = 0; y < 8; ++y) {
         const int8_t *rows0[3];

@@ -1,0 +1,121 @@
+"""Use the flash that is left for kernels that take more constants and fewer instructions.
+
+Before:  composite functions, and stages of them, whose kernels are chosen
+After:   the same; attribute `tinycc.variant` of some says that their weights lie wide
+Requires: select_kernels, schedule_stages: tables of stages are constants, too. What a kernel reads and
+         writes, in which order, does not depend on how its weights lie, so that memory stays as it is.
+Source:  the knapsack problem, greedily: most predicted instructions for a byte first.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.ops import view_of
+from tinycc.ops.base import VARIANT, Operator
+from tinycc.ops.dsp import FEATURE, WIDE
+from tinycc.ops.stage import Stage
+from tinycc.schedule.costs import runs_of
+from tinycc.schedule.well_formed import well_formed
+
+# Of the flash that is given, what is left for the code: that of a model of the corpus takes less.
+CODE_BYTES = 24 * 1024
+
+
+@dataclass(frozen=True)
+class _Widening:
+    """Wide weights of one operator: what they take, and what they save.
+
+    function: the operator's, or that of its stage. member: its place there.
+    """
+
+    function: tvm.ir.GlobalVar
+    member: int
+    bytes: int
+    instructions: int
+
+
+@tvm.transform.module_pass(opt_level=0, name="WidenWeights")
+class WidenWeights:
+    """Module pass; see above."""
+
+    def __init__(self, flash_bytes: int) -> None:
+        """flash_bytes: what code and constants may take."""
+        self.flash_bytes = flash_bytes
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Annotate the functions whose weights are to be wide."""
+        room = self.flash_bytes - CODE_BYTES
+        offered: list[_Widening] = []
+        for variable, times in _composites(module).items():
+            view = view_of(module[variable])
+            room -= times * constant_bytes(view)
+            offered += _widenings(variable, view, times)
+        chosen: dict[tvm.ir.GlobalVar, set[int]] = defaultdict(set)
+        for widening in sorted(offered, key=lambda item: -item.instructions / item.bytes):
+            if widening.bytes <= room:
+                room -= widening.bytes
+                chosen[widening.function].add(widening.member)
+        result = tvm.IRModule(dict(module.functions), attrs=module.attrs)
+        for variable, members in chosen.items():
+            result.update_func(variable, _widened(module[variable], members))
+        return well_formed(result)
+
+
+def constant_bytes(view: Operator) -> int:
+    """Flash that the constants of an operator or a stage take."""
+    tables = view.table_bytes if isinstance(view, Stage) else 0
+    return tables + sum(run.call.data_bytes + run.view.operand_bytes for run in runs_of(view))
+
+
+def _composites(module: tvm.IRModule) -> Counter[tvm.ir.GlobalVar]:
+    """The functions that main calls, and how often: the constants of each call are its own."""
+    values = (binding.value for binding in tvm_adapter.bindings_of(module["main"]))
+    return Counter(
+        value.op
+        for value in values
+        if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)
+    )
+
+
+def _widenings(function: tvm.ir.GlobalVar, view: Operator, times: int) -> Iterator[_Widening]:
+    """What may be widened of an operator or a stage."""
+    pairs = zip(runs_of(view), runs_of(_wide(view)), strict=True)
+    for member, (before, after) in enumerate(pairs):
+        size = after.call.data_bytes - before.call.data_bytes
+        saved = before.predicted_instructions - after.predicted_instructions
+        if size > 0 and saved > 0:
+            yield _Widening(function, member, times * size, times * saved)
+
+
+def _wide(view: Operator) -> Operator:
+    """The view with wide weights wherever there may be some."""
+    if isinstance(view, Stage):
+        return replace(view, members=tuple(_wide(member) for member in view.members))
+    return replace(view, variant=WIDE) if view.variant == FEATURE and view.has_variant(WIDE) else view
+
+
+def _widened(function: relax.Function, members: set[int]) -> relax.Function:
+    """The function of an operator, or of a stage with the functions of these members, made wide."""
+    if tvm_adapter.attribute(function, "Composite") != f"tinycc.{Stage.kind}":
+        return function.with_attr(VARIANT, WIDE)
+    bindings = list(tvm_adapter.bindings_of(function))
+    bound = {binding.var for binding in bindings if isinstance(binding.value, relax.Function)}
+    called = [
+        binding.value.op
+        for binding in bindings
+        if isinstance(binding.value, relax.Call) and binding.value.op in bound
+    ]
+    wide = {called[member] for member in members}
+    edited = [
+        relax.VarBinding(binding.var, binding.value.with_attr(VARIANT, WIDE))
+        if binding.var in wide
+        else binding
+        for binding in bindings
+    ]
+    body = relax.SeqExpr([relax.DataflowBlock(edited)], function.body.body)
+    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs)
