@@ -22,12 +22,13 @@ import numpy as np
 import tinycc
 from benchmarks.loops import TRIPLES, Instruction, Loop, inner_loops, read_functions
 from benchmarks.measuring import Model
+from benchmarks.peer_figures import PEERS
 from benchmarks.records import RESULTS, ROOT, Setting
 from tests.tools.corpus import corpus_folder, golden_inputs
 from tinycc.run import run
 from tinycc.run.toolchain import EMULATOR_PACKAGES, find_tool
 
-MODELS = ("mlperf_ad_ae_int8", "mlperf_kws_dscnn_int8", "mlperf_ic_resnet8_int8", "mlperf_vww_mbv1_int8")
+MODELS = tuple(peer.model for peer in PEERS)
 SETTINGS = tuple(
     setting for core in TRIPLES for setting in (Setting(core, kernels="portable"), Setting(core))
 )

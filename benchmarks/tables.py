@@ -130,18 +130,17 @@ def peer_flash(results: Results) -> str:
         m4, m55 = (results.of(Setting(core), peer.model) for core in ("cortex-m4", "cortex-m55"))
         file = results.files[peer.model]
         least = TFLM_LEAST_CODE_BYTES + file.bytes
-        rows.append(
-            [
-                peer.model, number(m4.code_bytes), number(m4.const_bytes),
-                number(m55.code_bytes), number(m55.const_bytes), number(file.weight_bytes),
-                ratio(m4.const_bytes, file.weight_bytes), number(least),
-                ratio(m4.code_bytes + m4.const_bytes, least),
-            ]
-        )  # fmt: skip
-    headings = [
-        "model", "code M4", "constants M4", "code M55", "constants M55", "weights in the file",
-        "constants / weights", "TFLM at least", "ratio",
-    ]  # fmt: skip
+        rows.append([peer.model])
+        for item in (m4, m55):
+            rows[-1] += [
+                number(item.code_bytes), number(item.const_bytes), ratio(item.const_bytes, file.weight_bytes),
+                ratio(item.code_bytes + item.const_bytes, least),
+            ]  # fmt: skip
+        rows[-1] += [number(file.weight_bytes), number(least)]
+    headings = ["model"]
+    for core in ("M4", "M55"):
+        headings += [f"code {core}", f"constants {core}", "to weights", "to TFLM"]
+    headings += ["weights in the file", "TFLM at least"]
     return table(headings, rows)
 
 
