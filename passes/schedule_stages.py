@@ -26,8 +26,9 @@ def considered(module: tvm.IRModule) -> list[dict[str, Any]]:
     """The schedules that were considered, least memory first; [] where there was nothing to choose.
 
     Each has live_bytes (the memory without which it cannot run), arena_bytes (what the planner needs; None
-    where it was not asked), macs, of them extra_macs computed again, row_calls, predicted_instructions,
-    stages (the number of operators of each), grids (bands x strips of each) and is_chosen.
+    where it was not asked), macs, of them extra_macs computed again, row_calls, predicted_instructions
+    (before weights are widened), stages (the number of operators of each), grids (bands x strips of each) and
+    is_chosen.
     """
     found: list[dict[str, Any]] = json.loads(str(tvm_adapter.attribute(module["main"], ATTRIBUTE, "[]")))
     return found
