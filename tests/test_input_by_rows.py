@@ -139,5 +139,5 @@ def test_the_report_tells_of_the_rows(tmp_path: Path) -> None:
     [edge], tensors = rows.report["inputs"], {item["name"]: item for item in rows.report["tensors"]}
     assert edge["bytes"] == whole.report["inputs"][0]["bytes"] > tensors["input_rows_0_rows"]["bytes"]
     assert edge["offset"] == tensors["input_rows_0_rows"]["offset"]
-    assert rows.report["state_bytes"] == tensors["position"]["bytes"] == 4
+    assert rows.report["state_bytes"] == tensors["under_way"]["bytes"] == 1
     json.dumps(rows.report)

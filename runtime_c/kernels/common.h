@@ -39,6 +39,14 @@
 #define TINYCC_BARRIER() ((void)0)
 #endif
 
+/* Nothing derived from a variable before is kept for after: addresses do not stay on the stack over calls
+ * where computing them anew is as cheap. */
+#if defined(__GNUC__)
+#define TINYCC_FORGET(variable) __asm__ volatile("" : "+r"(variable))
+#else
+#define TINYCC_FORGET(variable) ((void)0)
+#endif
+
 /* Before an inner loop: unroll it. A hint; loops of few, constant trips disappear. */
 #if defined(__clang__)
 #define TINYCC_UNROLL _Pragma("clang loop unroll_count(8)")
@@ -75,6 +83,18 @@ TINYCC_DEFINE_ROWS(int8)
 TINYCC_DEFINE_ROWS(int16)
 
 #undef TINYCC_DEFINE_ROWS
+
+TINYCC_INLINE int32_t tinycc_min(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many rows, from the first on, of a tensor of `height` rows the rows y + j * dilation ask for, j less
+ * than `count`; 0 or less where none is one of the tensor's. */
+TINYCC_INLINE int32_t tinycc_rows_asked(int32_t y, int32_t dilation, int32_t count, int32_t height)
+{
+    return y < height ? y + tinycc_min(count - 1, (height - 1 - y) / dilation) * dilation + 1 : 0;
+}
 
 TINYCC_INLINE int32_t tinycc_clamp(int32_t value, int32_t low, int32_t high)
 {

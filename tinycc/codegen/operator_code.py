@@ -192,7 +192,7 @@ def first_row(window: RowWindow, rows: int) -> str:
     if window.divisor != 1:
         text += f" / {window.divisor}"
     if window.pad_top:
-        text += f" - {window.pad_top}"
+        text += f" - {window.pad_top}" if window.pad_top > 0 else f" + {-window.pad_top}"
     return text
 
 

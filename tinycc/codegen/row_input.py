@@ -1,7 +1,7 @@
 """The C of a model that is fed row by row: a stage that stops where it has to wait for the next row.
 
-What other stages keep in variables stands in the arena here: the row call that is next, 0 between two
-inferences, and as the stage's scratch memory the next row of each member.
+What other stages keep in variables stands in the arena here, as the stage's scratch memory: the next row of
+each member. Whether it holds anything, an inference being under way, is told by a byte that always lives.
 """
 
 from collections.abc import Sequence
@@ -12,46 +12,36 @@ from tinycc.plan import Plan
 
 _FUNCTION = """/* {comment}.
  * Takes a row and goes on until it needs another (0) or is done (1). */
-static int {name}(int8_t *bytes, const int8_t *row)
+static TINYCC_NOINLINE int {name}(int8_t *bytes, const int8_t *row)
 {{
-    int32_t *const position = (int32_t *)(void *)(bytes + {position});
     {element} *const next = ({element} *)(void *)(bytes + {next});
-    if (*position == 0) {{
-        static const {element} first[{count}] = {{{first_rows}}};
-        memcpy(next, first, sizeof first);
+    if (!bytes[{under_way}]) {{
+        bytes[{under_way}] = 1;
+{first}
     }}
-    for (int32_t call = *position; call < {calls}; ++call) {{
-        const int32_t turn = {name}_order[call];
-        const int32_t y = next[turn];
-        if (turn == {member} && row == NULL) {{
-            *position = call;
-            return 0;
-        }}
-        switch (turn) {{
-{cases}
-        default:
-            break;
-        }}
-        next[turn] = ({element})(y + 1);
-        TINYCC_BARRIER();
-    }}
-    *position = 0;
-    return 1;
+    goto {entry};
+{turns}
 }}"""
+
+_FINISH = """if (next[{member}] < {rows}) {{
+    goto {awaited};
+}}
+bytes[{under_way}] = 0;
+return 1;"""
 
 
 @dataclass(frozen=True)
 class RowPlace:
     """What the templates say of the input's rows.
 
-    position: offset in the arena of the row call that is next.
-    next_row: offset of the number of the row that is next, of the C type `element`; unset at row call 0.
+    under_way: offset in the arena of the byte that is not 0 after the first row of an inference.
+    next_row: offset of the number of the row that is next, of the C type `element`; unset before.
     offset, ring: where the ring of rows begins in the arena, and how many rows it has.
     """
 
     rows: int
     row_bytes: int
-    position: int
+    under_way: int
     next_row: int
     element: str
     offset: int
@@ -68,7 +58,7 @@ def row_place(plan: Plan) -> RowPlace | None:
     return RowPlace(
         rows=fed.rows,
         row_bytes=fed.row_bytes,
-        position=plan.buffers[fed.position].offset,
+        under_way=plan.buffers[fed.under_way].offset,
         next_row=offset + fed.member * plan.steps[0].operator.scratch_alignment,
         element=element,
         offset=ring.offset,
@@ -81,21 +71,35 @@ def given_row(dtype: str) -> str:
     return "row" if dtype == "int8" else f"(const {c_type(dtype)} *)(const void *)row"
 
 
-def fed_stage(
-    plan: Plan, *, name: str, comment: str, calls: int, first_rows: Sequence[int], cases: str
-) -> str:
+def fed_stage(plan: Plan, *, name: str, comment: str, first_rows: Sequence[int], turns: str) -> str:
     """The function of the stage that takes the input's rows.
 
-    calls: row calls of the stage. first_rows: the row that each member computes first.
+    first_rows: the row that each member computes first. turns: C of the members' turns.
     """
     fed = plan.row_input
     assert fed is not None
     offset, element = _next_rows(plan)
+    first = [f"memset(next, 0, {len(first_rows)} * sizeof *next);"]
+    first += [f"next[{member}] = {row};" for member, row in enumerate(first_rows) if row]
     return _FUNCTION.format(
-        name=name, comment=comment, calls=calls, cases=cases, member=fed.member, element=element,
-        position=plan.buffers[fed.position].offset, next=offset, count=len(first_rows),
-        first_rows=", ".join(map(str, first_rows)),
+        name=name, comment=comment, turns=turns, element=element, next=offset,
+        entry=plan.steps[0].members[fed.member].name, under_way=plan.buffers[fed.under_way].offset,
+        first="\n".join(f"        {line}" for line in first),
     )  # fmt: skip
+
+
+def fed_finish(plan: Plan) -> str:
+    """What the stage does once its last row is computed: rows that nobody asks for are waited for, too."""
+    fed = plan.row_input
+    assert fed is not None
+    awaited = plan.steps[0].members[fed.member].name
+    under_way = plan.buffers[fed.under_way].offset
+    return _FINISH.format(member=fed.member, rows=fed.rows, awaited=awaited, under_way=under_way)
+
+
+def counted(plan: Plan, rows: str) -> str:
+    """C of a number of rows as the stage remembers it."""
+    return f"({_next_rows(plan)[1]})({rows})"
 
 
 def _next_rows(plan: Plan) -> tuple[int, str]:

@@ -1,14 +1,16 @@
-"""The C of a stage: a table that says whose turn it is, and a function that computes the next row of each.
+"""The C of a stage: a function in which the rows of its members are computed in turn.
 
-The order of row calls is a table in flash rather than nested loops: it is exact for every network, it needs
-neither recursion nor decisions at run time, and a row fed from outside can be waited for at any entry.
+Each member is a label; what its next row lacks, and what follows it, are jumps to other labels (see
+`tinycc.codegen.turns`). That takes neither recursion nor a table in flash, and a row fed from outside can be
+waited for in any place.
 
-Where the stage is cut, the table is run for each strip of columns; a row of a ring then holds only the
-pixels that the strip needs, and what is handed to kernels points to where pixel 0 would be.
+Where the stage is cut, that is done for each band of rows and each strip of columns. A row of a ring then
+holds only the pixels that the strip needs, and what is handed to kernels points to where pixel 0 would be.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from tinycc.codegen.c_text import c_array, c_type
 from tinycc.codegen.operator_code import (
@@ -21,7 +23,8 @@ from tinycc.codegen.operator_code import (
     instance_text,
     row_pointers,
 )
-from tinycc.codegen.row_input import fed_stage, given_row
+from tinycc.codegen.row_input import counted, fed_finish, fed_stage, given_row
+from tinycc.codegen.turns import askers, lacking
 from tinycc.ops.stage import Stage
 from tinycc.plan import Plan, Step
 
@@ -34,65 +37,49 @@ def add_stage(code: OperatorCode, plan: Plan, step: Step, index: int, trace: str
     stage = step.operator
     assert isinstance(stage, Stage)
     writer = _Writer(plan, step, stage)
-    tables = stage.tables
-    code.constants += [c_array(f"{step.name}_{name}", values) for name, values in tables.items()]
-    cases = []
+    code.constants += [c_array(f"{step.name}_{name}", values) for name, values in stage.tables.items()]
+    turns = []
     for position, (member, call) in enumerate(zip(step.members, stage.calls, strict=True)):
         code.require(call)
         instance = code.add_instance(member, writer.row_instance(position))
         operands = add_constants(code, member, call)
         lines = writer.row_call(position, instance, operands)
-        lines.append(f"{_INDENT}{trace}({index + position}, (const int8_t *)(const void *)output);")
-        if call.is_awaited:
-            lines.append(f"{_INDENT}row = NULL;")
-        cases.append(_case(position, f"{member.name}: {describe(member.operator)}", lines))
+        lines.append(f"{trace}({index + position}, (const int8_t *)(const void *)output);")
+        turns.append(writer.turn(position, lines))
     code.constant_bytes[step.members[0].name] += stage.table_bytes
-    code.functions.append(writer.function(cases))
+    code.functions.append(writer.function("\n".join(turns)))
     code.calls.append(OperatorCall(step.name, "bytes", writer.comment, None, ""))
 
 
-_INDENT = " " * 12
-
-_TURNS = """    for (int32_t call = {first}; call < {end}; ++call) {{
-        const int32_t turn = {name}_order[call];
-        const int32_t y = next[turn];
-        switch (turn) {{
-{cases}
-        default:
-            break;
-        }}
-        next[turn] = y + 1;
-        TINYCC_BARRIER();
-    }}"""
-
 _FUNCTION = """/* {comment} */
-static void {name}(int8_t *bytes)
+static TINYCC_NOINLINE void {name}(int8_t *bytes)
 {{
 {body}
 }}"""
 
-_BANDS = """    for (int32_t band = 0; band < {bands}; ++band) {{
-        int32_t next[{count}];
-        for (int32_t i = 0; i < {count}; ++i) {{
-            next[i] = {name}_rows[band * {count} + i];
-        }}
+# volatile: in registers the numbers of rows would displace others, which would lie on the stack then.
+_WHOLE = """volatile int32_t next[{count}] = {{{first_rows}}};
+goto {entry};
+{turns}"""
+
+_BANDS = """for (int32_t band = 0; band < {bands}; ++band) {{
+    const int16_t *const first = {name}_rows + band * {width};
+    volatile int32_t next[{count}];
+    for (int32_t i = 0; i < {count}; ++i) {{
+        next[i] = first[i];
+    }}
+    goto {entry};
 {turns}
-    }}"""
+}}"""
 
-_STRIPS = """    for (int32_t strip = 0; strip < {strips}; ++strip) {{
-        const int16_t *const columns = {name}_columns + strip * {width};
+_STRIPS = """for (int32_t strip = 0; strip < {strips}; ++strip) {{
+    const int16_t *const columns = {name}_columns + strip * {width};
 {bands}
-    }}"""
+}}"""
 
 
-def _case(position: int, comment: str, lines: list[str]) -> str:
-    return "\n".join(
-        [f"        case {position}: {{ /* {comment} */", *lines, "            break;", "        }"]
-    )
-
-
-def _deeper(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.split("\n"))
+def _deeper(text: str, levels: int = 1) -> str:
+    return "\n".join(f"{levels * '    '}{line}" for line in text.split("\n"))
 
 
 @dataclass(frozen=True)
@@ -114,27 +101,82 @@ class _Writer:
         """Whether kernels are told which columns to compute."""
         return self.stage.grid.strips > 1
 
-    def function(self, cases: list[str]) -> str:
-        """The function that runs the stage."""
-        name, count = self.step.name, len(self.stage.members)
-        fields = {"name": name, "cases": "\n".join(cases)}
+    @cached_property
+    def askers(self) -> list[int]:
+        """For each member the one whose turn it is after it, rows being computed as they are asked for."""
+        return askers(self.stage)
+
+    def turn(self, position: int, lines: list[str]) -> str:
+        """A member's turn.
+
+        lines: the statements that compute row y.
+        """
+        by_layers, last = self.stage.grid.by_layers, len(self.stage.members) - 1
+        conditions = []
+        if position == last:
+            conditions.append((f"y == {self.end(position)}", self.finish))
+        elif by_layers:
+            conditions.append((f"y == {self.end(position)}", self.jump(position + 1)))
+        if self.stage.calls[position].is_awaited:
+            conditions.append(("row == NULL", "return 0;"))
+            lines = [*lines, "row = NULL;"]
+        if not by_layers:
+            asked = dict.fromkeys(lacking(self.stage, position))
+            conditions += [(f"next[{source}] < {rows}", self.jump(source)) for source, rows in asked]
+        row = "y + 1" if self.stage.awaited is None else counted(self.plan, "y + 1")
+        member = self.step.members[position]
+        statements = [
+            f"const int32_t y = next[{position}];",
+            *(f"if ({condition}) {{\n{_deeper(then)}\n}}" for condition, then in conditions),
+            *lines,
+            f"next[{position}] = {row};",
+            "TINYCC_BARRIER();",
+            "TINYCC_FORGET(bytes);",
+            self.jump(position if by_layers else self.askers[position]),
+        ]
+        body = "\n".join(map(_deeper, statements))
+        return f"{member.name}: {{ /* {describe(member.operator)} */\n{body}\n}}"
+
+    def jump(self, position: int) -> str:
+        """To a member's turn."""
+        return f"goto {self.step.members[position].name};"
+
+    def end(self, position: int) -> str:
+        """One past the last row of a member that the band needs, as C."""
+        grid = self.stage.grid
+        if grid.bands == 1:
+            return str(self.stage.stream.needed[0][position][1])
+        if grid.by_layers:
+            return f"first[{len(self.stage.members) + position}]"
+        return f"(band + 1) * {self.stage.calls[position].rows} / {grid.bands}"
+
+    @property
+    def finish(self) -> str:
+        """What follows the last row."""
         if self.stage.awaited is not None:
-            [rows] = self.stage.first_rows
-            calls = len(self.stage.stream.order)
-            return fed_stage(self.plan, comment=self.comment, calls=calls, first_rows=rows, **fields)
-        if self.stage.grid.is_whole:
-            [rows] = self.stage.first_rows
-            first = ", ".join(map(str, rows)) if any(rows) else "0"
-            body = f"    int32_t next[{count}] = {{{first}}};\n"
-            body += _TURNS.format(first=0, end=len(self.stage.stream.order), **fields)
+            return fed_finish(self.plan)
+        return "return;" if self.stage.grid.is_whole else "continue;"
+
+    def function(self, turns: str) -> str:
+        """The function that runs the stage."""
+        name, count, grid = self.step.name, len(self.stage.members), self.stage.grid
+        first_rows = [first for first, _ in self.stage.stream.needed[0]]
+        if self.stage.awaited is not None:
+            return fed_stage(
+                self.plan, comment=self.comment, name=name, first_rows=first_rows, turns=_deeper(turns)
+            )
+        entry = self.step.members[0 if grid.by_layers else -1].name
+        if grid.bands == 1:
+            first = ", ".join(map(str, first_rows)) if any(first_rows) else "0"
+            body = _WHOLE.format(count=count, first_rows=first, entry=entry, turns=turns)
         else:
-            turns = _TURNS.format(first=f"{name}_bands[band]", end=f"{name}_bands[band + 1]", **fields)
-            bands = self.stage.grid.bands
-            body = _BANDS.format(bands=bands, count=count, name=name, turns=_deeper(turns))
-            if self.has_strips:
-                strips = self.stage.grid.strips
-                body = _STRIPS.format(strips=strips, name=name, width=2 * count, bands=_deeper(body))
-        return _FUNCTION.format(comment=self.comment, name=name, body=body)
+            width = 2 * count if grid.by_layers else count
+            body = _BANDS.format(
+                bands=grid.bands, name=name, count=count, width=width, entry=entry, turns=_deeper(turns)
+            )
+        if self.has_strips:
+            body = _STRIPS.format(strips=grid.strips, name=name, width=2 * count, bands=_deeper(body))
+        return _FUNCTION.format(comment=self.comment, name=name, body=_deeper(body))
 
     def row_instance(self, position: int) -> str:
         """A function that computes a row of a member, or a part of one; its name is left as @name@."""
@@ -182,16 +224,14 @@ class _Writer:
             else:
                 rows = self.rows_of(source, operator.inputs[index].dtype, window.row_elements)
             if window.as_array:
-                lines += row_pointers(
-                    operator, index, window, rows.base, first, rows.pitch, rows.count, _INDENT
-                )
+                lines += row_pointers(operator, index, window, rows.base, first, rows.pitch, rows.count, "")
                 arguments.append(f"rows{index}")
             else:
                 arguments.append(rows.address(first, window.input_rows))
         tensor = operator.outputs[0]
         rows = self.rows_of(len(self.stage.inputs) + position, tensor.dtype, call.row_elements)
         output = rows.address("0", 1) if call.accumulator_bytes else rows.address("y", call.rows)
-        lines.append(f"{_INDENT}{c_type(tensor.dtype)} *const output = {output};")
+        lines.append(f"{c_type(tensor.dtype)} *const output = {output};")
         arguments.append("output")
         if step.scratch is not None:
             arguments.append(arena_pointer(self.plan, step.scratch, "int8"))
@@ -201,7 +241,7 @@ class _Writer:
             factor = f" * {call.pixel_columns}" if call.pixel_columns > 1 else ""
             arguments += [f"columns[{2 * position}]{factor}", f"columns[{2 * position + 1}]{factor}"]
         arguments.append(f"&{step.name}_data")
-        return [*lines, f"{_INDENT}{instance}({', '.join(arguments)});"]
+        return [*lines, f"{instance}({', '.join(arguments)});"]
 
     def rows_of(self, source: int, dtype: str, row_elements: int) -> "_Rows":
         """Where the rows of an input of the stage, or of a member's result, lie."""

@@ -215,14 +215,13 @@ class Stage(Operator):
     def tables(self) -> dict[str, np.ndarray]:
         """What lies in flash beside the members' constants, by name.
 
-        order: whose turn it is. Where the stage is cut, rows: the first rows of each band, bands: where in
-        the order they begin. With strips, columns: [strips, members, 2].
+        Where the stage is cut, rows: [bands, members], the first row of each; operator by operator
+        [bands, 2, members], one past the last row, too. With strips, columns: [strips, members, 2].
         """
-        stream = self.stream
-        tables = {"order": np.array(stream.order, np.uint8)}
-        if not self.grid.is_whole:
-            tables["rows"] = np.array(self.first_rows, np.int16)
-            tables["bands"] = np.array([*stream.bands, len(stream.order)], np.int32)
+        tables = {}
+        if self.grid.bands > 1:
+            needed = np.array(self.stream.needed, np.int16)
+            tables["rows"] = needed.transpose(0, 2, 1) if self.grid.by_layers else needed[:, :, 0]
         if self.grid.strips > 1:
             tables["columns"] = np.array(self.strips, np.int16)
         return tables
@@ -231,20 +230,6 @@ class Stage(Operator):
     def table_bytes(self) -> int:
         """Flash that `tables` take."""
         return sum(values.nbytes for values in self.tables.values())
-
-    @cached_property
-    def first_rows(self) -> list[list[int]]:
-        """For each band the row that each member computes first."""
-        stream = self.stream
-        found = []
-        for first, end in zip(stream.bands, [*stream.bands[1:], len(stream.order)], strict=True):
-            rows = [0] * len(self.members)
-            for turn, row in reversed(
-                list(zip(stream.order[first:end], stream.row_of[first:end], strict=True))
-            ):
-                rows[turn] = row
-            found.append(rows)
-        return found
 
     @property
     def awaited(self) -> int | None:

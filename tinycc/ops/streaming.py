@@ -57,7 +57,7 @@ class Stream:
 
     order, row_of: the operator of each row call, and which of its rows it computes.
     reads: for each row call the rows that it reads.
-    bands: the first row call of each band.
+    needed: for each band the rows [first, end) of each operator that it computes.
     """
 
     input_count: int
@@ -65,7 +65,7 @@ class Stream:
     order: tuple[int, ...]
     row_of: tuple[int, ...]
     reads: tuple[tuple[Access, ...], ...]
-    bands: tuple[int, ...]
+    needed: tuple[tuple[Range, ...], ...]
 
     @cached_property
     def _spans(self) -> tuple[list[tuple[int, int]], ...]:
@@ -163,27 +163,28 @@ def simulate(
     by_layers: an operator computes all the rows that a band needs before the next operator begins.
     """
     recorder = _Recorder(calls, sources, input_count)
-    begins: list[int] = []
+    awaited = [member for member, call in enumerate(calls) if call.is_awaited]
+    all_needed = []
     for first, end in parts_of(calls[-1].rows, bands):
-        begins.append(len(recorder.order))
         needed = rows_needed(calls, sources, input_count, first, end)
+        for member in awaited:
+            needed[member] = (0, calls[member].rows)
+        all_needed.append(tuple(needed))
         recorder.next_row = [span[0] for span in needed]
         # The first row from outside opens the stage, so that its place in the ring is free before that.
-        awaited = [member for member, call in enumerate(calls) if call.is_awaited]
         for member in awaited:
-            recorder.next_row[member] = 0
             recorder.produce(member, 1)
         for member in range(len(calls)) if by_layers else [len(calls) - 1]:
             recorder.produce(member, needed[member][1])
         for member in awaited:
-            recorder.produce(member, calls[member].rows)
+            recorder.produce(member, needed[member][1])
     return Stream(
         input_count,
         tuple(calls),
         tuple(recorder.order),
         tuple(recorder.row_of),
         tuple(recorder.reads),
-        tuple(begins),
+        tuple(all_needed),
     )
 
 

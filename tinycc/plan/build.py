@@ -152,7 +152,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
     inputs = tuple(f"input{index}" for index in range(edge_count))
     if fed is not None:
         inputs = reader.steps[0].members[fed.member].outputs
-        states[fed.position] = 0
+        states[fed.under_way] = 0
     buffers = _with_lifetimes(reader, outputs)
     steps = tuple(
         _with_dying_overlaps(step, index, buffers, outputs) for index, step in enumerate(reader.steps)

@@ -51,13 +51,13 @@ class RowInput:
 
     member: which member of the first step, a stage, takes the rows.
     rows, row_bytes: what is fed.
-    position: buffer of how far the inference has come: the row call that is next, an int32.
+    under_way: buffer of whether an inference is, an int8: 0 until its first row and from its last on.
     """
 
     member: int
     rows: int
     row_bytes: int
-    position: str
+    under_way: str
 
 
 @dataclass(frozen=True, eq=False)

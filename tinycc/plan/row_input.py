@@ -7,14 +7,15 @@ from tinycc.ops.stage import Stage
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan.model import Buffer, RowInput, Step
 
-POSITION = "position"
-POSITION_BYTES = 4
+UNDER_WAY = "under_way"
+UNDER_WAY_BYTES = 1
 
 
 def add_row_input(steps: Sequence[Step], buffers: dict[str, Buffer]) -> RowInput:
     """The input of steps the first of which is a stage that takes rows from outside.
 
-    Its position is added to the buffers: it lives always, as rows come between two calls of the model.
+    Whether an inference is under way is added to the buffers: it lives always, as rows come between two calls
+    of the model.
     Raises UnsupportedError where the first step takes no rows: an operator that does not need the input would
     run while the caller writes it.
     """
@@ -25,6 +26,6 @@ def add_row_input(steps: Sequence[Step], buffers: dict[str, Buffer]) -> RowInput
             "compile with --input-mode tensor"
         )
     call, member = stage.calls[stage.awaited], steps[0].members[stage.awaited]
-    buffers[POSITION] = Buffer(POSITION, "state", POSITION_BYTES, POSITION_BYTES, 0, len(steps) - 1)
+    buffers[UNDER_WAY] = Buffer(UNDER_WAY, "state", UNDER_WAY_BYTES, UNDER_WAY_BYTES, 0, len(steps) - 1)
     row_bytes = call.row_elements * ITEM_BYTES[member.operator.outputs[0].dtype]
-    return RowInput(stage.awaited, call.rows, row_bytes, POSITION)
+    return RowInput(stage.awaited, call.rows, row_bytes, UNDER_WAY)

@@ -17,7 +17,7 @@ from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
 from tinycc.ops.tensor import ITEM_BYTES
-from tinycc.plan.row_input import POSITION_BYTES
+from tinycc.plan.row_input import UNDER_WAY_BYTES
 from tinycc.schedule.costs import predicted_instructions
 
 # The order of row calls is a table of bytes.
@@ -315,8 +315,8 @@ class Candidates:
         joint = joint_bytes(
             self._lifetimes[result].bytes, [(self._lifetimes[root].bytes, gaps[root]) for root in dying]
         )
-        position = 0 if self.row_input is None else POSITION_BYTES
-        return position + joint + sum(self._lifetimes[root].bytes for root in around if root not in dying)
+        state = 0 if self.row_input is None else UNDER_WAY_BYTES
+        return state + joint + sum(self._lifetimes[root].bytes for root in around if root not in dying)
 
     def inputs(self, first: int, last: int) -> list[relax.Var]:
         """The variables from outside that bindings [first, last) read, in order."""
