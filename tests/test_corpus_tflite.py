@@ -46,6 +46,7 @@ ABSORBED = {
     "PAD",  # done by the operator that reads it
     "TRANSPOSE",  # means do not care for the order of axes
     "SHAPE",  # a constant here
+    "SUB",  # of a constant, after a product with one
     "STRIDED_SLICE",  # of a shape
     "PACK",  # of a shape
 }

@@ -60,6 +60,18 @@ TINYCC_INLINE void tinycc_fill(int8_t *out, int32_t value, int32_t count)
                      : "lr", "q0", "memory");
 }
 
+/* out[k] = table[in[k]], in[k] taken as unsigned. */
+TINYCC_INLINE void tinycc_gather(int8_t *out, const int8_t *in, const int8_t *table, int32_t count)
+{
+    __asm__ volatile("wlstp.8 lr, %[count], 2f\n"
+                     "1:\n\tvldrb.8 q0, [%[in]], #16\n\tvldrb.u8 q1, [%[table], q0]\n\t"
+                     "vstrb.8 q1, [%[out]], #16\n\tletp lr, 1b\n"
+                     "2:"
+                     : [out] "+r"(out), [in] "+r"(in)
+                     : [table] "r"(table), [count] "r"(count)
+                     : "lr", "q0", "q1", "memory");
+}
+
 TINYCC_INLINE tinycc_lanes tinycc_lane_biases(const int32_t *constants)
 {
     return vshrq_n_s32(vldrwq_s32(constants), 8);
@@ -177,6 +189,13 @@ TINYCC_INLINE void tinycc_copy(int8_t *out, const int8_t *in, int32_t count)
 TINYCC_INLINE void tinycc_fill(int8_t *out, int32_t value, int32_t count)
 {
     memset(out, value, (size_t)count);
+}
+
+TINYCC_INLINE void tinycc_gather(int8_t *out, const int8_t *in, const int8_t *table, int32_t count)
+{
+    for (int32_t k = 0; k < count; ++k) {
+        out[k] = table[(uint8_t)in[k]];
+    }
 }
 
 TINYCC_INLINE tinycc_lanes tinycc_lane_biases(const int32_t *constants)

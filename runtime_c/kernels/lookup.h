@@ -17,6 +17,7 @@ typedef struct {
 TINYCC_INLINE void tinycc_lookup_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
                                       const tinycc_lookup_shape *shape, const tinycc_lookup_data *data)
 {
+    TINYCC_UNROLL
     for (int32_t i = x0 * shape->channels; i < x1 * shape->channels; ++i) {
         out_row[i] = data->table[row[i] + 128];
     }

@@ -3,6 +3,7 @@ itself."""
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tvm import relax
 
-from tests.reference import activation
+import tinycc
+from tests.reference import activation, elementwise
 from tests.reference.elementwise import absolute
-from tests.reference.fixed_point import Integers, Quantization
+from tests.reference.fixed_point import INT8, Integers, Quantization, Range
 from tests.tools.kernel_runner import (
     check_overlap,
     compile_and_run,
@@ -23,6 +25,7 @@ from tests.tools.kernel_runner import (
     views_in,
 )
 from tinycc.ops.lookup import Lookup
+from tinycc.run import run
 
 VALUES = np.arange(-128, 128, dtype=np.int8).reshape(1, 4, 64)
 Real = Callable[[relax.Expr], relax.Expr]
@@ -186,3 +189,95 @@ def test_a_vector_of_constants_is_left_alone() -> None:
         lambda x: quantized(relax.op.multiply(dequantized(x, 0.1), scales), 0.1),
     )
     assert "lookup" not in [view.kind for view in views_in(module)]
+
+
+ARITHMETIC = {
+    "add": (relax.op.add, elementwise.add),
+    "subtract": (relax.op.subtract, elementwise.sub),
+    "multiply": (relax.op.multiply, elementwise.mul),
+}
+
+
+def arithmetic_reference(
+    name: str, operands: tuple[Integers, Integers], pairs: list[tuple[float, int]], bounds: Range = INT8
+) -> Integers:
+    a, b, output = map(quantization, pairs)
+    return ARITHMETIC[name][1](*operands, (a, b, output), bounds)
+
+
+@pytest.mark.parametrize("name", ARITHMETIC)
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("is_rectified", [True, False])
+@settings(max_examples=8)
+@given(SCALES, ZERO_POINTS, SCALES, st.integers(-128, 127), st.sampled_from([0.3, 1.0, 1.9]))
+def test_arithmetic_with_a_constant(
+    name: str, is_first: bool, is_rectified: bool, scale: float, zero: int, other: float, value: int,
+    ratio: float,
+) -> None:  # fmt: skip
+    source, constant, output = (scale, zero), (other, -7), (scale * ratio, 3)
+    stored = np.array(value, np.int8)
+
+    def function(x: relax.Expr) -> relax.Expr:
+        pair = (dequantized(stored, *constant), x) if is_first else (x, dequantized(stored, *constant))
+        result = ARITHMETIC[name][0](*pair)
+        return relax.op.nn.relu(result) if is_rectified else result
+
+    operands = (np.broadcast_to(stored, LINE.shape), LINE) if is_first else (LINE, stored)
+    pairs = [constant, source, output] if is_first else [source, constant, output]
+    expected = arithmetic_reference(name, operands, pairs, Range(3, 127) if is_rectified else INT8)
+    np.testing.assert_array_equal(table_of(function, source, output), expected)
+
+
+def preprocessing(*, reads_between: bool) -> tvm.IRModule:
+    """Times 31 / 64, then minus 1; the product is a second result, or not."""
+    builder = relax.BlockBuilder()
+    x = relax.Var("x", relax.TensorType((1, 4, 64), "int8"))
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            factor = dequantized(np.array([31], np.int8), 1 / 64)
+            product = builder.emit(quantized(relax.op.multiply(dequantized(x, 0.02, -9), factor), 0.01, 4))
+            one = dequantized(np.array([[127]], np.int8), 1 / 127)
+            value = quantized(relax.op.subtract(dequantized(product, 0.01, 4), one), 0.009, 11)
+            result = builder.emit_output(relax.Tuple([value, product]) if reads_between else value)
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+def test_two_steps_with_constants_are_one_table() -> None:
+    [view] = views_in(preprocessing(reads_between=False))
+    assert isinstance(view, Lookup)
+    steps = [(0.02, -9), (1 / 64, 0), (0.01, 4)]
+    product = arithmetic_reference("multiply", (LINE, np.array(31)), steps)
+    steps = [(0.01, 4), (1 / 127, 0), (0.009, 11)]
+    np.testing.assert_array_equal(
+        view.table, arithmetic_reference("subtract", (product, np.array(127)), steps)
+    )
+
+
+def test_a_tensor_between_two_steps_that_is_read_is_kept() -> None:
+    views = views_in(preprocessing(reads_between=True))
+    assert [view.kind for view in views] == ["lookup", "lookup"]
+
+
+@pytest.mark.parametrize("elements", [1, 15, 16, 77])
+def test_helium_on_the_host(elements: int) -> None:
+    module = module_of([((1, elements), "int8")], lambda x: quantized(hard_swish(dequantized(x, 0.1)), 0.1))
+    [view] = views_in(module, ("helium",))
+    assert isinstance(view, Lookup) and view.variant == "helium"
+    values = np.random.default_rng(0).integers(-128, 128, (1, elements)).astype(np.int8)
+    [result] = compile_and_run(module, [values], features=("helium",))
+    np.testing.assert_array_equal(result, view.table[values.astype(int) + 128])
+    check_overlap(module, [values], is_tight=elements > 1, features=("helium",))
+
+
+@pytest.mark.emulator
+def test_helium_on_a_core(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    values = np.concatenate([LINE, LINE[:5]])[None]
+    module = module_of([(values.shape, "int8")], lambda x: quantized(hard_swish(dequantized(x, 0.1)), 0.1))
+    [view] = views_in(module, ("helium",))
+    assert isinstance(view, Lookup) and view.variant == "helium"
+    tinycc.compile(module, target="cortex-m55").export(tmp_path / "out")
+    result = run(tmp_path / "out", "cortex-m55", [values[None]])
+    np.testing.assert_array_equal(result.outputs[0].reshape(-1), view.table[values[0].astype(int) + 128])

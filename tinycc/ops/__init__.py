@@ -44,6 +44,8 @@ OPERATORS: list[type[Operator]] = [
     Conv2D,
     TransposeConv2D,
     Dense,
+    # What has one operand that changes costs less as a table.
+    Lookup,
     Add,
     Multiply,
     Divide,
@@ -58,7 +60,6 @@ OPERATORS: list[type[Operator]] = [
     ArgMax,
     Concatenate,
     StridedCopy,
-    Lookup,
     PReLU,
     LeakyReLU,
     SVDF,

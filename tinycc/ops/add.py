@@ -12,11 +12,8 @@ from tinycc.ops import dsp, helium
 from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
-from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, sum_multipliers
 from tinycc.ops.patterns import activated, dequantized, quantized
-
-# Bits by which TFLite widens inputs before it brings them to a common scale.
-_LEFT_SHIFT = {"int8": 20, "int16": 15}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,22 +54,16 @@ class Add(Elementwise):
     @cached_property
     def _multipliers(self) -> dict[str, tuple[int, int]]:
         """Multiplier and shift of both inputs and the output; the common scale is twice the larger one."""
-        a, b = self.inputs
-        common = 2 * max(a.real_scale, b.real_scale)
-        left_shift = _LEFT_SHIFT[self.outputs[0].dtype]
-        factors = {
-            "a": a.real_scale / common,
-            "b": b.real_scale / common,
-            "output": common / (2.0**left_shift * self.outputs[0].real_scale),
-        }
-        return {name: quantize_multiplier(factor) for name, factor in factors.items()}
+        (a, b), output = self.inputs, self.outputs[0]
+        scales = (a.real_scale, b.real_scale, output.real_scale)
+        return sum_multipliers(scales, SUM_LEFT_SHIFT[output.dtype])
 
     def _helium_kernel(self) -> KernelCall:
         """Half the common scale is one of an input: its values are exact on it."""
         multipliers = self._multipliers
         is_b = self.inputs[1].real_scale > self.inputs[0].real_scale
         exact, other = reversed(self.inputs) if is_b else self.inputs
-        left_shift = _LEFT_SHIFT["int8"] - 16
+        left_shift = SUM_LEFT_SHIFT["int8"] - 16
         exact_factor = 2 ** (left_shift - 1) * (self.sign if is_b else 1)
         multiplier, shift = multipliers["a" if is_b else "b"]
         other_factor = 2**left_shift
@@ -125,7 +116,7 @@ class Add(Elementwise):
         a, b = self.inputs
         output = self.outputs[0]
         data: dict[str, int] = {
-            "left_shift": _LEFT_SHIFT[output.dtype],
+            "left_shift": SUM_LEFT_SHIFT[output.dtype],
             "sign": self.sign,
             "a_zero_point": a.zero_point,
             "b_zero_point": b.zero_point,

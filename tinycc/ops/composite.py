@@ -63,9 +63,18 @@ class Composite:
             raise ValueError(f"an operand of {self.kind} is neither a parameter nor a constant")
         return Tensor(shape, dtype, scale, zero_point, parameter=self._parameters[expr])
 
+    def dequantized(self, call: relax.Call) -> Tensor:
+        """The tensor that a dequantize reads, whatever computes it."""
+        stored = call.args[0]
+        quantization = _quantization(*call.args[1:3])
+        return Tensor(tvm_adapter.shape_of(stored), tvm_adapter.dtype_of(stored), *quantization)
+
     def result(self) -> Tensor:
         """The function's single result, with its quantization where it ends in a quantize."""
-        expr = self.resolve(self.function.body.body)
+        return self.quantized(self.resolve(self.function.body.body))
+
+    def quantized(self, expr: relax.Expr) -> Tensor:
+        """The tensor that an expression of the body computes, with its quantization if it is a quantize."""
         scale: float | np.ndarray | None = None
         zero_point = 0
         if tvm_adapter.op_name(expr) == "relax.quantize":

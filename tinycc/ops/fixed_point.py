@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+# Bits by which ADD and SUB widen inputs before they bring them to a common scale.
+SUM_LEFT_SHIFT = {"int8": 20, "int16": 15}
 INTEGER_RANGE = {"int8": (-128, 127), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
 
 
@@ -34,6 +36,18 @@ def quantize_multiplier(real_multiplier: float) -> tuple[int, int]:
     if shift > 30:
         return 2**31 - 1, 30
     return multiplier, shift
+
+
+def sum_multipliers(scales: tuple[float, float, float], left_shift: int) -> dict[str, tuple[int, int]]:
+    """Multiplier and shift of both inputs, "a" and "b", and the "output" of TFLite's ADD and SUB.
+
+    scales: of a, b and output. left_shift: by which inputs are widened before they are brought to the common
+    scale, twice the larger of theirs.
+    """
+    a, b, output = scales
+    common = 2 * max(a, b)
+    factors = {"a": a / common, "b": b / common, "output": common / (2.0**left_shift * output)}
+    return {name: quantize_multiplier(factor) for name, factor in factors.items()}
 
 
 def quantize_multipliers(real_multipliers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,10 +11,11 @@ from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.ops import helium
 from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.lookup_table import BINARY, INT8_VALUES, UNARY, Tree, table_of
-from tinycc.ops.patterns import dequantized, quantized
+from tinycc.ops.lookup_table import BINARY, INT8_VALUES, UNARY, QuantizedNumber, Tree, table_of
+from tinycc.ops.patterns import activated, dequantized, quantized
 
 # Enough for GELU written out in single operators, its tanh approximation included.
 _DEPTH = 8
@@ -40,14 +41,30 @@ def _function(tensor: DFPattern, depth: int) -> DFPattern:
     return unary | clamped | _any_of(list(BINARY))(first, second)
 
 
+def _arithmetic(tensor: DFPattern) -> DFPattern:
+    """The tensor and a quantized constant, or itself, added, subtracted or multiplied."""
+    first, second = (dequantized(is_const()) | dequantized(tensor) for _ in range(2))
+    value = _any_of(["add", "subtract", "multiply"])(first, second)
+    return quantized(activated(value)).has_dtype("int8")
+
+
 def _is_elementwise(context: PatternCheckContext) -> bool:
-    """Whether the result depends, element by element, on the tensor and single numbers alone."""
+    """Whether the result depends, element by element, on the tensor and single numbers alone.
+
+    Nobody else reads what lies between two tables that are made one.
+    """
     calls = [value for value in context.matched_bindings.values() if isinstance(value, relax.Call)]
     calls.append(context.matched_expr)
     sources = [call.args[0] for call in calls if tvm_adapter.op_name(call) == "relax.dequantize"]
+    tensors = [source for source in sources if not tvm_adapter.is_constant(source)]
     constants = [argument for call in calls for argument in call.args if tvm_adapter.is_constant(argument)]
-    return all(tvm_adapter.constant_value(constant).size == 1 for constant in constants) and all(
-        tvm_adapter.shape_of(source) == tvm_adapter.shape_of(context.matched_expr) for source in sources
+    between = [variable for variable in tensors if variable in context.matched_bindings]
+    shape = tvm_adapter.shape_of(context.matched_expr)
+    return (
+        bool(tensors)
+        and all(tvm_adapter.constant_value(constant).size == 1 for constant in constants)
+        and all(tvm_adapter.shape_of(tensor) == shape for tensor in tensors)
+        and all(len(context.var_usages[variable]) == 1 for variable in between)
     )
 
 
@@ -67,12 +84,16 @@ class Lookup(Operator):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """quantize(f(dequantize(x))) with f made of elementwise operators, and clip(x) on integers."""
+        """quantize(f(dequantize(x))) with f made of elementwise operators, and clip(x) on integers.
+
+        Two steps of arithmetic with constants, as preprocessing has them, are one function.
+        """
         tensor = wildcard().has_dtype("int8")
         chain = quantized(_function(tensor, _DEPTH)).has_dtype("int8")
+        elementwise = [_arithmetic(_arithmetic(tensor)), _arithmetic(tensor), chain]
         clamped = is_op("relax.clip")(wildcard().has_dtype("int8"), wildcard(), wildcard())
         return [
-            FusionPattern("tinycc.lookup", chain, {}, _is_elementwise),
+            *(FusionPattern("tinycc.lookup", pattern, {}, _is_elementwise) for pattern in elementwise),
             FusionPattern("tinycc.lookup", clamped),
         ]
 
@@ -85,9 +106,17 @@ class Lookup(Operator):
             low, high = _numbers(call)
             table = np.clip(INT8_VALUES, low, high).astype(np.int8)
             return cls((composite.tensor(call.args[0]),), (output,), table, "clip")
-        source = composite.tensor(composite.call("relax.dequantize"))
-        tree = _tree(composite, composite.call("relax.quantize").args[0])
-        return cls((source,), (output,), table_of(tree, source, output), _name(tree))
+        steps = _steps(composite)
+        table = steps[0].table
+        for step in steps[1:]:
+            table = step.table[table.astype(np.int64) + 128]
+        source = composite.tensor(steps[0].dequantize)
+        name = steps[0].name if len(steps) == 1 else "function"
+        return cls((source,), (output,), table, name)
+
+    def has_variant(self, feature: str) -> bool:
+        """Helium gathers bytes."""
+        return feature == helium.FEATURE
 
     @property
     def is_channelwise(self) -> bool:
@@ -101,12 +130,15 @@ class Lookup(Operator):
     def kernel(self) -> KernelCall:
         """One row of single elements."""
         source, output = self.inputs[0], self.outputs[0]
+        is_gathered = self.variant == helium.FEATURE
+        name = "lookup_helium" if is_gathered else "lookup"
         return KernelCall(
-            header="lookup.h",
-            function="tinycc_lookup_int8",
-            struct="tinycc_lookup",
+            header=f"{name}.h",
+            function=f"tinycc_{name}_int8",
+            struct=f"tinycc_{name}",
             shape={"channels": 1},
-            data={"table": self.table},
+            # A gather takes elements as unsigned numbers.
+            data={"table": np.roll(self.table, 128) if is_gathered else self.table},
             windows=(RowWindow.whole(source),),
             rows=1,
             is_flat=True,
@@ -131,14 +163,51 @@ def _numbers(call: relax.Call) -> list[float]:
     return []
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """One of the functions that make up the table, from a dequantize to a quantize."""
+
+    dequantize: relax.Call
+    table: np.ndarray
+    name: str
+
+
+def _steps(composite: Composite) -> list[_Step]:
+    """The functions of a body, in order."""
+    result = composite.resolve(composite.function.body.body)
+    steps: list[_Step] = []
+    while tvm_adapter.op_name(result) == "relax.quantize":
+        tree = _tree(composite, result.args[0])
+        dequantize = _leaf(composite, result.args[0])
+        assert dequantize is not None
+        source = composite.dequantized(dequantize)
+        steps.insert(0, _Step(dequantize, table_of(tree, source, composite.quantized(result)), _name(tree)))
+        result = composite.resolve(dequantize.args[0])
+    return steps
+
+
+def _leaf(composite: Composite, expr: relax.Expr) -> relax.Call | None:
+    """The dequantize of the tensor that an expression is a function of; None for constants."""
+    expr = composite.resolve(expr)
+    if tvm_adapter.op_name(expr) == "relax.dequantize":
+        return None if tvm_adapter.is_constant(composite.resolve(expr.args[0])) else expr
+    operands = expr.args if isinstance(expr, relax.Call) else ()
+    leaves = (_leaf(composite, operand) for operand in operands)
+    return next((leaf for leaf in leaves if leaf is not None), None)
+
+
 def _tree(composite: Composite, expr: relax.Expr) -> Tree:
-    """The function that the body computes between dequantize and quantize."""
+    """The function that a quantize is computed from, of the tensor under the next dequantize."""
     expr = composite.resolve(expr)
     if tvm_adapter.is_constant(expr):
         return float(tvm_adapter.constant_value(expr).reshape(-1)[0])
     name = tvm_adapter.op_name(expr).removeprefix("relax.")
     if name == "dequantize":
-        return "x"
+        if not tvm_adapter.is_constant(composite.resolve(expr.args[0])):
+            return "x"
+        number = composite.tensor(expr)
+        assert number.value is not None
+        return QuantizedNumber(int(number.value.reshape(-1)[0]), number.real_scale, number.zero_point)
     if name not in UNARY and name not in BINARY and name != "clip":
         raise UnsupportedError(f"a table cannot hold {name}")
     operands = expr.args[:2] if name in BINARY else expr.args[:1]

@@ -6,15 +6,26 @@ in float32 and rounded half to even, as ONNX and torch do.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, activation_range, quantize_multiplier, sum_multipliers
 from tinycc.ops.integer_arithmetic import clamp, divide_by_power, logistic, requantize, tanh
 from tinycc.ops.tensor import Tensor
 
+
+@dataclass(frozen=True)
+class QuantizedNumber:
+    """An int8 constant of one element."""
+
+    value: int
+    scale: float
+    zero_point: int
+
+
 # A function of x: "x", a number, or the name of a Relax operator (less "relax.") with its operands.
-Tree = str | float | tuple["Tree", ...]
+Tree = str | float | QuantizedNumber | tuple["Tree", ...]
 
 INT8_VALUES = np.arange(-128, 128)
 HARD_SWISH: Tree = ("divide", ("multiply", "x", ("clip", ("add", "x", 3.0), 0.0, 6.0)), 6.0)
@@ -109,6 +120,8 @@ def _evaluate(tree: Tree, x: np.ndarray) -> np.ndarray:
         return x
     if isinstance(tree, float):
         return np.asarray(tree, np.float32)
+    if isinstance(tree, QuantizedNumber):
+        return np.asarray(np.float32(tree.scale) * (tree.value - tree.zero_point), np.float32)
     return _OPERATORS[str(tree[0])](*(_evaluate(operand, x) for operand in tree[1:]))
 
 
@@ -123,8 +136,11 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
         return lambda x: rescale(abs(x)) + output.zero_point
     if tree == HARD_SWISH:
         return _hard_swish(source, output)
-    if not isinstance(tree, tuple) or tree[1] != "x":
+    if not isinstance(tree, tuple):
         return None
+    arithmetic = _arithmetic(tree, source, output)
+    if arithmetic is not None or tree[1] != "x":
+        return arithmetic
     if tree[0] == "nn.relu":
         return _clamped((0.0, None), source, output)
     if tree[0] == "clip":
@@ -133,6 +149,50 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
     if tree[0] == "nn.leakyrelu" and isinstance(tree[2], float):
         return _leaky_relu(tree[2], source, output)
     return None
+
+
+def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Callable[[int], int] | None:
+    """ADD, SUB and MUL of x and a quantized constant, or of x and itself; a fused activation is allowed."""
+    bounds: tuple[float | None, float | None] = (None, None)
+    if tree[0] in ("nn.relu", "clip") and isinstance(tree[1], tuple):
+        bounds = (0.0, None) if tree[0] == "nn.relu" else (_finite(tree[2]), _finite(tree[3]))
+        tree = tree[1]
+    operands = tree[1:]
+    if tree[0] not in ("add", "subtract", "multiply") or not all(
+        operand == "x" or isinstance(operand, QuantizedNumber) for operand in operands
+    ):
+        return None
+    first, second = (one if isinstance(one, QuantizedNumber) else None for one in operands)
+    scales = tuple(source.real_scale if one is None else one.scale for one in (first, second))
+    low, high = activation_range(*bounds, output.real_scale, output.zero_point, "int8")
+    combine = (
+        _product((scales[0], scales[1], output.real_scale))
+        if tree[0] == "multiply"
+        else _sum((scales[0], scales[1], output.real_scale), 1 if tree[0] == "add" else -1)
+    )
+
+    def result(x: int) -> int:
+        a, b = (x if one is None else one.value - one.zero_point for one in (first, second))
+        return clamp(combine(a, b) + output.zero_point, low, high)
+
+    return result
+
+
+def _product(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
+    rescale = _rescaling(scales[0] * scales[1] / scales[2])
+    return lambda a, b: rescale(a * b)
+
+
+def _sum(scales: tuple[float, float, float], sign: int) -> Callable[[int, int], int]:
+    left_shift = SUM_LEFT_SHIFT["int8"]
+    multipliers = sum_multipliers(scales, left_shift)
+
+    def result(a: int, b: int) -> int:
+        scaled_a = requantize(a << left_shift, *multipliers["a"])
+        scaled_b = requantize(b << left_shift, *multipliers["b"])
+        return requantize(scaled_a + sign * scaled_b, *multipliers["output"])
+
+    return result
 
 
 def _finite(bound: Tree) -> float | None:
