@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,9 @@ from tvm.relax.transform import FusionPattern
 from tinycc.errors import UnsupportedError
 from tinycc.ops.base import INT8_OR_INT16, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
+from tinycc.ops.dsp import stored_multiplier
 from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
+from tinycc.ops.integer_arithmetic import exp_of_negative, requantize
 from tinycc.ops.patterns import dequantized, quantized
 from tinycc.ops.tensor import ITEM_BYTES
 
@@ -19,8 +22,14 @@ from tinycc.ops.tensor import ITEM_BYTES
 _MOST_CHANNELS = 4096
 # Differences are exponentiated in Q5.26: down to -31.
 _DIFFERENCE_BITS, _DIFFERENCE_FRACTION_BITS = 5, 26
+# Exponentials of a pixel that are kept, see softmax.h.
+_MOST_KEPT = 16
+# Half a step of the sum, and less than half a step of any result.
+_LEAST_EXPONENTIAL = 2**11
 # int16 differences are looked up as 65535 steps of [-10, 0].
 _TABLE_RANGE, _TABLE_STEPS = 10.0, 512
+
+Data = dict[str, "int | float | np.ndarray"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +66,11 @@ class Softmax(Operator):
         return cls((source,), (output,))
 
     def overlap_distance(self, index: int) -> int | None:
-        """In place unless elements grow; then each element must stay behind the next read."""
+        """In place unless elements grow; then each element, or pixel, must stay behind the next read."""
         source, output = self.inputs[0], self.outputs[0]
-        return (ITEM_BYTES[output.dtype] - ITEM_BYTES[source.dtype]) * (source.elements - 1)
+        keeps = source.dtype == "int8" and not self._is_tabled and source.channels <= _MOST_KEPT
+        together = source.channels if keeps else 1
+        return (ITEM_BYTES[output.dtype] - ITEM_BYTES[source.dtype]) * (source.elements - together)
 
     def kernel(self) -> KernelCall:
         """One row of pixels."""
@@ -68,13 +79,17 @@ class Softmax(Operator):
         struct = "tinycc_softmax_int16" if is_wide else "tinycc_softmax"
         shape = {"channels": source.channels}
         if not is_wide:
-            shape["output_bits"] = self._result_bits
+            shape |= {
+                "output_bits": self._result_bits,
+                "requantized": int(not self._is_exact),
+                "tabled": int(self._is_tabled),
+            }
         return KernelCall(
             header="softmax_int16.h" if is_wide else "softmax.h",
             function=f"tinycc_softmax_{source.dtype}_{output.dtype}",
             struct=struct,
             shape=shape,
-            data=(self._wide_parameters() if is_wide else self._parameters()) | self._output_parameters(),
+            data=self._wide_parameters() if is_wide else self._parameters(),
             windows=(RowWindow.whole(source),),
             rows=1,
             is_flat=True,
@@ -91,39 +106,72 @@ class Softmax(Operator):
         is_coarse = output.dtype == "int8" and (output.scale, output.zero_point) == (2.0**-8, -128)
         return 8 if is_coarse else 16
 
-    def _output_parameters(self) -> dict[str, int | float | np.ndarray]:
-        """From the result to the output's scale; multiplying by one where it is TFLite's."""
-        output = self.outputs[0]
-        multiplier, shift = quantize_multiplier(2.0**-self._result_bits / output.real_scale)
-        low, high = INTEGER_RANGE[output.dtype]
-        return {
-            "output_multiplier": multiplier,
-            "output_shift": shift,
-            "output_zero_point": output.zero_point,
-            "output_min": low,
-            "output_max": high,
-        }
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the output's scale and zero point are those of the result."""
+        least = INTEGER_RANGE[self.outputs[0].dtype][0]
+        return self._output_factor == (2**30, 1) and self.outputs[0].zero_point == least
 
-    def _parameters(self) -> dict[str, int | float | np.ndarray]:
-        """Of int8: from differences to Q5.26."""
-        factor = min(self.inputs[0].real_scale * 2.0**_DIFFERENCE_FRACTION_BITS, 2.0**31 - 1)
-        multiplier, shift = quantize_multiplier(factor)
+    @property
+    def _output_factor(self) -> tuple[int, int]:
+        """Multiplier and shift from the result to the output's scale."""
+        return quantize_multiplier(2.0**-self._result_bits / self.outputs[0].real_scale)
+
+    def _parameters(self) -> Data:
+        """Of int8: a table of exponentials, or the factor from differences to Q5.26."""
+        output_multiplier, output_shift = self._output_factor
+        data: Data = {
+            "most_below": len(self._exponentials) - 1,
+            "output_multiplier": output_multiplier,
+            "output_shift": output_shift,
+            "output_zero_point": self.outputs[0].zero_point,
+        }
+        if self._is_tabled:
+            return data | {"exponentials": self._exponentials}
+        multiplier, shift = self._input_factor
+        return data | {"input_factor": stored_multiplier(multiplier), "input_shift": shift}
+
+    @property
+    def _input_factor(self) -> tuple[int, int]:
+        """Multiplier and shift from differences of int8 to Q5.26."""
+        return quantize_multiplier(
+            min(self.inputs[0].real_scale * 2.0**_DIFFERENCE_FRACTION_BITS, 2.0**31 - 1)
+        )
+
+    @cached_property
+    def _exponentials(self) -> np.ndarray:
+        """Of the differences 0, -1, ... that count, int32 in Q0.31.
+
+        The last one is the last that is more than half a step of the sum; in TFLite the least is -31 / scale.
+        """
+        multiplier, shift = self._input_factor
         largest = (2**_DIFFERENCE_BITS - 1) * 2.0 ** (_DIFFERENCE_FRACTION_BITS - shift)
-        return {
-            "input_multiplier": multiplier,
-            "input_shift": shift,
-            # int8 values never differ by more than 255
-            "least_difference": -int(min(largest, 256.0)),
-        }
+        scaled = (requantize(-step, multiplier, shift) for step in range(int(min(largest, 255.0)) + 1))
+        values = np.array([exp_of_negative(value, _DIFFERENCE_BITS) for value in scaled], np.int32)
+        return values[: int(np.flatnonzero(values >= _LEAST_EXPONENTIAL)[-1]) + 1]
 
-    def _wide_parameters(self) -> dict[str, int | float | np.ndarray]:
+    @property
+    def _is_tabled(self) -> bool:
+        """Whether exponentials are looked up: where that saves one for each byte of the table."""
+        multiplier, shift = self._input_factor
+        is_tiny = shift < 0 or multiplier == 0
+        return is_tiny or self.inputs[0].elements >= self._exponentials.nbytes
+
+    def _wide_parameters(self) -> Data:
         """Of int16: from differences to steps of the table, and the tables."""
+        output_multiplier, output_shift = self._output_factor
+        low, high = INTEGER_RANGE[self.outputs[0].dtype]
         multiplier, shift = quantize_multiplier(self.inputs[0].real_scale / (_TABLE_RANGE / 65535.0))
         return {
             "exponential": _table(np.exp, -_TABLE_RANGE, 0.0),
             "inverse": _table(lambda x: np.float32(1) / (np.float32(1) + x), 0.0, 1.0),
             "input_multiplier": multiplier,
             "input_shift": shift,
+            "output_multiplier": output_multiplier,
+            "output_shift": output_shift,
+            "output_zero_point": self.outputs[0].zero_point,
+            "output_min": low,
+            "output_max": high,
         }
 
 
