@@ -10,6 +10,7 @@ from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
+from tinycc.ops import helium
 from tinycc.ops.base import INT8_OR_INT16, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.dsp import stored_multiplier
@@ -65,6 +66,12 @@ class Softmax(Operator):
             )
         return cls((source,), (output,))
 
+    def has_variant(self, feature: str) -> bool:
+        """Helium: long pixels of int8 whose exponentials are looked up, to TFLite's output."""
+        source = self.inputs[0]
+        is_plain = source.dtype == "int8" and self._result_bits == 8 and self._is_tabled
+        return feature == helium.FEATURE and is_plain and source.channels >= helium.CHANNELS
+
     def overlap_distance(self, index: int) -> int | None:
         """In place unless elements grow; then each element, or pixel, must stay behind the next read."""
         source, output = self.inputs[0], self.outputs[0]
@@ -75,21 +82,28 @@ class Softmax(Operator):
     def kernel(self) -> KernelCall:
         """One row of pixels."""
         source, output = self.inputs[0], self.outputs[0]
-        is_wide = source.dtype == "int16"
-        struct = "tinycc_softmax_int16" if is_wide else "tinycc_softmax"
+        types = f"{source.dtype}_{output.dtype}"
         shape = {"channels": source.channels}
-        if not is_wide:
-            shape |= {
-                "output_bits": self._result_bits,
-                "requantized": int(not self._is_exact),
-                "tabled": int(self._is_tabled),
-            }
+        if self.variant == helium.FEATURE:
+            return self._call("softmax_helium", "tinycc_softmax_helium_int8", shape, self._table())
+        if source.dtype == "int16":
+            return self._call("softmax_int16", f"tinycc_softmax_{types}", shape, self._wide_parameters())
+        shape |= {
+            "output_bits": self._result_bits,
+            "requantized": int(not self._is_exact),
+            "tabled": int(self._is_tabled),
+        }
+        return self._call("softmax", f"tinycc_softmax_{types}", shape, self._parameters())
+
+    def _call(self, header: str, function: str, shape: dict[str, int], data: Data) -> KernelCall:
+        """The call of a kernel, whose types are named after its header."""
+        source, output = self.inputs[0], self.outputs[0]
         return KernelCall(
-            header="softmax_int16.h" if is_wide else "softmax.h",
-            function=f"tinycc_softmax_{source.dtype}_{output.dtype}",
-            struct=struct,
+            header=f"{header}.h",
+            function=function,
+            struct=f"tinycc_{header}",
             shape=shape,
-            data=self._wide_parameters() if is_wide else self._parameters(),
+            data=data,
             windows=(RowWindow.whole(source),),
             rows=1,
             is_flat=True,
@@ -121,15 +135,23 @@ class Softmax(Operator):
         """Of int8: a table of exponentials, or the factor from differences to Q5.26."""
         output_multiplier, output_shift = self._output_factor
         data: Data = {
-            "most_below": len(self._exponentials) - 1,
             "output_multiplier": output_multiplier,
             "output_shift": output_shift,
             "output_zero_point": self.outputs[0].zero_point,
         }
+        table = self._table()
         if self._is_tabled:
-            return data | {"exponentials": self._exponentials}
+            return data | table
         multiplier, shift = self._input_factor
-        return data | {"input_factor": stored_multiplier(multiplier), "input_shift": shift}
+        return data | {
+            "most_below": table["most_below"],
+            "input_factor": stored_multiplier(multiplier),
+            "input_shift": shift,
+        }
+
+    def _table(self) -> Data:
+        """Of int8: the exponentials, and the last difference that has one."""
+        return {"exponentials": self._exponentials, "most_below": len(self._exponentials) - 1}
 
     @property
     def _input_factor(self) -> tuple[int, int]:
