@@ -38,6 +38,7 @@ TINYCC_INLINE tinycc_output_range tinycc_whole_range(const tinycc_output_range *
 #if TINYCC_MVE
 
 typedef int32x4_t tinycc_lanes;
+typedef int16x8_t tinycc_eight;
 
 /* Tail-predicated loops, which the compiler does not make. */
 TINYCC_INLINE void tinycc_copy(int8_t *out, const int8_t *in, int32_t count)
@@ -158,6 +159,27 @@ TINYCC_INLINE void tinycc_load_pairs(tinycc_lanes *even, tinycc_lanes *odd, cons
     *odd = vshlltq_n_s16(values, 16);
 }
 
+/* Eight elements less their zero point, or the first `count`. */
+TINYCC_INLINE tinycc_eight tinycc_load_eight(const int8_t *in, int32_t count, int32_t zero_point)
+{
+    const int16x8_t values =
+        count >= 2 * TINYCC_LANES ? vldrbq_s16(in) : vldrbq_z_s16(in, vctp16q((uint32_t)count));
+    return vsubq_n_s16(values, (int16_t)zero_point);
+}
+
+TINYCC_INLINE tinycc_eight tinycc_fill_eight(int32_t value)
+{
+    return vdupq_n_s16((int16_t)value);
+}
+
+/* The products of the even elements, and of the odd ones. */
+TINYCC_INLINE void tinycc_multiply_pairs(tinycc_lanes *even, tinycc_lanes *odd, tinycc_eight a,
+                                         tinycc_eight b)
+{
+    *even = vmullbq_int_s16(a, b);
+    *odd = vmulltq_int_s16(a, b);
+}
+
 /* Times multiplier * 2**(shift - 31), shift less than 0; `rectified` as above. */
 TINYCC_INLINE tinycc_lanes tinycc_scale_lanes(tinycc_lanes values, int32_t multiplier, int32_t shift,
                                               int rectified)
@@ -180,6 +202,10 @@ TINYCC_INLINE tinycc_lanes tinycc_add_product(tinycc_lanes a, tinycc_lanes b, in
 typedef struct {
     int32_t lane[TINYCC_LANES];
 } tinycc_lanes;
+
+typedef struct {
+    int16_t element[2 * TINYCC_LANES];
+} tinycc_eight;
 
 TINYCC_INLINE void tinycc_copy(int8_t *out, const int8_t *in, int32_t count)
 {
@@ -272,6 +298,33 @@ TINYCC_INLINE void tinycc_load_pairs(tinycc_lanes *even, tinycc_lanes *odd, cons
     for (int32_t k = 0; k < 2 * TINYCC_LANES; ++k) {
         const int32_t value = ((k < count ? in[k] : 0) * factor + offset) * 65536;
         (k % 2 == 0 ? even : odd)->lane[k / 2] = value;
+    }
+}
+
+TINYCC_INLINE tinycc_eight tinycc_load_eight(const int8_t *in, int32_t count, int32_t zero_point)
+{
+    tinycc_eight values;
+    for (int32_t k = 0; k < 2 * TINYCC_LANES; ++k) {
+        values.element[k] = (int16_t)((k < count ? in[k] : 0) - zero_point);
+    }
+    return values;
+}
+
+TINYCC_INLINE tinycc_eight tinycc_fill_eight(int32_t value)
+{
+    tinycc_eight values;
+    for (int32_t k = 0; k < 2 * TINYCC_LANES; ++k) {
+        values.element[k] = (int16_t)value;
+    }
+    return values;
+}
+
+TINYCC_INLINE void tinycc_multiply_pairs(tinycc_lanes *even, tinycc_lanes *odd, tinycc_eight a,
+                                         tinycc_eight b)
+{
+    for (int32_t k = 0; k < TINYCC_LANES; ++k) {
+        even->lane[k] = a.element[2 * k] * b.element[2 * k];
+        odd->lane[k] = a.element[2 * k + 1] * b.element[2 * k + 1];
     }
 }
 

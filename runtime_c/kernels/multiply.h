@@ -2,6 +2,7 @@
  *
  *   out = clamp(zero_point + requantize((a - a_zero_point) * (b - b_zero_point)))
  *
+ * Aliasing: elements in ascending order, each written once its operands are read; in place over either is
  * right. Reference: TFLite int8 specification, MUL. */
 #ifndef TINYCC_MULTIPLY_H
 #define TINYCC_MULTIPLY_H

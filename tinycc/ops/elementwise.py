@@ -75,7 +75,9 @@ class Elementwise(Operator):
             if source.height not in (1, target.height):
                 raise ValueError(f"broadcasting {tensor} to {output} repeats some rows and not others")
             shape[f"{letter}_pixel_stride"] = source.channels if source.width > 1 else 0
-            shape[f"{letter}_channel_stride"] = 1 if source.channels > 1 else 0
+            # Of single channels pixels are the runs that kernels take at once.
+            is_row = channels == 1 and source.width > 1
+            shape[f"{letter}_channel_stride"] = 1 if source.channels > 1 or is_row else 0
             windows.append(
                 RowWindow(
                     input_rows=source.height,
