@@ -102,6 +102,19 @@ TINYCC_INLINE int32_t tinycc_clamp(int32_t value, int32_t low, int32_t high)
 }
 
 /* (a * b) / 2**31, rounded to nearest with halves up; saturated for a = b = INT32_MIN. */
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1
+/* There is no long product: of halves, the lowest 16 bits being of no account. */
+TINYCC_SHARED int32_t tinycc_multiply_high(int32_t a, int32_t b)
+{
+    const int32_t a_high = a >> 16, b_high = b >> 16;
+    const uint32_t a_low = (uint16_t)a, b_low = (uint16_t)b;
+    const int32_t left = (int32_t)((uint32_t)a_high * b_low);
+    const int32_t right = (int32_t)((uint32_t)b_high * a_low);
+    const uint32_t rest = (a_low * b_low >> 16) + (left & 0x7FFF) + (right & 0x7FFF) + 0x4000;
+    const uint32_t whole = 2 * (uint32_t)(a_high * b_high) + (uint32_t)(left >> 15) + (uint32_t)(right >> 15);
+    return (a == INT32_MIN && b == INT32_MIN) ? INT32_MAX : (int32_t)(whole + (rest >> 15));
+}
+#else
 TINYCC_INLINE int32_t tinycc_multiply_high(int32_t a, int32_t b)
 {
     if (a == INT32_MIN && b == INT32_MIN) {
@@ -109,6 +122,7 @@ TINYCC_INLINE int32_t tinycc_multiply_high(int32_t a, int32_t b)
     }
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
+#endif
 
 /* value / 2**exponent, rounded to nearest with halves away from zero; exponent in [0, 31]. */
 TINYCC_INLINE int32_t tinycc_divide_by_power(int32_t value, int32_t exponent)
