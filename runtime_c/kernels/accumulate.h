@@ -67,6 +67,7 @@ typedef struct {
     int32_t rows;
     int32_t width;
     int32_t channels;
+    int32_t is_clamped; /* see tinycc_reduce_shape */
 } tinycc_reduce_rows_shape;
 
 typedef tinycc_reduce_data tinycc_reduce_rows_data;
@@ -92,6 +93,7 @@ typedef struct {
     int32_t width;
     int32_t channels;
     int32_t mean_bits;
+    int32_t is_clamped; /* see tinycc_pool2d_shape */
 } tinycc_average_rows_shape;
 
 typedef tinycc_pool2d_data tinycc_average_rows_data;

@@ -125,4 +125,51 @@ TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int
     }
 }
 
+/* A layer whose sums may have more than 24 bits, part by part. */
+typedef struct {
+    int32_t input_channels;
+    int32_t output_channels;
+    int32_t part; /* inputs that are summed together, a multiple of four */
+    int32_t mode; /* tinycc_dsp_mode */
+    int32_t is_wide;
+} tinycc_dense_parts_dsp_shape;
+
+/* layer.matrix: words of taps alone, of all outputs for each row where the input comes by rows. bias: less
+ * what is left of the constant term of dsp.h, with each part rounded down. Padded with zeros to whole blocks.
+ */
+typedef struct {
+    tinycc_dsp_data layer;
+    const int32_t *bias;
+    const int32_t *multiplier;
+    const int8_t *exponent;
+} tinycc_dense_parts_dsp_data;
+
+TINYCC_INLINE void tinycc_dense_parts_dsp_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
+                                               const tinycc_dense_parts_dsp_shape *shape,
+                                               const tinycc_dense_parts_dsp_data *data)
+{
+    const int32_t *weights = data->layer.matrix;
+    for (int32_t o = 0; x0 < x1 && o < shape->output_channels; o += TINYCC_DENSE_DSP_BLOCK) {
+        int32_t sums[TINYCC_DENSE_DSP_BLOCK];
+        memcpy(sums, data->bias + o, sizeof sums);
+        for (int32_t i = 0; i < shape->input_channels; i += shape->part) {
+            const int32_t left = shape->input_channels - i;
+            int32_t part[TINYCC_DENSE_DSP_BLOCK] = {0, 0, 0, 0};
+            weights = tinycc_dense_dsp_inputs(part, row + i, weights, left < shape->part ? left : shape->part,
+                                              shape->is_wide);
+            TINYCC_UNROLL
+            for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
+                sums[k] += part[k] >> 8;
+            }
+        }
+        TINYCC_UNROLL
+        for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
+            if (o + k < shape->output_channels) {
+                out_row[o + k] = tinycc_dsp_output(sums[k], data->multiplier[o + k], data->exponent[o + k],
+                                                   &data->layer, (tinycc_dsp_mode)shape->mode);
+            }
+        }
+    }
+}
+
 #endif

@@ -122,6 +122,18 @@ TINYCC_INLINE int32_t tinycc_dsp_mac(uint32_t a, uint32_t b, int32_t sum)
 #endif
 }
 
+/* sum + the four bytes of a word, which are not negative. */
+TINYCC_INLINE uint32_t tinycc_dsp_add_bytes(uint32_t sum, uint32_t word)
+{
+#if TINYCC_HAS_DSP
+    uint32_t result;
+    __asm__("usada8 %0, %1, %2, %3" : "=r"(result) : "r"(word), "r"(0), "r"(sum));
+    return result;
+#else
+    return sum + (word & 0xFFU) + (word >> 8 & 0xFFU) + (word >> 16 & 0xFFU) + (word >> 24);
+#endif
+}
+
 /* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31].
  *
  * multiplier: 2 * m - 2**32, m in [2**30, 2**31).
@@ -152,6 +164,27 @@ TINYCC_INLINE int32_t tinycc_dsp_rescale(int32_t value, int32_t multiplier, int3
 #else
     const int64_t product = value * (multiplier + (INT64_C(1) << 32)) + (INT64_C(1) << 31);
     (void)is_rectified;
+    return tinycc_divide_by_power((int32_t)(product >> 32), exponent & 0xFF) + zero_point;
+#endif
+}
+
+/* The same for any m in [0, 2**31). multiplier: 2 * m modulo 2**32. */
+TINYCC_INLINE int32_t tinycc_dsp_scale(int32_t value, int32_t multiplier, int32_t exponent,
+                                       int32_t zero_point)
+{
+#if TINYCC_HAS_DSP
+    const int32_t addend = multiplier < 0 ? value : 0;
+    int32_t result;
+    __asm__("smmlar %0, %1, %2, %5\n\t"
+            "adds %0, %0, %0, asr #31\n\t"
+            "asrs %0, %0, %3\n\t"
+            "adc %0, %0, %4"
+            : "=&r"(result)
+            : "r"(value), "r"(multiplier), "r"(exponent), "r"(zero_point), "r"(addend)
+            : "cc");
+    return result;
+#else
+    const int64_t product = (int64_t)value * (int64_t)(uint32_t)multiplier + (INT64_C(1) << 31);
     return tinycc_divide_by_power((int32_t)(product >> 32), exponent & 0xFF) + zero_point;
 #endif
 }

@@ -51,6 +51,18 @@ TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_add_channels(tinycc_dsp_sums sums, uint
     return sums;
 }
 
+/* sums + the first `count` of four channels of pixels that are `step` elements apart. */
+TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_add_pixels(tinycc_dsp_sums sums, const int8_t *in, int32_t count,
+                                                    int32_t pixels, int32_t step)
+{
+    TINYCC_UNROLL
+    for (int32_t p = 0; p < pixels; ++p) {
+        sums = tinycc_dsp_add_channels(sums, tinycc_dsp_load_channels(in, count));
+        in += step;
+    }
+    return sums;
+}
+
 /* The sum of channel 0 to 3. */
 TINYCC_INLINE int32_t tinycc_dsp_sum(tinycc_dsp_sums sums, int32_t channel)
 {

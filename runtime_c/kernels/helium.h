@@ -102,6 +102,11 @@ TINYCC_INLINE tinycc_lanes tinycc_load_lanes(const int8_t *in, int32_t count)
     return count >= TINYCC_LANES ? vldrbq_s32(in) : vldrbq_z_s32(in, vctp32q((uint32_t)count));
 }
 
+TINYCC_INLINE tinycc_lanes tinycc_equal_lanes(int32_t value)
+{
+    return vdupq_n_s32(value);
+}
+
 /* Lanes that were saved, or zeros: `sums` has as many words as there are lanes. */
 TINYCC_INLINE tinycc_lanes tinycc_restore_lanes(const int32_t *sums, int is_first)
 {
@@ -180,7 +185,7 @@ TINYCC_INLINE void tinycc_multiply_pairs(tinycc_lanes *even, tinycc_lanes *odd, 
     *odd = vmulltq_int_s16(a, b);
 }
 
-/* Times multiplier * 2**(shift - 31), shift less than 0; `rectified` as above. */
+/* Times multiplier * 2**(shift - 31), shift at most 0; `rectified` as above, or a shift of 0. */
 TINYCC_INLINE tinycc_lanes tinycc_scale_lanes(tinycc_lanes values, int32_t multiplier, int32_t shift,
                                               int rectified)
 {
@@ -258,6 +263,12 @@ TINYCC_INLINE tinycc_lanes tinycc_load_lanes(const int8_t *in, int32_t count)
     for (int32_t k = 0; k < TINYCC_LANES && k < count; ++k) {
         values.lane[k] = in[k];
     }
+    return values;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_equal_lanes(int32_t value)
+{
+    const tinycc_lanes values = {{value, value, value, value}};
     return values;
 }
 

@@ -37,6 +37,28 @@ TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
     vstrhq_s16(out, sums);
 }
 
+TINYCC_INLINE tinycc_channel_sums tinycc_load_sums(const int16_t *in)
+{
+    return vldrhq_s16(in);
+}
+
+/* The even and the odd sums, added to what is there. */
+TINYCC_INLINE void tinycc_add_sums(tinycc_lanes *even, tinycc_lanes *odd, tinycc_channel_sums sums)
+{
+    *even = vaddq_s32(*even, vmovlbq_s16(sums));
+    *odd = vaddq_s32(*odd, vmovltq_s16(sums));
+}
+
+/* sum + `count` elements that lie one after the other. */
+TINYCC_INLINE int32_t tinycc_sum_elements(int32_t sum, const int8_t *in, int32_t count)
+{
+    for (; count >= 16; count -= 16) {
+        sum = vaddvaq_s8(sum, vldrbq_s8(in));
+        in += 16;
+    }
+    return count > 0 ? vaddvaq_s8(sum, vldrbq_z_s8(in, vctp8q((uint32_t)count))) : sum;
+}
+
 /* The first `count` means of sums that are multiplied by a reciprocal, see tinycc_channel_reciprocal. */
 TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int32_t reciprocal,
                                       int32_t count)
@@ -104,6 +126,28 @@ TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
     memcpy(out, sums.lane, sizeof(sums.lane));
 }
 
+TINYCC_INLINE tinycc_channel_sums tinycc_load_sums(const int16_t *in)
+{
+    tinycc_channel_sums sums;
+    memcpy(sums.lane, in, sizeof(sums.lane));
+    return sums;
+}
+
+TINYCC_INLINE void tinycc_add_sums(tinycc_lanes *even, tinycc_lanes *odd, tinycc_channel_sums sums)
+{
+    for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS; ++c) {
+        (c % 2 == 0 ? even : odd)->lane[c / 2] += sums.lane[c];
+    }
+}
+
+TINYCC_INLINE int32_t tinycc_sum_elements(int32_t sum, const int8_t *in, int32_t count)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        sum += in[i];
+    }
+    return sum;
+}
+
 TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int32_t reciprocal,
                                       int32_t count)
 {
@@ -137,5 +181,17 @@ TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima
 }
 
 #endif
+
+/* sums + the first `count` of eight channels of pixels that are `step` elements apart. */
+TINYCC_INLINE tinycc_channel_sums tinycc_sum_pixels(tinycc_channel_sums sums, const int8_t *in, int32_t count,
+                                                    int32_t pixels, int32_t step)
+{
+    TINYCC_UNROLL
+    for (int32_t p = 0; p < pixels; ++p) {
+        sums = tinycc_sum_channels(sums, in, count);
+        in += step;
+    }
+    return sums;
+}
 
 #endif

@@ -78,6 +78,8 @@
         fixed(step16("]", "vmladav") step8(", #16]", "vmladava"));                                           \
     } else if (inputs == 32) {                                                                               \
         fixed(step16("]", "vmladav") step16(", #16]", "vmladava"));                                          \
+    } else if (inputs == 40) {                                                                               \
+        fixed(step16("]", "vmladav") step16(", #16]", "vmladava") step8(", #32]", "vmladava"));              \
     } else if (inputs == 48) {                                                                               \
         fixed(step16("]", "vmladav") step16(", #16]", "vmladava") step16(", #32]", "vmladava"));             \
     } else if (inputs == 64) {                                                                               \
@@ -110,6 +112,36 @@ TINYCC_INLINE tinycc_lanes tinycc_dots(const int8_t *a, const int8_t **weights, 
 #undef TINYCC_FIXED
 #undef TINYCC_COUNTED
     (void)count;
+    *weights = next;
+    return sums;
+}
+
+/* The same, without a loop where the compiler knows a number of inputs that is not too large for that. */
+TINYCC_INLINE tinycc_lanes tinycc_dots_unrolled(const int8_t *a, const int8_t **weights, int32_t inputs)
+{
+    if (!TINYCC_IS_CONSTANT(inputs) || inputs % 8 != 0 || inputs < 16 || inputs > 128) {
+        return tinycc_dots(a, weights, inputs);
+    }
+    tinycc_lanes sums;
+    const int8_t *next = *weights;
+    __asm__ volatile(
+        TINYCC_DOT16("], #16", "vmladav") ".rept %c[more]\n\t" TINYCC_DOT16(
+            "], #16",
+            "vmladava") ".endr\n\t.rept %c[half]\n\t" TINYCC_DOT8("]", "vmladava") ".endr\n"
+                                                                                   "\t" TINYCC_MOVE_LANES("su"
+                                                                                                          "m"
+                                                                                                          "s",
+                                                                                                          "r"
+                                                                                                          "0",
+                                                                                                          "r"
+                                                                                                          "2",
+                                                                                                          "r"
+                                                                                                          "4",
+                                                                                                          "r"
+                                                                                                          "6")
+        : [sums] "=&w"(sums), [a] "+l"(a), [weights] "+l"(next)
+        : [more] "i"(inputs / 16 - 1), [half] "i"(inputs / 8 % 2)
+        : "r0", "r2", "r4", "r6", "q0", "q2", "cc", "memory");
     *weights = next;
     return sums;
 }
@@ -164,6 +196,11 @@ TINYCC_INLINE tinycc_lanes tinycc_dots(const int8_t *a, const int8_t **weights, 
         i += step;
     }
     return sums;
+}
+
+TINYCC_INLINE tinycc_lanes tinycc_dots_unrolled(const int8_t *a, const int8_t **weights, int32_t inputs)
+{
+    return tinycc_dots(a, weights, inputs);
 }
 
 TINYCC_INLINE void tinycc_dots_pair(tinycc_lanes *sums_a, tinycc_lanes *sums_b, const int8_t *a,

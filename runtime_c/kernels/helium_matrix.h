@@ -117,6 +117,7 @@ TINYCC_DEFINE_MATRICES(8, 8)
 TINYCC_DEFINE_MATRICES(16, 16)
 TINYCC_DEFINE_MATRICES(24, 24)
 TINYCC_DEFINE_MATRICES(32, 32)
+TINYCC_DEFINE_MATRICES(40, 40)
 TINYCC_DEFINE_MATRICES(48, 48)
 TINYCC_DEFINE_MATRICES(64, 64)
 TINYCC_DEFINE_MATRICES(any, inputs)
@@ -141,6 +142,8 @@ TINYCC_INLINE void tinycc_matrix(const int8_t *in, int8_t *out, int32_t vectors,
         TINYCC_CALL(24);
     } else if (shape->inputs == 32) {
         TINYCC_CALL(32);
+    } else if (shape->inputs == 40) {
+        TINYCC_CALL(40);
     } else if (shape->inputs == 48) {
         TINYCC_CALL(48);
     } else if (shape->inputs == 64) {

@@ -10,6 +10,23 @@
 #include "helium_channels.h"
 #include "pool2d_window.h"
 
+/* The means of sums of `taps` elements, clamped, of `count` channels, at most eight. */
+TINYCC_INLINE void tinycc_average_pool2d_results(int8_t *output, tinycc_channel_sums sums, int32_t count,
+                                                 int32_t taps, const tinycc_pool2d_shape *shape,
+                                                 const tinycc_pool2d_data *data)
+{
+    if (shape->mean_bits == 0 && !shape->is_clamped) {
+        tinycc_store_means(output, sums, tinycc_channel_reciprocal(taps), count);
+        return;
+    }
+    int16_t each[TINYCC_SUMMED_CHANNELS];
+    tinycc_store_sums(each, sums);
+    for (int32_t c = 0; c < count; ++c) {
+        const int32_t mean = tinycc_pool2d_mean(each[c], taps, shape, data);
+        output[c] = (int8_t)tinycc_clamp(mean, data->output_min, data->output_max);
+    }
+}
+
 /* The means of `count` channels, at most eight. */
 TINYCC_INLINE void tinycc_average_pool2d_channels(const int8_t *const *rows, int8_t *output, int32_t offset,
                                                   int32_t count, int32_t columns, int32_t taps,
@@ -28,16 +45,7 @@ TINYCC_INLINE void tinycc_average_pool2d_channels(const int8_t *const *rows, int
             }
         }
     }
-    if (shape->mean_bits == 0 && !shape->is_clamped) {
-        tinycc_store_means(output, sums, tinycc_channel_reciprocal(taps), count);
-        return;
-    }
-    int16_t each[TINYCC_SUMMED_CHANNELS];
-    tinycc_store_sums(each, sums);
-    for (int32_t c = 0; c < count; ++c) {
-        const int32_t mean = tinycc_pool2d_mean(each[c], taps, shape, data);
-        output[c] = (int8_t)tinycc_clamp(mean, data->output_min, data->output_max);
-    }
+    tinycc_average_pool2d_results(output, sums, count, taps, shape, data);
 }
 
 TINYCC_INLINE void tinycc_average_pool2d_helium_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,

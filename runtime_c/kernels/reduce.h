@@ -20,6 +20,7 @@ typedef struct {
     int32_t reduced_stride0;
     int32_t reduced_size1;
     int32_t reduced_stride1;
+    int32_t is_clamped; /* the output's range is less than that of its type */
 } tinycc_reduce_shape;
 
 typedef struct {

@@ -1,4 +1,4 @@
-"""Pooling with several channels in a register, for the DSP extension and Helium: on the host and on cores."""
+"""Pooling and sums of several channels in a register, for the DSP extension and Helium: host and cores."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,8 +13,9 @@ from tvm import relax
 
 import tinycc
 from tests.ops.test_pool2d import Attributes, average_module, inside, maximum_module
+from tests.ops.test_reduce import reduce_module
 from tests.tools.kernel_runner import SANITIZERS, dequantized, module_of, quantized, views_in
-from tests.tools.layers import Shape, check_distance, check_reference, inputs_of, windows
+from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, inputs_of, windows
 from tests.tools.view_reference import reference_of
 from tinycc.codegen.folder import KERNELS
 from tinycc.passes import select_kernels
@@ -40,6 +41,14 @@ LAYERS = {
     "maxima of two channels": maximum_module((5, 5), (3, 3), {"padding": [0, 1, 2, 2]}, channels=2),
     "maxima of a column": maximum_module((9, 1), (3, 1), {"strides": (3, 1)}, channels=6),
     "maxima wider than the row": maximum_module((4, 2), (2, 5), {"padding": [1, 2, 1, 2]}, channels=5),
+    "mean of pixels": reduce_module((1, 3, 7, 21), (1, 2), True, (3, -5), 0.05),
+    "mean of pixels to a smaller scale": reduce_module((1, 3, 7, 21), (1, 2), True, (3, -5), 0.01),
+    "mean of two pixels": reduce_module((1, 3, 2, 9), (2,), True, (-128, 127), 0.05),
+    "sum of many pixels": reduce_module((1, 20, 15, 10), (1, 2), False, (0, 4), 7.0),
+    "mean of rows": reduce_module((1, 5, 3, 4), (1,), True, (7, 7), 0.06),
+    "mean of channels": reduce_module((1, 3, 4, 37), (3,), True, (5, 3), 0.02),
+    "sum of columns and channels": reduce_module((1, 4, 3, 11), (2, 3), False, (-3, 0), 0.3),
+    "mean of a large tensor": reduce_module((1, 40, 40, 1), (1, 2, 3), True, (-1, 0), 0.01),
     "maxima with gaps": maximum_module(
         (8, 9), (2, 3), {"dilation": (3, 2), "padding": [0, 2, 0, 2]}, channels=9
     ),
@@ -106,6 +115,19 @@ def test_overlap_distance(
     is_tight = "padding" in attributes
     check_distance(maxima, is_tight=is_tight, features=(feature,))
     check_distance(averages, is_tight=is_tight, features=(feature,))
+
+
+@settings(max_examples=10)
+@given(
+    st.sampled_from([(1, 4, 5, 12), (1, 1, 9, 8), (1, 16, 17, 9)]),
+    st.sampled_from([(1, 2), (1,), (2,), (3,), (2, 3), (1, 2, 3)]),
+    st.booleans(),
+    ZERO_POINTS,
+    st.sampled_from([0.02, 0.05, 1.0]),
+    st.sampled_from(FEATURES),
+)
+def test_means_and_sums(shape: Shape, axes: Shape, mean: bool, zero: int, scale: float, feature: str) -> None:
+    check_reference(reduce_module(shape, axes, mean, (zero, 4), scale), "reduce", features=(feature,))
 
 
 _MEANS = """

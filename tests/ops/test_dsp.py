@@ -51,6 +51,7 @@ LAYERS = {
     "10x4": conv2d_module((13, 8), (10, 4), (1, 4), {"padding": [4, 1, 5, 2], "strides": (2, 2)}),
     "wider than the row": conv2d_module((4, 2), (3, 5), (2, 3), {"padding": [1, 2, 1, 2]}),
     "dense": dense_module((1, 37), 11),
+    "dense of large sums": dense_module((1, 1403), 6),
     "dense of vectors": dense_module((3, 16), 8),
     "depthwise 3x3": depthwise_module((6, 9), (3, 3), 5, SAME),
     "depthwise 3x3 with stride 2": depthwise_module((7, 10), (3, 3), 3, {**SAME, "strides": (2, 2)}),

@@ -11,7 +11,7 @@ from tinycc.ops import dsp, helium, pooling
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 from tinycc.ops.window import Window
 
@@ -106,7 +106,7 @@ class AveragePool2D(Operator):
         )
         if source.dtype != "int8" or height != source.height or not covers:
             return None
-        suffix = "_helium" if self.variant == helium.FEATURE else ""
+        suffix = pooling.suffix_of(self.variant)
         return KernelCall(
             header=f"accumulate{suffix}.h",
             function=f"tinycc_average_rows{suffix}_int8",
@@ -116,13 +116,14 @@ class AveragePool2D(Operator):
                 "width": source.width,
                 "channels": source.channels,
                 "mean_bits": self._mean_bits,
+                "is_clamped": int(self.output_range != INTEGER_RANGE[output.dtype]),
             },
             data=dict(self._data()),
             windows=(RowWindow(input_rows=height, row_elements=source.width * source.channels),),
             rows=height,
             columns=1,
             row_elements=output.elements,
-            accumulator_bytes=4 * (helium.filled(source.channels) if suffix else source.channels),
+            accumulator_bytes=pooling.accumulator_bytes(source.channels, self.variant),
         )
 
     def kernel(self) -> KernelCall:

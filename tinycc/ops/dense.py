@@ -71,7 +71,9 @@ class Dense(Linear):
         """Helium and the DSP extension."""
         if feature == helium.FEATURE:
             return helium.fits(self)
-        return feature in dsp.MATRIX_VARIANTS and self.inputs[0].dtype == "int8" and self._dsp.fits
+        if feature not in dsp.MATRIX_VARIANTS or self.inputs[0].dtype != "int8":
+            return False
+        return self._dsp.fits or (self.vectors == 1 and bool(self._dsp.parts))
 
     @cached_property
     def _dsp(self) -> dsp.DspLayer:
@@ -101,6 +103,8 @@ class Dense(Linear):
             return None
         if self.feature == helium.FEATURE:
             return helium.accumulating_call(self, height)
+        if self.feature == dsp.FEATURE and self._dsp.fits_parts([source.elements // height] * height):
+            return dsp.accumulating_call(self, self._dsp, height)
         return KernelCall(
             header="accumulate.h",
             function="tinycc_dense_rows_int8",
@@ -123,4 +127,7 @@ class Dense(Linear):
         """A pointwise convolution of as many pixels as there are vectors."""
         if self.feature == helium.FEATURE:
             return helium.pointwise_call(self)
-        return dsp.pointwise_call(self, self._dsp) if self.feature == dsp.FEATURE else self.pointwise_call()
+        if self.feature == dsp.FEATURE:
+            call = dsp.pointwise_call if self._dsp.fits else dsp.parts_call
+            return call(self, self._dsp)
+        return self.pointwise_call()

@@ -1,6 +1,7 @@
 """Operators in the form that the kernels for the DSP extension take; see runtime_c/kernels/dsp.h."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -164,6 +165,28 @@ class DspLayer:
             and abs(self.weights).max() <= _INT8[1]
         )
 
+    def fits_parts(self, sizes: Sequence[int]) -> bool:
+        """Whether sums of so many taps each are within what the kernels can do, the others as in `fits`."""
+        ends = np.cumsum(sizes)[:-1]
+        greatest = max(int(abs(part).sum(axis=1).max()) for part in np.split(self.weights, ends, axis=1))
+        return bool(
+            -_INT8[0] * greatest < _VALUE_LIMIT
+            and self.multiplier.min() > 0
+            and self.exponent.min() >= 0
+            and abs(self.weights).max() <= _INT8[1]
+        )
+
+    @cached_property
+    def parts(self) -> list[int]:
+        """Taps in each part, whole words but for the last, of as few parts as `fits_parts`; [] if none do."""
+        taps = self.weights.shape[1]
+        for count in range(1, -(-taps // 4) + 1):
+            size = -(-taps // (4 * count)) * 4
+            sizes = [min(size, taps - first) for first in range(0, taps, size)]
+            if self.fits_parts(sizes):
+                return sizes
+        return []
+
     @property
     def mode(self) -> int:
         """How sums become outputs, a tinycc_dsp_mode."""
@@ -184,24 +207,51 @@ class DspLayer:
         """What of the kernels' geometry concerns the matrix."""
         return {"mode": self.mode, "is_wide": int(self.is_wide)}
 
+    def _words(self, weights: np.ndarray, block: int) -> np.ndarray:
+        """Weights [outputs, taps], of whole blocks of outputs, as `matrix_data` has them: [outputs, words]."""
+        outputs, taps = weights.shape
+        padded = np.pad(weights, ((0, -outputs % block), (0, -taps % 4)))
+        taken = padded.reshape(len(padded), -1, 2, 2) @ np.array([[256, 0], [1, 1]])
+        stored = np.moveaxis(taken & 0xFFFF, 2, -1) @ np.array([1, 1 << 16])
+        return np.asarray(stored.reshape(len(padded), -1) if self.is_wide else stored[..., 0])
+
     def matrix_data(self, block: int = _PAIR) -> dict[str, int | float | np.ndarray]:
         """Constants of the kernels that multiply by a matrix.
 
         matrix: [outputs / block, 1 + taps / 4 + 1, block]: sums to begin with, words of four taps,
             multipliers; where it is wide, each word is followed by the second and the fourth tap.
         """
-        channels, taps = self.weights.shape
-        words, blocks = -(-taps // 4), -(-channels // block)
-        padded = np.zeros((blocks * block, words * 4), np.int64)
-        padded[:channels, :taps] = self.weights
-        taken = padded.reshape(-1, words, 2, 2) @ np.array([[256, 0], [1, 1]])
-        stored = np.moveaxis(taken & 0xFFFF, 2, -1) @ np.array([1, 1 << 16])
+        channels = len(self.weights)
+        blocks = -(-channels // block)
         ends = np.zeros((blocks * block, 2), np.int64)
         ends[:channels, 0] = 256 * self.bias - 127 * self.weights[:, 1::2].sum(axis=1) + self.exponent
         ends[:channels, 1] = stored_multiplier(self.multiplier)
-        middle = stored.reshape(blocks * block, -1) if self.is_wide else stored[..., 0]
-        matrix = np.concatenate([ends[:, :1], middle, ends[:, 1:]], axis=1)
+        matrix = np.concatenate([ends[:, :1], self._words(self.weights, block), ends[:, 1:]], axis=1)
         return self._data(matrix=_int32(matrix.reshape(blocks, block, -1).swapaxes(1, 2)))
+
+    def parts_data(self, sizes: Sequence[int], *, by_parts: bool) -> dict[str, int | float | np.ndarray]:
+        """Constants of the kernels that sum so many taps each, apart.
+
+        by_parts: the first part of all blocks of outputs before the second; else all parts of a block.
+        """
+        outputs = len(self.bias)
+        filled = -(-outputs // _DENSE_BLOCK) * _DENSE_BLOCK
+        bias, parts = self.bias.copy(), []
+        for weights in np.split(self.weights, np.cumsum(sizes)[:-1], axis=1):
+            bias -= (127 * weights[:, 1::2].sum(axis=1)) >> 8
+            words = self._words(weights, _DENSE_BLOCK)
+            parts.append(words.reshape(-1, _DENSE_BLOCK, words.shape[1]).swapaxes(1, 2))
+        matrix = (
+            np.concatenate([part.reshape(-1) for part in parts])
+            if by_parts
+            else np.concatenate(parts, axis=1).reshape(-1)
+        )
+        return {
+            **{f"layer.{name}": value for name, value in self._data(matrix=_int32(matrix)).items()},
+            "bias": np.pad(bias, (0, filled - outputs)).astype(np.int32),
+            "multiplier": _int32(stored_multiplier(self.multiplier)),
+            "exponent": self.exponent.astype(np.int8),
+        }
 
     @property
     def sums_matrix(self) -> np.ndarray:
@@ -276,6 +326,51 @@ def pointwise_call(layer: Linear, form: DspLayer) -> KernelCall:
         is_flat=True,
         columns=pixels,
         row_elements=output.elements,
+    )
+
+
+def parts_call(layer: Linear, form: DspLayer) -> KernelCall:
+    """A dense layer of one vector whose sums have more than 24 bits."""
+    source, output = layer.inputs[0], layer.outputs[0]
+    return KernelCall(
+        header="dense_dsp.h",
+        function="tinycc_dense_parts_dsp_int8",
+        struct="tinycc_dense_parts_dsp",
+        shape={
+            "input_channels": source.elements,
+            "output_channels": output.elements,
+            "part": form.parts[0],
+            **form.matrix_shape,
+        },
+        data=form.parts_data(form.parts, by_parts=False),
+        windows=(RowWindow.whole(source),),
+        rows=1,
+        is_flat=True,
+        columns=1,
+        row_elements=output.elements,
+    )
+
+
+def accumulating_call(layer: Linear, form: DspLayer, height: int) -> KernelCall:
+    """Sums of one vector, the layer's input, an equal part of it after the other."""
+    source, output = layer.inputs[0], layer.outputs[0]
+    elements = source.elements // height
+    return KernelCall(
+        header="accumulate_dsp.h",
+        function="tinycc_dense_rows_dsp_int8",
+        struct="tinycc_dense_rows_dsp",
+        shape={
+            "rows": height,
+            "row_elements": elements,
+            "outputs": output.elements,
+            **form.matrix_shape,
+        },
+        data=form.parts_data([elements] * height, by_parts=True),
+        windows=(RowWindow(input_rows=height, row_elements=elements),),
+        rows=height,
+        columns=1,
+        row_elements=output.elements,
+        accumulator_bytes=4 * (-(-output.elements // _DENSE_BLOCK) * _DENSE_BLOCK),
     )
 
 

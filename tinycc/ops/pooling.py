@@ -9,6 +9,14 @@ from tinycc.ops.window import Window
 # Of a sum in 16 bits.
 MOST_TAPS = 256
 FEATURES = (dsp.FEATURE, helium.FEATURE)
+# Channels that are summed at once, and bytes of a sum that is kept from one row to the next.
+_SUMS = {PORTABLE: (1, 4), dsp.FEATURE: (4, 2), helium.FEATURE: (8, 2)}
+
+
+def accumulator_bytes(channels: int, variant: str) -> int:
+    """Memory of a kernel that sums channels row by row."""
+    together, item = _SUMS[variant]
+    return -(-channels // together) * together * item
 
 
 def suffix_of(variant: str) -> str:

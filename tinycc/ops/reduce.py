@@ -1,16 +1,22 @@
 """Mean and sum over any dimensions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops import dsp, helium
+from tinycc.ops.base import INT8, PORTABLE, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
+from tinycc.ops.pooling import MOST_TAPS, accumulator_bytes, suffix_of
+
+# Elements that a kernel takes at once.
+_VECTORS = {dsp.FEATURE: 4, helium.FEATURE: 8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +69,33 @@ class Reduce(Operator):
             shift -= widening
         return multiplier, shift
 
+    @cached_property
+    def _strides(self) -> dict[str, int]:
+        """The kernel's shape: two kept and two reduced dimensions; ValueError where there are more."""
+        source = self.inputs[0]
+        kept = _runs(source.shape, [axis for axis in range(len(source.shape)) if axis not in self.axes])
+        reduced = _runs(source.shape, list(self.axes))
+        shape: dict[str, int] = {}
+        for name, runs in (("kept", kept), ("reduced", reduced)):
+            if len(runs) > 2:
+                raise ValueError(f"reducing axes {self.axes} of {source} takes more than two strides")
+            for index, (size, stride) in enumerate([(1, 0)] * (2 - len(runs)) + runs):
+                shape |= {f"{name}_size{index}": size, f"{name}_stride{index}": stride}
+        return shape
+
+    def has_variant(self, feature: str) -> bool:
+        """Helium and the DSP extension: a vector's worth of neighbours kept or reduced, not scaled up."""
+        if feature not in _VECTORS:
+            return False
+        try:
+            shape = self._strides
+        except ValueError:
+            return False
+        neighbours = max(shape[f"{name}_size1"] * (shape[f"{name}_stride1"] == 1)
+                         for name in ("kept", "reduced"))  # fmt: skip
+        multiplier, shift = self.requantization()
+        return neighbours >= _VECTORS[feature] and multiplier > 0 and shift <= 0
+
     def accumulating_kernel(self, height: int) -> KernelCall | None:
         """Sums over all pixels, row by row."""
         source, output = self.inputs[0], self.outputs[0]
@@ -73,50 +106,59 @@ class Reduce(Operator):
         )
         if height != source.height or not over_pixels:
             return None
+        variant = self.variant if self.count <= MOST_TAPS else PORTABLE
+        suffix = suffix_of(variant)
         return KernelCall(
-            header="accumulate.h",
-            function="tinycc_reduce_rows_int8",
-            struct="tinycc_reduce_rows",
-            shape={"rows": height, "width": source.width, "channels": source.channels},
-            data=self._data(),
+            header=f"accumulate{suffix}.h",
+            function=f"tinycc_reduce_rows{suffix}_int8",
+            struct=f"tinycc_reduce_rows{suffix}",
+            shape={
+                "rows": height,
+                "width": source.width,
+                "channels": source.channels,
+                "is_clamped": self._is_clamped,
+            },
+            data=self._data(variant),
             windows=(RowWindow(input_rows=height, row_elements=source.width * source.channels),),
             rows=height,
             columns=1,
             row_elements=output.elements,
-            accumulator_bytes=4 * source.channels,
+            accumulator_bytes=accumulator_bytes(source.channels, variant),
         )
 
-    def _data(self) -> dict[str, int | float | np.ndarray]:
+    @property
+    def _is_clamped(self) -> int:
+        return int(self.output_range != INTEGER_RANGE["int8"])
+
+    def _data(self, variant: str) -> dict[str, int | float | np.ndarray]:
         multiplier, shift = self.requantization()
-        return {
-            "input_zero_point": self.inputs[0].zero_point,
-            "multiplier": multiplier,
-            "shift": shift,
-            "output_zero_point": self.outputs[0].zero_point,
-            "output_min": self.output_range[0],
-            "output_max": self.output_range[1],
-        }
+        zero_point = self.outputs[0].zero_point
+        data: dict[str, int] = {"multiplier": multiplier, "shift": shift}
+        bounds = {"output_min": self.output_range[0], "output_max": self.output_range[1]}
+        if variant == PORTABLE:
+            data |= {"input_zero_point": self.inputs[0].zero_point, "output_zero_point": zero_point}
+            return {**data, **bounds}
+        data["offset"] = -self.count * self.inputs[0].zero_point
+        if variant == helium.FEATURE:
+            return {**data, **helium.range_fields(self)}
+        # 2 * multiplier, modulo 2**32.
+        data["multiplier"] = 2 * multiplier - (2**32 if multiplier >= 2**30 else 0)
+        data["exponent"] = -data.pop("shift")
+        return {**data, "output_zero_point": zero_point, **bounds}
 
     def kernel(self) -> KernelCall:
         """The whole tensor at once."""
         source, output = self.inputs[0], self.outputs[0]
-        kept = _runs(source.shape, [axis for axis in range(len(source.shape)) if axis not in self.axes])
-        reduced = _runs(source.shape, list(self.axes))
-        shape: dict[str, int] = {}
-        for name, runs in (("kept", kept), ("reduced", reduced)):
-            if len(runs) > 2:
-                raise ValueError(f"reducing axes {self.axes} of {source} takes more than two strides")
-            for index, (size, stride) in enumerate([(1, 0)] * (2 - len(runs)) + runs):
-                shape |= {f"{name}_size{index}": size, f"{name}_stride{index}": stride}
+        suffix = suffix_of(self.variant)
         return KernelCall(
-            header="reduce.h",
-            function=f"tinycc_reduce_{source.dtype}",
-            struct="tinycc_reduce",
-            shape=shape,
-            data=self._data(),
+            header=f"reduce{suffix}.h",
+            function=f"tinycc_reduce{suffix}_{source.dtype}",
+            struct=f"tinycc_reduce{suffix}",
+            shape={**self._strides, "is_clamped": self._is_clamped},
+            data=self._data(self.variant),
             windows=(RowWindow.whole(source),),
             rows=1,
-            columns=shape["kept_size0"],
+            columns=self._strides["kept_size0"],
             row_elements=output.elements,
         )
 

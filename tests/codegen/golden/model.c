@@ -5,7 +5,7 @@
 #include "kernels/conv2d_dsp.h"
 #include "kernels/pool2d_dsp.h"
 #include "kernels/concatenate.h"
-#include "kernels/reduce.h"
+#include "kernels/reduce_dsp.h"
 #include "kernels/lookup.h"
 #include "kernels/multiply.h"
 #include "kernels/resize_nearest.h"
@@ -43,10 +43,10 @@ static const tinycc_concatenate_data concatenate_0_data = {
     .lengths = concatenate_0_lengths,
 };
 
-static const tinycc_reduce_data reduce_0_data = {
-    .input_zero_point = -9,
-    .multiplier = 858993459,
-    .shift = -4,
+static const tinycc_reduce_dsp_data reduce_0_data = {
+    .multiplier = 1717986918,
+    .offset = 360,
+    .exponent = 4,
     .output_zero_point = -9,
     .output_min = -128,
     .output_max = 127,
@@ -151,9 +151,9 @@ static TINYCC_NOINLINE void concatenate_instance0(const int8_t *input0, const in
     tinycc_concatenate_int8(inputs, output, 0, 40, &shape, data);
 }
 
-static TINYCC_NOINLINE void reduce_instance0(const int8_t *input0, int8_t *output, const tinycc_reduce_data *data)
+static TINYCC_NOINLINE void reduce_instance0(const int8_t *input0, int8_t *output, const tinycc_reduce_dsp_data *data)
 {
-    static const tinycc_reduce_shape shape = {
+    static const tinycc_reduce_dsp_shape shape = {
         .kept_size0 = 1,
         .kept_stride0 = 0,
         .kept_size1 = 12,
@@ -162,8 +162,9 @@ static TINYCC_NOINLINE void reduce_instance0(const int8_t *input0, int8_t *outpu
         .reduced_stride0 = 0,
         .reduced_size1 = 40,
         .reduced_stride1 = 12,
+        .is_clamped = 0,
     };
-    tinycc_reduce_int8(input0, output, 0, 1, &shape, data);
+    tinycc_reduce_dsp_int8(input0, output, 0, 1, &shape, data);
 }
 
 static TINYCC_NOINLINE void lookup_instance0(const int8_t *input0, int8_t *output, const tinycc_lookup_data *data)
