@@ -208,7 +208,7 @@ class DspLayer:
         return {"mode": self.mode, "is_wide": int(self.is_wide)}
 
     def _words(self, weights: np.ndarray, block: int) -> np.ndarray:
-        """Weights [outputs, taps], of whole blocks of outputs, as `matrix_data` has them: [outputs, words]."""
+        """Weights [outputs, taps] as `matrix_data` has them, of whole blocks: [outputs, words]."""
         outputs, taps = weights.shape
         padded = np.pad(weights, ((0, -outputs % block), (0, -taps % 4)))
         taken = padded.reshape(len(padded), -1, 2, 2) @ np.array([[256, 0], [1, 1]])
