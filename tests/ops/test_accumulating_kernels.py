@@ -49,12 +49,17 @@ def classified(network: Network, x: relax.Expr) -> relax.Expr:
     return network.dense(network.convolution(x, 3, 3, 3), 11 * 13 * 3, 7)
 
 
+def of_whole_vectors(network: Network, x: relax.Expr) -> relax.Expr:
+    return network.dense(network.convolution(x, 8, 3, 3), 11 * 13 * 8, 10)
+
+
 def with_large_sums(network: Network, x: relax.Expr) -> relax.Expr:
     return network.dense(network.convolution(x, 10, 3, 3), 11 * 13 * 10, 9)
 
 
 BODIES: dict[str, Body] = {
-    body.__name__: body for body in (averaged, rescaled, clamped, reduced, classified, with_large_sums)
+    body.__name__: body
+    for body in (averaged, rescaled, clamped, reduced, classified, of_whole_vectors, with_large_sums)
 }
 
 
