@@ -7,7 +7,7 @@
 #include "kernels/concatenate.h"
 #include "kernels/reduce_dsp.h"
 #include "kernels/lookup.h"
-#include "kernels/multiply.h"
+#include "kernels/multiply_dsp.h"
 #include "kernels/resize_nearest.h"
 
 /* Constants, in flash. */
@@ -73,12 +73,12 @@ static const tinycc_lookup_data lookup_0_data = {
     .table = lookup_0_table,
 };
 
-static const tinycc_multiply_data multiply_0_data = {
+static const tinycc_multiply_dsp_data multiply_0_data = {
     .a_zero_point = -9,
     .b_zero_point = -128,
+    .multiplier = -1227133480,
+    .exponent = 7,
     .output_zero_point = 3,
-    .multiplier = 1533916908,
-    .shift = -7,
     .output_min = -128,
     .output_max = 127,
 };
@@ -175,17 +175,18 @@ static TINYCC_NOINLINE void lookup_instance0(const int8_t *input0, int8_t *outpu
     tinycc_lookup_int8(input0, output, 0, 12, &shape, data);
 }
 
-static TINYCC_NOINLINE void multiply_instance0(const int8_t *input0, const int8_t *input1, int8_t *output, const tinycc_multiply_data *data)
+static TINYCC_NOINLINE void multiply_instance0(const int8_t *input0, const int8_t *input1, int8_t *output, const tinycc_multiply_dsp_data *data)
 {
-    static const tinycc_multiply_shape shape = {
+    static const tinycc_multiply_dsp_shape shape = {
         .channels = 12,
         .a_pixel_stride = 12,
         .a_channel_stride = 1,
         .b_pixel_stride = 0,
         .b_channel_stride = 1,
+        .mode = 1,
     };
     for (int32_t y = 0; y < 8; ++y) {
-        tinycc_multiply_int8(input0 + y * 60, input1, output + y * 60, 0, 5, &shape, data);
+        tinycc_multiply_dsp_int8(input0 + y * 60, input1, output + y * 60, 0, 5, &shape, data);
     }
 }
 
