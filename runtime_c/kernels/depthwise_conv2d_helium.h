@@ -26,11 +26,11 @@ typedef struct {
     int8_t rectified; /* see tinycc_rescale_lanes */
 } tinycc_depthwise_conv2d_helium_shape;
 
-/* weights: [channels / 16][kernel_height][kernel_width][16], of the last group filled up: with the same
- * channels once more where pixels are computed together. constants: for the four vectors of each group. */
+/* groups: for each sixteen channels the constants of their four vectors, then weights
+ * [kernel_height][kernel_width][16]. The last group is filled up: with the same channels once more where
+ * pixels are computed together. */
 typedef struct {
-    const int8_t *weights;
-    const int32_t *constants;
+    const int32_t *groups;
     int8_t input_zero_point;
     tinycc_output_range range;
 } tinycc_depthwise_conv2d_helium_data;
@@ -69,17 +69,16 @@ TINYCC_INLINE void tinycc_depthwise_pixel(const int8_t *const *rows, int8_t *out
 {
     const int32_t taps = shape->kernel_height * shape->kernel_width;
     const int8_t *window[TINYCC_DEPTHWISE_TAPS];
-    const int8_t *weights = data->weights;
-    const int32_t *constants = data->constants;
+    const int8_t *stream = (const int8_t *)data->groups;
     tinycc_depthwise_window(window, rows, left, padding, shape);
     for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
+        const int32_t *const constants = tinycc_next_constants(&stream, TINYCC_CHANNEL_VECTORS);
         tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
         tinycc_depthwise_biases(sums, constants);
-        tinycc_add_taps(sums, window, taps, channel, channels - channel, weights);
+        tinycc_add_taps(sums, window, taps, channel, channels - channel, stream);
         tinycc_finish_channels(output + channel, sums, channels - channel, constants, shape->rectified,
                                &data->range);
-        weights += taps * TINYCC_CHANNELS;
-        constants += TINYCC_CHANNEL_VECTORS * TINYCC_LANE_CONSTANTS;
+        stream += taps * TINYCC_CHANNELS;
     }
 }
 
@@ -97,15 +96,14 @@ TINYCC_INLINE void tinycc_depthwise_inside(const int8_t *const *rows, int8_t *ou
     const int8_t *in[3] = {rows[0] + left * shape->channels, rows[1] + left * shape->channels,
                            rows[2] + left * shape->channels};
     for (; count > 0; --count) {
-        const int8_t *weights = data->weights;
-        const int32_t *constants = data->constants;
+        const int8_t *stream = (const int8_t *)data->groups;
         for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
+            const int32_t *const constants = tinycc_next_constants(&stream, TINYCC_CHANNEL_VECTORS);
             tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
             tinycc_depthwise_biases(sums, constants);
-            tinycc_add_window(sums, in, step, weights);
+            tinycc_add_window(sums, in, step, stream);
             tinycc_finish_channels(output, sums, TINYCC_CHANNELS, constants, shape->rectified, &range);
-            weights += 9 * TINYCC_CHANNELS;
-            constants += TINYCC_CHANNEL_VECTORS * TINYCC_LANE_CONSTANTS;
+            stream += 9 * TINYCC_CHANNELS;
             output += TINYCC_CHANNELS;
         }
         in[0] += advance;

@@ -28,6 +28,14 @@ typedef struct {
     int8_t max;
 } tinycc_output_range;
 
+/* The TINYCC_LANE_CONSTANTS of some vectors, where `stream` stands; it is moved to what follows. */
+TINYCC_INLINE const int32_t *tinycc_next_constants(const int8_t **stream, int32_t vectors)
+{
+    const int32_t *const constants = (const int32_t *)(const void *)*stream;
+    *stream = (const int8_t *)(constants + vectors * TINYCC_LANE_CONSTANTS);
+    return constants;
+}
+
 /* The same where the range is all of an int8; a constant where it is known. */
 TINYCC_INLINE tinycc_output_range tinycc_whole_range(const tinycc_output_range *range)
 {

@@ -15,12 +15,11 @@ typedef struct {
     int32_t saturated; /* whether the output's range is all of an int8 */
 } tinycc_matrix_shape;
 
-/* weights: rows in groups of eight, the even ones of a group, then the odd ones; of what is left, groups of
- * four, the last one filled up with zeros. Each four rows are packed as tinycc_dots reads them, and have
- * their TINYCC_LANE_CONSTANTS. */
+/* matrix: rows in groups of eight, the even ones of a group, then the odd ones; of what is left, groups of
+ * four, the last one filled up with zeros. Each four rows are TINYCC_LANE_CONSTANTS, then weights packed as
+ * tinycc_dots reads them. */
 typedef struct {
-    const int8_t *weights;
-    const int32_t *constants;
+    const int32_t *matrix;
     tinycc_output_range range;
 } tinycc_matrix_data;
 
@@ -29,23 +28,23 @@ TINYCC_INLINE void tinycc_matrix_single(const int8_t *a, int8_t *out, int32_t in
                                         int rectified, int saturated, const tinycc_matrix_data *data)
 {
     const tinycc_output_range range = saturated ? tinycc_whole_range(&data->range) : data->range;
-    const int8_t *weights = data->weights;
-    const int32_t *constants = data->constants;
+    const int8_t *stream = (const int8_t *)data->matrix;
     int32_t left = outputs;
     for (; left >= 2 * TINYCC_LANES; left -= 2 * TINYCC_LANES) {
-        tinycc_lanes even = tinycc_dots(a, &weights, inputs);
+        const int32_t *constants = tinycc_next_constants(&stream, 1);
+        tinycc_lanes even = tinycc_dots(a, &stream, inputs);
         even = tinycc_requantize_lanes(even, constants, rectified);
-        tinycc_lanes odd = tinycc_dots(a, &weights, inputs);
-        odd = tinycc_requantize_lanes(odd, constants + TINYCC_LANE_CONSTANTS, rectified);
+        constants = tinycc_next_constants(&stream, 1);
+        tinycc_lanes odd = tinycc_dots(a, &stream, inputs);
+        odd = tinycc_requantize_lanes(odd, constants, rectified);
         tinycc_store_pairs(out, even, odd, 2 * TINYCC_LANES, &range);
-        constants += 2 * TINYCC_LANE_CONSTANTS;
         out += 2 * TINYCC_LANES;
     }
     for (; left > 0; left -= TINYCC_LANES) {
-        tinycc_lanes sums = tinycc_dots(a, &weights, inputs);
+        const int32_t *const constants = tinycc_next_constants(&stream, 1);
+        tinycc_lanes sums = tinycc_dots(a, &stream, inputs);
         sums = tinycc_requantize_lanes(sums, constants, rectified);
         tinycc_store_lanes(out, sums, left < TINYCC_LANES ? left : TINYCC_LANES, &range);
-        constants += TINYCC_LANE_CONSTANTS;
         out += TINYCC_LANES;
     }
 }
@@ -56,31 +55,30 @@ TINYCC_INLINE void tinycc_matrix_pair(const int8_t *a, const int8_t *b, int8_t *
                                       const tinycc_matrix_data *data)
 {
     const tinycc_output_range range = saturated ? tinycc_whole_range(&data->range) : data->range;
-    const int8_t *weights = data->weights;
-    const int32_t *constants = data->constants;
+    const int8_t *stream = (const int8_t *)data->matrix;
     int32_t left = outputs;
     for (; left >= 2 * TINYCC_LANES; left -= 2 * TINYCC_LANES) {
         tinycc_lanes even_a, even_b, odd_a, odd_b;
-        tinycc_dots_pair(&even_a, &even_b, a, b, &weights, inputs);
+        const int32_t *constants = tinycc_next_constants(&stream, 1);
+        tinycc_dots_pair(&even_a, &even_b, a, b, &stream, inputs);
         even_a = tinycc_requantize_lanes(even_a, constants, rectified);
         even_b = tinycc_requantize_lanes(even_b, constants, rectified);
-        constants += TINYCC_LANE_CONSTANTS;
-        tinycc_dots_pair(&odd_a, &odd_b, a, b, &weights, inputs);
+        constants = tinycc_next_constants(&stream, 1);
+        tinycc_dots_pair(&odd_a, &odd_b, a, b, &stream, inputs);
         odd_a = tinycc_requantize_lanes(odd_a, constants, rectified);
         odd_b = tinycc_requantize_lanes(odd_b, constants, rectified);
-        constants += TINYCC_LANE_CONSTANTS;
         tinycc_store_pairs(out, even_a, odd_a, 2 * TINYCC_LANES, &range);
         tinycc_store_pairs(out + outputs, even_b, odd_b, 2 * TINYCC_LANES, &range);
         out += 2 * TINYCC_LANES;
     }
     for (; left > 0; left -= TINYCC_LANES) {
         const int32_t count = left < TINYCC_LANES ? left : TINYCC_LANES;
+        const int32_t *const constants = tinycc_next_constants(&stream, 1);
         tinycc_lanes sums_a, sums_b;
-        tinycc_dots_pair(&sums_a, &sums_b, a, b, &weights, inputs);
+        tinycc_dots_pair(&sums_a, &sums_b, a, b, &stream, inputs);
         tinycc_store_lanes(out, tinycc_requantize_lanes(sums_a, constants, rectified), count, &range);
         tinycc_store_lanes(out + outputs, tinycc_requantize_lanes(sums_b, constants, rectified), count,
                            &range);
-        constants += TINYCC_LANE_CONSTANTS;
         out += TINYCC_LANES;
     }
 }

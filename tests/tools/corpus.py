@@ -32,10 +32,12 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 class Bounds:
     """One row of TABLE.md, sizes in bytes.
 
+    weights: all constant inputs of operators.
     in_place_peak: what is live at the worst moment where elementwise operators write over their input.
     """
 
     macs: int
+    weights: int
     in_place_peak: int
     state: int
 
@@ -49,10 +51,11 @@ def read_table(corpus: Path) -> dict[str, Bounds]:
             columns = cells
         elif line.startswith("| ") and "in-place peak B" in columns:
             row = dict(zip(columns, cells, strict=True))
-            macs, peak, state = (
-                int(row[name].replace(",", "")) for name in ("MACs", "in-place peak B", "state B")
+            macs, weights, peak, state = (
+                int(row[name].replace(",", ""))
+                for name in ("MACs", "weights B", "in-place peak B", "state B")
             )
-            rows[row["model"]] = Bounds(macs, peak, state)
+            rows[row["model"]] = Bounds(macs, weights, peak, state)
     return rows
 
 

@@ -124,6 +124,12 @@ def pack_constants(fields: dict[str, np.ndarray], groups: Sequence[np.ndarray]) 
     return np.concatenate([table[:, group].reshape(-1) for group in groups])
 
 
+def in_one_stream(constants: np.ndarray, weights: np.ndarray, groups: int) -> np.ndarray:
+    """Of each group its constants, then its weights as little-endian words: int32 [groups, words]."""
+    words = np.ascontiguousarray(weights).reshape(groups, -1).view("<i4").astype(np.int32)
+    return np.concatenate([constants.reshape(groups, -1), words], axis=1)
+
+
 def range_fields(layer: Clamped) -> Data:
     """The kernel's tinycc_output_range."""
     return {
@@ -142,11 +148,8 @@ def matrix_data(layer: Linear, inputs: int) -> Data:
     weights = fields["weights"].reshape(len(fields["bias"]), -1)
     weights = np.pad(weights, ((0, 0), (0, inputs - weights.shape[1])))
     groups = matrix_groups(len(weights))
-    return {
-        "weights": pack_rows(weights, groups),
-        "constants": pack_constants(fields, groups),
-        **range_fields(layer),
-    }
+    constants, rows = pack_constants(fields, groups), pack_rows(weights, groups)
+    return {"matrix": in_one_stream(constants, rows, len(groups)), **range_fields(layer)}
 
 
 def matrix_shape(layer: Linear, inputs: int) -> dict[str, int]:
@@ -195,11 +198,9 @@ def channel_data(layer: Linear, pixels: int) -> Data:
     fields = {name: np.concatenate([value] * pixels) for name, value in simplified(layer, 2).items()}
     channels = len(fields["bias"])
     taps = np.pad(fields["weights"].reshape(channels, -1), ((0, -channels % CHANNELS), (0, 0)))
-    return {
-        "weights": taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1),
-        "constants": pack_constants(fields, channel_groups(channels)),
-        **range_fields(layer),
-    }
+    weights = taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1)
+    constants = pack_constants(fields, channel_groups(channels))
+    return {"groups": in_one_stream(constants, weights, len(weights)), **range_fields(layer)}
 
 
 def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
