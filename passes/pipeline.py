@@ -5,6 +5,7 @@ from typing import Literal
 import tvm
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.eliminate_transposes import EliminateTransposes
 from tinycc.passes.fold_integer_constants import FoldIntegerConstants
@@ -44,7 +45,7 @@ def default_passes(
     return [
         # Clean-up after import: what follows should see each computation once.
         relax.transform.CanonicalizeBindings(),
-        relax.transform.EliminateCommonSubexpr(),
+        tvm_adapter.EliminateCommonSubexpr(),
         relax.transform.DeadCodeElimination(),
         # Constants first, so that a transpose of weights is no transpose any more.
         FoldIntegerConstants(),

@@ -128,6 +128,22 @@ def variables_of(expr: relax.Expr) -> list[relax.Var]:
     return []
 
 
+@tvm.transform.module_pass(opt_level=0, name="EliminateCommonSubexpr")
+class EliminateCommonSubexpr:
+    """TVM's pass of the same name, but what a composite function computes stays as it is written.
+
+    The order of its constants tells what they are: two that are equal must not become one.
+    """
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Run TVM's pass, and put the composite functions back."""
+        eliminated = relax.transform.EliminateCommonSubexpr()(module)
+        for variable, function in module.functions.items():
+            if attribute(function, "Composite") is not None:
+                eliminated.update_func(eliminated.get_global_var(variable.name_hint), function)
+        return eliminated
+
+
 def conv2d_like(
     call: relax.Call,
     source: relax.Expr,

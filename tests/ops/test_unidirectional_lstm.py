@@ -4,6 +4,7 @@ Its kernels run on the host and on emulated cores.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,20 @@ def test_equals_the_reference(
     for case, [result] in zip(inputs, outputs, strict=True):
         expected, hidden, cell = lstm(case, gates, hidden, cell, quantizations, clip)
         np.testing.assert_array_equal(result, expected)
+
+
+def test_gates_may_have_equal_constants(tmp_path: Path) -> None:
+    """As in a network whose biases were not trained."""
+    gates = random_gates(3, 40)
+    gates = {name: replace(gate, bias=np.zeros(UNITS, np.int64)) for name, gate in gates.items()}
+    gates["output"] = gates["input"]
+    path = tmp_path / "lstm.tflite"
+    path.write_bytes(model_file(gates, 2.0**-11, 0.0))
+    value = np.random.default_rng(3).integers(-128, 128, (1, STEPS, INPUTS)).astype(np.int8)
+    [[result]] = run_cases(load_model(path), [[value]])
+    hidden, cell = np.full((1, UNITS), HIDDEN.zero_point), np.zeros((1, UNITS), np.int64)
+    expected, _, _ = lstm(value, gates, hidden, cell, (INPUT, HIDDEN, Quantization(2.0**-11)), 0.0)
+    np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.emulator

@@ -43,7 +43,7 @@ def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
     edited = edited.without_attr(ROW_INPUT)
     builder.add_func(edited, "main")
     # A repetition has become a second call of the same function.
-    once = [relax.transform.Normalize(), relax.transform.EliminateCommonSubexpr()]
+    once = [relax.transform.Normalize(), tvm_adapter.EliminateCommonSubexpr()]
     return tvm.transform.Sequential(once)(builder.get())
 
 
