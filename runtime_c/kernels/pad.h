@@ -20,23 +20,38 @@ typedef struct {
     int32_t pad_value;
 } tinycc_pad_data;
 
-/* One kernel for each element type. */
+/* One kernel for each element type. Columns without padded channels are one run. */
 #define TINYCC_DEFINE_PAD(element)                                                                           \
+    TINYCC_INLINE element##_t *tinycc_pad_fill_##element(element##_t *output, int32_t value, int32_t count)  \
+    {                                                                                                        \
+        TINYCC_UNROLL                                                                                        \
+        for (int32_t i = 0; i < count; ++i) {                                                                \
+            *output++ = (element##_t)value;                                                                  \
+        }                                                                                                    \
+        return output;                                                                                       \
+    }                                                                                                        \
     TINYCC_INLINE void tinycc_pad_##element(const element##_t *const *rows, element##_t *out_row,            \
                                             int32_t x0, int32_t x1, const tinycc_pad_shape *shape,           \
                                             const tinycc_pad_data *data)                                     \
     {                                                                                                        \
         const int32_t channels = shape->channels_before + shape->input_channels + shape->channels_after;     \
-        for (int32_t x = x0; x < x1; ++x) {                                                                  \
-            const int32_t column = x - shape->pad_left;                                                      \
-            const int inside = rows[0] != NULL && column >= 0 && column < shape->input_width;                \
-            for (int32_t c = 0; c < channels; ++c) {                                                         \
-                const int32_t channel = c - shape->channels_before;                                          \
-                const int taken = inside && channel >= 0 && channel < shape->input_channels;                 \
-                out_row[x * channels + c] = taken ? rows[0][column * shape->input_channels + channel]        \
-                                                  : (element##_t)data->pad_value;                            \
-            }                                                                                                \
+        const int is_run = channels == shape->input_channels;                                                \
+        const int32_t width = rows[0] != NULL ? shape->input_width : 0;                                      \
+        const int32_t first = tinycc_clamp(shape->pad_left, x0, x1);                                         \
+        const int32_t end = tinycc_clamp(shape->pad_left + width, first, x1);                                \
+        const int32_t runs = is_run ? 1 : end - first;                                                       \
+        const int32_t length = is_run ? (end - first) * channels : shape->input_channels;                    \
+        element##_t *output =                                                                                \
+            tinycc_pad_fill_##element(out_row + x0 * channels, data->pad_value, (first - x0) * channels);    \
+        for (int32_t run = 0; run < runs && length > 0; ++run) {                                             \
+            const element##_t *source =                                                                      \
+                rows[0] + (first - shape->pad_left) * shape->input_channels + run * length;                  \
+            output = tinycc_pad_fill_##element(output, data->pad_value, shape->channels_before);             \
+            memcpy(output, source, (size_t)length * sizeof(*output));                                        \
+            output += length;                                                                                \
+            output = tinycc_pad_fill_##element(output, data->pad_value, shape->channels_after);              \
         }                                                                                                    \
+        tinycc_pad_fill_##element(output, data->pad_value, (x1 - end) * channels);                           \
     }
 
 TINYCC_DEFINE_PAD(int8)
