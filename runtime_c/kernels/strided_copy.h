@@ -24,6 +24,9 @@ typedef struct {
     int32_t zero;
 } tinycc_strided_copy_data;
 
+/* Elements in a row that are worth the call of a function. */
+#define TINYCC_LONG_RUN 8
+
 /* One kernel for each element type; the tensor is one row, [x0, x1) is [0, 1). */
 #define TINYCC_DEFINE_STRIDED_COPY(element)                                                                  \
     TINYCC_INLINE void tinycc_strided_copy_##element(                                                        \
@@ -38,6 +41,11 @@ typedef struct {
                 for (int32_t k = 0; k < shape->size2; ++k) {                                                 \
                     const element##_t *source =                                                              \
                         row + shape->first + i * shape->stride0 + j * shape->stride1 + k * shape->stride2;   \
+                    if (shape->stride3 == 1 && shape->size3 >= TINYCC_LONG_RUN) {                            \
+                        memcpy(out_row, source, (size_t)shape->size3 * sizeof(*source));                     \
+                        out_row += shape->size3;                                                             \
+                        continue;                                                                            \
+                    }                                                                                        \
                     for (int32_t l = 0; l < shape->size3; ++l) {                                             \
                         *out_row++ = source[l * shape->stride3];                                             \
                     }                                                                                        \
