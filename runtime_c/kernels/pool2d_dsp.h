@@ -53,36 +53,18 @@ TINYCC_INLINE void tinycc_average_pool2d_dsp_channels(const int8_t *const *rows,
     tinycc_dsp_store_channels(output, tinycc_pool2d_dsp_means(sums, taps, shape, data), count);
 }
 
-TINYCC_INLINE void tinycc_average_pool2d_dsp_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
-                                                  int32_t x1, const tinycc_pool2d_shape *shape,
-                                                  const tinycc_pool2d_data *data)
-{
-    const int32_t channels = shape->input_channels;
-    const int32_t rest = channels % TINYCC_DSP_CHANNELS;
-    const int32_t row_count = tinycc_pool2d_row_count(rows, shape);
-    for (int32_t x = x0; x < x1; ++x) {
-        const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);
-        const int32_t offset = columns.first * channels;
-        const int32_t taps = row_count * columns.count;
-        int8_t *output = out_row + x * channels;
-        int32_t c = 0;
-        for (; c < channels - rest; c += TINYCC_DSP_CHANNELS) {
-            tinycc_average_pool2d_dsp_channels(rows, output + c, offset + c, TINYCC_DSP_CHANNELS,
-                                               columns.count, taps, shape, data);
-        }
-        if (rest > 0) {
-            tinycc_average_pool2d_dsp_channels(rows, output + c, offset + c, rest, columns.count, taps, shape,
-                                               data);
-        }
-    }
-}
+TINYCC_DEFINE_CHANNEL_POOL2D(tinycc_average_pool2d_dsp_int8, tinycc_average_pool2d_dsp_channels,
+                             TINYCC_DSP_CHANNELS)
 
 /* The maxima of `count` channels, at most four. */
 TINYCC_INLINE void tinycc_max_pool2d_dsp_channels(const int8_t *const *rows, int8_t *output, int32_t offset,
-                                                  int32_t count, int32_t columns,
-                                                  const tinycc_pool2d_shape *shape)
+                                                  int32_t count, int32_t columns, int32_t taps,
+                                                  const tinycc_pool2d_shape *shape,
+                                                  const tinycc_pool2d_data *data)
 {
     uint32_t maxima = tinycc_dsp_all(INT8_MIN);
+    (void)taps;
+    (void)data;
     TINYCC_UNROLL_TWICE
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
         if (tinycc_pool2d_has_row(rows, j, shape)) {
@@ -99,26 +81,6 @@ TINYCC_INLINE void tinycc_max_pool2d_dsp_channels(const int8_t *const *rows, int
     tinycc_dsp_store_channels(output, maxima, count);
 }
 
-TINYCC_INLINE void tinycc_max_pool2d_dsp_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
-                                              int32_t x1, const tinycc_pool2d_shape *shape,
-                                              const tinycc_pool2d_data *data)
-{
-    const int32_t channels = shape->input_channels;
-    const int32_t rest = channels % TINYCC_DSP_CHANNELS;
-    (void)data;
-    for (int32_t x = x0; x < x1; ++x) {
-        const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);
-        const int32_t offset = columns.first * channels;
-        int8_t *output = out_row + x * channels;
-        int32_t c = 0;
-        for (; c < channels - rest; c += TINYCC_DSP_CHANNELS) {
-            tinycc_max_pool2d_dsp_channels(rows, output + c, offset + c, TINYCC_DSP_CHANNELS, columns.count,
-                                           shape);
-        }
-        if (rest > 0) {
-            tinycc_max_pool2d_dsp_channels(rows, output + c, offset + c, rest, columns.count, shape);
-        }
-    }
-}
+TINYCC_DEFINE_CHANNEL_POOL2D(tinycc_max_pool2d_dsp_int8, tinycc_max_pool2d_dsp_channels, TINYCC_DSP_CHANNELS)
 
 #endif

@@ -48,36 +48,18 @@ TINYCC_INLINE void tinycc_average_pool2d_channels(const int8_t *const *rows, int
     tinycc_average_pool2d_results(output, sums, count, taps, shape, data);
 }
 
-TINYCC_INLINE void tinycc_average_pool2d_helium_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
-                                                     int32_t x1, const tinycc_pool2d_shape *shape,
-                                                     const tinycc_pool2d_data *data)
-{
-    const int32_t channels = shape->input_channels;
-    const int32_t rest = channels % TINYCC_SUMMED_CHANNELS;
-    const int32_t row_count = tinycc_pool2d_row_count(rows, shape);
-    for (int32_t x = x0; x < x1; ++x) {
-        const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);
-        const int32_t offset = columns.first * channels;
-        const int32_t taps = row_count * columns.count;
-        int8_t *output = out_row + x * channels;
-        int32_t c = 0;
-        for (; c < channels - rest; c += TINYCC_SUMMED_CHANNELS) {
-            tinycc_average_pool2d_channels(rows, output + c, offset + c, TINYCC_SUMMED_CHANNELS,
-                                           columns.count, taps, shape, data);
-        }
-        if (rest > 0) {
-            tinycc_average_pool2d_channels(rows, output + c, offset + c, rest, columns.count, taps, shape,
-                                           data);
-        }
-    }
-}
+TINYCC_DEFINE_CHANNEL_POOL2D(tinycc_average_pool2d_helium_int8, tinycc_average_pool2d_channels,
+                             TINYCC_SUMMED_CHANNELS)
 
 /* The maxima of `count` channels, at most sixteen. */
 TINYCC_INLINE void tinycc_max_pool2d_channels(const int8_t *const *rows, int8_t *output, int32_t offset,
-                                              int32_t count, int32_t columns,
-                                              const tinycc_pool2d_shape *shape)
+                                              int32_t count, int32_t columns, int32_t taps,
+                                              const tinycc_pool2d_shape *shape,
+                                              const tinycc_pool2d_data *data)
 {
     tinycc_channel_maxima maxima = tinycc_least_maxima();
+    (void)taps;
+    (void)data;
     TINYCC_UNROLL_TWICE
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
         if (tinycc_pool2d_has_row(rows, j, shape)) {
@@ -92,26 +74,7 @@ TINYCC_INLINE void tinycc_max_pool2d_channels(const int8_t *const *rows, int8_t 
     tinycc_store_maxima(output, maxima, count);
 }
 
-TINYCC_INLINE void tinycc_max_pool2d_helium_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
-                                                 int32_t x1, const tinycc_pool2d_shape *shape,
-                                                 const tinycc_pool2d_data *data)
-{
-    const int32_t channels = shape->input_channels;
-    const int32_t rest = channels % TINYCC_COMPARED_CHANNELS;
-    (void)data;
-    for (int32_t x = x0; x < x1; ++x) {
-        const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);
-        const int32_t offset = columns.first * channels;
-        int8_t *output = out_row + x * channels;
-        int32_t c = 0;
-        for (; c < channels - rest; c += TINYCC_COMPARED_CHANNELS) {
-            tinycc_max_pool2d_channels(rows, output + c, offset + c, TINYCC_COMPARED_CHANNELS, columns.count,
-                                       shape);
-        }
-        if (rest > 0) {
-            tinycc_max_pool2d_channels(rows, output + c, offset + c, rest, columns.count, shape);
-        }
-    }
-}
+TINYCC_DEFINE_CHANNEL_POOL2D(tinycc_max_pool2d_helium_int8, tinycc_max_pool2d_channels,
+                             TINYCC_COMPARED_CHANNELS)
 
 #endif

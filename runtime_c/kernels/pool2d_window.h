@@ -45,4 +45,29 @@ TINYCC_INLINE int32_t tinycc_pool2d_row_count(const int8_t *const *rows, const t
     return count;
 }
 
+/* A kernel that pools `width` channels of a pixel at a time, and then the rest, with a function
+ * pool(rows, output, offset, count, columns, taps, shape, data): `count` channels from `offset` in each of
+ * `columns` pixels of a row; the window has `taps` elements of a channel. */
+#define TINYCC_DEFINE_CHANNEL_POOL2D(name, pool, width)                                                      \
+    TINYCC_INLINE void name(const int8_t *const *rows, int8_t *out_row, int32_t x0, int32_t x1,              \
+                            const tinycc_pool2d_shape *shape, const tinycc_pool2d_data *data)                \
+    {                                                                                                        \
+        const int32_t channels = shape->input_channels;                                                      \
+        const int32_t rest = channels % (width);                                                             \
+        const int32_t row_count = tinycc_pool2d_row_count(rows, shape);                                      \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const tinycc_pool2d_columns columns = tinycc_pool2d_inside(x, shape);                            \
+            const int32_t offset = columns.first * channels;                                                 \
+            const int32_t taps = row_count * columns.count;                                                  \
+            int8_t *output = out_row + x * channels;                                                         \
+            int32_t c = 0;                                                                                   \
+            for (; c < channels - rest; c += (width)) {                                                      \
+                pool(rows, output + c, offset + c, (width), columns.count, taps, shape, data);               \
+            }                                                                                                \
+            if (rest > 0) {                                                                                  \
+                pool(rows, output + c, offset + c, rest, columns.count, taps, shape, data);                  \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+
 #endif
