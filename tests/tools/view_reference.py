@@ -27,6 +27,7 @@ from tinycc.ops.conv2d import Conv2D
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.linear import Linear
+from tinycc.ops.lookup import Lookup
 from tinycc.ops.max_pool2d import MaxPool2D
 from tinycc.ops.multiply import Multiply
 from tinycc.ops.quantize import Dequantize, Quantize
@@ -166,6 +167,11 @@ def _requantize(view: Requantize, x: Array) -> Array:
     return conversion.requantize(x, source, output, Range(*view.output_range))
 
 
+def _lookup(view: Lookup, x: Array) -> Array:
+    """What tables hold is compared with the reference in tests/ops/test_lookup.py."""
+    return view.table[x.astype(np.int64) + 128]
+
+
 def _quantize(view: Quantize, x: Array) -> Array:
     return conversion.quantize(x, _quantization(view.outputs[0]), _bounds(view.outputs[0]))
 
@@ -185,6 +191,7 @@ _REFERENCES: Mapping[type[Operator], Callable[..., Array]] = {
     Dense: _dense,
     DepthwiseConv2D: _depthwise_conv2d,
     Dequantize: _dequantize,
+    Lookup: _lookup,
     MaxPool2D: _max_pool2d,
     Multiply: _multiply,
     Quantize: _quantize,
