@@ -90,7 +90,7 @@ def averaged(height: int) -> tvm.IRModule:
 
 
 def test_the_whole_input_is_nowhere() -> None:
-    """Three rows of it, one of what is made of them, sums, the output, three next rows, whether it has begun."""
+    """Three rows of it, one of what is made of them, sums, its output, next rows, whether it has begun."""
     small, large = planned(averaged(9)), planned(averaged(90))
     [step] = large.steps
     assert isinstance(step.operator, Stage) and step.operator.awaited == 0
