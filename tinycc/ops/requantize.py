@@ -1,16 +1,22 @@
 """Changing the scale of a quantized tensor."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
+from tinycc.ops import helium
 from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multiplier
+from tinycc.ops.integer_arithmetic import clamp, requantize
+from tinycc.ops.lookup_table import INT8_VALUES
 from tinycc.ops.patterns import activated, dequantized, quantized
+from tinycc.ops.rescaling_lines import Lines, find_lines
 from tinycc.ops.tensor import ITEM_BYTES
 
 
@@ -68,10 +74,54 @@ class Requantize(Operator):
         growth = ITEM_BYTES[output.dtype] - ITEM_BYTES[source.dtype]
         return max(0, growth * (source.elements - 1))
 
+    def has_variant(self, feature: str) -> bool:
+        """int8 for Helium."""
+        return feature == helium.FEATURE and self._lines is not None
+
+    @cached_property
+    def _multiplier(self) -> tuple[int, int]:
+        """Multiplier and shift."""
+        return quantize_multiplier(self.inputs[0].real_scale / self.outputs[0].real_scale)
+
+    @cached_property
+    def _lines(self) -> Lines | None:
+        """Of int8 to int8: what gives the results of all elements."""
+        source, output = self.inputs[0], self.outputs[0]
+        if source.dtype != "int8" or output.dtype != "int8" or self.output_range != INTEGER_RANGE["int8"]:
+            return None
+        values = (INT8_VALUES - source.zero_point).tolist()
+        scaled = [requantize(value, *self._multiplier) + output.zero_point for value in values]
+        results = np.array([clamp(result, *self.output_range) for result in scaled], np.int64)
+        return find_lines(results, source.real_scale / output.real_scale, source.zero_point)
+
+    def _lines_kernel(self, lines: Lines) -> KernelCall:
+        """Nothing but a multiplication and a shift for each element."""
+        is_helium = self.variant == helium.FEATURE
+        name = "requantize_lines_helium" if is_helium else "requantize_lines"
+        data: dict[str, int | float | np.ndarray] = {
+            **vars(lines),
+            "zero_point": self.inputs[0].zero_point,
+        }
+        shape = {"channels": 1, "is_one_line": int(lines.step == 0)}
+        call = self._elements_call
+        return replace(
+            call,
+            header=f"{name}.h",
+            function=f"tinycc_{name}_int8",
+            struct=f"tinycc_{name}",
+            shape=shape,
+            data=data,
+        )
+
     def kernel(self) -> KernelCall:
         """One row of single elements."""
+        return self._elements_call if self._lines is None else self._lines_kernel(self._lines)
+
+    @property
+    def _elements_call(self) -> KernelCall:
+        """The kernel for any types and scales."""
         source, output = self.inputs[0], self.outputs[0]
-        multiplier, shift = quantize_multiplier(source.real_scale / output.real_scale)
+        multiplier, shift = self._multiplier
         return KernelCall(
             header="requantize.h",
             function=f"tinycc_requantize_{source.dtype}_{output.dtype}",
