@@ -21,9 +21,6 @@ from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.tensor import Tensor
 
-# Kernels take four channels at a time: to save less is not worth the remainder.
-_MULTIPLE = 4
-
 
 @dataclass(frozen=True)
 class _Node:
@@ -53,11 +50,14 @@ class _Node:
 class LiveChannels:
     """The analysis of a module of composites.
 
+    multiple: how many channels kernels take at a time: to save less is not worth the remainder.
+
     The operands and the result of an operator that goes channel by channel form a group: they have the same
     channels.
     """
 
     module: tvm.IRModule
+    multiple: int
     _groups: dict[relax.Var, relax.Var] = field(default_factory=dict)
     _needed: dict[relax.Var, np.ndarray] = field(default_factory=dict)
     _ranges: dict[relax.Var, ChannelRanges] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class LiveChannels:
     def kept(self, variable: relax.Var) -> np.ndarray:
         """The channels of a tensor that stay, in order: what is needed, and others up to a round number."""
         needed = self._needed_of(variable)
-        count = min(max(-(-int(needed.sum()) // _MULTIPLE), 1) * _MULTIPLE, needed.size)
+        count = min(max(-(-int(needed.sum()) // self.multiple), 1) * self.multiple, needed.size)
         return np.sort(np.argsort(~needed, kind="stable")[:count])
 
     def is_whole(self, variable: relax.Var) -> bool:

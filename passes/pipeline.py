@@ -60,7 +60,7 @@ def default_passes(
         # What is left, or refused by its kernel, once all others have had their pick.
         LowerFallbacks(),
         # Before all that counts bytes or instructions.
-        RemoveDeadChannels(),
+        RemoveDeadChannels(features),
         # An operator of its own: what follows treats it like any other.
         *([StreamInput()] if input_mode == "rows" else []),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.

@@ -8,15 +8,19 @@ Requires: fuse_quantized_ops, lower_fallbacks.
 Source:  `live_channels`. Training with rectifiers and weight decay leaves such channels behind.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
+from tinycc.ops import helium, view_of
 from tinycc.ops.composite import Composite
 from tinycc.passes.live_channels import LiveChannels
 
+# Channels in a word, which kernels without Helium take at a time.
+_WORD = 4
 _PRODUCTS = ("relax.nn.conv2d", "relax.matmul")
 
 
@@ -24,9 +28,13 @@ _PRODUCTS = ("relax.nn.conv2d", "relax.matmul")
 class RemoveDeadChannels:
     """Module pass; see above."""
 
+    def __init__(self, features: Sequence[str] = ()) -> None:
+        """features: of the core, as a Target has them."""
+        self.multiple = helium.CHANNELS if helium.FEATURE in features else _WORD
+
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Find out which channels stay, and rebuild what reads or makes tensors of fewer channels."""
-        live = LiveChannels(module)
+        live = LiveChannels(module, self.multiple)
         main = module["main"]
         if all(live.is_whole(binding.var) for binding in tvm_adapter.bindings_of(main)):
             return module

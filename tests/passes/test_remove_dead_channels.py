@@ -198,6 +198,13 @@ def test_a_module_without_dead_channels_is_left_alone() -> None:
     assert_becomes(RemoveDeadChannels(), before, before)
 
 
+def test_vectors_are_filled() -> None:
+    """Helium's sixteen lanes are not left empty."""
+    before = module(lambda x: layer(emit(layer(x, [ALIVE, DEAD, DEAD, DEAD] * 8)), [ALIVE] * 2))
+    assert channels(RemoveDeadChannels()(before)) == [8, 2]
+    assert channels(RemoveDeadChannels(["dsp", "helium"])(before)) == [16, 2]
+
+
 BIAS = st.sampled_from([ALIVE, ALIVE, 40_000, -40_000, DEAD, SATURATED])
 BIASES = st.lists(BIAS, min_size=4, max_size=12)
 
