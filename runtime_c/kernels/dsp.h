@@ -233,6 +233,18 @@ typedef enum {
     TINYCC_DSP_CLAMPED    /* clamped to what the data says */
 } tinycc_dsp_mode;
 
+/* Calls <function>_rectified, <function>_full or <function>_clamped. */
+#define TINYCC_DSP_IN_MODE(mode, function, ...)                                                              \
+    do {                                                                                                     \
+        if ((mode) == TINYCC_DSP_RECTIFIED) {                                                                \
+            function##_rectified(__VA_ARGS__);                                                               \
+        } else if ((mode) == TINYCC_DSP_FULL) {                                                              \
+            function##_full(__VA_ARGS__);                                                                    \
+        } else {                                                                                             \
+            function##_clamped(__VA_ARGS__);                                                                 \
+        }                                                                                                    \
+    } while (0)
+
 typedef struct {
     const int32_t *matrix; /* weights and requantization of all outputs */
     int8_t input_zero_point;

@@ -7,22 +7,20 @@
 
 #include "elementwise.h"
 
-/* Defines tinycc_<op>_int8(a, b, out_row, x0, x1, shape, data) by tinycc_<op>_vectors(a, b, out, count, ...)
- * and tinycc_<op>_number(a, number, out, count, ...) of an operator whose inputs may be exchanged; the data
- * and `mode`, a constant of the shape, are their last arguments. Zero points are told by data->a_zero_point
- * and data->b_zero_point. */
+/* Defines tinycc_<op>_int8(a, b, out_row, x0, x1, shape, data) by
+ * tinycc_<op>_vectors(a, b, out, count, shape, data) and
+ * tinycc_<op>_number(row, is_b, number, out, count, shape, data): of `row`, which is b or else a, and an
+ * element of the other input. */
 #define TINYCC_DEFINE_ELEMENTWISE_RUNS(op)                                                                   \
     TINYCC_INLINE void tinycc_##op##_run(const int8_t *a, const int8_t *b, int8_t *out, int32_t count,       \
                                          const tinycc_##op##_shape *shape, const tinycc_##op##_data *data)   \
     {                                                                                                        \
         if (shape->b_channel_stride == 0) {                                                                  \
-            tinycc_##op##_number(a, *b - data->b_zero_point, out, count, data, data->a_zero_point,           \
-                                 shape->mode);                                                               \
+            tinycc_##op##_number(a, 0, *b, out, count, shape, data);                                         \
         } else if (shape->a_channel_stride == 0) {                                                           \
-            tinycc_##op##_number(b, *a - data->a_zero_point, out, count, data, data->b_zero_point,           \
-                                 shape->mode);                                                               \
+            tinycc_##op##_number(b, 1, *a, out, count, shape, data);                                         \
         } else {                                                                                             \
-            tinycc_##op##_vectors(a, b, out, count, data, shape->mode);                                      \
+            tinycc_##op##_vectors(a, b, out, count, shape, data);                                            \
         }                                                                                                    \
     }                                                                                                        \
     TINYCC_INLINE void tinycc_##op##_int8(const int8_t *a, const int8_t *b, int8_t *out_row, int32_t x0,     \

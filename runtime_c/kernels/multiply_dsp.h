@@ -68,28 +68,19 @@ TINYCC_DEFINE_MULTIPLY_DSP(clamped, TINYCC_DSP_CLAMPED)
 #undef TINYCC_DEFINE_MULTIPLY_DSP
 
 TINYCC_INLINE void tinycc_multiply_dsp_vectors(const int8_t *a, const int8_t *b, int8_t *out, int32_t count,
-                                               const tinycc_multiply_dsp_data *data, int32_t mode)
+                                               const tinycc_multiply_dsp_shape *shape,
+                                               const tinycc_multiply_dsp_data *data)
 {
-    if (mode == TINYCC_DSP_RECTIFIED) {
-        tinycc_multiply_dsp_vectors_rectified(a, b, out, count, data);
-    } else if (mode == TINYCC_DSP_FULL) {
-        tinycc_multiply_dsp_vectors_full(a, b, out, count, data);
-    } else {
-        tinycc_multiply_dsp_vectors_clamped(a, b, out, count, data);
-    }
+    TINYCC_DSP_IN_MODE(shape->mode, tinycc_multiply_dsp_vectors, a, b, out, count, data);
 }
 
-TINYCC_INLINE void tinycc_multiply_dsp_number(const int8_t *a, int32_t number, int8_t *out, int32_t count,
-                                              const tinycc_multiply_dsp_data *data, int32_t zero_point,
-                                              int32_t mode)
+TINYCC_INLINE void tinycc_multiply_dsp_number(const int8_t *row, int is_b, int32_t number, int8_t *out,
+                                              int32_t count, const tinycc_multiply_dsp_shape *shape,
+                                              const tinycc_multiply_dsp_data *data)
 {
-    if (mode == TINYCC_DSP_RECTIFIED) {
-        tinycc_multiply_dsp_number_rectified(a, number, out, count, data, zero_point);
-    } else if (mode == TINYCC_DSP_FULL) {
-        tinycc_multiply_dsp_number_full(a, number, out, count, data, zero_point);
-    } else {
-        tinycc_multiply_dsp_number_clamped(a, number, out, count, data, zero_point);
-    }
+    const int32_t zero_point = is_b ? data->b_zero_point : data->a_zero_point;
+    number -= is_b ? data->a_zero_point : data->b_zero_point;
+    TINYCC_DSP_IN_MODE(shape->mode, tinycc_multiply_dsp_number, row, number, out, count, data, zero_point);
 }
 
 TINYCC_DEFINE_ELEMENTWISE_RUNS(multiply_dsp)

@@ -37,9 +37,8 @@ TINYCC_INLINE void tinycc_multiply_eight(tinycc_eight a, tinycc_eight b, int8_t 
 }
 
 /* Functions for all operators. */
-TINYCC_SHARED void tinycc_multiply_helium_vectors(const int8_t *a, const int8_t *b, int8_t *out,
-                                                  int32_t count, const tinycc_multiply_helium_data *constants,
-                                                  int32_t mode)
+TINYCC_SHARED void tinycc_multiply_eights(const int8_t *a, const int8_t *b, int8_t *out, int32_t count,
+                                          const tinycc_multiply_helium_data *constants, int32_t mode)
 {
     const tinycc_multiply_helium_data data = *constants;
     for (int32_t i = 0; i < count; i += 2 * TINYCC_LANES) {
@@ -49,9 +48,10 @@ TINYCC_SHARED void tinycc_multiply_helium_vectors(const int8_t *a, const int8_t 
     }
 }
 
-TINYCC_SHARED void tinycc_multiply_helium_number(const int8_t *a, int32_t number, int8_t *out, int32_t count,
-                                                 const tinycc_multiply_helium_data *constants,
-                                                 int32_t zero_point, int32_t mode)
+TINYCC_SHARED void tinycc_multiply_eights_by_number(const int8_t *a, int32_t number, int8_t *out,
+                                                    int32_t count,
+                                                    const tinycc_multiply_helium_data *constants,
+                                                    int32_t zero_point, int32_t mode)
 {
     const tinycc_multiply_helium_data data = *constants;
     const tinycc_eight right = tinycc_fill_eight(number);
@@ -59,6 +59,22 @@ TINYCC_SHARED void tinycc_multiply_helium_number(const int8_t *a, int32_t number
         const tinycc_eight left = tinycc_load_eight(a + i, count - i, zero_point);
         tinycc_multiply_eight(left, right, out + i, count - i, &data, mode);
     }
+}
+
+TINYCC_INLINE void tinycc_multiply_helium_vectors(const int8_t *a, const int8_t *b, int8_t *out,
+                                                  int32_t count, const tinycc_multiply_helium_shape *shape,
+                                                  const tinycc_multiply_helium_data *data)
+{
+    tinycc_multiply_eights(a, b, out, count, data, shape->mode);
+}
+
+TINYCC_INLINE void tinycc_multiply_helium_number(const int8_t *row, int is_b, int32_t number, int8_t *out,
+                                                 int32_t count, const tinycc_multiply_helium_shape *shape,
+                                                 const tinycc_multiply_helium_data *data)
+{
+    const int32_t zero_point = is_b ? data->b_zero_point : data->a_zero_point;
+    number -= is_b ? data->a_zero_point : data->b_zero_point;
+    tinycc_multiply_eights_by_number(row, number, out, count, data, zero_point, shape->mode);
 }
 
 TINYCC_DEFINE_ELEMENTWISE_RUNS(multiply_helium)

@@ -42,14 +42,13 @@ class Add(Elementwise):
         return cls(**cls.fields(composite, "relax.add" if sign == 1 else "relax.subtract"), sign=sign)
 
     def has_variant(self, feature: str) -> bool:
-        """Without broadcasting. Helium: a result whose scale is not tiny; DSP extension: a sum."""
-        if self.outputs[0].dtype != "int8" or not self.is_flat:
+        """int8. Helium: a result whose scale is not tiny; DSP extension: nothing is shifted to the left."""
+        if self.outputs[0].dtype != "int8":
             return False
         if feature == helium.FEATURE:
             return self._multipliers["output"][1] < 0
-        # Nothing is shifted to the left.
         fits = all(shift <= 0 and multiplier for multiplier, shift in self._multipliers.values())
-        return feature == dsp.FEATURE and self.sign == 1 and fits
+        return feature == dsp.FEATURE and fits
 
     @cached_property
     def _multipliers(self) -> dict[str, tuple[int, int]]:
@@ -75,7 +74,6 @@ class Add(Elementwise):
             "exact.offset": -exact_factor * exact.zero_point,
             "other.factor": other_factor,
             "other.offset": -other_factor * other.zero_point,
-            "exact_is_b": int(is_b),
             "other_multiplier": multiplier,
             "other_shift": shift,
             "other_sign": 1 if is_b else self.sign,
@@ -84,7 +82,7 @@ class Add(Elementwise):
             **helium.range_fields(self),
         }
         call = self.elementwise_call("tinycc_add_helium", "tinycc_add_helium", data)
-        shape = {"rectified": int(helium.is_rectified(self))}
+        shape = {**call.shape, "exact_is_b": int(is_b), "rectified": int(helium.is_rectified(self))}
         return replace(call, header="add_helium.h", shape=shape)
 
     def _dsp_kernel(self) -> KernelCall:
@@ -105,7 +103,8 @@ class Add(Elementwise):
         }
         mode = dsp.mode_of(self.output_range, output.zero_point, data["output_exponent"])
         call = self.elementwise_call("tinycc_add_dsp", "tinycc_add_dsp", dict(data))
-        return replace(call, header="add_dsp.h", shape={"coarse_is_b": int(coarse_is_b), "mode": mode})
+        shape = {**call.shape, "coarse_is_b": int(coarse_is_b), "sign": self.sign, "mode": mode}
+        return replace(call, header="add_dsp.h", shape=shape)
 
     def kernel(self) -> KernelCall:
         """Both inputs are brought to twice the larger of their scales, as TFLite does."""
