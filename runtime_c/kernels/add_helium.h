@@ -16,7 +16,6 @@ typedef struct {
     int32_t a_channel_stride;
     int32_t b_pixel_stride;
     int32_t b_channel_stride;
-    int32_t exact_is_b;
     int32_t rectified; /* see tinycc_rescale_lanes */
 } tinycc_add_helium_shape;
 
@@ -35,6 +34,7 @@ typedef struct {
     int8_t other_shift; /* less than 0, like the other shift */
     int8_t shift;
     int8_t other_sign;
+    int8_t exact_is_b;
     tinycc_output_range range;
 } tinycc_add_helium_data;
 
@@ -122,8 +122,8 @@ TINYCC_INLINE void tinycc_add_helium_vectors(const int8_t *a, const int8_t *b, i
                                              const tinycc_add_helium_shape *shape,
                                              const tinycc_add_helium_data *data)
 {
-    const int8_t *const exact = shape->exact_is_b ? b : a;
-    const int8_t *const other = shape->exact_is_b ? a : b;
+    const int8_t *const exact = data->exact_is_b ? b : a;
+    const int8_t *const other = data->exact_is_b ? a : b;
     if (shape->rectified) {
         tinycc_add_rectified(exact, other, out, count, data);
     } else {
@@ -135,7 +135,7 @@ TINYCC_INLINE void tinycc_add_helium_number(const int8_t *row, int is_b, int32_t
                                             int32_t count, const tinycc_add_helium_shape *shape,
                                             const tinycc_add_helium_data *data)
 {
-    if (is_b == shape->exact_is_b) {
+    if (is_b == data->exact_is_b) {
         const int32_t widened = (number * data->other.factor + data->other.offset) * 65536;
         const int32_t scaled =
             data->other_sign * tinycc_requantize(widened, data->other_multiplier, data->other_shift);

@@ -74,6 +74,7 @@ class Add(Elementwise):
             "exact.offset": -exact_factor * exact.zero_point,
             "other.factor": other_factor,
             "other.offset": -other_factor * other.zero_point,
+            "exact_is_b": int(is_b),
             "other_multiplier": multiplier,
             "other_shift": shift,
             "other_sign": 1 if is_b else self.sign,
@@ -82,7 +83,7 @@ class Add(Elementwise):
             **helium.range_fields(self),
         }
         call = self.elementwise_call("tinycc_add_helium", "tinycc_add_helium", data)
-        shape = {**call.shape, "exact_is_b": int(is_b), "rectified": int(helium.is_rectified(self))}
+        shape = {**call.shape, "rectified": int(helium.is_rectified(self))}
         return replace(call, header="add_helium.h", shape=shape)
 
     def _dsp_kernel(self) -> KernelCall:
