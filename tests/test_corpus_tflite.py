@@ -202,6 +202,7 @@ def test_the_arena_stays_below_the_table(name: str, corpus: Path, compile_once: 
     assert report["lower_bound_bytes"] <= report["arena_bytes"]
     assert report["arena_bytes"] == report["lower_bound_bytes"] or report["optimal"]
     assert report["macs"] == WITHOUT_DEAD_CHANNELS.get(name, bounds.macs)
+    assert report["macs"] + report["dead_macs"] == bounds.macs
 
 
 def test_te_vww_compiles_in_seconds(corpus: Path, tmp_path: Path) -> None:

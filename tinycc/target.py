@@ -93,16 +93,19 @@ _AN505 = Board(
     clock="clock_an505.h",
 )
 
+
 # The tightly coupled memories hold 512 KB each; code and constants go to DDR so that larger models run.
-_AN547 = Board(
-    name="mps3-an547 (Cortex-M55, emulated)",
-    emulator="qemu-system-arm",
-    machine=("-machine", "mps3-an547"),
-    vectors=Region(0x0000_0000, 512 * KIB),
-    flash=Region(0x6000_0000, 4 * MIB),
-    sram=Region(0x2100_0000, 4 * MIB),
-    clock="clock_sse300.h",
-)
+def _an547(core: str) -> Board:
+    return Board(
+        name=f"mps3-an547 ({core}, emulated)",
+        emulator="qemu-system-arm",
+        machine=("-machine", "mps3-an547"),
+        vectors=Region(0x0000_0000, 512 * KIB),
+        flash=Region(0x6000_0000, 4 * MIB),
+        sram=Region(0x2100_0000, 4 * MIB),
+        clock="clock_sse300.h",
+    )
+
 
 _VIRT = Board(
     name="virt (RV32IMC, emulated)",
@@ -119,6 +122,8 @@ def _arm(name: str, flags: tuple[str, ...], features: tuple[str, ...], *boards: 
     return Target(name, "arm-none-eabi-", (f"-mcpu={name}", "-mthumb", *flags), features, boards)
 
 
+_HELIUM = ("dsp", "fpu", "helium")
+_HARD = ("-mfloat-abi=hard",)
 _HARD_SINGLE = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
 _HARD_M33 = ("-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")
 _HARD_M7 = ("-mfloat-abi=hard", "-mfpu=fpv5-d16")
@@ -138,7 +143,15 @@ TARGETS: dict[str, Target] = {
         _arm("cortex-m4", _HARD_SINGLE, ("dsp", "fpu"), _mps2(386, "Cortex-M4")),
         _arm("cortex-m7", _HARD_M7, ("dsp", "fpu"), _mps2(500, "Cortex-M7")),
         _arm("cortex-m33", _HARD_M33, ("dsp", "fpu"), _AN505),
-        _arm("cortex-m55", ("-mfloat-abi=hard",), ("dsp", "fpu", "helium"), _AN547),
+        _arm("cortex-m55", _HARD, _HELIUM, _an547("Cortex-M55")),
+        # By its instructions, as compilers before GCC 13 do not know the name.
+        Target(
+            "cortex-m85",
+            "arm-none-eabi-",
+            ("-march=armv8.1-m.main+dsp+mve.fp+fp.dp", "-mthumb", *_HARD),
+            _HELIUM,
+            (_an547("Cortex-M85 code on a Cortex-M55"),),
+        ),
         Target(
             "rv32imc",
             "riscv64-unknown-elf-",

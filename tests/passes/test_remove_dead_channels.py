@@ -14,6 +14,7 @@ from tests.tools.assert_pass import assert_becomes
 from tests.tools.kernel_runner import dequantized, module_of, quantized, run_plan
 from tinycc import tvm_adapter
 from tinycc.ops import view_of
+from tinycc.ops.base import DEAD_MACS
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.pipeline import default_passes
@@ -196,6 +197,14 @@ def test_a_layer_of_which_nothing_is_needed_stays_narrow() -> None:
 def test_a_module_without_dead_channels_is_left_alone() -> None:
     before = module(lambda x: layer(emit(layer(x, [ALIVE] * 8)), [ALIVE] * 2))
     assert_becomes(RemoveDeadChannels(), before, before)
+
+
+def test_what_is_saved_is_told() -> None:
+    """Half of the first layer's outputs, half of the second layer's inputs."""
+    before = module(lambda x: layer(emit(layer(x, EIGHT)), [ALIVE] * 3))
+    pixels = SHAPE[1] * SHAPE[2]
+    after = RemoveDeadChannels()(before)
+    assert int(tvm_adapter.attribute(after["main"], DEAD_MACS)) == pixels * (4 * 4 + 4 * 3)
 
 
 def test_vectors_are_filled() -> None:

@@ -97,6 +97,7 @@ def two_step_report(**changes: Any) -> dict[str, Any]:
         "weight_bytes": 12345,
         "macs": 67890,
         "extra_macs": 0,
+        "dead_macs": 0,
         "peak_step": 1,
         "peak_operator": "add_1",
         "inputs": [edge("audio", 1000, 0)],

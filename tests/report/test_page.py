@@ -84,12 +84,12 @@ def test_names_are_escaped() -> None:
 
 
 def test_missing_quantisation_and_state_are_shown_as_such() -> None:
-    report = two_step_report(state_bytes=640, extra_macs=17)
+    report = two_step_report(state_bytes=640, extra_macs=17, dead_macs=18)
     report["inputs"][0] |= {"scale": None, "zero_point": None, "permutation": [1, 0]}
     page = render_page(report)
     check(page)
     assert "640 B of state" in page
-    assert "17 more computed again" in page
+    assert "17 more computed again, 18 without influence on the outputs left out" in page
     assert "transposed by (1, 0)" in page
     assert ">None<" not in page
 

@@ -144,6 +144,8 @@ class KernelCall:
 # Attribute of a composite function: the variant of its kernel that was chosen.
 VARIANT = "tinycc.variant"
 PORTABLE = "portable"
+# Attribute of main: how many multiply-accumulates fewer there are than in the file.
+DEAD_MACS = "tinycc.dead_macs"
 # Attribute of a composite function: another computes the same.
 REPEATED = "tinycc.repeated"
 

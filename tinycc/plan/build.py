@@ -10,7 +10,7 @@ from tinycc import tvm_adapter
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
 from tinycc.ops import view_of
-from tinycc.ops.base import Operator
+from tinycc.ops.base import DEAD_MACS, Operator
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import Moments
 from tinycc.ops.input_rows import row_input
@@ -173,6 +173,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
         lower_bound_bytes=bound,
         optimal=placement.optimal,
         solver=placement.solver,
+        dead_macs=int(tvm_adapter.attribute(main, DEAD_MACS, 0)),
         row_input=fed,
     )
     check_plan(plan)

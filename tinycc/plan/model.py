@@ -89,6 +89,7 @@ class Plan:
     state_values: what a reset writes into each state buffer, element by element.
     lower_bound_bytes: no placement of these buffers needs less.
     optimal: whether arena_bytes is proved to be the least possible for this order.
+    dead_macs: multiply-accumulates of the file that were left out, as they cannot change an output.
     """
 
     steps: tuple[Step, ...]
@@ -104,3 +105,4 @@ class Plan:
     optimal: bool
     solver: str
     row_input: RowInput | None = None
+    dead_macs: int = 0

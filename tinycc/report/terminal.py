@@ -57,6 +57,7 @@ def _memory_table(report: figures.Report) -> Table:
     arena, bound, weights = report["arena_bytes"], report["lower_bound_bytes"], report["weight_bytes"]
     state = f"{report['state_bytes']:,} B of it state" if report["state_bytes"] else ""
     extra = f"{report['extra_macs']:,} more computed again" if report["extra_macs"] else ""
+    dead = f"{report['dead_macs']:,} without influence left out" if report["dead_macs"] else ""
     whole = report["whole_schedule"]
     rows = [
         ("arena", f"{arena:,} B", ", ".join(filter(None, (figures.format_bytes(arena), state)))),
@@ -65,7 +66,7 @@ def _memory_table(report: figures.Report) -> Table:
         (
             "MACs",
             f"{report['macs']:,}",
-            ", ".join(filter(None, (figures.format_count(report["macs"]), extra))),
+            ", ".join(filter(None, (figures.format_count(report["macs"]), extra, dead))),
         ),
     ]
     if whole:

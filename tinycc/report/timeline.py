@@ -62,6 +62,7 @@ class Timeline:
             "optimal": self.plan.optimal,
             "solver": self.plan.solver,
             "macs": macs,
+            "dead_macs": self.plan.dead_macs,
             "extra_macs": sum(step.operator.extra_macs for step in self.plan.steps),
             "peak_step": peak["operator"],
             "peak_operator": peak["name"],
