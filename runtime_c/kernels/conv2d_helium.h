@@ -29,33 +29,67 @@ typedef struct {
     int8_t input_zero_point;
 } tinycc_conv2d_helium_data;
 
+/* The taps of a window, one kernel row after the other, from column `left` on; the first `before` and the
+ * last `after` of each row are padding. */
+TINYCC_INLINE void tinycc_conv2d_lay_out_rows(int8_t *window, const int8_t *const *rows, int32_t left,
+                                              int32_t before, int32_t after,
+                                              const tinycc_conv2d_helium_shape *shape, int32_t zero_point)
+{
+    const int32_t channels = shape->input_channels;
+    const int32_t taken = shape->kernel_width - before - after;
+    for (int32_t j = 0; j < shape->kernel_height; ++j) {
+        const int8_t *const row = rows[j];
+        if (row == NULL) {
+            tinycc_fill(window, zero_point, shape->kernel_width * channels);
+        } else {
+            int8_t *out = window;
+            if (before > 0) {
+                tinycc_fill(out, zero_point, before * channels);
+                out += before * channels;
+            }
+            tinycc_copy(out, row + (left + before) * channels, taken * channels);
+            if (after > 0) {
+                tinycc_fill(out + taken * channels, zero_point, after * channels);
+            }
+        }
+        window += shape->kernel_width * channels;
+    }
+}
+
+/* The same where neighbouring taps are not neighbouring columns. */
+TINYCC_INLINE void tinycc_conv2d_lay_out_taps(int8_t *window, const int8_t *const *rows, int32_t left,
+                                              const tinycc_conv2d_helium_shape *shape, int32_t zero_point)
+{
+    const int32_t channels = shape->input_channels;
+    for (int32_t j = 0; j < shape->kernel_height; ++j) {
+        for (int32_t k = 0; k < shape->kernel_width; ++k) {
+            const int32_t column = left + k * shape->dilation_width;
+            if (rows[j] == NULL || column < 0 || column >= shape->input_width) {
+                tinycc_fill(window, zero_point, channels);
+            } else {
+                tinycc_copy(window, rows[j] + column * channels, channels);
+            }
+            window += channels;
+        }
+    }
+}
+
 /* The window that starts in column `left`, one kernel row after the other, and zeros. */
 TINYCC_INLINE void tinycc_conv2d_lay_out(int8_t *window, const int8_t *const *rows, int32_t left,
                                          const tinycc_conv2d_helium_shape *shape, int32_t zero_point)
 {
-    const int32_t channels = shape->input_channels;
-    const int32_t row_taps = shape->kernel_width * channels;
-    const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
-    const int inside = left >= 0 && right < shape->input_width && shape->dilation_width == 1;
-    for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        const int8_t *const row = rows[j];
-        if (row == NULL) {
-            tinycc_fill(window, zero_point, row_taps);
-        } else if (inside) {
-            tinycc_copy(window, row + left * channels, row_taps);
-        } else {
-            for (int32_t k = 0; k < shape->kernel_width; ++k) {
-                const int32_t column = left + k * shape->dilation_width;
-                if (column < 0 || column >= shape->input_width) {
-                    tinycc_fill(window + k * channels, zero_point, channels);
-                } else {
-                    tinycc_copy(window + k * channels, row + column * channels, channels);
-                }
-            }
-        }
-        window += row_taps;
+    const int32_t width = shape->kernel_width;
+    const int32_t taps = shape->kernel_height * width * shape->input_channels;
+    if (shape->dilation_width > 1) {
+        tinycc_conv2d_lay_out_taps(window, rows, left, shape, zero_point);
+    } else if (left >= 0 && left + width <= shape->input_width) {
+        tinycc_conv2d_lay_out_rows(window, rows, left, 0, 0, shape, zero_point);
+    } else {
+        const int32_t before = tinycc_clamp(-left, 0, width);
+        const int32_t after = tinycc_clamp(left + width - shape->input_width, 0, width - before);
+        tinycc_conv2d_lay_out_rows(window, rows, left, before, after, shape, zero_point);
     }
-    tinycc_fill(window, 0, shape->matrix.inputs - shape->kernel_height * row_taps);
+    tinycc_fill(window + taps, 0, shape->matrix.inputs - taps);
 }
 
 /* windows: memory for `most` of them. */
