@@ -40,8 +40,9 @@ class Setting:
         return (tuple(item for item in features if item != "fpu"), self.optimize_for)
 
 
+# A Cortex-M85's code runs on the board of a Cortex-M55, and executes the same instructions.
 SETTINGS = (
-    *(Setting(name) for name, target in TARGETS.items() if target.boards),
+    *(Setting(name) for name, target in TARGETS.items() if target.boards and name != "cortex-m85"),
     Setting("cortex-m4", kernels="portable"),
     Setting("cortex-m4", optimize_for="memory"),
     Setting("cortex-m55", optimize_for="memory"),
