@@ -41,7 +41,7 @@ CUT = {"2x3 strips and bands": Grid(2, 3), "3x3 patches": Grid(3, 3, by_layers=T
 
 def features_for(seed: int) -> tuple[str, ...]:
     """Whose kernels are used; they run on every core."""
-    return ("dsp",) if seed // 2 % 2 else ()
+    return ((), ("dsp",), ("dsp", "helium"))[seed // 2 % 3]
 
 
 def passes_for(option: str, features: tuple[str, ...] = ()) -> list[tvm.transform.Pass]:
