@@ -69,12 +69,7 @@ class RemoveDeadChannels:
 
 def _macs(module: tvm.IRModule) -> int:
     """The multiply-accumulates of an inference."""
-    calls = (binding.value for binding in tvm_adapter.bindings_of(module["main"]))
-    return sum(
-        view_of(module[call.op]).macs
-        for call in calls
-        if isinstance(call, relax.Call) and isinstance(call.op, tvm.ir.GlobalVar)
-    )
+    return sum(view_of(module[callee]).macs for callee in tvm_adapter.callees_of(module["main"]))
 
 
 def _with_channels(variable: relax.Var, kept: np.ndarray) -> relax.Var:

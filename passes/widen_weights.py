@@ -51,7 +51,8 @@ class WidenWeights:
         """Annotate the functions whose weights are to be wide."""
         room = self.flash_bytes - CODE_BYTES
         offered: list[_Widening] = []
-        for variable, times in _composites(module).items():
+        # The constants of each call are its own.
+        for variable, times in Counter(tvm_adapter.callees_of(module["main"])).items():
             view = view_of(module[variable])
             room -= times * constant_bytes(view)
             offered += _widenings(variable, view, times)
@@ -70,16 +71,6 @@ def constant_bytes(view: Operator) -> int:
     """Flash that the constants of an operator or a stage take."""
     tables = view.table_bytes if isinstance(view, Stage) else 0
     return tables + sum(run.call.data_bytes + run.view.operand_bytes for run in runs_of(view))
-
-
-def _composites(module: tvm.IRModule) -> Counter[tvm.ir.GlobalVar]:
-    """The functions that main calls, and how often: the constants of each call are its own."""
-    values = (binding.value for binding in tvm_adapter.bindings_of(module["main"]))
-    return Counter(
-        value.op
-        for value in values
-        if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)
-    )
 
 
 def _widenings(function: tvm.ir.GlobalVar, view: Operator, times: int) -> Iterator[_Widening]:

@@ -84,6 +84,13 @@ def bindings_of(function: relax.Function) -> Iterator[relax.VarBinding]:
         yield from block.bindings
 
 
+def callees_of(function: relax.Function) -> Iterator[tvm.ir.GlobalVar]:
+    """The functions of the module that a function calls, in order, each as often as it is called."""
+    for binding in bindings_of(function):
+        if isinstance(binding.value, relax.Call) and isinstance(binding.value.op, tvm.ir.GlobalVar):
+            yield binding.value.op
+
+
 def returned(function: relax.Function) -> list[relax.Expr]:
     """The tensors that a function returns, a tuple spread out."""
     result = function.body.body

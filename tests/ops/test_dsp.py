@@ -239,13 +239,15 @@ SCALES = [(0.05, 0.05, 0.1), (0.05, 0.031, 0.07), (0.004, 0.3, 0.31), (0.02, 0.0
 @pytest.mark.parametrize("zero_points", [(-128, 3, -128), (7, -128, -5)])
 @pytest.mark.parametrize("activation", [relu, lambda value: value])
 def test_all_sums_of_two_elements(
-    scales: tuple[float, float, float], zero_points: tuple[int, int, int], activation: object
+    scales: tuple[float, float, float],
+    zero_points: tuple[int, int, int],
+    activation: Callable[[relax.Expr], relax.Expr],
 ) -> None:
     def body(a: relax.Expr, b: relax.Expr) -> relax.Expr:
         value = relax.op.add(
             dequantized(a, scales[0], zero_points[0]), dequantized(b, scales[1], zero_points[1])
         )
-        return quantized(activation(value), scales[2], zero_points[2])  # type: ignore[operator]
+        return quantized(activation(value), scales[2], zero_points[2])
 
     module = module_of([((1, 256, 256), "int8")] * 2, body)
     [view] = views_in(module, DSP)

@@ -138,8 +138,7 @@ def test_padding_tells_other_constants_from_none() -> None:
 def test_channels_that_nobody_reads_are_removed() -> None:
     weights = np.ones((1, 1, 8, 3), np.int8)
     weights[:, :, [0, 3, 6, 7]] = 0
-    body = lambda x: layer(emit(layer(x, [ALIVE] * 8)), [ALIVE] * 3, weights=weights)  # noqa: E731
-    assert after_pass(body) == [4, 3]
+    assert after_pass(lambda x: layer(emit(layer(x, [ALIVE] * 8)), [ALIVE] * 3, weights=weights)) == [4, 3]
 
 
 def test_what_goes_channel_by_channel_loses_the_same_ones() -> None:
