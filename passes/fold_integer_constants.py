@@ -32,11 +32,15 @@ def _astype(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
     return operands[0].astype(str(call.attrs.dtype))
 
 
+# Modes of relax.nn.pad other than by a constant, as numpy calls them.
+NUMPY_MODES = {"replicate": "edge", "reflect": "reflect", "circular": "wrap"}
+
+
 def _pad(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
-    if call.attrs.pad_mode != "constant":
-        raise NotImplementedError
     widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
-    return np.pad(operands[0], widths, constant_values=int(call.attrs.pad_value))
+    if call.attrs.pad_mode == "constant":
+        return np.pad(operands[0], widths, constant_values=int(call.attrs.pad_value))
+    return np.pad(operands[0], widths, NUMPY_MODES[str(call.attrs.pad_mode)])
 
 
 def _strided_slice(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
@@ -54,6 +58,13 @@ def _strided_slice(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
     return operands[0][tuple(slices)]
 
 
+def _take(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    if not tvm_adapter.is_constant(call.args[1]) or call.attrs.axis is None or call.attrs.mode != "clip":
+        raise NotImplementedError
+    indices = tvm_adapter.constant_value(call.args[1])
+    return np.take(operands[0], indices, int(call.attrs.axis), mode="clip")
+
+
 def _reshape(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
     """reshape, expand_dims and squeeze: TVM has already worked out the shape."""
     return operands[0].reshape(tvm_adapter.shape_of(call))
@@ -68,6 +79,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "relax.reshape": _reshape,
     "relax.squeeze": _reshape,
     "relax.strided_slice": _strided_slice,
+    "relax.take": _take,
 }
 
 
@@ -97,7 +109,7 @@ class _Folder(DataflowRewriter):
 
 @tvm.transform.module_pass(opt_level=0, name="FoldIntegerConstants")
 class FoldIntegerConstants:
-    """Evaluate astype, reshape, permute_dims, concat, strided_slice and pad of integer constants."""
+    """Evaluate what casts, reshapes, moves and chooses elements of integer constants."""
 
     def transform_module(self, module: tvm.IRModule, context: tvm.transform.PassContext) -> tvm.IRModule:
         """Fold constants in `main`."""

@@ -1,4 +1,4 @@
-"""Operators that move elements: pad, transpose, slice, concatenate, resize, arg max. Against numpy and the
+"""Operators that move elements: transpose, slice, concatenate, resize, arg max. Against numpy and the
 integer reference."""
 
 from collections.abc import Callable, Sequence
@@ -26,18 +26,6 @@ def check(
     [result] = compile_and_run(module, inputs)
     np.testing.assert_array_equal(result, wanted(*inputs))
     return module
-
-
-@pytest.mark.parametrize("dtype", ["int8", "int16"])
-@pytest.mark.parametrize(
-    "widths", [((1, 2), (0, 3), (0, 0)), ((0, 0), (2, 0), (1, 2)), ((3, 0), (0, 0), (0, 0))]
-)
-def test_pad(widths: Sequence[tuple[int, int]], dtype: str) -> None:
-    flat = [0, 0, *(width for pair in widths for width in pair)]
-    check(
-        "pad", [(1, 3, 4, 2)], lambda x: relax.op.nn.pad(x, flat, pad_value=-7),
-        lambda x: movement.pad(x, [(0, 0), *widths], -7), dtype,
-    )  # fmt: skip
 
 
 @settings(max_examples=8)
@@ -140,8 +128,3 @@ def test_arg_max(axis: int, dtype: str) -> None:
 def test_arg_max_of_all_axes_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="all axes"):
         views_in(module_of([((1, 4), "int8")], lambda x: relax.op.argmax(x)))
-
-
-def test_padding_of_the_batch_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="batch"):
-        views_in(module_of([((1, 2, 2, 2), "int8")], lambda x: relax.op.nn.pad(x, [1, 0, 0, 0, 0, 0, 0, 0])))

@@ -5,6 +5,7 @@ import tvm
 from tvm import relax
 
 from tests.passes.layout_tools import operators, run_on_vm
+from tinycc.frontend.padding import padded
 from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 
 WEIGHTS = np.arange(-12, 12, dtype=np.int8).reshape(2, 3, 4)
@@ -19,8 +20,13 @@ def _module(build: object, dtype: str = "int8") -> tvm.IRModule:
     return relax.transform.CanonicalizeBindings()(builder.get())
 
 
-def _pad(builder: relax.BlockBuilder, weights: relax.Expr) -> relax.Expr:
-    return relax.op.nn.pad(weights, [0, 0, 1, 2, 0, 1], "constant", 7)
+def _pads(builder: relax.BlockBuilder, weights: relax.Expr) -> relax.Expr:
+    parts = [
+        builder.emit(relax.op.nn.pad(weights, [0, 0, 1, 2, 0, 1], mode, 7 if mode == "constant" else 0))
+        for mode in ("constant", "reflect", "replicate", "circular")
+    ]
+    mirrored = builder.emit(padded(builder, parts[0], [(0, 0), (2, 1), (0, 0)], "symmetric"))
+    return relax.op.concat([*parts, mirrored], 1)
 
 
 def _chain(builder: relax.BlockBuilder, weights: relax.Expr) -> relax.Expr:
@@ -40,8 +46,8 @@ def test_a_chain_becomes_one_constant() -> None:
     np.testing.assert_array_equal(run_on_vm(after, [])[0], run_on_vm(before, [])[0])
 
 
-def test_padding_keeps_its_value() -> None:
-    before = _module(_pad)
+def test_padding_keeps_its_value_or_its_mode() -> None:
+    before = _module(_pads)
     after = FoldIntegerConstants()(before)
     assert operators(after) == []
     np.testing.assert_array_equal(run_on_vm(after, [])[0], run_on_vm(before, [])[0])

@@ -193,6 +193,8 @@ def first_row(window: RowWindow, rows: int) -> str:
         text += f" / {window.divisor}"
     if window.pad_top:
         text += f" - {window.pad_top}" if window.pad_top > 0 else f" + {-window.pad_top}"
+    if window.border is not None:
+        return f"tinycc_{window.border.value}({text}, {window.input_rows})"
     return text
 
 

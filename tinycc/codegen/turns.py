@@ -49,6 +49,8 @@ def rows_asked(call: KernelCall, window: RowWindow) -> str:
     """
     if call.accumulator_bytes:
         return "y + 1"
+    if window.border is not None:
+        return f"{first_row(window, call.rows)} + 1"
     spans = [rows_read(call, window, y) for y in range(call.rows)]
     extent = (window.rows - 1) * window.dilation + 1
     end = first_row(replace(window, pad_top=window.pad_top - extent), call.rows)

@@ -109,12 +109,12 @@ class MoveToIntegers(DataflowRewriter):
         padding: the real number to pad by, if not the one that `call` states.
         """
         operand = self.emit(operand)
-        if tvm_adapter.op_name(call) != "relax.nn.pad":
+        if tvm_adapter.op_name(call) != "relax.nn.pad" or call.attrs.pad_mode != "constant":
             return relax.Call(call.op, [operand, *call.args[1:]], call.attrs, call.ty_args)
         widths = [int(width) for width in call.attrs.pad_width]
         real = float(call.attrs.pad_value) if padding is None else padding
         value = _quantized(real, like, tvm_adapter.dtype_of(operand))
-        return relax.op.nn.pad(operand, widths, call.attrs.pad_mode, value)
+        return relax.op.nn.pad(operand, widths, "constant", value)
 
     def _dequantize_later(self, call: relax.Call) -> relax.Expr:
         if self._dequantized(call.args[0]) is None:
@@ -190,7 +190,12 @@ class MoveToIntegers(DataflowRewriter):
     def _pad_later(self, call: relax.Call, source: relax.Call, meaning: tuple[float, int, str]) -> relax.Expr:
         """Requantize, then pad by the new zero point: a convolution that follows can take it in."""
         pad = self.producer(source.args[0])
-        if tvm_adapter.op_name(pad) != "relax.nn.pad" or float(pad.attrs.pad_value) != meaning[1]:
+        by_zero = (
+            tvm_adapter.op_name(pad) == "relax.nn.pad"
+            and pad.attrs.pad_mode == "constant"
+            and float(pad.attrs.pad_value) == meaning[1]
+        )
+        if not by_zero:
             return call
         real = self.emit(relax.op.dequantize(pad.args[0], *source.args[1:3], axis=0))
         return self._moved(pad, self._quantized_like(call, real), call, 0.0)

@@ -17,6 +17,10 @@ from tvm.relax.frontend.onnx import onnx_frontend
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.padding import padded
+
+# Modes of Pad, by the names of Relax.
+PADDING_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 Inputs = Sequence[relax.Expr | None]
 Convert = Callable[[relax.BlockBuilder, Inputs, dict[str, Any]], relax.Expr]
@@ -97,10 +101,16 @@ def _clip(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any
     return relax.op.clip(inputs[0], *bounds)
 
 
+def _text(value: bytes | str) -> str:
+    """A string attribute, which TVM's importer gives as bytes."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def _pad(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]) -> relax.Expr:
-    """Pad with a constant."""
-    if attributes.get("mode", b"constant") != b"constant":
-        raise UnsupportedError("only padding with a constant is supported")
+    """Pad with a constant or with the tensor's own elements; widths and axes are constants."""
+    mode = _text(attributes.get("mode", "constant"))
+    if mode not in PADDING_MODES:
+        raise UnsupportedError(f"the mode {mode!r} of Pad is not supported")
     pads = _constant(inputs, 1, "the widths of Pad")
     value = _constant(inputs, 2, "the value of Pad")
     axes = _constant(inputs, 3, "the axes of Pad")
@@ -110,6 +120,8 @@ def _pad(builder: relax.BlockBuilder, inputs: Inputs, attributes: dict[str, Any]
     widths[range(rank) if axes is None else axes % rank] = pads.reshape(2, -1).T
     if (widths < 0).any():
         raise UnsupportedError("negative padding is not supported")
+    if mode != "constant":
+        return padded(builder, inputs[0], widths.tolist(), PADDING_MODES[mode])
     number = 0 if value is None or value.size == 0 else value.reshape(-1)[0].item()
     return relax.op.nn.pad(inputs[0], widths.reshape(-1).tolist(), "constant", number)
 

@@ -12,6 +12,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, UnsupportedError
+from tinycc.frontend.padding import padded
 from tinycc.frontend.tflite_base import BaseConverter, activated, fused_activation
 from tinycc.frontend.tflite_file import FileOperator, FileTensor
 
@@ -96,23 +97,18 @@ def pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
 
 def mirror_pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """MIRROR_PAD: slices of the input, reversed, before and after it, one axis at a time."""
+    """MIRROR_PAD: the input mirrored at its first and last elements, which SYMMETRIC repeats."""
     source = converter.file.tensors[op.inputs[0]]
-    value, widths = converter.operand(source.index), converter.constant(op.inputs[1])
-    padded = tuple(size + before + after for size, (before, after) in zip(source.shape, widths, strict=True))
-    if padded != converter.file.tensors[op.outputs[0]].shape:
-        raise ModelError(f"{op.title} has paddings that do not make its output's shape")
-    skip = 1 if op.options.Mode() == tflite.MirrorPadMode.REFLECT else 0
-    for axis, (before, after) in enumerate(widths.tolist()):
-        size = source.shape[axis]
-        if max(before, after) > size - skip:
-            raise ModelError(f"{op.title} mirrors {max(before, after)} of {size} elements")
-        first = [_cut(value, axis, position) for position in range(before - 1 + skip, skip - 1, -1)]
-        last = [
-            _cut(value, axis, position) for position in range(size - 1 - skip, size - 1 - skip - after, -1)
-        ]
-        if first or last:
-            value = converter.bb.emit(relax.op.concat([*first, value, *last], axis))
+    widths = converter.constant(op.inputs[1])
+    if widths.shape != (len(source.shape), 2):
+        raise ModelError(
+            f"{op.title} has paddings of shape {widths.shape} for an input of shape {source.shape}"
+        )
+    mode = "reflect" if op.options.Mode() == tflite.MirrorPadMode.REFLECT else "symmetric"
+    try:
+        value = padded(converter.bb, converter.operand(source.index), widths.tolist(), mode)
+    except UnsupportedError as error:
+        raise ModelError(f"{op.title}: {error}") from error
     return moved(converter, op, value)
 
 

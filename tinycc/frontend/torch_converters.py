@@ -12,8 +12,11 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.padding import padded
 from tinycc.frontend.torch_check import FIXED_RANGES, has_fixed_range
 from tinycc.frontend.torch_program import arguments, operator, shape_of, title
+
+PADDING_MODES = ("constant", "reflect", "replicate", "circular")
 
 Converter = Callable[[torch.fx.Node, Any], Any]
 
@@ -215,6 +218,35 @@ def _split(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
     return parts
 
 
+def _pad(node: torch.fx.Node, importer: Any) -> relax.Expr:
+    """Padding of the last axes, the last of them first; negative widths cut, after a reflection."""
+    given, value = arguments(node), _source(node, importer)
+    mode = given.get("mode", "constant")
+    sides = [int(width) for width in given["pad"]]
+    rank = len(tvm_adapter.shape_of(value))
+    if mode not in PADDING_MODES or len(sides) % 2 or len(sides) > 2 * rank:
+        raise UnsupportedError(f"{title(node)}: padding {sides} in the mode {mode!r} is not supported")
+    widths = [(0, 0)] * (rank - len(sides) // 2)
+    widths += [(sides[index], sides[index + 1]) for index in range(len(sides) - 2, -1, -2)]
+
+    def cut(expr: relax.Expr) -> relax.Expr:
+        for axis, (before, after) in enumerate(widths):
+            end = tvm_adapter.shape_of(expr)[axis] + min(0, after)
+            expr = _sliced(importer, expr, axis, max(0, -before), end)
+        return expr
+
+    added = [(max(0, before), max(0, after)) for before, after in widths]
+    value = value if mode == "reflect" else cut(value)
+    if any(map(any, added)):
+        if mode == "constant":
+            flat = [width for pair in added for width in pair]
+            value = relax.op.nn.pad(value, flat, "constant", given["value"] or 0)
+        else:
+            value = padded(importer.block_builder, value, added, mode)
+        value = importer.block_builder.emit(value)
+    return cut(value) if mode == "reflect" else value
+
+
 def _nearest(node: torch.fx.Node, importer: Any) -> relax.Expr:
     """Nearest neighbour: source index = floor(index * input size / output size)."""
     resized = relax.op.image.resize2d(
@@ -240,8 +272,10 @@ CONVERTERS: dict[str, Converter] = {
     "conv1d.padding": _padded_by_name,
     "conv2d.padding": _padded_by_name,
     "hardswish.default": _hard_swish,
+    "constant_pad_nd.default": _pad,
     "max_pool1d.default": _max_pool,
     "max_pool2d.default": _max_pool,
+    "pad.default": _pad,
     "relu6.default": _relu6,
     "select.int": _select,
     "sigmoid.default": _fixed_range(lambda node, real: relax.op.sigmoid(real)),

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from tvm.relax.transform import FusionPattern
 
+from tinycc.ops.border import Border
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.tensor import Tensor
@@ -19,7 +20,7 @@ class ColumnWindow:
     """The input columns that one output column x is computed from.
 
     Columns `x * stride - pad_left + k * dilation`, k in [0, columns); those outside [0, input_columns) are
-    padding.
+    padding, or taken from within the row as `border` says (where a window has one column).
     """
 
     input_columns: int
@@ -27,9 +28,16 @@ class ColumnWindow:
     stride: int = 1
     dilation: int = 1
     pad_left: int = 0
+    border: Border | None = None
 
     def span(self, first: int, end: int) -> tuple[int, int]:
         """Input columns [first, end) under output columns [first, end); at least one."""
+        if self.border is not None:
+            columns = [
+                self.border.inside(x * self.stride - self.pad_left, self.input_columns)
+                for x in range(first, end)
+            ]
+            return min(columns), max(columns) + 1
         left = first * self.stride - self.pad_left
         right = (end - 1) * self.stride - self.pad_left + (self.columns - 1) * self.dilation + 1
         left = min(max(left, 0), self.input_columns - 1)
@@ -41,7 +49,8 @@ class RowWindow:
     """The input rows that one output row y is computed from.
 
     Row j of the window, j in [0, rows), is input row `(y * stride + offset) // divisor - pad_top + j *
-    dilation`; a row outside [0, input_rows) is padding.
+    dilation`; a row outside [0, input_rows) is padding, or another one as `border` says (where a window has
+    one row).
 
     columns: which of the rows' columns some output columns need; None for all, whatever the output's.
     as_array: the kernel takes an array of row pointers (NULL for padding) rather than one row.
@@ -59,6 +68,7 @@ class RowWindow:
     divisor: int = 1
     columns: ColumnWindow | None = None
     as_array: bool = False
+    border: Border | None = None
 
     @classmethod
     def whole(cls, tensor: Tensor) -> "RowWindow":
@@ -67,7 +77,8 @@ class RowWindow:
 
     def first_row(self, y: int) -> int:
         """The input row at the top of the window of output row y; negative in the padding."""
-        return (y * self.stride + self.offset) // self.divisor - self.pad_top
+        row = (y * self.stride + self.offset) // self.divisor - self.pad_top
+        return row if self.border is None else self.border.inside(row, self.input_rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,57 +1,97 @@
-"""Constant padding that no consumer could take in."""
+"""Padding that no consumer could take in: by a constant, or by the tensor's own elements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_op, wildcard
-from tvm.relax.transform import FusionPattern
+from tvm import relax
+from tvm.relax.dpl import is_const, is_op, wildcard
+from tvm.relax.transform import FusionPattern, PatternCheckContext
 
+from tinycc import tvm_adapter
 from tinycc.ops.base import ColumnWindow, KernelCall, Operator, RowWindow
+from tinycc.ops.border import Border
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
+from tinycc.ops.tensor import Tensor
+
+
+def _symmetric_widths(take: relax.Call) -> tuple[int, int] | None:
+    """(before, after) where a take repeats an axis around itself in reverse, and is nothing else."""
+    indices = tvm_adapter.constant_value(take.args[1])
+    if take.attrs.axis is None or indices.ndim != 1:
+        return None
+    size = tvm_adapter.shape_of(take.args[0])[int(take.attrs.axis)]
+    total = indices.size - size
+    for before in range(max(0, total - size), min(size, total) + 1):
+        wanted = [Border.SYMMETRIC.inside(index - before, size) for index in range(indices.size)]
+        if np.array_equal(indices, wanted):
+            return before, total - before
+    return None
+
+
+def _is_symmetric(context: PatternCheckContext) -> bool:
+    """Whether all takes of a match are paddings, each of another axis; nobody else reads the inner ones."""
+    takes = [context.matched_expr]
+    while (operand := takes[-1].args[0]) in context.matched_bindings:
+        if len(context.var_usages[operand]) != 1:
+            return False
+        takes.append(context.matched_bindings[operand])
+    axes = {int(take.attrs.axis) for take in takes if _symmetric_widths(take)}
+    return len(axes) == len(takes)
 
 
 @dataclass(frozen=True, eq=False)
 class Pad(Operator):
-    """A tensor with constant elements around it.
+    """A tensor with elements around it.
 
     before, after: elements added in each dimension of [rows, width, channels].
+    border: whence they are taken; None where all of them are pad_value.
     """
 
     before: tuple[int, int, int]
     after: tuple[int, int, int]
     pad_value: int
+    border: Border | None = None
 
     kind: ClassVar[str] = "pad"
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """nn.pad(x) of integers."""
-        return [
-            FusionPattern("tinycc.pad", is_op("relax.nn.pad")(wildcard().has_dtype(dtype)))
-            for dtype in ("int8", "int16")
-        ]
+        """nn.pad(x) of integers; for symmetric padding, which Relax does not have, a take for each axis."""
+        patterns = []
+        for dtype in ("int8", "int16"):
+            source = wildcard().has_dtype(dtype)
+            patterns.append(FusionPattern("tinycc.pad", is_op("relax.nn.pad")(source)))
+            one = is_op("relax.take")(source, is_const())
+            two = is_op("relax.take")(one, is_const())
+            three = is_op("relax.take")(two, is_const())
+            patterns += [FusionPattern("tinycc.pad", take, {}, _is_symmetric) for take in (three, two, one)]
+        return patterns
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Pad":
-        """Read the widths, given as (before, after) for each dimension."""
-        call = composite.call("relax.nn.pad")
-        source, output = composite.tensor(call.args[0]), composite.result()
-        widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
-        rank = len(source.shape)
-        widths = np.concatenate([np.zeros((max(0, 3 - rank), 2), int), widths])
-        if widths[:-3].any():
-            raise ValueError("padding of the batch dimension is not supported")
-        before, after = (tuple(int(width) for width in widths[-3:, side]) for side in (0, 1))
-        return cls(
-            (source,),
-            (output,),
-            (before[0], before[1], before[2]),
-            (after[0], after[1], after[2]),
-            int(call.attrs.pad_value),
-        )
+        """Read the mode, and the widths before and after in each dimension."""
+        takes, output = composite.calls("relax.take"), composite.result()
+        border: Border | None = Border.SYMMETRIC
+        if takes:
+            source, value = composite.tensor(takes[0].args[0]), 0
+            widths = np.zeros((len(source.shape), 2), int)
+            for take in takes:
+                widths[int(take.attrs.axis)] += _symmetric_widths(take)
+        else:
+            call = composite.call("relax.nn.pad")
+            source, value = composite.tensor(call.args[0]), int(call.attrs.pad_value)
+            mode = str(call.attrs.pad_mode)
+            border = None if mode == "constant" else Border(mode)
+            widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
+        before, after = _around_rows(source, widths)
+        for size, *sides in zip((source.height, source.width, source.channels), before, after, strict=True):
+            reach = None if border is None else border.reach(size)
+            if min(sides) < 0 or (reach is not None and max(sides) > reach):
+                raise ValueError(f"padding of {size} elements by {max(sides, key=abs)} is not supported")
+        return cls((source,), (output,), before, after, value, border)
 
     @property
     def is_channelwise(self) -> bool:
@@ -59,16 +99,20 @@ class Pad(Operator):
         return self.before[2] == self.after[2] == 0
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
-        """The padding is a value, too."""
-        return inputs[0].joined(self.pad_value) if self.is_channelwise else super().channel_ranges(inputs)
+        """Those of the input; a constant is a value, too."""
+        if not self.is_channelwise:
+            return super().channel_ranges(inputs)
+        return inputs[0].joined(self.pad_value) if self.border is None else inputs[0]
 
     def kernel(self) -> KernelCall:
         """One call for each output row."""
         source, output = self.inputs[0], self.outputs[0]
+        kernel = "pad" if self.border is None else "pad_border"
+        name = "pad" if self.border is None else f"pad_{self.border.value}"
         return KernelCall(
-            header="pad.h",
-            function=f"tinycc_pad_{source.dtype}",
-            struct="tinycc_pad",
+            header=f"{kernel}.h",
+            function=f"tinycc_{name}_{source.dtype}",
+            struct=f"tinycc_{kernel}",
             shape={
                 "input_width": source.width,
                 "input_channels": source.channels,
@@ -76,17 +120,35 @@ class Pad(Operator):
                 "channels_before": self.before[2],
                 "channels_after": self.after[2],
             },
-            data={"pad_value": self.pad_value},
+            data={"pad_value": self.pad_value} if self.border is None else {"zero": 0},
             windows=(
                 RowWindow(
                     input_rows=source.height,
                     row_elements=source.width * source.channels,
                     pad_top=self.before[0],
-                    columns=ColumnWindow(source.width, pad_left=self.before[1]),
-                    as_array=True,
+                    columns=ColumnWindow(source.width, pad_left=self.before[1], border=self.border),
+                    as_array=self.border is None,
+                    border=self.border,
                 ),
             ),
             rows=output.height,
             columns=output.width,
             row_elements=output.width * output.channels,
         )
+
+    def describe(self) -> str:
+        """Whence the elements are taken."""
+        return "" if self.border is None else self.border.value
+
+
+def _around_rows(source: Tensor, widths: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Widths [rank, 2] as those before and after in [rows, width, channels].
+
+    ValueError where rows of several images are padded, or images are added.
+    """
+    rank = len(source.shape)
+    widths = np.concatenate([np.zeros((max(0, 3 - rank), 2), int), widths])
+    if widths[:-3].any() or (widths[-3].any() and source.height != source.shape[-3]):
+        raise ValueError("padding of the batch dimension is not supported")
+    before, after = (tuple(int(width) for width in widths[-3:, side]) for side in (0, 1))
+    return (before[0], before[1], before[2]), (after[0], after[1], after[2])

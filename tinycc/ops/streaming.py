@@ -242,7 +242,7 @@ def _rows_under(call: KernelCall, window: RowWindow, rows: Range) -> Range | Non
     """Input rows [first, end) under the windows of some rows; None where all of it is padding."""
     downwards = (rows_read(call, window, y) for y in range(*rows))
     upwards = (rows_read(call, window, y) for y in reversed(range(*rows)))
-    if window.dilation == 1:
+    if window.dilation == 1 and window.border is None:
         # Windows move down: of those that are not all padding the first and the last reach furthest.
         first, last = (next((span for span in spans if span), None) for spans in (downwards, upwards))
         return (first[0], last[1] + 1) if first and last else None
