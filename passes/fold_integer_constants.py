@@ -8,6 +8,7 @@ TVM's FoldConstant would also evaluate dequantize(weights), so that int8 weights
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tvm
@@ -33,7 +34,7 @@ def _astype(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
 
 
 # Modes of relax.nn.pad other than by a constant, as numpy calls them.
-NUMPY_MODES = {"replicate": "edge", "reflect": "reflect", "circular": "wrap"}
+NUMPY_MODES: dict[str, Any] = {"replicate": "edge", "reflect": "reflect", "circular": "wrap"}
 
 
 def _pad(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
