@@ -20,6 +20,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.edges import ATTRIBUTE, Edges, read_edges, with_edges
+from tinycc.ops.states import state_parameters
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 Axes = tuple[int, ...]
@@ -95,13 +96,15 @@ class _Eliminator(DataflowRewriter):
         return parameters
 
     def results(self, results: list[relax.Expr]) -> list[relax.Expr]:
-        """Results in the stored order, where the edges may say so."""
+        """Results in the stored order, where the edges may say so; states stay as they are."""
         stored = []
+        states = len(state_parameters(self.function))
         for index, result in enumerate(results):
             pending = self._pending.get(result)
             if (
                 isinstance(pending, _Permuted)
                 and not self._keep_edges
+                and index < len(results) - states
                 and _moves_data(tvm_adapter.shape_of(pending.stored), pending.axes)
             ):
                 self.outputs[index] = pending.axes
@@ -339,7 +342,7 @@ def _operands(call: relax.Call) -> list[relax.Expr]:
 
 
 def _wanted_inputs(function: relax.Function) -> dict[int, Axes]:
-    """For each parameter that all readers transpose alike, at once or after element-wise operators: how."""
+    """For each input that all readers transpose alike, at once or after element-wise operators: how."""
     readers: dict[relax.Var, list[relax.VarBinding]] = {}
     for binding in tvm_adapter.bindings_of(function):
         if isinstance(binding.value, relax.Call):
@@ -362,7 +365,8 @@ def _wanted_inputs(function: relax.Function) -> dict[int, Axes]:
         return found
 
     wanted: dict[int, Axes] = {}
-    for index, parameter in enumerate(function.params):
+    states = len(state_parameters(function))
+    for index, parameter in enumerate(list(function.params)[: len(function.params) - states]):
         axes = list(wishes(parameter))
         if len(axes) == 1 and axes[0] is not None:
             wanted[index] = axes[0]

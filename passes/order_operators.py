@@ -3,7 +3,7 @@
 Before:  main's composite calls in the order of the file
 After:   the same calls in the order whose largest step is least; among equals, the file's order is kept
          as far as the search allows
-Requires: rewrite_in_place.
+Requires: rewrite_in_place, order_states. What reads a state's old value stays before what overwrites it.
 Source:  exhaustive search over sets of executed operators, as in Liberis & Lane, "Neural networks on
          microcontrollers: saving memory at inference via operator reordering" (2019); a set's future does
          not depend on how it was reached, so each is visited once.
@@ -19,6 +19,7 @@ from tinycc import tvm_adapter
 from tinycc.ops import view_of
 from tinycc.ops.footprint import joint_bytes
 from tinycc.ops.overlap import OVERLAP_DISTANCES
+from tinycc.ops.states import Overwrites, state_parameters
 from tinycc.ops.tensor import ITEM_BYTES
 
 # Beyond this many sets of executed operators the file's order is kept.
@@ -27,9 +28,13 @@ _MOST_SETS = 200_000
 
 @dataclass(frozen=True)
 class _Node:
-    """A binding: which variables it reads, how much its result takes, which reads it may overlap."""
+    """A binding: which variables it reads, how much its result takes, which reads it may overlap.
+
+    after: results of bindings that have to run before it, beside what it reads.
+    """
 
     reads: tuple[relax.Var, ...]
+    after: frozenset[relax.Var]
     result: relax.Var
     result_bytes: int
     scratch_bytes: int
@@ -44,7 +49,10 @@ class OrderOperators:
         """Permute the bindings of `main`."""
         main = module["main"]
         bindings = list(tvm_adapter.bindings_of(main))
-        order = least_peak_order([_node(module, binding) for binding in bindings], main)
+        overwrites = Overwrites.of(
+            main, bindings, tvm_adapter.returned(main), lambda call: view_of(module[call.op])
+        )
+        order = least_peak_order([_node(module, binding, overwrites) for binding in bindings], main)
         if order == list(range(len(bindings))):
             return module
         block = relax.DataflowBlock([bindings[index] for index in order])
@@ -62,14 +70,16 @@ def _bytes(variable: relax.Var) -> int:
     return size
 
 
-def _node(module: tvm.IRModule, binding: relax.VarBinding) -> _Node:
+def _node(module: tvm.IRModule, binding: relax.VarBinding, overwrites: Overwrites) -> _Node:
     value = binding.value
     reads = tuple(dict.fromkeys(tvm_adapter.variables_of(value)))
-    size = _bytes(binding.var) if tvm_adapter.is_tensor(binding.var) else 0
+    after = frozenset(overwrites.before.get(binding.var, ()))
+    has_memory = tvm_adapter.is_tensor(binding.var) and binding.var not in overwrites.written
+    size = _bytes(binding.var) if has_memory else 0
     if not (isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)):
         # A view or a tuple: its result is its operand's memory; modelled as an output fully over it.
         overlaps = tuple((read, 0) for read in reads)
-        return _Node(reads, binding.var, size, 0, overlaps)
+        return _Node(reads, after, binding.var, size, 0, overlaps)
     function = module[value.op]
     view = view_of(function)
     distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
@@ -77,7 +87,7 @@ def _node(module: tvm.IRModule, binding: relax.VarBinding) -> _Node:
         (value.args[view.inputs[int(index)].parameter], int(distance))
         for index, distance in distances.items()
     )
-    return _Node(reads, binding.var, size, view.scratch_bytes, overlaps)
+    return _Node(reads, after, binding.var, size, view.scratch_bytes, overlaps)
 
 
 def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
@@ -86,12 +96,12 @@ def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
     A best-first search: sets of executed nodes are expanded in order of the peak needed to reach them.
     """
     producer = {node.result: index for index, node in enumerate(nodes)}
-    needs = [{producer[read] for read in node.reads if read in producer} for node in nodes]
+    needs = [{producer[read] for read in (*node.reads, *node.after) if read in producer} for node in nodes]
     readers: dict[relax.Var, int] = {}
     for index, node in enumerate(nodes):
         for read in node.reads:
             readers[read] = readers.get(read, 0) | 1 << index
-    kept = set(tvm_adapter.returned(main))
+    kept = {*tvm_adapter.returned(main), *state_parameters(main)}
     sizes = {variable: _bytes(variable) for variable in readers if tvm_adapter.is_tensor(variable)}
     sizes.update({node.result: node.result_bytes for node in nodes})
     everything = (1 << len(nodes)) - 1

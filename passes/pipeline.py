@@ -13,6 +13,7 @@ from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
+from tinycc.passes.order_states import OrderStates
 from tinycc.passes.remove_dead_channels import RemoveDeadChannels
 from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.schedule_stages import ScheduleStages
@@ -67,6 +68,8 @@ def default_passes(
         SelectKernels(features),
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),
+        # Some operators may write over a state that they read, which distances tell; copies need memory.
+        OrderStates(),
         OrderOperators(),
         # On the final order, of which a stage is a part.
         ScheduleStages(schedule),

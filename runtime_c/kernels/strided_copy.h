@@ -7,9 +7,11 @@
 
 #include "common.h"
 
-/* In elements; first is the position of the first one that is read. */
+/* In elements. A row is so many columns, each read with four sizes and strides; first is the position of the
+ * first element of the first one. */
 typedef struct {
     int32_t first;
+    int32_t column_stride;
     int32_t size0;
     int32_t stride0;
     int32_t size1;
@@ -27,35 +29,45 @@ typedef struct {
 /* Elements in a row that are worth the call of a function. */
 #define TINYCC_LONG_RUN 8
 
-/* One kernel for each element type; the tensor is one row, [x0, x1) is [0, 1). */
-#define TINYCC_DEFINE_STRIDED_COPY(element)                                                                  \
-    TINYCC_INLINE void tinycc_strided_copy_##element(                                                        \
-        const element##_t *row, element##_t *out_row, int32_t x0, int32_t x1,                                \
-        const tinycc_strided_copy_shape *shape, const tinycc_strided_copy_data *data)                        \
+/* One kernel for each element type; for a whole tensor it is one row of one column. */
+#define TINYCC_DEFINE_STRIDED_COPY(name, element)                                                            \
+    TINYCC_INLINE void tinycc_strided_copy_##name(const element *row, element *out_row, int32_t x0,          \
+                                                  int32_t x1, const tinycc_strided_copy_shape *shape,        \
+                                                  const tinycc_strided_copy_data *data)                      \
     {                                                                                                        \
-        (void)x0;                                                                                            \
-        (void)x1;                                                                                            \
+        const int32_t size = shape->size0 * shape->size1 * shape->size2 * shape->size3;                      \
         (void)data;                                                                                          \
-        for (int32_t i = 0; i < shape->size0; ++i) {                                                         \
-            for (int32_t j = 0; j < shape->size1; ++j) {                                                     \
-                for (int32_t k = 0; k < shape->size2; ++k) {                                                 \
-                    const element##_t *source =                                                              \
-                        row + shape->first + i * shape->stride0 + j * shape->stride1 + k * shape->stride2;   \
-                    if (shape->stride3 == 1 && shape->size3 >= TINYCC_LONG_RUN) {                            \
-                        memcpy(out_row, source, (size_t)shape->size3 * sizeof(*source));                     \
-                        out_row += shape->size3;                                                             \
-                        continue;                                                                            \
-                    }                                                                                        \
-                    for (int32_t l = 0; l < shape->size3; ++l) {                                             \
-                        *out_row++ = source[l * shape->stride3];                                             \
+        out_row += x0 * size;                                                                                \
+        row += shape->first;                                                                                 \
+        if (size == shape->size3 && shape->stride3 == 1 && shape->column_stride == size) {                   \
+            memcpy(out_row, row + x0 * size, (size_t)((x1 - x0) * size) * sizeof(*row));                     \
+            return;                                                                                          \
+        }                                                                                                    \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const element *const column = row + x * shape->column_stride;                                    \
+            for (int32_t i = 0; i < shape->size0; ++i) {                                                     \
+                for (int32_t j = 0; j < shape->size1; ++j) {                                                 \
+                    for (int32_t k = 0; k < shape->size2; ++k) {                                             \
+                        const element *source =                                                              \
+                            column + i * shape->stride0 + j * shape->stride1 + k * shape->stride2;           \
+                        if (shape->stride3 == 1 && shape->size3 >= TINYCC_LONG_RUN) {                        \
+                            memcpy(out_row, source, (size_t)shape->size3 * sizeof(*source));                 \
+                            out_row += shape->size3;                                                         \
+                            continue;                                                                        \
+                        }                                                                                    \
+                        for (int32_t l = 0; l < shape->size3; ++l) {                                         \
+                            *out_row++ = source[l * shape->stride3];                                         \
+                        }                                                                                    \
                     }                                                                                        \
                 }                                                                                            \
             }                                                                                                \
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_STRIDED_COPY(int8)
-TINYCC_DEFINE_STRIDED_COPY(int16)
+TINYCC_DEFINE_STRIDED_COPY(int8, int8_t)
+TINYCC_DEFINE_STRIDED_COPY(int16, int16_t)
+TINYCC_DEFINE_STRIDED_COPY(int32, int32_t)
+TINYCC_DEFINE_STRIDED_COPY(float32, float)
 
 #undef TINYCC_DEFINE_STRIDED_COPY
 

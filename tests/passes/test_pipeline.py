@@ -13,7 +13,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 def test_the_passes_have_names() -> None:
     names = [item.info.name for item in default_passes()]
-    assert names[-3:] == ["RewriteInPlace", "OrderOperators", "ScheduleStages"]
+    assert names[-4:] == ["RewriteInPlace", "OrderStates", "OrderOperators", "ScheduleStages"]
     assert "tinycc" in str(default_pipeline().info)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tvm import relax
 
 from tests.plan.plans import SHAPE, added, chain, convolution, plan_of, sigmoid, softmax_of_rows
 from tests.tools.kernel_runner import module_of, quantized
@@ -70,6 +71,51 @@ def test_scratch_on_top_of_an_input_is_caught() -> None:
     [step] = [step for step in plan.steps if step.scratch is not None]
     with pytest.raises(AssertionError, match="share bytes"):
         check_plan(moved(plan, str(step.inputs[0]), offset=plan.buffers[str(step.scratch)].offset))
+
+
+@pytest.fixture
+def stateful() -> Plan:
+    """Of three operators: a state's first half, its end, and that before the input as the next state."""
+
+    def body(x: relax.Expr, state: relax.Expr) -> list[relax.Expr]:
+        end = relax.op.strided_slice(state, [1], [3], [6])
+        return [relax.op.strided_slice(state, [1], [0], [3]), relax.op.concat([end, x], 1)]
+
+    plan = plan_of(module_of([((1, 3), "int8")], body, [((1, 6), "int8", 0)]))
+    assert [step.outputs for step in plan.steps][-1] == ("state0",)
+    return plan
+
+
+def test_an_old_state_read_after_its_update_is_caught(stateful: Plan) -> None:
+    first, second, third = stateful.steps
+    late = next(step for step in (first, second) if step.outputs[0] in stateful.outputs)
+    [early] = {first, second} - {late}
+    with pytest.raises(AssertionError, match="reads state0 in state0, which holds state0 after"):
+        check_plan(replace(lived_always(stateful), steps=(early, third, late)))
+
+
+def test_a_state_that_is_not_updated_is_caught(stateful: Plan) -> None:
+    plan = lived_always(stateful)
+    with pytest.raises(AssertionError, match="holds state0 in the end, not state0 after concat"):
+        check_plan(replace(plan, steps=plan.steps[:-1]))
+
+
+def test_an_operator_that_overwrites_a_state_before_it_has_read_it_is_caught(stateful: Plan) -> None:
+    plan = lived_always(stateful)
+    onto = replace(plan.steps[0], outputs=("state0",))
+    with pytest.raises(AssertionError, match="overwrites state0 as it reads it"):
+        check_plan(replace(plan, steps=(onto, *plan.steps[1:])))
+
+
+def lived_always(plan: Plan) -> Plan:
+    """The plan with buffers that share nothing and live from the first step to the last, in any order."""
+    end = len(plan.steps) - 1
+    size = sum(buffer.bytes for buffer in plan.buffers.values())
+    buffers, offset = {}, 0
+    for name, buffer in plan.buffers.items():
+        buffers[name] = replace(buffer, first_step=0, last_step=end, offset=offset)
+        offset += buffer.bytes
+    return replace(plan, buffers=buffers, arena_bytes=size)
 
 
 def test_a_misaligned_buffer_is_caught() -> None:

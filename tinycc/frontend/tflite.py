@@ -30,8 +30,8 @@ def load_tflite(path: Path) -> tvm.IRModule:
 
 
 def _convert(file: TfliteFile) -> tvm.IRModule:
-    state_tensors = [file.tensors[index] for op in file.operators for index in op.inputs if index >= 0]
-    state_tensors = [tensor for tensor in state_tensors if tensor.is_variable]
+    read = dict.fromkeys(index for op in file.operators for index in op.inputs if index >= 0)
+    state_tensors = [file.tensors[index] for index in read if file.tensors[index].is_variable]
     inputs = _variables([file.tensors[index] for index in file.inputs], "input")
     states = _variables(state_tensors, "state")
     builder = relax.BlockBuilder()
@@ -41,7 +41,7 @@ def _convert(file: TfliteFile) -> tvm.IRModule:
             converter = TfliteConverter(file, builder, inputs, states)
             converter.convert_op_to_relax()
             results = [converter.operand(index) for index in file.outputs]
-            results += [converter.next_states[index] for index in states]
+            results += [converter.operand(index) for index in states]
             result = builder.emit_output(results[0] if len(results) == 1 else relax.Tuple(results))
         builder.emit_func_output(result)
     module = builder.get()

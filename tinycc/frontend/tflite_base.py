@@ -47,7 +47,7 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
 
     def has_expr(self, input_tensor_idx: int) -> bool:
         """Whether a tensor is computed, rather than a constant."""
-        return input_tensor_idx in self.values
+        return input_tensor_idx in self.values or input_tensor_idx in self.states
 
     def get_expr(self, input_tensor_idx: int) -> relax.Expr:
         """The expression of a tensor, computed or constant."""
@@ -58,9 +58,11 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
         return self.constant(int(tensor_wrapper.tensor_idx))
 
     def operand(self, index: int) -> relax.Expr:
-        """A tensor as it is stored: a variable or a constant."""
+        """A tensor as it is stored: a variable or a constant; a state as the operators so far left it."""
         if index in self.values:
             return self.values[index]
+        if index in self.states:
+            return self.next_states.get(index, self.states[index])
         return tvm_adapter.make_constant(self.constant(index))
 
     def constant(self, index: int) -> np.ndarray:

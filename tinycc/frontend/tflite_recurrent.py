@@ -67,7 +67,7 @@ def _emit_composite(
     """Add the function to the module and call it; its results after the first become the next states."""
     name = f"{op.kind.lower()}_{op.index}"
     variable = converter.bb.add_func(function, name)
-    held = [converter.states[tensor.index] for tensor in states]
+    held = [converter.operand(tensor.index) for tensor in states]
     results = converter.bb.emit(relax.Call(variable, [converter.operand(op.inputs[0]), *held]))
     for position, tensor in enumerate(states):
         converter.next_states[tensor.index] = converter.bb.emit(relax.TupleGetItem(results, position + 1))

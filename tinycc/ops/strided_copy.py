@@ -1,6 +1,8 @@
 """Transposes and slices: a tensor read with other strides."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -8,36 +10,96 @@ from tvm import relax
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc import tvm_adapter
+from tinycc.ops.base import ColumnWindow, ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.tensor import Tensor
 
 _RANK = 4
+_TYPES = ("int8", "int16")
+# Of whatever a model moves without reading it; int8 and int16 alone are found by patterns.
+_COPIED_TYPES = (*_TYPES, "int32", "float32")
+
+
+@dataclass(frozen=True, eq=False)
+class _Strides:
+    """Elements first + i0 * steps[0] + i1 * steps[1] + ..., the last index running fastest."""
+
+    first: int
+    sizes: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    def merged(self) -> "_Strides":
+        """The same without dimensions of 1, neighbours joined that are one run of memory."""
+        sizes: list[int] = []
+        steps: list[int] = []
+        for size, step in zip(self.sizes, self.steps, strict=True):
+            if size == 1:
+                continue
+            if sizes and steps[-1] == size * step:
+                sizes[-1] *= size
+                steps[-1] = step
+            else:
+                sizes.append(size)
+                steps.append(step)
+        return _Strides(self.first, tuple(sizes), tuple(steps))
+
+    def split(self, count: int) -> "tuple[int, _Strides] | None":
+        """The elements as `count` equal parts: the step from one to the next, and the first of them.
+
+        None where parts do not follow each other at one step.
+        """
+        outer, inner, left = [], [], count
+        for size, step in zip(self.sizes, self.steps, strict=True):
+            common = min(size, left)
+            if size % common or left % common:
+                return None
+            left //= common
+            outer.append((common, step * (size // common)))
+            inner.append((size // common, step))
+        parts = _Strides(0, *zip(*outer, strict=True)).merged() if outer else _Strides(0, (), ())
+        if left > 1 or len(parts.sizes) > 1:
+            return None
+        rest = _Strides(self.first, *zip(*inner, strict=True)).merged() if inner else self
+        return (parts.steps[0] if parts.steps else 0), rest
+
+    def within(self, size: int) -> "tuple[int, _Strides] | None":
+        """Which run of `size` elements all of them lie in, and where there; None where in several."""
+        ends = [(count - 1) * step for count, step in zip(self.sizes, self.steps, strict=True)]
+        low = self.first + sum(min(end, 0) for end in ends)
+        high = self.first + sum(max(end, 0) for end in ends)
+        run = low // size
+        if high // size != run:
+            return None
+        return run, _Strides(self.first - run * size, self.sizes, self.steps)
 
 
 @dataclass(frozen=True, eq=False)
 class StridedCopy(Operator):
-    """out[i][j][k][l] = in[first + i*s0 + j*s1 + k*s2 + l*s3], on int8 or int16.
+    """A tensor whose elements are those of another, read with strides.
 
-    dimensions, strides: four each; strides in elements, negative where a slice runs backwards.
+    elements: which of the input's, in the order of the output; negative steps where a slice runs backwards.
     """
 
-    first: int
-    dimensions: tuple[int, ...]
-    strides: tuple[int, ...]
+    elements: _Strides
     what: str
 
     kind: ClassVar[str] = "strided_copy"
+    element_types: ClassVar[ElementTypes] = frozenset((dtype, dtype) for dtype in _COPIED_TYPES)
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """permute_dims(x) and strided_slice(x) of integers."""
+        """permute_dims(x), between two reshapes, too (channels are shuffled so), and strided_slice(x)."""
         patterns = []
-        for dtype in ("int8", "int16"):
+        for dtype in _TYPES:
             source = wildcard().has_dtype(dtype)
-            sliced = is_op("relax.strided_slice")(source, wildcard(), wildcard(), wildcard(), wildcard())
-            patterns.append(FusionPattern("tinycc.strided_copy", is_op("relax.permute_dims")(source)))
-            patterns.append(FusionPattern("tinycc.strided_copy", sliced))
+            whole = is_op("relax.permute_dims")(source)
+            parts = is_op("relax.permute_dims")(is_op("relax.reshape")(source, wildcard()))
+            # Begins and ends are given, strides may be.
+            slices = [
+                is_op("relax.strided_slice")(source, *(wildcard() for _ in range(count))) for count in (3, 4)
+            ]
+            shuffled = is_op("relax.reshape")(parts, wildcard())
+            patterns += [FusionPattern("tinycc.strided_copy", item) for item in (shuffled, whole, *slices)]
         return patterns
 
     @classmethod
@@ -45,43 +107,77 @@ class StridedCopy(Operator):
         """Derive strides from the axes or the slice."""
         permuted = composite.has("relax.permute_dims")
         call = composite.call("relax.permute_dims" if permuted else "relax.strided_slice")
-        source, output = composite.tensor(call.args[0]), composite.result()
-        own = np.append(np.cumprod(source.shape[::-1])[::-1][1:], 1).astype(int)
+        shape = tvm_adapter.shape_of(call.args[0])
+        own = np.append(np.cumprod(shape[::-1])[::-1][1:], 1).astype(int)[: len(shape)]
+        source, output = composite.tensor(composite.function.params[0]), composite.result()
         if permuted:
-            first = 0
-            strides = own[[int(axis) for axis in call.attrs.axes]]
+            first, sizes = 0, [shape[int(axis)] for axis in call.attrs.axes]
+            steps = own[[int(axis) for axis in call.attrs.axes]]
         else:
-            first, strides = _slice(composite, call, source, own)
-        dimensions, merged = _merge(list(output.shape), [int(stride) for stride in strides])
-        if len(dimensions) > _RANK:
-            raise ValueError(f"a copy of {len(dimensions)} dimensions is not supported")
-        fill = _RANK - len(dimensions)
-        return cls(
-            inputs=(source,),
-            outputs=(output,),
-            first=first,
-            dimensions=(1,) * fill + tuple(dimensions),
-            strides=(0,) * fill + tuple(merged),
-            what="transpose" if permuted else "slice",
-        )
+            first, steps = _slice(composite, call, shape, own)
+            sizes = list(output.shape)
+        elements = _Strides(first, tuple(sizes), tuple(int(step) for step in steps)).merged()
+        if len(elements.sizes) > _RANK:
+            raise ValueError(f"a copy of {len(elements.sizes)} dimensions is not supported")
+        return cls((source,), (output,), elements, "transpose" if permuted else "slice")
 
     def kernel(self) -> KernelCall:
         """The whole tensor at once."""
+        window = RowWindow.whole(self.inputs[0])
+        return self._call(self.elements, window, column_step=0, columns=1, pixel_columns=1)
+
+    @cached_property
+    def row_kernel(self) -> KernelCall | None:
+        """Where each row of the output is made of one row of the input, further down for each.
+
+        Pixel by pixel where each pixel is made of one of the input's, further right for each.
+        """
         source, output = self.inputs[0], self.outputs[0]
-        shape = {"first": self.first}
+        rows = self.elements.split(output.height)
+        row_elements = source.width * source.channels
+        inside = rows[1].within(row_elements) if rows else None
+        if rows is None or inside is None or rows[0] % row_elements or rows[0] < 0:
+            return None
+        window = RowWindow(source.height, row_elements, stride=rows[0] // row_elements, pad_top=-inside[0])
+        pixels = inside[1].split(output.width)
+        pixel = pixels[1].within(source.channels) if pixels else None
+        if pixels is None or pixel is None or pixels[0] % source.channels or pixels[0] < 0:
+            return self._call(inside[1], window, column_step=0, columns=1, pixel_columns=0)
+        step = pixels[0] // source.channels
+        columns = ColumnWindow(source.width, stride=step, pad_left=-pixel[0])
+        return self._call(
+            pixels[1],
+            replace(window, columns=columns),
+            column_step=pixels[0],
+            columns=output.width,
+            pixel_columns=1,
+        )
+
+    def _call(
+        self, elements: _Strides, window: RowWindow, *, column_step: int, columns: int, pixel_columns: int
+    ) -> KernelCall:
+        """A call for rows of `columns` equal parts, the elements of the first of which are given.
+
+        column_step: from one to the next in the input.
+        """
+        output = self.outputs[0]
+        fill = _RANK - len(elements.sizes)
+        sizes, steps = (1,) * fill + elements.sizes, (0,) * fill + elements.steps
+        shape = {"first": elements.first, "column_stride": column_step}
         for axis in range(_RANK):
-            shape[f"size{axis}"] = self.dimensions[axis]
-            shape[f"stride{axis}"] = self.strides[axis]
+            shape[f"size{axis}"] = sizes[axis]
+            shape[f"stride{axis}"] = steps[axis]
         return KernelCall(
             header="strided_copy.h",
-            function=f"tinycc_strided_copy_{source.dtype}",
+            function=f"tinycc_strided_copy_{output.dtype}",
             struct="tinycc_strided_copy",
             shape=shape,
             data={"zero": 0},
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            columns=1,
-            row_elements=output.elements,
+            windows=(window,),
+            rows=output.elements // (columns * math.prod(elements.sizes)),
+            columns=columns,
+            row_elements=columns * math.prod(elements.sizes),
+            pixel_columns=pixel_columns,
         )
 
     def describe(self) -> str:
@@ -89,32 +185,18 @@ class StridedCopy(Operator):
         return self.what
 
 
-def _slice(composite: Composite, call: relax.Call, source: Tensor, own: np.ndarray) -> tuple[int, np.ndarray]:
+def _slice(
+    composite: Composite, call: relax.Call, shape: tuple[int, ...], own: np.ndarray
+) -> tuple[int, np.ndarray]:
     """First element and strides of a strided_slice."""
-    axes, begins, _, steps = (
-        [int(item.value) for item in composite.resolve(argument).fields] for argument in call.args[1:5]
+    axes, begins, _, *given = (
+        [int(item.value) for item in composite.resolve(argument).fields] for argument in call.args[1:]
     )
     first = 0
     strides = own.copy()
-    for axis, begin, step in zip(axes, begins, steps, strict=True):
-        size = source.shape[axis]
+    for axis, begin, step in zip(axes, begins, given[0] if given else [1] * len(axes), strict=True):
+        size = shape[axis]
         start = begin + size if begin < 0 else begin
         first += min(max(start, 0), size - 1) * int(own[axis])
         strides[axis] *= step
     return first, strides
-
-
-def _merge(dimensions: list[int], strides: list[int]) -> tuple[list[int], list[int]]:
-    """Drop dimensions of 1 and join neighbours that are one run of memory."""
-    sizes: list[int] = []
-    steps: list[int] = []
-    for size, stride in zip(dimensions, strides, strict=True):
-        if size == 1:
-            continue
-        if sizes and steps[-1] == size * stride:
-            sizes[-1] *= size
-            steps[-1] = stride
-        else:
-            sizes.append(size)
-            steps.append(stride)
-    return sizes, steps

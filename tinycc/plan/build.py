@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import tvm
 from tvm import relax
@@ -16,6 +17,7 @@ from tinycc.ops.footprint import Moments
 from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Ring, Stage
+from tinycc.ops.states import Overwrites, Value, state_parameters
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.plan.arena import place
 from tinycc.plan.check import check_plan
@@ -24,13 +26,21 @@ from tinycc.plan.model import Buffer, BufferKind, Plan, Step
 from tinycc.plan.row_input import add_row_input
 
 
+class _Place(NamedTuple):
+    """A buffer and what a variable has in it, see Step."""
+
+    buffer: str
+    value: str
+
+
 @dataclass
 class _Reader:
-    """What has been read so far: buffers by name and the buffer, or buffers, of each variable."""
+    """What has been read so far: buffers by name and the place, or places, of each variable."""
 
     module: tvm.IRModule
+    overwrites: Overwrites
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    storage: dict[relax.Var, tuple[str, ...]] = field(default_factory=dict)
+    storage: dict[relax.Var, tuple[_Place, ...]] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -39,40 +49,53 @@ class _Reader:
         if isinstance(value, relax.Var):
             self.storage[binding.var] = self.storage[value]
         elif isinstance(value, relax.Tuple):
-            self.storage[binding.var] = tuple(name for item in value.fields for name in self.buffers_of(item))
+            self.storage[binding.var] = tuple(
+                place for item in value.fields for place in self.places_of(item)
+            )
         elif isinstance(value, relax.TupleGetItem):
             self.storage[binding.var] = (self.storage[value.tuple_value][value.index],)
         elif tvm_adapter.op_name(value) in VIEWS:
             self.storage[binding.var] = self.storage[value.args[0]]
         elif isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
-            self.storage[binding.var] = self.read_operator(value)
+            self.storage[binding.var] = self.read_operator(value, self.overwrites.written.get(binding.var))
         else:
             raise UnsupportedError(
                 f"no kernel computes {tvm_adapter.op_name(value) or type(value).__name__} "
                 f"with the result {binding.var.ty}"
             )
 
-    def buffers_of(self, expr: relax.Expr) -> tuple[str, ...]:
-        """The buffers of a variable."""
+    def places_of(self, expr: relax.Expr) -> tuple[_Place, ...]:
+        """The places of a variable."""
         if tvm_adapter.is_constant(expr):
             raise UnsupportedError("a result of the model is a constant: leave it out of the model")
         return self.storage[expr]
 
-    def read_operator(self, call: relax.Call) -> tuple[str, ...]:
-        """Append the step of a composite call; return the buffers of its results."""
+    def read_operator(self, call: relax.Call, state: Value | None) -> tuple[_Place, ...]:
+        """Append the step of a composite call; return the places of its results.
+
+        state: over which the result is written; None where it has memory of its own.
+        """
         function = self.module[call.op]
         operator = view_of(function)
         name = self.name_of(operator)
-        inputs = tuple(
+        operands = [
             None if tensor.parameter is None else next(iter(self.storage[call.args[tensor.parameter]]), None)
             for tensor in operator.inputs
-        )
+        ]
+        inputs = tuple(None if place is None else place.buffer for place in operands)
         first_state = len(operator.outputs) - operator.state_count
-        outputs = [
+        own = [
             self.add(f"{name}_out{index or ''}", "activation", tensor.bytes, ITEM_BYTES[tensor.dtype])
             for index, tensor in enumerate(operator.outputs[:first_state])
+            if state is None
         ]
-        states = [state for state in inputs[len(inputs) - operator.state_count :] if state is not None]
+        results = [_Place(buffer, buffer) for buffer in own]
+        overwritten = (
+            operands[len(operands) - operator.state_count :] if state is None else self.storage[state]
+        )
+        results += [
+            _Place(place.buffer, f"{place.buffer} after {name}") for place in overwritten if place is not None
+        ]
         scratch = (
             self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, operator.scratch_alignment)
             if operator.scratch_bytes
@@ -84,10 +107,12 @@ class _Reader:
             source = inputs[int(key)]
             assert source is not None
             overlaps[source] = max(int(distance), overlaps.get(source, int(distance)))
+        outputs = tuple(place.buffer for place in results)
         members = self.read_members(operator, inputs, outputs[0]) if isinstance(operator, Stage) else ()
-        step = Step(name, operator, inputs, (*outputs, *states), scratch, overlaps, members)
-        self.steps.append(step)
-        return step.outputs
+        reads = tuple(None if place is None else place.value for place in operands)
+        writes = tuple(place.value for place in results)
+        self.steps.append(Step(name, operator, inputs, outputs, reads, writes, scratch, overlaps, members))
+        return tuple(results)
 
     def name_of(self, operator: Operator) -> str:
         """A name for the next operator of its kind."""
@@ -108,7 +133,7 @@ class _Reader:
             if (index, True) in rings:
                 scratch = self.add_ring(f"{name}_scratch", "scratch", rings[index, True])
             sources = tuple(None if source is None else names[source] for source in stage.sources[index])
-            steps.append(Step(name, member, sources, (result,), scratch))
+            steps.append(Step(name, member, sources, (result,), scratch=scratch))
             names.append(result)
         return tuple(steps)
 
@@ -129,9 +154,12 @@ def build_plan(module: tvm.IRModule) -> Plan:
     Raises UnsupportedError for a call that no operator covers.
     """
     main = module["main"]
-    state_count = int(tvm_adapter.attribute(main, "num_states", 0))
+    state_count = len(state_parameters(main))
     zero_points = [int(value) for value in tvm_adapter.attribute(main, "state_zero_points", [])]
-    reader = _Reader(module)
+    returned = tvm_adapter.returned(main)
+    bindings = list(tvm_adapter.bindings_of(main))
+    overwrites = Overwrites.of(main, bindings, returned, lambda call: view_of(module[call.op]))
+    reader = _Reader(module, overwrites)
     edge_count = len(main.params) - state_count
     from_outside = row_input(main)
     for index, parameter in enumerate(main.params):
@@ -142,12 +170,16 @@ def build_plan(module: tvm.IRModule) -> Plan:
         name = f"state{index - edge_count}" if is_state else f"input{index}"
         tensor = _tensor(parameter)
         kind: BufferKind = "state" if is_state else "input"
-        reader.storage[parameter] = (reader.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype]),)
-    for binding in tvm_adapter.bindings_of(main):
+        reader.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype])
+        reader.storage[parameter] = (_Place(name, name),)
+    for binding in bindings:
         reader.read_binding(binding)
     fed = None if from_outside is None else add_row_input(reader.steps, reader.buffers)
-    results = [reader.buffers_of(result)[0] for result in tvm_adapter.returned(main)]
-    outputs = tuple(results[: len(results) - state_count])
+    places = [reader.places_of(result)[0] for result in returned]
+    outputs = tuple(place.buffer for place in places[: len(places) - state_count])
+    next_states = [
+        (f"state{index}", place.value) for index, place in enumerate(places[len(places) - state_count :])
+    ]
     states = {f"state{index}": value for index, value in enumerate(zero_points)}
     inputs = tuple(f"input{index}" for index in range(edge_count))
     if fed is not None:
@@ -166,8 +198,9 @@ def build_plan(module: tvm.IRModule) -> Plan:
         inputs=inputs,
         outputs=outputs,
         input_tensors=tuple(_tensor(parameter) for parameter in main.params[:edge_count]),
-        output_tensors=tuple(_tensor(result) for result in tvm_adapter.returned(main)[: len(outputs)]),
+        output_tensors=tuple(_tensor(result) for result in returned[: len(outputs)]),
         state_values=states,
+        results=(*places[: len(outputs)], *next_states),
         edges=read_edges(module),
         arena_bytes=placement.arena_bytes,
         lower_bound_bytes=bound,
@@ -204,11 +237,12 @@ def _with_lifetimes(reader: _Reader, outputs: tuple[str, ...]) -> dict[str, Buff
 def _with_dying_overlaps(
     step: Step, index: int, buffers: dict[str, Buffer], outputs: tuple[str, ...]
 ) -> Step:
-    """Keep the overlaps with inputs that die at this step; the model's outputs outlive the last."""
+    """Keep the overlaps of what is made at this step with inputs that die; the model's outputs outlive it."""
     dying = {
         source: distance
         for source, distance in step.overlaps.items()
-        if buffers[source].last_step == index
+        if buffers[step.outputs[0]].kind != "state"
+        and buffers[source].last_step == index
         and buffers[source].kind in ("activation", "input")
         and source not in (*step.outputs, *outputs)
     }

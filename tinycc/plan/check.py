@@ -8,8 +8,9 @@ from tinycc.plan.model import Buffer, Plan, Step
 
 
 def check_plan(plan: Plan) -> None:
-    """AssertionError if live buffers share bytes, one leaves the arena, or a dead one is used."""
+    """AssertionError if live buffers share bytes, one leaves the arena, or a dead or a wrong one is used."""
     _check_lifetimes(plan)
+    _check_values(plan)
     for buffer in plan.buffers.values():
         where = f"buffer {buffer.name} at {buffer.offset}"
         assert buffer.offset >= 0 and buffer.offset + buffer.bytes <= plan.arena_bytes, (
@@ -48,6 +49,22 @@ def _check_lifetimes(plan: Plan) -> None:
             _check_moments(plan, step, step.operator)
 
 
+def _check_values(plan: Plan) -> None:
+    """What a buffer holds when it is read is what the model reads: a state's old value, or its new one."""
+    holds = {name: name for name in (*plan.inputs, *plan.state_values)}
+    for step in plan.steps:
+        for name, value in zip(step.inputs, step.reads, strict=True):
+            assert name is None or holds[name] == value, (
+                f"{step.name} reads {value} in {name}, which holds {holds[name]} by then"
+            )
+        for index, name in enumerate(step.inputs[: len(step.inputs) - step.operator.state_count]):
+            distance = step.operator.overlap_distance(index) if name in step.outputs else 0
+            assert distance is not None and distance <= 0, f"{step.name} overwrites {name} as it reads it"
+        holds |= dict(zip(step.outputs, step.writes, strict=True))
+    for name, value in plan.results:
+        assert holds[name] == value, f"{name} holds {holds[name]} in the end, not {value}"
+
+
 def _check_moments(plan: Plan, step: Step, stage: Stage) -> None:
     """In a stage, what a row call writes or reads holds something then."""
     for call, (turn, reads) in enumerate(zip(stage.stream.order, stage.stream.reads, strict=True)):
@@ -79,6 +96,7 @@ def _may_overlap(plan: Plan, index: int, output: Buffer, source: Buffer) -> bool
     return (
         output.name in step.outputs
         and output.first_step == index
+        and output.name not in plan.state_values
         and source.last_step == index
         and source.name not in plan.outputs
         and source.name in step.overlaps

@@ -66,6 +66,8 @@ class Step:
 
     inputs: for each of the view's inputs its buffer; None for constants and for rows from outside.
     outputs: the buffers of the view's results, updated states included.
+    reads, writes: what the model takes from `inputs` and leaves in `outputs`. That is a buffer's name, save
+        for what is written over a state, which has one of its own.
     overlaps: inputs that the first output may overlap, and by what distance.
     members: of a stage, whose operator is a Stage.
     """
@@ -74,6 +76,8 @@ class Step:
     operator: Operator
     inputs: tuple[str | None, ...]
     outputs: tuple[str, ...]
+    reads: tuple[str | None, ...] = ()
+    writes: tuple[str, ...] = ()
     scratch: str | None = None
     overlaps: Mapping[str, int] = field(default_factory=dict)
     members: tuple["Step", ...] = ()
@@ -87,6 +91,7 @@ class Plan:
     row_input: where the input is fed row by row, its buffer being the ring of its rows.
     input_tensors, output_tensors: what these buffers hold.
     state_values: what a reset writes into each state buffer, element by element.
+    results: buffers of outputs and states, and what the model leaves in each, named as in a Step's `writes`.
     lower_bound_bytes: no placement of these buffers needs less.
     optimal: whether arena_bytes is proved to be the least possible for this order.
     dead_macs: multiply-accumulates of the file that were left out, as they cannot change an output.
@@ -99,6 +104,7 @@ class Plan:
     input_tensors: tuple[Tensor, ...]
     output_tensors: tuple[Tensor, ...]
     state_values: Mapping[str, int]
+    results: tuple[tuple[str, str], ...]
     edges: Edges
     arena_bytes: int
     lower_bound_bytes: int

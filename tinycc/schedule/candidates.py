@@ -16,6 +16,7 @@ from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
+from tinycc.ops.states import Overwrites, state_parameters, values_of
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan.row_input import UNDER_WAY_BYTES
 from tinycc.schedule.costs import predicted_instructions
@@ -69,11 +70,18 @@ class Candidates:
     def __init__(self, module: tvm.IRModule) -> None:
         self.module = module
         self.main = module["main"]
+        self._views: dict[relax.Expr, Operator] = {}
         self.bindings = list(tvm_adapter.bindings_of(self.main))
+        self._overwrites = Overwrites.of(
+            self.main,
+            self.bindings,
+            tvm_adapter.returned(self.main),
+            lambda call: self.view(module[call.op]),
+        )
         # The memory behind each variable, and the last binding that reads the variable.
         self._roots: dict[relax.Var, tuple[relax.Var, ...]] = {}
         self._last_reads: dict[relax.Var, int] = {}
-        self._views: dict[relax.Expr, Operator] = {}
+        self._values = values_of(self.main.params, self.bindings)
         # The parameter that comes row by row is nowhere in memory.
         self.row_input = row_input(self.main)
         self._lifetimes = self._read_lifetimes()
@@ -176,6 +184,10 @@ class Candidates:
         call = self.view(function).row_kernel
         return call is not None and call.is_awaited
 
+    def is_overwritten(self, variable: relax.Var) -> bool:
+        """Whether a variable has another value in its place in the end, so that it cannot be read again."""
+        return self._values[variable] in self._overwrites.overwritten
+
     def accumulates(self, index: int) -> bool:
         """Whether binding `index` can take in its input row by row and reduces it."""
         function = self.callee(index)
@@ -222,8 +234,7 @@ class Candidates:
             self._last_reads[result] = len(self.bindings)
             for root in self._roots.get(result, ()):
                 dies[root] = len(self.bindings)
-        state_count = int(tvm_adapter.attribute(self.main, "num_states", 0))
-        for parameter in self.main.params[len(self.main.params) - state_count :]:
+        for parameter in state_parameters(self.main):
             dies[parameter] = len(self.bindings)
         return {root: _Lifetime(self._bytes(root, born[root]), born[root], dies[root]) for root in born}
 
@@ -232,6 +243,8 @@ class Candidates:
         function = self.callee(birth) if birth >= 0 else None
         if function is None:
             return 0 if root == self.row_input else _bytes(root)
+        if root in self._overwrites.written:
+            return 0
         view = self.view(function)
         return sum(tensor.bytes for tensor in view.outputs[: len(view.outputs) - view.state_count])
 
@@ -280,6 +293,10 @@ class Candidates:
         if distances:
             function = function.with_attr(OVERLAP_DISTANCES, distances)
         parameters = self.inputs(first, last)
+        state = self._overwrites.written.get(result)
+        for index, parameter in enumerate(parameters):
+            if self._values[parameter] == state and distances.get(str(index), 1) > 0:
+                return None  # Rows of a state would be overwritten before they are read.
         gaps: dict[relax.Var, int] = {}
         for key, gap in distances.items():
             for root in self._roots[parameters[int(key)]]:

@@ -67,6 +67,8 @@ def _makers(candidates: Candidates, index: int, second: int) -> list[Block]:
         operands = tvm_adapter.variables_of(candidates.bindings[index].value)
         if len(set(operands)) != 1 or (chain and len(candidates.readers(candidates.bindings[index].var)) > 1):
             break
+        if candidates.is_overwritten(operands[0]):
+            break  # A state may have its next value by then.
         producer = candidates.maker(operands[0])
         if producer is not None and candidates.is_awaited(producer):
             break  # Rows from outside come once.
