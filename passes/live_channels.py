@@ -81,6 +81,7 @@ class LiveChannels:
         for variable in filter(tvm_adapter.is_tensor, whole):
             self._need(variable, np.ones(channels_of(variable), bool))
         layers = [node for node in nodes if not node.is_channelwise and node.weights is not None]
+        layers = [layer for layer in layers if layer.variables]
         while any(self._need(layer.variables[0], self._read(layer)) for layer in reversed(layers)):
             pass
 

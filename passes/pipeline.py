@@ -8,6 +8,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.eliminate_transposes import EliminateTransposes
+from tinycc.passes.fold_constant_operators import FoldConstantOperators
 from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
@@ -58,6 +59,8 @@ def default_passes(
         SplitSharedDequantize(),
         FoldPadding(),
         FuseQuantizedOps(),
+        # On composites, which know their kernels' integers; before fallbacks, which nobody takes apart.
+        FoldConstantOperators(),
         # What is left, or refused by its kernel, once all others have had their pick.
         LowerFallbacks(),
         # Before all that counts bytes or instructions.

@@ -3,6 +3,7 @@
 import itertools
 import json
 import sys
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,41 +13,13 @@ import click
 import numpy as np
 from rich.console import Console
 
-from tinycc.errors import InputDataError, OutputError, TinyccError, UnsupportedError
+from tinycc.command import Command
+from tinycc.errors import InputDataError, OutputError, UnsupportedError
 from tinycc.target import TARGETS
 from tinycc.version import VERSION
 
 
-class _Command(click.Group):
-    """Shows what a user can mend as one line and leaves with exit code 2."""
-
-    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
-        try:
-            return super().parse_args(context, arguments)
-        except click.exceptions.NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            click.echo(f"tinycc: error: {error.format_message()} (see tinycc --help)", err=True)
-            raise click.exceptions.Exit(2) from error
-
-    def invoke(self, context: click.Context) -> Any:
-        try:
-            return super().invoke(context)
-        except TinyccError as error:
-            message = str(error)
-        except click.UsageError as error:
-            command = " ".join(filter(None, ("tinycc", context.invoked_subcommand, "--help")))
-            message = f"{error.format_message()} (see {command})"
-        except BrokenPipeError:  # the reader has seen enough; click leaves quietly
-            raise
-        except OSError as error:  # a full disk, a name that is too long
-            place = f"{error.filename}: " if error.filename else ""
-            message = f"{place}{error.strerror or error}"
-        click.echo(f"tinycc: error: {message}", err=True)
-        raise click.exceptions.Exit(2)
-
-
-@click.group(cls=_Command)
+@click.group(cls=Command)
 @click.version_option(VERSION, prog_name="tinycc")
 def main() -> None:
     """Compile neural networks to C for microcontrollers."""
@@ -237,9 +210,17 @@ def _read_inputs(path: Path) -> list[np.ndarray]:
 
 
 def _write_outputs(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """An .npz file that appears whole or not at all; a device or a pipe is written to as it is."""
+    place = path.resolve()
     try:
-        with path.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        if place.exists() and not place.is_file():
+            with place.open("wb") as file:
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            return
+        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as staging:
+            finished = Path(staging) / "out.npz"
+            np.savez_compressed(finished, **arrays)  # type: ignore[arg-type]
+            finished.replace(place)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 

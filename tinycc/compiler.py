@@ -15,7 +15,7 @@ import tvm
 import tvm_ffi
 
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
-from tinycc.errors import BudgetError, OutputError
+from tinycc.errors import BudgetError, OutputError, printable
 from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import EdgeType, InputMode, default_passes
 from tinycc.passes.schedule_stages import considered
@@ -144,7 +144,7 @@ def compile(
     check_name(name)
     request = Request(
         name=name,
-        model=Path(model).name if isinstance(model, str | Path) else type(model).__name__,
+        model=printable(Path(model).name) if isinstance(model, str | Path) else type(model).__name__,
         target=target_named(target).name,
         io=io,
         sram_bytes=parse_size(str(sram)) if sram is not None else None,

@@ -5,14 +5,17 @@ The command line prints it and leaves with exit code 2; anything else that escap
 """
 
 
+def printable(text: str) -> str:
+    """`text` on one line; what a damaged file's names bring along of line breaks and the like is escaped."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 class TinyccError(Exception):
     """Base of all errors that a user can cause and mend."""
 
     def __str__(self) -> str:
-        """The message; what a damaged file's names bring along of line breaks and the like is escaped."""
-        return "".join(
-            letter if letter.isprintable() else ascii(letter)[1:-1] for letter in super().__str__()
-        )
+        """The message, on one line."""
+        return printable(super().__str__())
 
 
 class ModelError(TinyccError):

@@ -20,6 +20,8 @@ from tinycc import errors
 for _error in vars(errors).values():
     if isinstance(_error, type) and issubclass(_error, errors.TinyccError):
         tvm_ffi.register_error(_error)
+for _error in (KeyboardInterrupt, OSError, RecursionError):
+    tvm_ffi.register_error(_error)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from tests.cli.models import onnx_model, tflite_model
 from tinycc.cli import main
+from tinycc.command import FAULT
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,17 @@ Cli = Callable[..., Outcome]
 
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Runs `tinycc` with the arguments given. An exception that escapes fails the test."""
+    """Runs `tinycc` with the arguments given. A fault of tinycc fails the test, unless it is expected."""
 
-    def run_main(*arguments: Any) -> Outcome:
+    def run_main(*arguments: Any, is_fault_expected: bool = False) -> Outcome:
         capfd.readouterr()
         result = CliRunner().invoke(main, [str(item) for item in arguments], prog_name="tinycc")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         native = capfd.readouterr()
-        return Outcome(result.exit_code, result.stdout + native.out, result.stderr + native.err)
+        outcome = Outcome(result.exit_code, result.stdout + native.out, result.stderr + native.err)
+        assert outcome.code != FAULT or is_fault_expected, outcome.stderr
+        return outcome
 
     return run_main
 

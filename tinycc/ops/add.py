@@ -1,5 +1,6 @@
 """Elementwise addition and subtraction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -13,6 +14,7 @@ from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
 from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, sum_multipliers
+from tinycc.ops.lookup_table import sum_or_difference
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
@@ -40,6 +42,12 @@ class Add(Elementwise):
         """Read the operands and their scales."""
         sign = 1 if composite.has("relax.add") else -1
         return cls(**cls.fields(composite, "relax.add" if sign == 1 else "relax.subtract"), sign=sign)
+
+    @property
+    def combined(self) -> Callable[[int, int], int]:
+        """Sum or difference."""
+        (a, b), output = self.inputs, self.outputs[0]
+        return sum_or_difference((a.real_scale, b.real_scale, output.real_scale), self.sign)
 
     def has_variant(self, feature: str) -> bool:
         """int8. Helium: a result whose scale is not tiny; DSP extension: nothing is shifted to the left."""

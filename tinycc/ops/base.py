@@ -296,6 +296,13 @@ class Operator(ABC):
         """What the output's channels can be, given what the channels of each input can be."""
         return ChannelRanges.of(self.outputs[0])
 
+    def evaluated(self) -> np.ndarray | None:
+        """The output of an operator whose inputs are constants, as its kernel computes it.
+
+        None where that is not known at compile time.
+        """
+        return None
+
     def describe(self) -> str:
         """Parameters worth a word in a report, e.g. "3x3 stride 2x2"; "" if there are none."""
         return ""

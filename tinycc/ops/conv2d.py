@@ -75,6 +75,15 @@ class Conv2D(Linear):
         weights = self.mixing_weights
         return super().channel_ranges(inputs) if weights is None else self.summed_ranges(weights, inputs[0])
 
+    def sums(self, source: np.ndarray) -> np.ndarray:
+        """Group by group."""
+        output, kernel = self.outputs[0], self.weights.astype(np.int64) - self.weight_zero_point
+        windows = self.window.laid_out(source, output).reshape(
+            -1, kernel[0, ..., 0].size, self.groups, kernel.shape[3]
+        )
+        weights = kernel.reshape(self.groups, -1, kernel[0, ..., 0].size, kernel.shape[3])
+        return np.einsum("ptgc,gotc->pgo", windows, weights)
+
     @property
     def is_pointwise(self) -> bool:
         """Whether each output pixel depends on the input pixel of the same index alone, and on all of it."""

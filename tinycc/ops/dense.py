@@ -67,6 +67,10 @@ class Dense(Linear):
         """Of the sums."""
         return self.summed_ranges(self.mixing_weights, inputs[0])
 
+    def sums(self, source: np.ndarray) -> np.ndarray:
+        """Matrix product."""
+        return source @ (self.weights.T.astype(np.int64) - self.weight_zero_point)
+
     def has_variant(self, feature: str) -> bool:
         """Helium and the DSP extension."""
         if feature == helium.FEATURE:

@@ -94,6 +94,12 @@ class DepthwiseConv2D(Linear):
         ]
         return self.summed_ranges(weights[:, :, np.newaxis], ChannelRanges(*bounds))
 
+    def sums(self, source: np.ndarray) -> np.ndarray:
+        """Channel by channel."""
+        output, kernel = self.outputs[0], self.weights.astype(np.int64) - self.weight_zero_point
+        windows = np.repeat(self.window.laid_out(source, output), self.depth_multiplier, -1)
+        return np.einsum("yxtc,tc->yxc", windows, kernel.reshape(-1, output.channels))
+
     def has_variant(self, feature: str) -> bool:
         """Helium and the DSP extension: a channel to a channel, windows of some size."""
         height, width = self.window.kernel

@@ -1,5 +1,6 @@
 """What elementwise operators of two inputs have in common: broadcasting and overlap."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -49,6 +50,27 @@ class Elementwise(Operator):
     def is_channelwise(self) -> bool:
         """Where no channel is broadcast."""
         return all(tensor.channels == self.outputs[0].channels for tensor in self.inputs)
+
+    @property
+    def combined(self) -> Callable[[int, int], int] | None:
+        """The result, less its zero point and not clamped, of an int8 number of each input less its own.
+
+        None where nothing computes it at compile time.
+        """
+        return None
+
+    def evaluated(self) -> np.ndarray | None:
+        """int8, element by element."""
+        output, function = self.outputs[0], self.combined
+        operands = [
+            tensor.value.astype(np.int64) - tensor.zero_point
+            for tensor in self.inputs
+            if tensor.value is not None
+        ]
+        if function is None or output.dtype != "int8" or len(operands) < len(self.inputs):
+            return None
+        results = np.frompyfunc(function, 2, 1)(*operands)
+        return np.clip(np.asarray(results, np.int64) + output.zero_point, *self.output_range).astype(np.int8)
 
     def overlap_distance(self, index: int) -> int | None:
         """An element is written once both its operands are read, so in place is free."""

@@ -1,5 +1,6 @@
 """Elementwise maximum and minimum."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -45,6 +46,11 @@ class Extremum(Elementwise):
         is_maximum = composite.has("relax.maximum")
         operator = "relax.maximum" if is_maximum else "relax.minimum"
         return cls(**cls.fields(composite, operator), is_maximum=is_maximum)
+
+    @property
+    def combined(self) -> Callable[[int, int], int]:
+        """All have one zero point."""
+        return max if self.is_maximum else min
 
     def kernel(self) -> KernelCall:
         """A comparison of integers."""

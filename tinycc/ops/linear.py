@@ -83,6 +83,27 @@ class Linear(Operator):
             bounds.append(np.array(scaled) + output.zero_point)
         return ChannelRanges(*bounds).clamped(*self.output_range)
 
+    def sums(self, source: np.ndarray) -> np.ndarray | None:
+        """Weighted sums, without the bias, of an input less its zero point: int64 of the output's shape.
+
+        None where nothing computes them at compile time.
+        """
+        return None
+
+    def evaluated(self) -> np.ndarray | None:
+        """int8 sums, as long as they fit 32 bits."""
+        source, output = self.inputs[0], self.outputs[0]
+        if source.value is None or source.dtype != "int8" or output.dtype != "int8":
+            return None
+        sums = self.sums(source.value.astype(np.int64) - source.zero_point)
+        if sums is None:
+            return None
+        sums = sums.reshape(output.shape) + self.bias
+        if abs(sums).max() > INTEGER_RANGE["int32"][1]:
+            return None
+        scaled = np.frompyfunc(requantize, 3, 1)(sums, *quantize_multipliers(self.multipliers))
+        return np.clip(scaled.astype(np.int64) + output.zero_point, *self.output_range).astype(np.int8)
+
     def pointwise_call(self) -> KernelCall:
         """A dense layer or a 1x1 convolution: weights times each vector along the last axis, in one row."""
         source, output = self.inputs[0], self.outputs[0]

@@ -48,6 +48,11 @@ def _arithmetic(tensor: DFPattern) -> DFPattern:
     return quantized(activated(value)).has_dtype("int8")
 
 
+def _is_number(expr: relax.Expr) -> bool:
+    """Whether an expression is a constant of one element."""
+    return tvm_adapter.is_constant(expr) and tvm_adapter.constant_value(expr).size == 1
+
+
 def _is_elementwise(context: PatternCheckContext) -> bool:
     """Whether the result depends, element by element, on the tensor and single numbers alone.
 
@@ -56,13 +61,15 @@ def _is_elementwise(context: PatternCheckContext) -> bool:
     calls = [value for value in context.matched_bindings.values() if isinstance(value, relax.Call)]
     calls.append(context.matched_expr)
     sources = [call.args[0] for call in calls if tvm_adapter.op_name(call) == "relax.dequantize"]
-    tensors = [source for source in sources if not tvm_adapter.is_constant(source)]
-    constants = [argument for call in calls for argument in call.args if tvm_adapter.is_constant(argument)]
+    tensors = [source for source in sources if not _is_number(source)] or sources[:1]
     between = [variable for variable in tensors if variable in context.matched_bindings]
+    own = [tensor for tensor in tensors if tensor not in between]
+    constants = [argument for call in calls for argument in call.args if tvm_adapter.is_constant(argument)]
     shape = tvm_adapter.shape_of(context.matched_expr)
     return (
-        bool(tensors)
-        and all(tvm_adapter.constant_value(constant).size == 1 for constant in constants)
+        bool(own)
+        and all(tensor.same_as(own[0]) for tensor in own)
+        and all(constant.same_as(own[0]) or _is_number(constant) for constant in constants)
         and all(tvm_adapter.shape_of(tensor) == shape for tensor in tensors)
         and all(len(context.var_usages[variable]) == 1 for variable in between)
     )
@@ -123,6 +130,11 @@ class Lookup(Operator):
         """Element by element."""
         return True
 
+    def evaluated(self) -> np.ndarray | None:
+        """By the table."""
+        value = self.inputs[0].value
+        return None if value is None else self.table[value.astype(np.int64) + 128]
+
     def overlap_distance(self, index: int) -> int | None:
         """In place."""
         return 0
@@ -177,33 +189,38 @@ def _steps(composite: Composite) -> list[_Step]:
     result = composite.resolve(composite.function.body.body)
     steps: list[_Step] = []
     while tvm_adapter.op_name(result) == "relax.quantize":
-        tree = _tree(composite, result.args[0])
-        dequantize = _leaf(composite, result.args[0])
-        assert dequantize is not None
+        # The tensor is what is no constant; of constants, what is no single number.
+        leaves = _leaves(composite, result.args[0])
+        dequantize = max(leaves, key=lambda leaf: _leaf_rank(composite, leaf))
+        tree = _tree(composite, result.args[0], composite.resolve(dequantize.args[0]))
         source = composite.dequantized(dequantize)
         steps.insert(0, _Step(dequantize, table_of(tree, source, composite.quantized(result)), _name(tree)))
         result = composite.resolve(dequantize.args[0])
     return steps
 
 
-def _leaf(composite: Composite, expr: relax.Expr) -> relax.Call | None:
-    """The dequantize of the tensor that an expression is a function of; None for constants."""
+def _leaves(composite: Composite, expr: relax.Expr) -> list[relax.Call]:
+    """The dequantizes of tensors and numbers that an expression is a function of."""
     expr = composite.resolve(expr)
     if tvm_adapter.op_name(expr) == "relax.dequantize":
-        return None if tvm_adapter.is_constant(composite.resolve(expr.args[0])) else expr
+        return [expr]
     operands = expr.args if isinstance(expr, relax.Call) else ()
-    leaves = (_leaf(composite, operand) for operand in operands)
-    return next((leaf for leaf in leaves if leaf is not None), None)
+    return [leaf for operand in operands for leaf in _leaves(composite, operand)]
 
 
-def _tree(composite: Composite, expr: relax.Expr) -> Tree:
-    """The function that a quantize is computed from, of the tensor under the next dequantize."""
+def _leaf_rank(composite: Composite, leaf: relax.Call) -> tuple[bool, bool]:
+    source = composite.resolve(leaf.args[0])
+    return not tvm_adapter.is_constant(source), not _is_number(source)
+
+
+def _tree(composite: Composite, expr: relax.Expr, tensor: relax.Expr) -> Tree:
+    """The function that a quantize is computed from, of a tensor under a dequantize."""
     expr = composite.resolve(expr)
     if tvm_adapter.is_constant(expr):
         return float(tvm_adapter.constant_value(expr).reshape(-1)[0])
     name = tvm_adapter.op_name(expr).removeprefix("relax.")
     if name == "dequantize":
-        if not tvm_adapter.is_constant(composite.resolve(expr.args[0])):
+        if composite.resolve(expr.args[0]).same_as(tensor):
             return "x"
         number = composite.tensor(expr)
         assert number.value is not None
@@ -211,7 +228,7 @@ def _tree(composite: Composite, expr: relax.Expr) -> Tree:
     if name not in UNARY and name not in BINARY and name != "clip":
         raise UnsupportedError(f"a table cannot hold {name}")
     operands = expr.args[:2] if name in BINARY else expr.args[:1]
-    return (name, *(_tree(composite, operand) for operand in operands), *_numbers(expr))
+    return (name, *(_tree(composite, operand, tensor) for operand in operands), *_numbers(expr))
 
 
 def _name(tree: Tree) -> str:

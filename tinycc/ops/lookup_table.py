@@ -166,9 +166,9 @@ def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Calla
     scales = tuple(source.real_scale if one is None else one.scale for one in (first, second))
     low, high = activation_range(*bounds, output.real_scale, output.zero_point, "int8")
     combine = (
-        _product((scales[0], scales[1], output.real_scale))
+        product((scales[0], scales[1], output.real_scale))
         if tree[0] == "multiply"
-        else _sum((scales[0], scales[1], output.real_scale), 1 if tree[0] == "add" else -1)
+        else sum_or_difference((scales[0], scales[1], output.real_scale), 1 if tree[0] == "add" else -1)
     )
 
     def result(x: int) -> int:
@@ -178,12 +178,17 @@ def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Calla
     return result
 
 
-def _product(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
+def product(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
+    """TFLite's MUL of int8 numbers less their zero points, not clamped.
+
+    scales: of a, b and output.
+    """
     rescale = _rescaling(scales[0] * scales[1] / scales[2])
     return lambda a, b: rescale(a * b)
 
 
-def _sum(scales: tuple[float, float, float], sign: int) -> Callable[[int, int], int]:
+def sum_or_difference(scales: tuple[float, float, float], sign: int) -> Callable[[int, int], int]:
+    """TFLite's ADD, or with a sign of -1 its SUB, likewise."""
     left_shift = SUM_LEFT_SHIFT["int8"]
     multipliers = sum_multipliers(scales, left_shift)
 

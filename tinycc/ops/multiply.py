@@ -1,5 +1,6 @@
 """Elementwise multiplication."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -13,6 +14,7 @@ from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
 from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.lookup_table import product
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
@@ -33,6 +35,12 @@ class Multiply(Elementwise):
     def from_composite(cls, composite: Composite) -> "Multiply":
         """Read the operands and their scales."""
         return cls(**cls.fields(composite, "relax.multiply"))
+
+    @property
+    def combined(self) -> Callable[[int, int], int]:
+        """Product."""
+        (a, b), output = self.inputs, self.outputs[0]
+        return product((a.real_scale, b.real_scale, output.real_scale))
 
     def has_variant(self, feature: str) -> bool:
         """int8 products that are scaled down: for Helium to less than a half."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from tvm.relax.dpl import wildcard
 from tvm.relax.transform import FusionPattern
 
@@ -78,6 +79,15 @@ class Dequantize(Operator):
     def from_composite(cls, composite: Composite) -> "Dequantize":
         """Read the scale of the operand."""
         return cls((composite.tensor(composite.call("relax.dequantize")),), (composite.result(),))
+
+    def evaluated(self) -> np.ndarray | None:
+        """Element by element."""
+        source = self.inputs[0]
+        if source.value is None:
+            return None
+        return np.float32(source.real_scale) * (source.value.astype(np.int32) - source.zero_point).astype(
+            np.float32
+        )
 
     def overlap_distance(self, index: int) -> int | None:
         """Elements grow: each must stay behind the next read."""

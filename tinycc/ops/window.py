@@ -59,6 +59,23 @@ class Window:
             )
         )
 
+    def laid_out(self, source: np.ndarray, output: Tensor) -> np.ndarray:
+        """The elements under all windows, 0 outside of the input.
+
+        source: [1, height, width, channels]. Returns [output height, output width, taps, channels].
+        """
+        places, inside = [], []
+        for axis, count in enumerate((output.height, output.width)):
+            taps = np.arange(self.kernel[axis]) * self.dilation[axis]
+            first = np.arange(count) * self.stride[axis] - self.padding[axis]
+            place = first[:, np.newaxis] + taps
+            inside.append((place >= 0) & (place < source.shape[axis + 1]))
+            places.append(np.clip(place, 0, source.shape[axis + 1] - 1))
+        rows, columns = places[0][:, np.newaxis, :, np.newaxis], places[1][np.newaxis, :, np.newaxis, :]
+        is_inside = inside[0][:, np.newaxis, :, np.newaxis] & inside[1][np.newaxis, :, np.newaxis, :]
+        values = source[0][rows, columns] * is_inside[..., np.newaxis]
+        return values.reshape(output.height, output.width, -1, source.shape[-1])
+
     def first_reads(self, source: Tensor, output: Tensor) -> np.ndarray:
         """For each output pixel, in order, the byte of the first input pixel under the window."""
         row = np.maximum(np.arange(output.height) * self.stride[0] - self.padding[0], 0)
