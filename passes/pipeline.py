@@ -21,15 +21,16 @@ from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 from tinycc.passes.stream_input import StreamInput
+from tinycc.passes.unsigned_edges import UnsignedEdges
 from tinycc.passes.widen_weights import WidenWeights
 from tinycc.schedule.options import ScheduleOptions
 
-EdgeType = Literal["int8", "float"]
+EdgeType = Literal["integer", "int8", "float"]
 InputMode = Literal["tensor", "rows"]
 
 
 def default_passes(
-    io: EdgeType = "int8",
+    io: EdgeType = "integer",
     schedule: ScheduleOptions | None = None,
     features: tuple[str, ...] = (),
     input_mode: InputMode = "tensor",
@@ -37,7 +38,8 @@ def default_passes(
 ) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
-    io: "int8" drops quantization at the model's edges, "float" keeps it as operators.
+    io: "integer" drops quantization at float edges, and leaves integers as the file has them. "int8" has int8
+        for uint8, too; "float" keeps float edges, and quantization as operators.
     schedule: which operators run row by row; on whole tensors where nothing is said.
     features: of the core, for kernels that use them; see tinycc.target.Target.
     input_mode: "rows" lets the caller feed the input row by row, "tensor" has it in memory whole.
@@ -54,7 +56,7 @@ def default_passes(
         # Transposes that meet others, constants, reductions or an edge cost nothing.
         EliminateTransposes(),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
-        *([DropEdgeQuantization()] if io == "int8" else []),
+        *([DropEdgeQuantization()] if io != "float" else []),
         # Folding looks through a dequantize, and may change it only where one consumer reads it.
         SplitSharedDequantize(),
         FoldPadding(),
@@ -65,6 +67,8 @@ def default_passes(
         LowerFallbacks(),
         # Before all that counts bytes or instructions.
         RemoveDeadChannels(features),
+        # On operators, which tell what they have kernels for; before the input's rows are taken as they come.
+        *([UnsignedEdges()] if io != "int8" else []),
         # An operator of its own: what follows treats it like any other.
         *([StreamInput()] if input_mode == "rows" else []),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.
@@ -81,6 +85,6 @@ def default_passes(
     ]
 
 
-def default_pipeline(io: EdgeType = "int8") -> tvm.transform.Sequential:
+def default_pipeline(io: EdgeType = "integer") -> tvm.transform.Sequential:
     """`default_passes` as one pass, for use in other TVM flows."""
     return tvm.transform.Sequential(default_passes(io), name="tinycc")

@@ -14,12 +14,16 @@ from tinycc import tvm_adapter
 @relax.expr_functor.mutator
 class _Splitter(relax.PyExprMutator):
     def __init__(
-        self, module: tvm.IRModule, reals: dict[relax.Var, relax.Call], calls: list[relax.Expr]
+        self,
+        module: tvm.IRModule,
+        reals: dict[relax.Var, relax.Call],
+        calls: list[relax.Expr],
+        results: list[relax.Expr],
     ) -> None:
-        """reals: the calls that compute real numbers. calls: all."""
+        """reals: the calls that compute real numbers. calls: all. results: what the function returns."""
         super().__init__(module)
         self._reals = reals
-        self._seen: set[relax.Var] = set()
+        self._seen = set(results)  # the first of their readers
         self._quantized = {call.args[0] for call in calls if tvm_adapter.op_name(call) == "relax.quantize"}
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
@@ -64,4 +68,4 @@ class SplitSharedDequantize:
         if not reals:
             return function
         calls = [binding.value for binding in tvm_adapter.bindings_of(function)]
-        return _Splitter(module, reals, calls).visit_expr(function)
+        return _Splitter(module, reals, calls, tvm_adapter.returned(function)).visit_expr(function)

@@ -40,10 +40,11 @@ def main() -> None:
 )
 @click.option(
     "--io",
-    type=click.Choice(["int8", "float"]),
-    default="int8",
+    type=click.Choice(["integer", "int8", "float"]),
+    default="integer",
     show_default=True,
-    help="Inputs and outputs of models with float edges.",
+    help="Element types of inputs and outputs. integer: uint8, int8 and int16 as in the file, float as the "
+    "integers it is quantized to; int8: the same, uint8 less 128; float: all as in the file.",
 )
 @click.option(
     "--optimize-for",

@@ -110,7 +110,7 @@ def compile(
     target: str = "cortex-m4",
     sram: str | int | None = None,
     flash: str | int | None = None,
-    io: EdgeType = "int8",
+    io: EdgeType = "integer",
     optimize_for: Objective = "latency",
     schedule: str = "auto",
     max_extra_macs: str | None = None,
@@ -125,7 +125,8 @@ def compile(
     normal form. target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on
     weights that lie wide, for fewer instructions; see `passes.widen_weights`.
-    io: "int8" drops quantization at float edges, "float" keeps float inputs and outputs.
+    io: the element types of inputs and outputs. "integer": uint8, int8 and int16 as in the file, float as the
+    integers it is quantized to. "int8": the same, uint8 less 128. "float": all as in the file.
     optimize_for: "latency" is the least work that fits `sram`, "memory" the least SRAM.
     schedule: "auto", or one to force: "whole" for whole tensors, "stream" for row by row wherever possible,
     "patch:PxP" for MCUNetV2's P x P patches of the first operators ("patch:PxP@N": of N operators).

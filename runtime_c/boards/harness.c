@@ -141,7 +141,7 @@ static uint64_t used_stack(const uint32_t *top)
 static uint64_t overhead;
 
 /* Reads a part of a case; 0 at the end of the file, where the case may end. */
-static int read_part(int32_t in, int8_t *to, uint32_t bytes, int is_first)
+static int read_part(int32_t in, void *to, uint32_t bytes, int is_first)
 {
     const uint32_t missing = port_read(in, to, bytes);
     if (is_first && missing == bytes) {

@@ -17,14 +17,14 @@ typedef struct {
     int32_t first; /* what counting starts from */
 } tinycc_arg_max_data;
 
-/* One kernel for each type of index. */
-#define TINYCC_DEFINE_ARG_MAX(index)                                                                         \
-    TINYCC_INLINE void tinycc_arg_max_##index(const int8_t *row, index##_t *out_row, int32_t x0, int32_t x1, \
-                                              const tinycc_arg_max_shape *shape,                             \
-                                              const tinycc_arg_max_data *data)                               \
+/* One kernel for each type of element and index. */
+#define TINYCC_DEFINE_ARG_MAX(name, source, index)                                                           \
+    TINYCC_INLINE void tinycc_arg_max_##name(const source *row, index *out_row, int32_t x0, int32_t x1,      \
+                                             const tinycc_arg_max_shape *shape,                              \
+                                             const tinycc_arg_max_data *data)                                \
     {                                                                                                        \
         for (int32_t i = x0 * shape->inner; i < x1 * shape->inner; ++i) {                                    \
-            const int8_t *values = row + i / shape->inner * shape->size * shape->inner + i % shape->inner;   \
+            const source *values = row + i / shape->inner * shape->size * shape->inner + i % shape->inner;   \
             int32_t best = 0;                                                                                \
             for (int32_t k = 1; k < shape->size; ++k) {                                                      \
                 if (values[k * shape->inner] > values[best * shape->inner]) {                                \
@@ -35,8 +35,10 @@ typedef struct {
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_ARG_MAX(int32)
-TINYCC_DEFINE_ARG_MAX(int64)
+TINYCC_DEFINE_ARG_MAX(int32, int8_t, int32_t)
+TINYCC_DEFINE_ARG_MAX(int64, int8_t, int64_t)
+TINYCC_DEFINE_ARG_MAX(uint8_int32, uint8_t, int32_t)
+TINYCC_DEFINE_ARG_MAX(uint8_int64, uint8_t, int64_t)
 
 #undef TINYCC_DEFINE_ARG_MAX
 

@@ -27,6 +27,7 @@ typedef struct {
     }
 
 TINYCC_DEFINE_INPUT_ROWS(int8, int8_t)
+TINYCC_DEFINE_INPUT_ROWS(uint8, uint8_t)
 TINYCC_DEFINE_INPUT_ROWS(int16, int16_t)
 TINYCC_DEFINE_INPUT_ROWS(int32, int32_t)
 TINYCC_DEFINE_INPUT_ROWS(float32, float)

@@ -55,6 +55,7 @@ TINYCC_INLINE int32_t tinycc_quantize_value(float value, const tinycc_quantize_d
     }
 
 TINYCC_DEFINE_QUANTIZE(int8)
+TINYCC_DEFINE_QUANTIZE(uint8)
 TINYCC_DEFINE_QUANTIZE(int16)
 
 #undef TINYCC_DEFINE_QUANTIZE

@@ -12,10 +12,12 @@ from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, q
 from tests.tools.layers import ZERO_POINTS, check_distance, check_reference
 
 SHAPE = (1, 3, 4, 5)
-TYPES = [("int8", "int8"), ("int16", "int8"), ("int8", "int16"), ("int16", "int16")]
+TYPES = [(source, result) for source in ("int8", "uint8", "int16") for result in ("int8", "uint8", "int16")]
+# What zero points of int8 are for other types.
+SHIFTS = {"int8": 0, "uint8": 128}
 
 
-@settings(max_examples=8)
+@settings(max_examples=14)
 @given(
     st.sampled_from(TYPES), st.sampled_from([0.02, 0.05, 0.3]), st.sampled_from([0.02, 0.07]), ZERO_POINTS,
     ZERO_POINTS, st.integers(0, 99),
@@ -23,12 +25,15 @@ TYPES = [("int8", "int8"), ("int16", "int8"), ("int8", "int16"), ("int16", "int1
 def test_requantize_equals_the_reference(
     types: tuple[str, str], scale: float, other_scale: float, zero: int, other_zero: int, seed: int
 ) -> None:
-    first, second = (zero if types[0] == "int8" else 0), (other_zero if types[1] == "int8" else 0)
+    first, second = (
+        point + SHIFTS[dtype] if dtype in SHIFTS else 0
+        for point, dtype in zip((zero, other_zero), types, strict=True)
+    )
     module = module_of(
         [(SHAPE, types[0])],
         lambda x: quantized(dequantized(x, scale, first), other_scale, second, types[1]),
     )
-    if types == ("int8", "int8") and (scale, first) == (other_scale, second):
+    if types[0] == types[1] and (scale, first) == (other_scale, second):
         return
     check_reference(module, views_in(module)[0].kind, seed)
 
@@ -37,21 +42,35 @@ def test_requantize_equals_the_reference(
 def test_requantize_may_overwrite_its_input(types: tuple[str, str]) -> None:
     """Elements that grow must stay behind those not yet read."""
     module = module_of([(SHAPE, types[0])], lambda x: quantized(dequantized(x, 0.05, 0), 0.031, 0, types[1]))
-    check_distance(module, is_tight=types != ("int16", "int8"))
+    check_distance(module, is_tight=types[0] != "int16" or types[1] == "int16")
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("types", [("int8", "uint8"), ("uint8", "int8")])
+@pytest.mark.parametrize("elements", [3, 16, 61])
+def test_between_uint8_and_int8_of_one_scale_a_bit_flips(types: tuple[str, str], elements: int) -> None:
+    first, second = (3 + SHIFTS[dtype] for dtype in types)
+    module = module_of(
+        [((1, elements), types[0])],
+        lambda x: quantized(dequantized(x, 0.05, first), 0.05, second, types[1]),
+    )
+    view = check_reference(module, "requantize", elements)
+    assert view.kernel().header == "flip_sign.h"
+    check_distance(module)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16"])
 def test_quantize_rounds_halves_away_from_zero_and_saturates(dtype: str) -> None:
-    module = module_of([((1, 7), "float32")], lambda x: quantized(x, 0.5, 3 if dtype == "int8" else 0, dtype))
-    zero = 3 if dtype == "int8" else 0
+    zero = 3 + SHIFTS[dtype] if dtype in SHIFTS else 0
+    module = module_of([((1, 7), "float32")], lambda x: quantized(x, 0.5, zero, dtype))
     limits = np.iinfo(dtype)
     values = np.array([[0, 0.25, -0.25, 0.75, 1e9, -1e9, 0.2]], np.float32)
     [result] = compile_and_run(module, [values])
     assert result.tolist() == [[zero, zero + 1, zero - 1, zero + 2, limits.max, limits.min, zero]]
 
 
-def test_dequantize() -> None:
-    check_reference(module_of([(SHAPE, "int8")], lambda x: dequantized(x, 0.05, 3)), "dequantize")
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_dequantize(dtype: str) -> None:
+    check_reference(module_of([(SHAPE, dtype)], lambda x: dequantized(x, 0.05, 3)), "dequantize")
 
 
 @pytest.mark.parametrize("target", ["int16", "int32"])

@@ -43,6 +43,7 @@ class Range:
 
 
 INT8 = Range(-128, 127)
+UINT8 = Range(0, 255)
 INT16 = Range(-32768, 32767)
 
 

@@ -49,7 +49,7 @@ static int run_case(void)
 {
     static int64_t aligned[(MODEL_INPUT_0_ROW_BYTES + 7) / 8];
     for (int y = 0; y < MODEL_INPUT_0_ROWS; ++y) {
-        int8_t *const row = y % 2 ? model_row() : (int8_t *)aligned;
+        void *const row = y % 2 ? (void *)model_row() : aligned;
         if (fread(row, 1, MODEL_INPUT_0_ROW_BYTES, stdin) != MODEL_INPUT_0_ROW_BYTES) {
             return 0;
         }

@@ -16,6 +16,7 @@ from tests.reference.fixed_point import (
     INT16,
     INT32_MAX,
     INT32_MIN,
+    UINT8,
     Quantization,
     Range,
     quantize_multipliers,
@@ -181,7 +182,7 @@ def _dequantize(view: Dequantize, x: Array) -> Array:
 
 
 def _bounds(tensor: Tensor) -> Range:
-    return INT16 if tensor.dtype == "int16" else INT8
+    return {"int8": INT8, "uint8": UINT8, "int16": INT16}[tensor.dtype]
 
 
 _REFERENCES: Mapping[type[Operator], Callable[..., Array]] = {

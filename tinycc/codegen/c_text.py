@@ -1,5 +1,6 @@
-"""Values and types as C text."""
+"""Values, types and remarks as C text."""
 
+import re
 import textwrap
 from collections.abc import Mapping
 
@@ -23,6 +24,16 @@ _WIDTH = 108
 def c_type(dtype: str) -> str:
     """The C type of an element."""
     return C_TYPES[dtype]
+
+
+def c_comment(text: str) -> str:
+    """Any text as what may stand within a comment, on one line.
+
+    What is not printable ASCII, which compilers may read in another encoding, and backslashes are written as
+    their code points. Signs that together begin or end a comment, or a trigraph, stand apart.
+    """
+    escaped = re.sub(r"[^ -~]|\\", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return re.sub(r"[/*?](?=[/*?])", r"\g<0> ", escaped)
 
 
 def c_value(value: int | float) -> str:

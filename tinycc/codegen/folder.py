@@ -1,17 +1,18 @@
 """The generated folder: model.c, model.h, kernels, build files and an example."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 
 from tinycc import runtime_c
-from tinycc.codegen.c_text import c_type, c_value
+from tinycc.codegen.c_text import c_comment, c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
 from tinycc.codegen.row_input import row_place
 from tinycc.edges import Edge
 from tinycc.errors import UnsupportedError
-from tinycc.ops.tensor import Tensor
+from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.plan import Plan
 from tinycc.version import VERSION
 
@@ -23,6 +24,13 @@ C_HEADERS = (
 )  # fmt: skip
 CMAKE_TARGETS = ("all", "clean", "help", "install")
 KERNELS = Path(runtime_c.__file__).parent / "kernels"
+
+# How the example prints an output, where it is not an int.
+_PRINTED = {
+    "float32": '"%g\\n", (double)output[i]',
+    "int32": '"%ld\\n", (long)output[i]',
+    "int64": '"%lld\\n", (long long)output[i]',
+}
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("tinycc.codegen"),
@@ -50,7 +58,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
     context = {
         "name": name,
         "macro": macro,
-        "title": title.replace("*/", "* /"),
+        "title": c_comment(title),
         "version": VERSION,
         "files": {"source": f"{name}.c", "header": f"{name}.h"},
         "code": code,
@@ -63,6 +71,9 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
             _edge_context(edge, tensor, f"{macro}_OUTPUT_{index}")
             for index, (edge, tensor) in enumerate(zip(plan.edges.outputs, plan.output_tensors, strict=True))
         ],
+        "input_type": _pointed_type(plan.input_tensors),
+        "output_type": _pointed_type(plan.output_tensors),
+        "arena_pointer": _arena_pointer,
         "input_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.inputs),
         "output_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.outputs),
         "states": _states(plan),
@@ -99,14 +110,29 @@ def _edge_context(edge: Edge, tensor: Tensor, macro: str) -> dict[str, object]:
         axes = ", ".join(map(str, edge.permutation))
         meaning += f"; the model file's axes permuted by ({axes})"
     return {
-        "name": edge.name.replace("*/", "* /"),
+        "name": c_comment(edge.name),
         "type": c_type(tensor.dtype),
         "shape": ", ".join(map(str, tensor.shape)),
         "bytes": tensor.bytes,
+        "item_bytes": ITEM_BYTES[tensor.dtype],
         "meaning": meaning,
         "macros": macros,
-        "fill": edge.zero_point if tensor.dtype == "int8" else 0,
+        "fill": edge.zero_point if tensor.dtype in ("int8", "uint8") else 0,
+        "printed": _PRINTED.get(tensor.dtype, '"%d\\n", output[i]'),
     }
+
+
+def _pointed_type(tensors: Sequence[Tensor]) -> str:
+    """What the functions that give out inputs, or outputs, point to: void where types differ."""
+    types = {c_type(tensor.dtype) for tensor in tensors} or {"int8_t"}
+    return types.pop() if len(types) == 1 else "void"
+
+
+def _arena_pointer(pointed_type: str, address: str, const: str = "") -> str:
+    """An address in the arena as a pointer to elements."""
+    if pointed_type in ("int8_t", "void"):
+        return address
+    return f"({const}{pointed_type} *)({const}void *)({address})"
 
 
 def _states(plan: Plan) -> list[dict[str, object]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tinycc.codegen.c_text import c_array, c_struct, c_type, c_value
+from tinycc.codegen.c_text import c_array, c_comment, c_struct, c_type, c_value
 from tinycc.errors import UnsupportedError
 from tinycc.ops.base import KernelCall, Operator, RowWindow
 from tinycc.plan import Plan, Step
@@ -243,10 +243,10 @@ def _call(
 
 
 def describe(operator: Operator) -> str:
-    """Parameters and shapes, e.g. "3x3 stride 2x2, int8 [1,96,96,3] -> int8 [1,48,48,8]"."""
+    """Parameters and shapes for a comment: "3x3 stride 2x2, int8 [1,96,96,3] -> int8 [1,48,48,8]"."""
     operands: Sequence[str] = [str(tensor) for tensor in operator.inputs if tensor.value is None]
     text = f"{', '.join(operands)} -> {operator.outputs[0]}"
-    return f"{operator.describe()}, {text}" if operator.describe() else text
+    return c_comment(f"{operator.describe()}, {text}" if operator.describe() else text)
 
 
 def arena_pointer(plan: Plan, buffer: str, dtype: str) -> str:

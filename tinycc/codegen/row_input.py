@@ -12,7 +12,7 @@ from tinycc.plan import Plan
 
 _FUNCTION = """/* {comment}.
  * Takes a row and goes on until it needs another (0) or is done (1). */
-static TINYCC_NOINLINE int {name}(int8_t *bytes, const int8_t *row)
+static TINYCC_NOINLINE int {name}(int8_t *bytes, const {row} *row)
 {{
     {element} *const next = ({element} *)(void *)(bytes + {next});
     if (!bytes[{under_way}]) {{
@@ -66,11 +66,6 @@ def row_place(plan: Plan) -> RowPlace | None:
     )
 
 
-def given_row(dtype: str) -> str:
-    """The row that the caller hands over, as C of the right type."""
-    return "row" if dtype == "int8" else f"(const {c_type(dtype)} *)(const void *)row"
-
-
 def fed_stage(plan: Plan, *, name: str, comment: str, first_rows: Sequence[int], turns: str) -> str:
     """The function of the stage that takes the input's rows.
 
@@ -84,7 +79,7 @@ def fed_stage(plan: Plan, *, name: str, comment: str, first_rows: Sequence[int],
     return _FUNCTION.format(
         name=name, comment=comment, turns=turns, element=element, next=offset,
         entry=plan.steps[0].members[fed.member].name, under_way=plan.buffers[fed.under_way].offset,
-        first="\n".join(f"        {line}" for line in first),
+        first="\n".join(f"        {line}" for line in first), row=c_type(plan.input_tensors[0].dtype),
     )  # fmt: skip
 
 

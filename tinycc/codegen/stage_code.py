@@ -23,7 +23,7 @@ from tinycc.codegen.operator_code import (
     instance_text,
     row_pointers,
 )
-from tinycc.codegen.row_input import counted, fed_finish, fed_stage, given_row
+from tinycc.codegen.row_input import counted, fed_finish, fed_stage
 from tinycc.codegen.turns import askers, lacking
 from tinycc.ops.stage import Stage
 from tinycc.plan import Plan, Step
@@ -217,7 +217,7 @@ class _Writer:
             first = "y" if call.accumulator_bytes else first_row(window, call.rows)
             source = self.stage.sources[position][index]
             if call.is_awaited:
-                arguments.append(given_row(operator.inputs[index].dtype))
+                arguments.append("row")
                 continue
             if step.inputs[index] is None or source is None:
                 rows = _Rows(operands[index], window.row_elements, window.input_rows)

@@ -16,6 +16,7 @@ from tvm_ffi import structural_equal
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.channels_last import count_transposes, with_channels_last_inputs
+from tinycc.frontend.edge_quantization import with_edge_quantization
 from tinycc.passes.convert_layout_to_nhwc import ConvertLayoutToNhwc
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.eliminate_transposes import EliminateTransposes
@@ -352,7 +353,7 @@ def to_normal_form(module: tvm.IRModule) -> tvm.IRModule:
         channels_last = _with_layout(with_channels_last_inputs(module))
         result = min(result, channels_last, key=count_transposes)
     refuse_float_layers(result)
-    return result
+    return with_edge_quantization(result)
 
 
 def _with_layout(module: tvm.IRModule) -> tvm.IRModule:

@@ -12,6 +12,7 @@ from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite_check import check
 from tinycc.frontend.tflite_converter import TfliteConverter
 from tinycc.frontend.tflite_file import FileTensor, TfliteFile, read_tflite
+from tinycc.frontend.tflite_unsigned import make_signed
 
 
 def load_tflite(path: Path) -> tvm.IRModule:
@@ -22,14 +23,14 @@ def load_tflite(path: Path) -> tvm.IRModule:
     file = read_tflite(path)
     try:
         check(file)
-        return _convert(file)
+        return _convert(make_signed(file), _edges(file))
     except TinyccError:
         raise
     except Exception as error:
         raise ModelError(f"{path} is not a valid TFLite model: {type(error).__name__}") from error
 
 
-def _convert(file: TfliteFile) -> tvm.IRModule:
+def _convert(file: TfliteFile, edges: Edges) -> tvm.IRModule:
     read = dict.fromkeys(index for op in file.operators for index in op.inputs if index >= 0)
     state_tensors = [file.tensors[index] for index in read if file.tensors[index].is_variable]
     inputs = _variables([file.tensors[index] for index in file.inputs], "input")
@@ -45,7 +46,7 @@ def _convert(file: TfliteFile) -> tvm.IRModule:
             result = builder.emit_output(results[0] if len(results) == 1 else relax.Tuple(results))
         builder.emit_func_output(result)
     module = builder.get()
-    main = with_edges(module["main"], _edges(file))
+    main = with_edges(module["main"], edges)
     if states:
         # As TFLM's reset does: int8 states start at their zero point, wider ones at zero.
         resets = [tensor.zero_point if tensor.dtype == "int8" else 0 for tensor in state_tensors]
@@ -73,5 +74,7 @@ def _edges(file: TfliteFile) -> Edges:
 
 
 def _edge(tensor: FileTensor) -> Edge:
-    scale = tensor.scale if tensor.is_quantized and tensor.dtype != "float32" else None
-    return Edge(tensor.name, tensor.dtype, tensor.shape, scale, tensor.zero_point if scale else 0)
+    if not tensor.is_quantized or tensor.dtype == "float32":
+        return Edge(tensor.name, tensor.dtype, tensor.shape)
+    shift = 128 if tensor.dtype == "uint8" else 0
+    return Edge(tensor.name, tensor.dtype, tensor.shape, tensor.scale, tensor.zero_point - shift)

@@ -8,6 +8,7 @@ from tvm import relax
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_base import BaseConverter, Handler, activated, fused_activation
 from tinycc.frontend.tflite_file import FileOperator
+from tinycc.frontend.tflite_movement import same_quantization
 
 
 def binary(function: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Handler:
@@ -118,7 +119,10 @@ def resize_bilinear(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
 
 def quantize(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """QUANTIZE of real numbers, or from one quantization into another."""
+    """QUANTIZE of real numbers, or from one quantization into another; nothing where they are the same."""
+    source, output = converter.file.tensors[op.inputs[0]], converter.file.tensors[op.outputs[0]]
+    if source.dtype == output.dtype and same_quantization(source, output):
+        return converter.operand(source.index)
     return converter.finished(op, converter.real(op.inputs[0]))
 
 

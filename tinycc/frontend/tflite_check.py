@@ -12,6 +12,7 @@ import numpy as np
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_converter import unsupported_reason
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
+from tinycc.frontend.tflite_unsigned import ORDER_PRESERVING
 
 MAX_TENSOR_BYTES = 256 << 20
 
@@ -167,7 +168,7 @@ def refusal(file: TfliteFile, op: FileOperator) -> str:
             return f"has {source} activations with {weights} weights, which is not supported"
     if op.kind in ("QUANTIZE", "DEQUANTIZE"):
         return ""
-    if "uint8" in dtypes:
+    if "uint8" in dtypes and op.kind not in ORDER_PRESERVING:
         return "uses the legacy uint8 quantization: convert the model again with int8 quantization"
     return FLOAT if "float32" in dtypes else ""
 

@@ -11,6 +11,7 @@ from tinycc.frontend.normal_form import to_normal_form
 from tinycc.frontend.torch_check import check_program
 from tinycc.frontend.torch_importer import import_torch
 from tinycc.frontend.torch_program import shape_of, user_inputs, user_outputs
+from tinycc.frontend.torch_unsigned import with_signed_inputs
 
 
 def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
@@ -29,6 +30,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
         raise
     except Exception as error:  # whatever a program of other operators makes the importer stumble over
         raise ModelError(f"the torch program cannot be imported: {_first_line(error)}") from error
+    module = with_signed_inputs(module)
     main = with_edges(module["main"], _edges(program))
     module.update_func(module.get_global_var("main"), main)
     return to_normal_form(module)

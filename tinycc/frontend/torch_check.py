@@ -88,7 +88,7 @@ def _check_input(node: torch.fx.Node) -> None:
             raise UnsupportedError(
                 f"dimension {axis} of input {node.name!r} is dynamic; export with fixed shapes"
             )
-    if value.dtype not in (torch.float32, torch.int8):
+    if value.dtype not in (torch.float32, torch.int8, torch.uint8, torch.int16):
         raise UnsupportedError(
             f"input {node.name!r} has the type {value.dtype}; export the torch module with float32 inputs"
         )

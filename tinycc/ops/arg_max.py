@@ -13,12 +13,14 @@ from tinycc.ops.composite import Composite
 
 @dataclass(frozen=True, eq=False)
 class ArgMax(Operator):
-    """int32 or int64 index of the first largest int8 element along `axis`."""
+    """int32 or int64 index of the first largest int8 or uint8 element along `axis`."""
 
     axis: int
 
     kind: ClassVar[str] = "arg_max"
-    element_types: ClassVar[ElementTypes] = frozenset({("int8", "int32"), ("int8", "int64")})
+    element_types: ClassVar[ElementTypes] = frozenset(
+        (element, index) for element in ("int8", "uint8") for index in ("int32", "int64")
+    )
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -40,10 +42,11 @@ class ArgMax(Operator):
         """One column for each position before the axis."""
         source, output = self.inputs[0], self.outputs[0]
         outer = int(np.prod(source.shape[: self.axis], dtype=np.int64))
+        types = output.dtype if source.dtype == "int8" else f"{source.dtype}_{output.dtype}"
         inner = int(np.prod(source.shape[self.axis + 1 :], dtype=np.int64))
         return KernelCall(
             header="arg_max.h",
-            function=f"tinycc_arg_max_{output.dtype}",
+            function=f"tinycc_arg_max_{types}",
             struct="tinycc_arg_max",
             shape={"size": source.shape[self.axis], "inner": inner},
             data={"first": 0},

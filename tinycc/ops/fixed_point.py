@@ -10,7 +10,12 @@ import numpy as np
 
 # Bits by which ADD and SUB widen inputs before they bring them to a common scale.
 SUM_LEFT_SHIFT = {"int8": 20, "int16": 15}
-INTEGER_RANGE = {"int8": (-128, 127), "int16": (-32768, 32767), "int32": (-(2**31), 2**31 - 1)}
+INTEGER_RANGE = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-32768, 32767),
+    "int32": (-(2**31), 2**31 - 1),
+}
 
 
 def round_half_away(value: float) -> int:

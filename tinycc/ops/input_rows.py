@@ -29,7 +29,7 @@ class InputRows(Operator):
 
     kind: ClassVar[str] = "input_rows"
     element_types: ClassVar[ElementTypes] = frozenset(
-        (dtype, dtype) for dtype in ("int8", "int16", "int32", "float32")
+        (dtype, dtype) for dtype in ("int8", "uint8", "int16", "int32", "float32")
     )
 
     @classmethod

@@ -12,10 +12,11 @@ from tvm.relax.transform import FusionPattern, PatternCheckContext
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.ops import helium
-from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
 from tinycc.ops.lookup_table import BINARY, INT8_VALUES, UNARY, QuantizedNumber, Tree, table_of
 from tinycc.ops.patterns import activated, dequantized, quantized
+from tinycc.ops.tensor import byte_types
 
 # Enough for GELU written out in single operators, its tanh approximation included.
 _DEPTH = 8
@@ -77,9 +78,9 @@ def _is_elementwise(context: PatternCheckContext) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Lookup(Operator):
-    """Any function from int8 to int8 of each element of a tensor.
+    """Any function from 8 bits to 8 bits of each element of a tensor.
 
-    table: int8 [256], the results for -128 ... 127.
+    table: int8 [256], the results for -128 ... 127; uint8 elements are taken less 128.
     function: name for the report, e.g. "sigmoid".
     """
 
@@ -87,7 +88,9 @@ class Lookup(Operator):
     function: str
 
     kind: ClassVar[str] = "lookup"
-    element_types: ClassVar[ElementTypes] = INT8
+    element_types: ClassVar[ElementTypes] = frozenset(
+        (source, result) for source in ("int8", "uint8") for result in ("int8", "uint8")
+    )
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -123,7 +126,7 @@ class Lookup(Operator):
 
     def has_variant(self, feature: str) -> bool:
         """Helium gathers bytes."""
-        return feature == helium.FEATURE
+        return feature == helium.FEATURE and byte_types(self.inputs[0], self.outputs[0]) == "int8"
 
     @property
     def is_channelwise(self) -> bool:
@@ -139,18 +142,23 @@ class Lookup(Operator):
         """In place."""
         return 0
 
+    @property
+    def _stored_table(self) -> np.ndarray:
+        """The table in the order in which the kernel looks up, as the bytes that it writes."""
+        if self.variant == helium.FEATURE:
+            return np.roll(self.table, 128)  # a gather takes elements as unsigned numbers
+        return self.table ^ np.int8(-128) if self.outputs[0].dtype == "uint8" else self.table
+
     def kernel(self) -> KernelCall:
         """One row of single elements."""
         source, output = self.inputs[0], self.outputs[0]
-        is_gathered = self.variant == helium.FEATURE
-        name = "lookup_helium" if is_gathered else "lookup"
+        name = "lookup_helium" if self.variant == helium.FEATURE else "lookup"
         return KernelCall(
             header=f"{name}.h",
-            function=f"tinycc_{name}_int8",
+            function=f"tinycc_{name}_{byte_types(source, output)}",
             struct=f"tinycc_{name}",
             shape={"channels": 1},
-            # A gather takes elements as unsigned numbers.
-            data={"table": np.roll(self.table, 128) if is_gathered else self.table},
+            data={"table": self._stored_table},
             windows=(RowWindow.whole(source),),
             rows=1,
             is_flat=True,
@@ -193,8 +201,8 @@ def _steps(composite: Composite) -> list[_Step]:
         leaves = _leaves(composite, result.args[0])
         dequantize = max(leaves, key=lambda leaf: _leaf_rank(composite, leaf))
         tree = _tree(composite, result.args[0], composite.resolve(dequantize.args[0]))
-        source = composite.dequantized(dequantize)
-        steps.insert(0, _Step(dequantize, table_of(tree, source, composite.quantized(result)), _name(tree)))
+        source, output = composite.dequantized(dequantize).as_int8, composite.quantized(result).as_int8
+        steps.insert(0, _Step(dequantize, table_of(tree, source, output), _name(tree)))
         result = composite.resolve(dequantize.args[0])
     return steps
 

@@ -13,6 +13,8 @@ from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.patterns import dequantized, quantized
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
+_INTEGERS = ("int8", "uint8", "int16")
+
 
 def _edge_call(function: str, source: Tensor, output: Tensor, integer: Tensor) -> KernelCall:
     """The call of a kernel that converts element by element."""
@@ -38,10 +40,10 @@ def _edge_call(function: str, source: Tensor, output: Tensor, integer: Tensor) -
 
 @dataclass(frozen=True, eq=False)
 class Quantize(Operator):
-    """float32 to int8 or int16: zero_point + round(x / scale), halves away from zero."""
+    """float32 to int8, uint8 or int16: zero_point + round(x / scale), halves away from zero."""
 
     kind: ClassVar[str] = "quantize"
-    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8"), ("float32", "int16")})
+    element_types: ClassVar[ElementTypes] = frozenset(("float32", integer) for integer in _INTEGERS)
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -65,10 +67,10 @@ class Quantize(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Dequantize(Operator):
-    """int8 or int16 to float32: scale * (x - zero_point)."""
+    """int8, uint8 or int16 to float32: scale * (x - zero_point)."""
 
     kind: ClassVar[str] = "dequantize"
-    element_types: ClassVar[ElementTypes] = frozenset({("int8", "float32"), ("int16", "float32")})
+    element_types: ClassVar[ElementTypes] = frozenset((integer, "float32") for integer in _INTEGERS)
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -17,12 +17,12 @@ from tinycc.ops.integer_arithmetic import clamp, requantize
 from tinycc.ops.lookup_table import INT8_VALUES
 from tinycc.ops.patterns import activated, dequantized, quantized
 from tinycc.ops.rescaling_lines import Lines, find_lines
-from tinycc.ops.tensor import ITEM_BYTES
+from tinycc.ops.tensor import ITEM_BYTES, byte_types
 
 
 @dataclass(frozen=True, eq=False)
 class Requantize(Operator):
-    """quantize(activation(dequantize(x))), between int8, int16 and int32.
+    """quantize(activation(dequantize(x))), between int8, uint8, int16 and int32.
 
     output_range: clamp of the result.
     """
@@ -31,8 +31,10 @@ class Requantize(Operator):
 
     kind: ClassVar[str] = "requantize"
     element_types: ClassVar[ElementTypes] = frozenset(
-        (source, result) for source in ("int8", "int16", "int32") for result in ("int8", "int16", "int32")
-    ) - {("int32", "int32")}
+        (source, result)
+        for source in ("int8", "uint8", "int16", "int32")
+        for result in ("int8", "uint8", "int16", "int32")
+    ) - {("int32", "int32"), ("int32", "uint8"), ("uint8", "int32")}
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -87,7 +89,8 @@ class Requantize(Operator):
 
     def has_variant(self, feature: str) -> bool:
         """int8 for Helium."""
-        return feature == helium.FEATURE and self._lines is not None
+        is_int8 = byte_types(self.inputs[0], self.outputs[0]) == "int8"
+        return feature == helium.FEATURE and is_int8 and self._lines is not None
 
     @cached_property
     def _multiplier(self) -> tuple[int, int]:
@@ -96,13 +99,14 @@ class Requantize(Operator):
 
     @cached_property
     def _lines(self) -> Lines | None:
-        """Of int8 to int8: what gives the results of all elements."""
-        source, output = self.inputs[0], self.outputs[0]
-        if source.dtype != "int8" or output.dtype != "int8" or self.output_range != INTEGER_RANGE["int8"]:
+        """Of 8 bits to 8 bits: what gives the results of all elements, taken as int8."""
+        source, output = self.inputs[0].as_int8, self.outputs[0].as_int8
+        is_clamped = self.output_range != INTEGER_RANGE[self.outputs[0].dtype]
+        if source.dtype != "int8" or output.dtype != "int8" or is_clamped:
             return None
         values = (INT8_VALUES - source.zero_point).tolist()
         scaled = [requantize(value, *self._multiplier) + output.zero_point for value in values]
-        results = np.array([clamp(result, *self.output_range) for result in scaled], np.int64)
+        results = np.array([clamp(result, *INTEGER_RANGE["int8"]) for result in scaled], np.int64)
         return find_lines(results, source.real_scale / output.real_scale, source.zero_point)
 
     def _lines_kernel(self, lines: Lines) -> KernelCall:
@@ -111,14 +115,13 @@ class Requantize(Operator):
         name = "requantize_lines_helium" if is_helium else "requantize_lines"
         data: dict[str, int | float | np.ndarray] = {
             **vars(lines),
-            "zero_point": self.inputs[0].zero_point,
+            "zero_point": self.inputs[0].as_int8.zero_point,
         }
         shape = {"channels": 1, "is_one_line": int(lines.step == 0)}
-        call = self._elements_call
         return replace(
-            call,
+            self._elements_call,
             header=f"{name}.h",
-            function=f"tinycc_{name}_int8",
+            function=f"tinycc_{name}_{byte_types(self.inputs[0], self.outputs[0])}",
             struct=f"tinycc_{name}",
             shape=shape,
             data=data,
@@ -126,7 +129,33 @@ class Requantize(Operator):
 
     def kernel(self) -> KernelCall:
         """One row of single elements."""
+        if self._flips_sign:
+            return self._flip_sign_call
         return self._elements_call if self._lines is None else self._lines_kernel(self._lines)
+
+    @property
+    def _flips_sign(self) -> bool:
+        """Whether the real numbers stay exactly what they are, in int8 for uint8 or the other way round."""
+        source, output = self.inputs[0], self.outputs[0]
+        is_same = source.scale == output.scale and source.as_int8.zero_point == output.as_int8.zero_point
+        is_clamped = self.output_range != INTEGER_RANGE[output.dtype]
+        return {source.dtype, output.dtype} == {"int8", "uint8"} and is_same and not is_clamped
+
+    @property
+    def _flip_sign_call(self) -> KernelCall:
+        """The kernel that flips the highest bit of each byte."""
+        return replace(
+            self._elements_call,
+            header="flip_sign.h",
+            function=f"tinycc_flip_sign_{self.inputs[0].dtype}_{self.outputs[0].dtype}",
+            struct="tinycc_flip_sign",
+            shape={"channels": 1},
+            data={"zero": 0},
+        )
+
+    def describe(self) -> str:
+        """That nothing but the sign changes."""
+        return "sign flipped" if self._flips_sign else ""
 
     @property
     def _elements_call(self) -> KernelCall:

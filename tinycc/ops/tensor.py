@@ -1,11 +1,11 @@
 """Tensors as operators see them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-ITEM_BYTES = {"int8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
+ITEM_BYTES = {"int8": 1, "uint8": 1, "bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,5 +58,17 @@ class Tensor:
             raise ValueError("the tensor has no single scale")
         return self.scale
 
+    @property
+    def as_int8(self) -> "Tensor":
+        """The same real numbers, elements of uint8 less 128; any other tensor as it is."""
+        return (
+            replace(self, dtype="int8", zero_point=self.zero_point - 128) if self.dtype == "uint8" else self
+        )
+
     def __str__(self) -> str:
         return f"{self.dtype} [{','.join(map(str, self.shape))}]"
+
+
+def byte_types(source: Tensor, output: Tensor) -> str:
+    """Element types as kernels from 8 bits to 8 bits are named after them: "int8", "uint8_int8" ..."""
+    return "int8" if source.dtype == output.dtype == "int8" else f"{source.dtype}_{output.dtype}"

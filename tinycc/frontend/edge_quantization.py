@@ -1,0 +1,60 @@
+"""What integers at a model's edges mean, where the file tells it only by what reads and makes them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.edges import Edge, Edges, read_edges, with_edges
+
+
+def with_edge_quantization(module: tvm.IRModule) -> tvm.IRModule:
+    """A module in the normal form with scale and zero point of its integer edges written down."""
+    main, edges = module["main"], read_edges(module)
+    inputs, outputs = (
+        tuple(_described(edge, main, item) for edge, item in zip(side, items, strict=False))
+        for side, items in ((edges.inputs, main.params), (edges.outputs, tvm_adapter.returned(main)))
+    )
+    described = module.clone()
+    described.update_func(
+        module.get_global_var("main"), with_edges(main, Edges(tuple(inputs), tuple(outputs)))
+    )
+    return described
+
+
+def _described(edge: Edge, main: relax.Function, item: relax.Expr) -> Edge:
+    """The edge with the quantization of `item`, if it is known and was not yet."""
+    quantization = next(_quantizations(main, item), None) if edge.scale is None else None
+    if quantization is None:
+        return edge
+    scale, zero_point = (tvm_adapter.constant_value(constant) for constant in quantization.args[1:3])
+    return replace(edge, scale=float(scale), zero_point=int(zero_point))
+
+
+def _quantizations(main: relax.Function, item: relax.Expr) -> Iterator[relax.Call]:
+    """The quantize and dequantize calls that make or read the integers `item`, itself or moved."""
+    bindings = list(tvm_adapter.bindings_of(main))
+    found, waiting = {item}, [item]
+    while waiting:
+        integers = waiting.pop()
+        for binding in bindings:
+            name, made = tvm_adapter.op_name(binding.value), binding.var
+            sources = tvm_adapter.variables_of(binding.value)
+            reads, makes = integers in sources, integers == made
+            if (reads and name == "relax.dequantize") or (makes and name == "relax.quantize"):
+                yield binding.value
+            elif (reads or makes) and _moves(binding):
+                near = {made, *sources} - found
+                found |= near
+                waiting += near
+
+
+def _moves(binding: relax.VarBinding) -> bool:
+    """Whether an operator makes integers of integers of the same type, which share their quantization."""
+    tensors = [binding.var, *tvm_adapter.variables_of(binding.value)]
+    if not all(map(tvm_adapter.is_tensor, tensors)):
+        return False
+    types = {tvm_adapter.dtype_of(tensor) for tensor in tensors}
+    return len(types) == 1 and types <= {"int8", "int16"}
