@@ -11,9 +11,20 @@ from hypothesis import strategies as st
 from tvm import relax
 
 from tests.reference import movement
-from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
+from tests.tools.cut_stages import CutStages
+from tests.tools.kernel_runner import (
+    compile_and_run,
+    dequantized,
+    module_of,
+    quantized,
+    run_plan,
+    views_in,
+)
 from tests.tools.layers import Shape, random_inputs
 from tinycc.errors import UnsupportedError
+from tinycc.ops.stage import Grid
+from tinycc.passes.pipeline import default_passes
+from tinycc.plan import build_plan
 
 
 def check(
@@ -56,6 +67,69 @@ def test_slice(axis: int, cut: slice) -> None:
         lambda x: relax.op.strided_slice(x, [axis], [begin], [end if end >= 0 else -6], [stride]),
         lambda x: x[index],
     )  # fmt: skip
+
+
+def check_by_rows(shape: Shape, dtype: str, copied: Callable[[relax.Expr], relax.Expr],
+                  wanted: Callable[[np.ndarray], np.ndarray]) -> None:  # fmt: skip
+    """A strided copy between two other members of a stage, whole and cut into strips of columns."""
+
+    def body(x: relax.Expr) -> relax.Expr:
+        return relax.op.nn.max_pool2d(copied(relax.op.concat([x, x], 3)), (1, 1), layout="NHWC")
+
+    module = module_of([(shape, dtype)], body)
+    [values] = random_inputs([(shape, dtype)], 0)
+    expected = wanted(np.concatenate([values, values], 3))
+    passes = default_passes("float")[:-1]
+    for grid in (Grid(), Grid(strips=2)):
+        plan = build_plan(tvm.transform.Sequential([*passes, CutStages(grid)])(module))
+        kinds = [member.operator.kind for step in plan.steps for member in step.members]
+        assert kinds == ["concatenate", "strided_copy", "max_pool2d"] or not grid.is_whole
+        [[result]] = run_plan(plan, [[values]], True)
+        np.testing.assert_array_equal(result, expected)
+
+
+RANGES = st.tuples(st.integers(0, 2), st.integers(1, 2))
+
+
+@settings(max_examples=5)
+@given(st.tuples(RANGES, RANGES, RANGES), st.sampled_from(["int8", "int16"]))
+def test_slices_by_rows(ranges: tuple[tuple[int, int], ...], dtype: str) -> None:
+    """Of rows, columns and channels at once."""
+    sizes = (7, 6, 20)
+
+    def sliced(x: relax.Expr) -> relax.Expr:
+        begins, steps = zip(*ranges, strict=True)
+        return relax.op.strided_slice(x, [1, 2, 3], list(begins), list(sizes), list(steps))
+
+    def wanted(x: np.ndarray) -> np.ndarray:
+        return x[(slice(None), *(slice(begin, None, step) for begin, step in ranges))]
+
+    check_by_rows((1, 7, 6, 10), dtype, sliced, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+@pytest.mark.parametrize("groups", [2, 3])
+def test_channels_are_shuffled_by_rows(groups: int, dtype: str) -> None:
+    def shuffled(x: relax.Expr) -> relax.Expr:
+        parts = relax.op.reshape(x, (1, 3, 5, groups, 12 // groups))
+        return relax.op.reshape(relax.op.permute_dims(parts, [0, 1, 2, 4, 3]), (1, 3, 5, 12))
+
+    def wanted(x: np.ndarray) -> np.ndarray:
+        return x.reshape(1, 3, 5, groups, -1).swapaxes(3, 4).reshape(1, 3, 5, 12)
+
+    check_by_rows((1, 3, 5, 6), dtype, shuffled, wanted)
+
+
+def test_a_slice_that_runs_upwards_needs_the_whole_tensor() -> None:
+    module = module_of([((1, 4, 4, 2), "int8")], lambda x: relax.op.strided_slice(x, [1], [-1], [-5], [-1]))
+    [view] = views_in(module)
+    assert view.row_kernel is None
+
+
+def test_columns_and_channels_change_places_row_by_row() -> None:
+    check_by_rows(
+        (1, 5, 4, 3), "int8", lambda x: relax.op.permute_dims(x, [0, 1, 3, 2]), lambda x: x.swapaxes(2, 3)
+    )
 
 
 @pytest.mark.parametrize("axis", [1, 2, 3])
