@@ -145,7 +145,7 @@ def compile(
     check_name(name)
     request = Request(
         name=name,
-        model=Path(model).name if isinstance(model, str | Path) else type(model).__name__,
+        model=_title(model),
         target=target_named(target).name,
         io=io,
         sram_bytes=parse_size(str(sram)) if sram is not None else None,
@@ -162,6 +162,12 @@ def compile(
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)
     return compiled
+
+
+def _title(model: str | Path | tvm.IRModule | Any) -> str:
+    """What reports call a model; bytes of a file's name that are no characters are question marks."""
+    name = Path(model).name if isinstance(model, str | Path) else type(model).__name__
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _run_passes(

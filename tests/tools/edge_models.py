@@ -89,8 +89,9 @@ def tflite_model(inputs: Sequence[EdgeType] = INPUTS, outputs: Sequence[EdgeType
     bias = net.add_tensor("bias", (CHANNELS,), "int32", np.full(CHANNELS, 0.001), data=np.zeros(CHANNELS))
     result = tensor("result", CHANNELS, RESULT)
     net.add_operator(
-        "CONV_2D", [joined, w, bias], [result], "Conv2DOptions", Padding=PADDING["VALID"], StrideH=1, StrideW=1,
-        DilationHFactor=1, DilationWFactor=1, FusedActivationFunction=ACTIVATION["NONE"],
+        "CONV_2D", [joined, w, bias], [result], "Conv2DOptions", Padding=PADDING["VALID"],
+        StrideH=1, StrideW=1, DilationHFactor=1, DilationWFactor=1,
+        FusedActivationFunction=ACTIVATION["NONE"],
     )  # fmt: skip
     given = []
     for index, edge in enumerate(outputs):
