@@ -3,7 +3,7 @@
 Before:  lv = fused_conv2d(x), x the only input of main, or lv = reshape(x) to an image first
 After:   rows = input_rows(x); lv = fused_conv2d(rows), input_rows a private function that returns its
          parameter, with Composite = "tinycc.input_rows"; main has the index of x as the attribute
-         `tinycc.row_input`
+         `tinycc.row_input`. Where all that reads x flips its sign (unsigned_edges), input_rows does
 Requires: fuse_quantized_ops, lower_fallbacks. schedule_stages puts input_rows into a stage.
 Source:  line buffers between a sensor and a pipeline of image operators.
 """
@@ -16,7 +16,9 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops import view_of
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.input_rows import ROW_INPUT, InputRows
+from tinycc.ops.requantize import Requantize
 
+_COMPOSITE = f"tinycc.{InputRows.kind}"
 _RANK = 4
 
 
@@ -29,7 +31,14 @@ class StreamInput:
         main = module["main"]
         bindings = list(tvm_adapter.bindings_of(main))
         place, image = _image(main, bindings)
-        _check_readers(module, bindings, image)
+        flip = _sign_flip(module, main, bindings, image)
+        _check_readers(module, bindings, image if flip is None else flip.var)
+        if flip is not None:
+            module = module.clone()
+            composite = module[flip.value.op].with_attr("Composite", _COMPOSITE)
+            module.update_func(flip.value.op, composite)
+            module.update_func(module.get_global_var("main"), main.with_attr(ROW_INPUT, 0))
+            return module
         builder = relax.BlockBuilder(module)
         function = builder.add_func(_identity(image), InputRows.kind)
         rows = relax.DataflowVar("rows", image.ty)
@@ -84,10 +93,24 @@ def _check_readers(module: tvm.IRModule, bindings: list[relax.VarBinding], image
                 raise _refusal(f"{view.kind} ({view.describe() or view.inputs[0]}) reads all of it at once")
 
 
+def _sign_flip(
+    module: tvm.IRModule, main: relax.Function, bindings: list[relax.VarBinding], image: relax.Var
+) -> relax.VarBinding | None:
+    """The only reader of the image if it makes int8 of uint8, or the other way round, of the same numbers."""
+    readers = [bindings[index] for index in _readers(bindings, image)]
+    if len(readers) != 1 or readers[0].var in tvm_adapter.returned(main):
+        return None
+    call = readers[0].value
+    if not isinstance(call, relax.Call) or not isinstance(call.op, tvm.ir.GlobalVar):
+        return None
+    view = view_of(module[call.op])
+    return readers[0] if isinstance(view, Requantize) and view.flips_sign else None
+
+
 def _identity(image: relax.Var) -> relax.Function:
     """The composite function that returns its parameter."""
     parameter = relax.Var("x", image.ty)
     result = relax.Var("rows", image.ty)
     block = relax.DataflowBlock([relax.VarBinding(result, parameter)])
     function = relax.Function([parameter], relax.SeqExpr([block], result), image.ty)
-    return function.with_attrs({"Composite": f"tinycc.{InputRows.kind}", "Primitive": True})
+    return function.with_attrs({"Composite": _COMPOSITE, "Primitive": True})

@@ -118,7 +118,7 @@ def device_input(array: np.ndarray, model: CompiledModel, index: int) -> np.ndar
         assert edge.scale is not None
         ratio = values / np.float32(edge.scale)
         values = np.clip(np.copysign(np.floor(np.abs(ratio) + 0.5), ratio) + edge.zero_point, -128, 127)
-    elif edge.dtype == "uint8":
+    elif edge.dtype == "uint8" and tensor.dtype == "int8":
         values = values.astype(np.int16) - 128
     return values.transpose(edge.permutation or range(values.ndim)).astype(tensor.dtype)
 

@@ -9,7 +9,15 @@ import pytest
 import torch
 
 import tinycc
-from tests.tools.edge_models import INPUTS, OUTPUTS, EdgeType, TorchEdges, onnx_model, tflite_model
+from tests.tools.edge_models import (
+    INPUTS,
+    OUTPUTS,
+    EdgeType,
+    TorchEdges,
+    image_classifier,
+    onnx_model,
+    tflite_model,
+)
 from tests.tools.tflite_writer import run_litert
 from tinycc.compiler import CompiledModel
 from tinycc.run import run
@@ -133,3 +141,38 @@ def test_outputs_are_right_on_a_board(
     for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
         require_tool(tool)
     check(models, compiled, frontend, io, "cortex-m4")
+
+
+SIZE = 50
+IMAGES = (
+    np.random.default_rng(2).integers(0, 256, (3, SIZE, SIZE, 3)) >> [[[[0]]], [[[1]]], [[[3]]]]
+).astype(np.uint8)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("options", [{}, {"input_mode": "rows"}], ids=["whole", "rows"])
+@pytest.mark.parametrize("output", ["uint8", "float32"])
+def test_uint8_costs_at_most_an_instruction_for_each_element(
+    output: str, options: dict[str, str], tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    """Images of bytes to probabilities: beside the same network of int8, and no byte of memory more."""
+    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
+        require_tool(tool)
+    figures, probabilities = [], []
+    for source, result in (("int8", "int8" if output == "uint8" else output), ("uint8", output)):
+        path, folder = tmp_path / f"{source}.tflite", tmp_path / source
+        path.write_bytes(image_classifier(source, result, SIZE))
+        model = tinycc.compile(path, io="float", **options)  # type: ignore[arg-type]
+        model.export(folder)
+        images = IMAGES if source == "uint8" else (IMAGES ^ 0x80).view(np.int8)
+        done = run(folder, "cortex-m4", [images])
+        assert done.instructions is not None
+        figures.append((done.instructions, model.report["arena_bytes"]))
+        probabilities.append(done.outputs[0])
+    if output == "uint8":
+        probabilities[0] = probabilities[0].view(np.uint8) ^ 0x80
+    np.testing.assert_array_equal(*probabilities)
+    assert len(np.unique(probabilities[0])) > 2
+    (before, arena), (after, arena_of_uint8) = figures
+    elements = IMAGES[0].size + (2 if output == "uint8" else 0)
+    assert after - before <= elements and arena_of_uint8 <= arena

@@ -22,9 +22,9 @@ class Edge:
 
     name: as in the file.
     dtype, shape: as in the file, e.g. "float32", (1, 3, 32, 32).
-    scale, zero_point: quantisation of the tensor on the device (int8 or int16); scale None means that
-        the device tensor is not quantised. For a file dtype of uint8 the device's zero point is the
-        file's minus 128.
+    scale, zero_point: quantisation of the tensor on the device (int8, uint8 or int16); scale None means
+        that the device tensor is not quantised. Where the file's dtype is uint8 and the device's int8, the
+        zero point is the file's minus 128.
     permutation: axes such that device = transpose(file, permutation); () if the layouts agree.
     """
 

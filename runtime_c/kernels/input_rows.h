@@ -4,7 +4,7 @@
 #ifndef TINYCC_INPUT_ROWS_H
 #define TINYCC_INPUT_ROWS_H
 
-#include "common.h"
+#include "flip_sign.h"
 
 typedef struct {
     int32_t channels; /* of a pixel */
@@ -33,5 +33,14 @@ TINYCC_DEFINE_INPUT_ROWS(int32, int32_t)
 TINYCC_DEFINE_INPUT_ROWS(float32, float)
 
 #undef TINYCC_DEFINE_INPUT_ROWS
+
+/* Of uint8, less 128. */
+TINYCC_INLINE void tinycc_input_rows_uint8_int8(const uint8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
+                                                const tinycc_input_rows_shape *shape,
+                                                const tinycc_input_rows_data *data)
+{
+    (void)data;
+    tinycc_flip_bytes(row, out_row, x0 * shape->channels, x1 * shape->channels);
+}
 
 #endif

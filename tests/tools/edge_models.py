@@ -89,8 +89,9 @@ def tflite_model(inputs: Sequence[EdgeType] = INPUTS, outputs: Sequence[EdgeType
     bias = net.add_tensor("bias", (CHANNELS,), "int32", np.full(CHANNELS, 0.001), data=np.zeros(CHANNELS))
     result = tensor("result", CHANNELS, RESULT)
     net.add_operator(
-        "CONV_2D", [joined, w, bias], [result], "Conv2DOptions", Padding=PADDING["VALID"], StrideH=1, StrideW=1,
-        DilationHFactor=1, DilationWFactor=1, FusedActivationFunction=ACTIVATION["NONE"],
+        "CONV_2D", [joined, w, bias], [result], "Conv2DOptions", Padding=PADDING["VALID"],
+        StrideH=1, StrideW=1, DilationHFactor=1, DilationWFactor=1,
+        FusedActivationFunction=ACTIVATION["NONE"],
     )  # fmt: skip
     given = []
     for index, edge in enumerate(outputs):
@@ -99,6 +100,66 @@ def tflite_model(inputs: Sequence[EdgeType] = INPUTS, outputs: Sequence[EdgeType
             kind = "DEQUANTIZE" if edge.dtype == "float32" else "QUANTIZE"
             net.add_operator(kind, [result], [given[-1]], f"{kind.capitalize()}Options")
     return net.finish(sources, given)
+
+
+def image_classifier(source: str, output: str, size: int) -> bytes:
+    """What networks searched for microcontrollers look like: an image [1,size,size,3] to two probabilities.
+
+    source, output: dtypes of the edges; QUANTIZE or DEQUANTIZE stand there unless these are int8.
+    """
+    net = TFLiteWriter()
+    generator = np.random.default_rng(1)
+    strides: dict[str, int] = {"StrideH": 1, "StrideW": 1, "Padding": PADDING["SAME"]}
+    rectified = ACTIVATION["RELU"]
+    dilations = {"DilationHFactor": 1, "DilationWFactor": 1}
+
+    def activation(name: str, shape: Sequence[int], zero_point: int = -128) -> int:
+        return net.add_tensor(name, shape, scale=0.02, zero_point=zero_point)
+
+    def constant(name: str, shape: Sequence[int], axis: int = 0) -> int:
+        values = generator.integers(-90, 91, shape)
+        return net.add_tensor(name, shape, scale=np.full(shape[axis], 0.01), axis=axis, data=values)
+
+    def bias(channels: int) -> int:
+        values = generator.integers(-400, 400, channels)
+        return net.add_tensor("bias", (channels,), "int32", np.full(channels, 0.0002), data=values)
+
+    image = activation("image", (1, size, size, 3), -1)
+    first = activation("first", (1, size, size, 4))
+    second = activation("second", (1, size, size, 4))
+    pooled = activation("pooled", (1, size // 2, size // 2, 4))
+    means = activation("means", (1, 4))
+    scores = net.add_tensor("scores", (1, 2), scale=0.1, zero_point=3)
+    result = net.add_tensor("result", (1, 2), scale=1 / 256, zero_point=-128)
+    given, taken = image, result
+    if source == "uint8":
+        given = net.add_tensor("given", (1, size, size, 3), source, 0.02, 127)
+        net.add_operator("QUANTIZE", [given], [image], "QuantizeOptions")
+    net.add_operator(
+        "CONV_2D", [image, constant("w", (4, 3, 3, 3)), bias(4)], [first], "Conv2DOptions",
+        FusedActivationFunction=rectified, **strides, **dilations,
+    )  # fmt: skip
+    net.add_operator(
+        "DEPTHWISE_CONV_2D", [first, constant("dw", (1, 3, 3, 4), 3), bias(4)], [second],
+        "DepthwiseConv2DOptions", DepthMultiplier=1, FusedActivationFunction=rectified, **strides,
+        **dilations,
+    )  # fmt: skip
+    net.add_operator(
+        "MAX_POOL_2D", [second], [pooled], "Pool2DOptions", Padding=PADDING["VALID"], StrideH=2, StrideW=2,
+        FilterHeight=2, FilterWidth=2,
+    )  # fmt: skip
+    axes = net.add_tensor("axes", (2,), "int32", data=np.array([1, 2]))
+    net.add_operator("MEAN", [pooled, axes], [means], "ReducerOptions")
+    dense = net.add_tensor("dense", (2, 4), scale=0.01, data=generator.integers(-90, 91, (2, 4)))
+    net.add_operator("FULLY_CONNECTED", [means, dense, -1], [scores], "FullyConnectedOptions")
+    net.add_operator("SOFTMAX", [scores], [result], "SoftmaxOptions", Beta=1.0)
+    if output == "uint8":
+        taken = net.add_tensor("taken", (1, 2), output, 1 / 256, 0)
+        net.add_operator("QUANTIZE", [result], [taken], "QuantizeOptions")
+    elif output == "float32":
+        taken = net.add_tensor("taken", (1, 2), output)
+        net.add_operator("DEQUANTIZE", [result], [taken], "DequantizeOptions")
+    return net.finish([given], [taken])
 
 
 def onnx_model() -> onnx.ModelProto:

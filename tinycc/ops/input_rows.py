@@ -12,6 +12,7 @@ from tvm.relax.transform import FusionPattern
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
+from tinycc.ops.tensor import byte_types
 
 # Attribute of `main`: the index of the parameter whose rows the caller hands over one by one.
 ROW_INPUT = "tinycc.row_input"
@@ -25,12 +26,12 @@ def row_input(main: relax.Function) -> relax.Var | None:
 
 @dataclass(frozen=True, eq=False)
 class InputRows(Operator):
-    """The input itself: each row call takes one more row from the caller."""
+    """The input itself: each row call takes one more row from the caller, and makes int8 of uint8."""
 
     kind: ClassVar[str] = "input_rows"
     element_types: ClassVar[ElementTypes] = frozenset(
         (dtype, dtype) for dtype in ("int8", "uint8", "int16", "int32", "float32")
-    )
+    ) | {("uint8", "int8")}
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -39,16 +40,17 @@ class InputRows(Operator):
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "InputRows":
-        """Read the parameter that the function returns."""
+        """Read the parameter that the function returns, as it is or with its sign flipped."""
         return cls((composite.tensor(composite.function.params[0]),), (composite.result(),))
 
     def kernel(self) -> KernelCall:
         """One call for each row."""
-        output = self.outputs[0]
+        source, output = self.inputs[0], self.outputs[0]
         elements = output.width * output.channels
+        types = output.dtype if source.dtype == output.dtype else byte_types(source, output)
         return KernelCall(
             header="input_rows.h",
-            function=f"tinycc_input_rows_{output.dtype}",
+            function=f"tinycc_input_rows_{types}",
             struct="tinycc_input_rows",
             shape={"channels": output.channels},
             data={"zero": 0},

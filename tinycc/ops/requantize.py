@@ -129,12 +129,12 @@ class Requantize(Operator):
 
     def kernel(self) -> KernelCall:
         """One row of single elements."""
-        if self._flips_sign:
+        if self.flips_sign:
             return self._flip_sign_call
         return self._elements_call if self._lines is None else self._lines_kernel(self._lines)
 
     @property
-    def _flips_sign(self) -> bool:
+    def flips_sign(self) -> bool:
         """Whether the real numbers stay exactly what they are, in int8 for uint8 or the other way round."""
         source, output = self.inputs[0], self.outputs[0]
         is_same = source.scale == output.scale and source.as_int8.zero_point == output.as_int8.zero_point
@@ -155,7 +155,7 @@ class Requantize(Operator):
 
     def describe(self) -> str:
         """That nothing but the sign changes."""
-        return "sign flipped" if self._flips_sign else ""
+        return "sign flipped" if self.flips_sign else ""
 
     @property
     def _elements_call(self) -> KernelCall:
