@@ -12,6 +12,7 @@ import numpy as np
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_converter import unsupported_reason
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
+from tinycc.frontend.tflite_options import option_fault
 from tinycc.frontend.tflite_unsigned import ORDER_PRESERVING
 
 MAX_TENSOR_BYTES = 256 << 20
@@ -26,52 +27,6 @@ WEIGHTED = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (0, 2, 13),
 }
 _BIAS_CHECKED = WEIGHTED.keys() - {"SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
-# Operators by the number of inputs that they need; all others need one.
-_MIN_INPUTS = {
-    "ADD": 2,
-    "ARG_MAX": 2,
-    "CONV_2D": 2,
-    "DEPTHWISE_CONV_2D": 2,
-    "DIV": 2,
-    "FULLY_CONNECTED": 2,
-    "MAXIMUM": 2,
-    "MEAN": 2,
-    "MINIMUM": 2,
-    "MIRROR_PAD": 2,
-    "MUL": 2,
-    "PAD": 2,
-    "PADV2": 3,
-    "PRELU": 2,
-    "SLICE": 3,
-    "SPLIT": 2,
-    "SPLIT_V": 3,
-    "STRIDED_SLICE": 4,
-    "SUB": 2,
-    "SUM": 2,
-    "SVDF": 5,
-    "TRANSPOSE": 2,
-    "TRANSPOSE_CONV": 3,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": 20,
-}
-_NEEDS_OPTIONS = {
-    "AVERAGE_POOL_2D",
-    "CONCATENATION",
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "FULLY_CONNECTED",
-    "LEAKY_RELU",
-    "MAX_POOL_2D",
-    "MIRROR_PAD",
-    "PACK",
-    "RESIZE_BILINEAR",
-    "RESIZE_NEAREST_NEIGHBOR",
-    "SPLIT",
-    "STRIDED_SLICE",
-    "SVDF",
-    "TRANSPOSE_CONV",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "UNPACK",
-}
 _OPTIONAL_INPUTS = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"})
 _BATCH_FREE = frozenset({"int32", "int64"})
 
@@ -120,10 +75,10 @@ def _check_operators(file: TfliteFile) -> None:
     known |= {tensor.index for tensor in file.tensors if tensor.is_variable}
     for op in file.operators:
         where = f"{file.path}: {op.title}"
-        if len(op.inputs) < _MIN_INPUTS.get(op.kind, 1) or not op.outputs or min(op.outputs) < 0:
-            raise ModelError(f"{where} has {len(op.inputs)} inputs and {len(op.outputs)} outputs: too few")
-        if op.kind in _NEEDS_OPTIONS and op.options is None:
-            raise ModelError(f"{where} has no options")
+        if fault := option_fault(file, op):
+            raise UnsupportedError(f"{where} {fault}")
+        if min(op.outputs) < 0:
+            raise ModelError(f"{where} lacks an output")
         bias = WEIGHTED[op.kind][2] if op.kind in _BIAS_CHECKED else None
         for position, index in enumerate(op.inputs):
             if index < 0 and op.kind not in _OPTIONAL_INPUTS and position != bias:
@@ -151,9 +106,8 @@ FLOAT = "computes in float32: post-training quantization is not yet available, g
 
 def refusal(file: TfliteFile, op: FileOperator) -> str:
     """Why tinycc does not compile an operator; "" where it does."""
-    unknown = unsupported_reason(op)
-    if unknown:
-        return unknown
+    if reason := unsupported_reason(op) or option_fault(file, op):
+        return reason
     operands = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     dtypes = [tensor.dtype for tensor in operands]
     if op.kind in WEIGHTED and len(op.inputs) >= 2 and min(op.inputs[:2]) >= 0:
