@@ -112,10 +112,11 @@ def arg_max(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
 
 def resize_bilinear(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """RESIZE_BILINEAR on real numbers."""
+    """RESIZE_BILINEAR; TFLite weights the integers, so they are read as the output is."""
+    output = converter.file.tensors[op.outputs[0]]
     corners, half = bool(op.options.AlignCorners()), bool(op.options.HalfPixelCenters())
     resized = relax.op.image.resize2d(
-        converter.real(op.inputs[0]),
+        converter.dequantized(converter.operand(op.inputs[0]), output),
         relax.ShapeExpr(converter.constant(op.inputs[1]).tolist()),
         layout="NHWC",
         method="linear",

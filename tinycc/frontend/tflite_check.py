@@ -46,7 +46,7 @@ def check(file: TfliteFile) -> None:
             _check_quantization(file, tensor)
     for op in file.operators:
         if op.kind in _BIAS_CHECKED:
-            _check_bias_scale(file, op)
+            _check_weights(file, op)
     for index in (*file.inputs, *file.outputs):
         tensor = file.tensors[index]
         if len(tensor.shape) > 1 and tensor.shape[0] != 1 and tensor.dtype not in _BATCH_FREE:
@@ -164,32 +164,33 @@ def _computed(file: TfliteFile) -> set[int]:
     return {index for op in file.operators for index in op.outputs} | set(file.inputs)
 
 
-def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
-    """The bias has the scale of input x weights, within 2 % of the output's scale (as TFLite demands)."""
-    positions = WEIGHTED[op.kind]
-    source, weights = (file.tensors[op.inputs[position]] for position in positions[:2])
-    output = file.tensors[op.outputs[0]]
-    channels = output.shape[-1] if output.shape else 1
+def _check_weights(file: TfliteFile, op: FileOperator) -> None:
+    """Weights and bias as TFLite demands them; it adds the bias' integers as they are.
+
+    Only FULLY_CONNECTED with one weight scale looks at the scale of the bias: it may differ from input scale
+    x weight scale by 2 % of the output's scale.
+    """
+    source, weights = (file.tensors[op.inputs[position]] for position in WEIGHTED[op.kind][:2])
+    output, bias, where = file.tensors[op.outputs[0]], _bias(file, op), f"{file.path}: {op.title}"
     if not (source.is_quantized and weights.is_quantized and output.is_quantized):
-        raise ModelError(f"{file.path}: {op.title} has operands without quantization parameters")
-    bias = _bias(file, op)
+        raise ModelError(f"{where} has operands without quantization parameters")
+    is_dense = op.kind == "FULLY_CONNECTED"
+    if np.any(weights.zero_points) and not is_dense:
+        raise ModelError(f"{where} has weights with the zero point {weights.zero_points.max()}")
     if bias is None:
         return
-    if bias.dtype not in ("int32", "int64") or bias.shape != (channels,):
-        raise ModelError(
-            f"{file.path}: {op.title} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels"
-        )
-    if not bias.is_quantized:
-        return
-    expected = source.scales.astype(np.float64) * weights.scales.astype(np.float64)
-    if bias.scales.size not in (1, expected.size):
-        raise ModelError(
-            f"{file.path}: {op.title} has {expected.size} weight scales and {bias.scales.size} bias scales"
-        )
-    with np.errstate(all="ignore"):  # a damaged scale gives inf or nan, which are refused below
-        error = np.abs(expected - bias.scales.astype(np.float64)).max() / output.scale
-    if not error <= 0.02:
-        raise ModelError(
-            f"{file.path}: {op.title} contradicts itself: its bias {bias.name} has the scale "
-            f"{bias.scales.max():g}, input scale x weight scale is {expected.max():g}: convert it again"
-        )
+    channels = output.shape[-1] if output.shape else 1
+    wanted = ("int32", "int64") if source.dtype == "int16" else ("int32",)
+    if bias.dtype not in wanted or math.prod(bias.shape) != channels:
+        raise ModelError(f"{where} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels")
+    if np.any(bias.zero_points) and not is_dense:
+        raise ModelError(f"{where} has a bias with the zero point {bias.zero_points.max()}")
+    if is_dense and weights.scales.size == 1:
+        expected, found = source.scale * weights.scale, bias.scale if bias.is_quantized else 0.0
+        with np.errstate(all="ignore"):  # a damaged scale gives inf or nan, which are refused below
+            error = abs(expected - found) / np.float64(output.scale)
+        if not error <= 0.02:
+            raise ModelError(
+                f"{where} contradicts itself: its bias {bias.name} has the scale {found:g}, "
+                f"input scale x weight scale is {expected:g}: convert it again"
+            )

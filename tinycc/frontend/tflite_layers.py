@@ -50,20 +50,15 @@ def _weights(converter: BaseConverter, tensor: FileTensor, value: np.ndarray, ax
 def _biased(converter: BaseConverter, op: FileOperator, value: relax.Expr, position: int) -> relax.Expr:
     """`value` plus the bias at an input position, if there is one.
 
-    16x8 models store int64 biases; those that fit become int32. A bias without a scale of its own has
-    that of input x weights.
+    TFLite adds its integers to the sums of products whatever its own scale says, so it has the scale of input
+    x weights. 16x8 models store int64 biases; those that fit become int32.
     """
     if len(op.inputs) <= position or op.inputs[position] < 0:
         return value
-    tensor = converter.file.tensors[op.inputs[position]]
-    bias = converter.constant(tensor.index)
-    if bias.dtype == np.int64:
-        if np.any(bias != bias.astype(np.int32)):
-            raise UnsupportedError(f"{op.title} has biases beyond 32 bits")
-        bias = bias.astype(np.int32)
-    stored = tvm_adapter.make_constant(bias)
-    if tensor.is_quantized:
-        return relax.op.add(value, converter.dequantized(stored, tensor, 0))
+    bias = converter.constant(op.inputs[position]).reshape(-1)
+    if np.any(bias != bias.astype(np.int32)):
+        raise UnsupportedError(f"{op.title} has biases beyond 32 bits")
+    stored = tvm_adapter.make_constant(bias.astype(np.int32))
     source, weights = (converter.file.tensors[index] for index in op.inputs[position - 2 : position])
     scales = scale_constant(source.scales * weights.scales)
     return relax.op.add(value, relax.op.dequantize(stored, scales, relax.const(0, "int32"), axis=0))
@@ -136,6 +131,8 @@ def transposed_convolution(converter: BaseConverter, op: FileOperator) -> relax.
         size, size_out = source.shape[1 + axis], output.shape[1 + axis]
         full = (size - 1) * strides[axis] + kernel[axis]
         same = op.options.Padding() == tflite.Padding.SAME
+        if -(-(size_out if same else size_out - kernel[axis] + 1) // strides[axis]) != size:
+            raise ModelError(f"{op.title} cannot make {size_out} rows or columns of {size}")
         first = same_padding(size_out, size, kernel[axis], strides[axis])[0] if same else 0
         rest = full - first - size_out
         before.append(first)

@@ -8,7 +8,7 @@ in LiteRT's list of kernels (tensorflow/lite/core/kernels/register.cc).
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tflite
@@ -95,6 +95,10 @@ class Signature:
     table: its options' type, "" for none. fields: all of that table's, with what they may hold.
     is_required: whether TFLite computes something else, or nothing, without the table.
     version: the newest that is known.
+    keeps_quantization: whether TFLite demands one scale and zero point of inputs and output. Other operators
+        that move elements pass on the integers whatever the output's quantization is.
+    output_steps: 1 / scale of int8 outputs, where TFLite demands it; their zero point is then -128.
+    data: the input whose type the outputs have, unless changes_type.
     """
 
     inputs: tuple[int, int]
@@ -103,11 +107,15 @@ class Signature:
     fields: Mapping[str, Values] = field(default_factory=dict)
     is_required: bool = False
     outputs: int | None = 1
+    keeps_quantization: bool = False
+    output_steps: int | None = None
+    data: int = 0
+    changes_type: bool = False
 
 
-def _function(version: int, table: str = "", **fields: Values) -> Signature:
+def _function(version: int, table: str = "", steps: int | None = None, **fields: Values) -> Signature:
     """A function of one tensor."""
-    return Signature((1, 1), version, table, fields, is_required=bool(fields))
+    return Signature((1, 1), version, table, fields, is_required=bool(fields), output_steps=steps)
 
 
 def _binary(version: int, table: str, **fields: Values) -> Signature:
@@ -123,31 +131,38 @@ def _windows(inputs: tuple[int, int], version: int, table: str, **fields: Values
     return Signature(inputs, version, table, common | fields, is_required=True)
 
 
+def _pooling(version: int) -> Signature:
+    window = {"FilterHeight": _STEP, "FilterWidth": _STEP}
+    return replace(_windows((1, 1), version, "Pool2DOptions", **window), keeps_quantization=True)
+
+
 def _resize(version: int, table: str) -> Signature:
     return Signature((2, 2), version, table, {"AlignCorners": READ, "HalfPixelCenters": _NOT_BOTH}, True)
 
 
 _DILATION = {"DilationHFactor": _STEP, "DilationWFactor": _STEP}
-_FILTER = {"FilterHeight": _STEP, "FilterWidth": _STEP}
 _SUM = {"FusedActivationFunction": _ACTIVATION, "PotScaleInt16": Values("false", _is_general)}
 
 SIGNATURES: dict[str, Signature] = {
     "ABS": _function(5, "AbsOptions"),
     "ADD": _binary(5, "AddOptions", **_SUM),
-    "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, is_required=True),
-    "AVERAGE_POOL_2D": _windows((1, 1), 3, "Pool2DOptions", **_FILTER),
-    "CAST": Signature((1, 1), 8, "CastOptions", {"InDataType": IGNORED, "OutDataType": IGNORED}),
+    "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, True, changes_type=True),
+    "AVERAGE_POOL_2D": _pooling(3),
+    "CAST": Signature(
+        (1, 1), 8, "CastOptions", {"InDataType": IGNORED, "OutDataType": IGNORED}, changes_type=True
+    ),
     "CONCATENATION": Signature(
-        (1, MANY), 4, "ConcatenationOptions", {"Axis": READ, "FusedActivationFunction": _NO_ACTIVATION}, True
+        (1, MANY), 4, "ConcatenationOptions", {"Axis": READ, "FusedActivationFunction": _NO_ACTIVATION},
+        is_required=True, keeps_quantization=True,
     ),
     "CONV_2D": _windows((2, 3), 8, "Conv2DOptions", **_DILATION, QuantizedBiasType=_BIAS_TYPE),
     "DEPTHWISE_CONV_2D": _windows(
         (2, 3), 7, "DepthwiseConv2DOptions", **_DILATION,
         DepthMultiplier=Values("output channels / input channels", _is_depth_multiplier),
     ),
-    "DEQUANTIZE": _function(6, "DequantizeOptions"),
+    "DEQUANTIZE": Signature((1, 1), 6, "DequantizeOptions", changes_type=True),
     "DIV": _binary(2, "DivOptions", FusedActivationFunction=_ACTIVATION),
-    "EXPAND_DIMS": Signature((2, 2), 1, "ExpandDimsOptions"),
+    "EXPAND_DIMS": Signature((2, 2), 1, "ExpandDimsOptions", keeps_quantization=True),
     "FULLY_CONNECTED": Signature(
         (2, 3), 13, "FullyConnectedOptions",
         {
@@ -161,30 +176,34 @@ SIGNATURES: dict[str, Signature] = {
     ),
     "HARD_SWISH": _function(1, "HardSwishOptions"),
     "LEAKY_RELU": _function(2, "LeakyReluOptions", Alpha=_between(0, 128)),
-    "LOGISTIC": _function(3),
+    "LOGISTIC": _function(3, steps=256),
     "MAXIMUM": _binary(4, "MaximumMinimumOptions"),
-    "MAX_POOL_2D": _windows((1, 1), 3, "Pool2DOptions", **_FILTER),
+    "MAX_POOL_2D": _pooling(3),
     "MEAN": _reduction(3),
     "MINIMUM": _binary(4, "MaximumMinimumOptions"),
     "MIRROR_PAD": Signature(
-        (2, 2), 3, "MirrorPadOptions", {"Mode": _members(tflite.MirrorPadMode, "REFLECT", "SYMMETRIC")}, True
+        (2, 2), 3, "MirrorPadOptions", {"Mode": _members(tflite.MirrorPadMode, "REFLECT", "SYMMETRIC")},
+        is_required=True, keeps_quantization=True,
     ),
     "MUL": _binary(7, "MulOptions", FusedActivationFunction=_ACTIVATION),
-    "PACK": Signature((1, MANY), 4, "PackOptions", {"Axis": READ, "ValuesCount": _INPUT_COUNT}, True),
+    "PACK": Signature(
+        (1, MANY), 4, "PackOptions", {"Axis": READ, "ValuesCount": _INPUT_COUNT},
+        is_required=True, keeps_quantization=True,
+    ),
     "PAD": Signature((2, 2), 4, "PadOptions"),
     "PADV2": Signature((3, 3), 4, "PadV2Options"),
     "PRELU": Signature((2, 2), 1),
-    "QUANTIZE": _function(5, "QuantizeOptions"),
+    "QUANTIZE": Signature((1, 1), 5, "QuantizeOptions", changes_type=True),
     "RELU": _function(3),
     "RELU6": _function(3),
     "RELU_N1_TO_1": _function(1),
     "RESHAPE": Signature((1, 2), 1, "ReshapeOptions", {"NewShape": READ}),
     "RESIZE_BILINEAR": _resize(4, "ResizeBilinearOptions"),
     "RESIZE_NEAREST_NEIGHBOR": _resize(4, "ResizeNearestNeighborOptions"),
-    "SHAPE": Signature((1, 1), 1, "ShapeOptions", {"OutType": _OUTPUT_TYPE}, is_required=True),
+    "SHAPE": Signature((1, 1), 1, "ShapeOptions", {"OutType": _OUTPUT_TYPE}, True, changes_type=True),
     "SLICE": Signature((3, 3), 6, "SliceOptions"),
-    "SOFTMAX": _function(3, "SoftmaxOptions", Beta=_just(1.0)),
-    "SPLIT": Signature((2, 2), 4, "SplitOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None),
+    "SOFTMAX": _function(3, "SoftmaxOptions", 256, Beta=_just(1.0)),
+    "SPLIT": Signature((2, 2), 4, "SplitOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None, data=1),
     "SPLIT_V": Signature((3, 3), 2, "SplitVOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None),
     "SQUEEZE": Signature((1, 1), 2, "SqueezeOptions", {"SqueezeDims": READ}),
     "STRIDED_SLICE": Signature(
@@ -212,7 +231,9 @@ SIGNATURES: dict[str, Signature] = {
     ),
     "TANH": _function(3),
     "TRANSPOSE": Signature((2, 2), 6, "TransposeOptions"),
-    "TRANSPOSE_CONV": _windows((3, 4), 5, "TransposeConvOptions", QuantizedBiasType=_BIAS_TYPE),
+    "TRANSPOSE_CONV": replace(
+        _windows((3, 4), 5, "TransposeConvOptions", QuantizedBiasType=_BIAS_TYPE), data=2
+    ),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": Signature(
         (20, 24), 4, "UnidirectionalSequenceLSTMOptions",
         {
@@ -225,7 +246,10 @@ SIGNATURES: dict[str, Signature] = {
         },
         is_required=True,
     ),
-    "UNPACK": Signature((1, 1), 4, "UnpackOptions", {"Axis": READ, "Num": _OUTPUT_COUNT}, True, outputs=None),
+    "UNPACK": Signature(
+        (1, 1), 4, "UnpackOptions", {"Axis": READ, "Num": _OUTPUT_COUNT},
+        is_required=True, outputs=None, keeps_quantization=True,
+    ),
 }  # fmt: skip
 
 
@@ -261,8 +285,10 @@ def option_fault(file: TfliteFile, op: FileOperator) -> str:
     if op.options is None:
         if op.table.BuiltinOptions() is not None:
             return f"has options of the unknown type {op.table.BuiltinOptionsType()}"
-        return "has no options" if signature.is_required else ""
-    return _table_fault(file, op, signature)
+        fault = "has no options" if signature.is_required else ""
+    else:
+        fault = _table_fault(file, op, signature)
+    return fault or _quantization_fault(file, op, signature)
 
 
 def _table_fault(file: TfliteFile, op: FileOperator, signature: Signature) -> str:
@@ -284,3 +310,23 @@ def _present_fields(options: Any) -> list[int]:
     """The numbers of the fields that a table stores, as the flatbuffer's vtable has them."""
     vtable_bytes = options._tab.Offset(0)
     return [(at - 4) // 2 for at in range(4, vtable_bytes, 2) if options._tab.Offset(at)]
+
+
+def _quantization_fault(file: TfliteFile, op: FileOperator, signature: Signature) -> str:
+    tensors = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+    source = file.tensor(op.inputs[signature.data])
+    if source is not None and not signature.changes_type:
+        for tensor in (file.tensor(index) for index in op.outputs):
+            if tensor is not None and tensor.dtype != source.dtype:
+                return f"makes {tensor.dtype} of {source.dtype}, which TFLite refuses"
+    if signature.keeps_quantization:
+        meanings = {(tensor.scale, tensor.zero_point) for tensor in tensors if tensor.is_quantized}
+        if len(meanings) > 1:
+            return "has operands of different scales or zero points, which TFLite refuses"
+    if signature.output_steps is not None and tensors[-1].dtype == "int8":
+        output = tensors[-1]
+        if not output.is_quantized or abs(output.scale * signature.output_steps - 1) > 0.001:
+            return f"needs an output of scale 1/{signature.output_steps}"
+        if output.zero_point != -128:
+            return f"has an output with the zero point {output.zero_point}, TFLite demands -128"
+    return ""
