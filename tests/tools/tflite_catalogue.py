@@ -148,7 +148,8 @@ LAYERS = (
     _binary("SUB", PotScaleInt16=False),
     _binary("MUL"),
     _layer(  # by a constant, as TFLite does not define division by zero, nor of it
-        "DIV", _image(0.1, -128), Operand((6, 1), zero_point=-5, data=np.array([[1], [-9], [40], [90], [-128], [7]])),
+        "DIV", _image(0.1, -128),
+        Operand((6, 1), zero_point=-5, data=np.array([[1], [-9], [40], [90], [-128], [7]])),
         result=_image(0.15, 1), options="DivOptions", FusedActivationFunction=_NONE,
     ),
     _layer("MAXIMUM", _image(), _image(), result=_image(), options="MaximumMinimumOptions"),

@@ -6,9 +6,15 @@ import numpy as np
 from tvm import relax
 
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.tflite_base import BaseConverter, Handler, activated, axis_of, fused_activation
+from tinycc.frontend.tflite_base import (
+    BaseConverter,
+    Handler,
+    activated,
+    axis_of,
+    fused_activation,
+    same_quantization,
+)
 from tinycc.frontend.tflite_file import FileOperator
-from tinycc.frontend.tflite_movement import same_quantization
 
 
 def binary(function: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Handler:

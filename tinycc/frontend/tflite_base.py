@@ -104,6 +104,13 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
         return self.requantized(activated(value, activation, op), self.file.tensors[op.outputs[0]])
 
 
+def same_quantization(left: FileTensor, right: FileTensor) -> bool:
+    """Whether two tensors map integers to the same real numbers."""
+    if not (left.is_quantized and right.is_quantized):
+        return left.is_quantized == right.is_quantized
+    return left.dtype == right.dtype and left.scale == right.scale and left.zero_point == right.zero_point
+
+
 def scale_constant(scales: np.ndarray) -> relax.Expr:
     """float32 scales as a constant: a vector, or a scalar where there is just one."""
     return relax.const(scales.reshape(()) if scales.size == 1 else scales, "float32")

@@ -202,7 +202,7 @@ SIGNATURES: dict[str, Signature] = {
     "RESIZE_NEAREST_NEIGHBOR": _resize(4, "ResizeNearestNeighborOptions"),
     "SHAPE": Signature((1, 1), 1, "ShapeOptions", {"OutType": _OUTPUT_TYPE}, True, changes_type=True),
     "SLICE": Signature((3, 3), 6, "SliceOptions"),
-    "SOFTMAX": _function(3, "SoftmaxOptions", 256, Beta=_just(1.0)),
+    "SOFTMAX": replace(_function(3, "SoftmaxOptions", 256, Beta=_just(1.0)), changes_type=True),
     "SPLIT": Signature((2, 2), 4, "SplitOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None, data=1),
     "SPLIT_V": Signature((3, 3), 2, "SplitVOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None),
     "SQUEEZE": Signature((1, 1), 2, "SqueezeOptions", {"SqueezeDims": READ}),
