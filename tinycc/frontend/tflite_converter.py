@@ -9,6 +9,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend import tflite_arithmetic as arithmetic
+from tinycc.frontend import tflite_blocks as blocks
 from tinycc.frontend import tflite_layers as layers
 from tinycc.frontend import tflite_movement as movement
 from tinycc.frontend import tflite_recurrent as recurrent
@@ -22,9 +23,11 @@ CONVERTERS: dict[str, Handler] = {
     "ADD": arithmetic.binary(relax.op.add),
     "ARG_MAX": arithmetic.arg_max,
     "AVERAGE_POOL_2D": layers.pooling,
+    "BATCH_TO_SPACE_ND": blocks.batch_to_space,
     "CAST": arithmetic.cast,
     "CONCATENATION": movement.concatenation,
     "CONV_2D": layers.convolution,
+    "DEPTH_TO_SPACE": blocks.depth_to_space,
     "DEPTHWISE_CONV_2D": layers.depthwise_convolution,
     "DEQUANTIZE": arithmetic.dequantize,
     "DIV": arithmetic.binary(relax.op.divide),
@@ -53,6 +56,8 @@ CONVERTERS: dict[str, Handler] = {
     "SHAPE": movement.shape,
     "SLICE": movement.slices,
     "SOFTMAX": arithmetic.softmax,
+    "SPACE_TO_BATCH_ND": blocks.space_to_batch,
+    "SPACE_TO_DEPTH": blocks.space_to_depth,
     "SPLIT": movement.split,
     "SPLIT_V": movement.split,
     "SQUEEZE": movement.squeeze,

@@ -35,12 +35,15 @@ def _strides(op: FileOperator) -> tuple[int, int]:
     return int(op.options.StrideH()), int(op.options.StrideW())
 
 
-def _images(op: FileOperator, *tensors: FileTensor) -> None:
-    for tensor in tensors:
+def _images(op: FileOperator, source: FileTensor, *others: FileTensor) -> None:
+    """Four dimensions each, and one image only in `source`."""
+    for tensor in (source, *others):
         if len(tensor.shape) != 4 or min(tensor.shape) < 1:
             raise ModelError(
                 f"{op.title} needs {tensor.name} with four dimensions, got the shape {tensor.shape}"
             )
+    if source.shape[0] != 1:
+        raise UnsupportedError(f"{op.title} is computed for {source.shape[0]} images, only one is supported")
 
 
 def _weights(converter: BaseConverter, tensor: FileTensor, value: np.ndarray, axis: int) -> relax.Expr:

@@ -99,6 +99,8 @@ def pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
             raise ModelError(f"{op.title} pads {source.dtype} by {constant.dtype}")
         fill = int(constant.item())
     widths = [int(width) for width in _widths(converter, op).reshape(-1)]
+    if not any(widths):
+        return converter.operand(source.index)
     return relax.op.nn.pad(converter.operand(source.index), widths, "constant", fill)
 
 

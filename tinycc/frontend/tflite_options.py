@@ -97,7 +97,8 @@ class Signature:
     version: the newest that is known.
     keeps_quantization: whether TFLite demands one scale and zero point of inputs and output. Other operators
         that move elements pass on the integers whatever the output's quantization is.
-    output_steps: 1 / scale of int8 outputs, where TFLite demands it; their zero point is then -128.
+    output_steps: 1 / scale of int8 outputs, with zero point -128, where TFLite demands it; int16 outputs are
+        then in 1/32768 with zero point 0.
     data: the input whose type the outputs have, unless changes_type.
     """
 
@@ -148,6 +149,7 @@ SIGNATURES: dict[str, Signature] = {
     "ADD": _binary(5, "AddOptions", **_SUM),
     "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, True, changes_type=True),
     "AVERAGE_POOL_2D": _pooling(3),
+    "BATCH_TO_SPACE_ND": Signature((3, 3), 4, "BatchToSpaceNDOptions", keeps_quantization=True),
     "CAST": Signature(
         (1, 1), 8, "CastOptions", {"InDataType": IGNORED, "OutDataType": IGNORED}, changes_type=True
     ),
@@ -156,6 +158,7 @@ SIGNATURES: dict[str, Signature] = {
         is_required=True, keeps_quantization=True,
     ),
     "CONV_2D": _windows((2, 3), 8, "Conv2DOptions", **_DILATION, QuantizedBiasType=_BIAS_TYPE),
+    "DEPTH_TO_SPACE": Signature((1, 1), 2, "DepthToSpaceOptions", {"BlockSize": _STEP}, is_required=True),
     "DEPTHWISE_CONV_2D": _windows(
         (2, 3), 7, "DepthwiseConv2DOptions", **_DILATION,
         DepthMultiplier=Values("output channels / input channels", _is_depth_multiplier),
@@ -203,6 +206,8 @@ SIGNATURES: dict[str, Signature] = {
     "SHAPE": Signature((1, 1), 1, "ShapeOptions", {"OutType": _OUTPUT_TYPE}, True, changes_type=True),
     "SLICE": Signature((3, 3), 6, "SliceOptions"),
     "SOFTMAX": replace(_function(3, "SoftmaxOptions", 256, Beta=_just(1.0)), changes_type=True),
+    "SPACE_TO_BATCH_ND": Signature((3, 3), 4, "SpaceToBatchNDOptions", keeps_quantization=True),
+    "SPACE_TO_DEPTH": Signature((1, 1), 2, "SpaceToDepthOptions", {"BlockSize": _STEP}, is_required=True),
     "SPLIT": Signature((2, 2), 4, "SplitOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None, data=1),
     "SPLIT_V": Signature((3, 3), 2, "SplitVOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None),
     "SQUEEZE": Signature((1, 1), 2, "SqueezeOptions", {"SqueezeDims": READ}),
@@ -323,10 +328,11 @@ def _quantization_fault(file: TfliteFile, op: FileOperator, signature: Signature
         meanings = {(tensor.scale, tensor.zero_point) for tensor in tensors if tensor.is_quantized}
         if len(meanings) > 1:
             return "has operands of different scales or zero points, which TFLite refuses"
-    if signature.output_steps is not None and tensors[-1].dtype == "int8":
-        output = tensors[-1]
-        if not output.is_quantized or abs(output.scale * signature.output_steps - 1) > 0.001:
-            return f"needs an output of scale 1/{signature.output_steps}"
-        if output.zero_point != -128:
-            return f"has an output with the zero point {output.zero_point}, TFLite demands -128"
+    output = tensors[-1]
+    if signature.output_steps is not None and output.dtype in ("int8", "int16"):
+        steps, zero_point = (signature.output_steps, -128) if output.dtype == "int8" else (32768, 0)
+        if not output.is_quantized or abs(output.scale * steps - 1) > 0.001:
+            return f"needs an output of scale 1/{steps}"
+        if output.zero_point != zero_point:
+            return f"has an output with the zero point {output.zero_point}, TFLite demands {zero_point}"
     return ""
