@@ -13,10 +13,14 @@ OUTPUT: dict[str, Any] = {"scale": 0.25, "zero_point": -7}
 
 
 def tflite_model(
-    *, shape: tuple[int, int, int, int] = (1, 4, 4, 2), float_edges: bool = False, bias_scale: float = 0.005
+    *,
+    shape: tuple[int, int, int, int] = (1, 4, 4, 2),
+    float_edges: bool = False,
+    dense_bias_scale: float | None = None,
 ) -> bytes:
     """A 3x3 convolution with RELU and a dense layer of 3 outputs; quantized inside QUANTIZE and DEQUANTIZE
-    where `float_edges`. A `bias_scale` of the convolution far from 0.005 contradicts its weights."""
+    where `float_edges`. A `dense_bias_scale` far from 0.003 contradicts the dense layer's weights; without
+    one it has no bias."""
     generator = np.random.default_rng(7)
     net = TFLiteWriter()
     batch, height, width, channels = shape
@@ -25,7 +29,7 @@ def tflite_model(
     w = net.add_tensor(
         "w", (4, 3, 3, channels), scale=0.01, data=generator.integers(-127, 128, (4, 3, 3, channels))
     )
-    b = net.add_tensor("b", (4,), "int32", scale=bias_scale, data=generator.integers(-500, 500, 4))
+    b = net.add_tensor("b", (4,), "int32", scale=0.005, data=generator.integers(-500, 500, 4))
     c = net.add_tensor("first_layer", (batch, height, width, 4), scale=0.3, zero_point=-128)
     flat = net.add_tensor("flat", (batch, features), scale=0.3, zero_point=-128)
     dense = net.add_tensor(
@@ -49,7 +53,10 @@ def tflite_model(
         DilationWFactor=1,
     )
     net.add_operator("RESHAPE", [c], [flat], "ReshapeOptions", NewShape=[batch, features])
-    net.add_operator("FULLY_CONNECTED", [flat, dense, -1], [y], "FullyConnectedOptions")
+    bias = -1
+    if dense_bias_scale is not None:
+        bias = net.add_tensor("dense_bias", (3,), "int32", scale=dense_bias_scale, data=np.array([1, 2, 3]))
+    net.add_operator("FULLY_CONNECTED", [flat, dense, bias], [y], "FullyConnectedOptions")
     if float_edges:
         result = net.add_tensor("y_real", (batch, 3), "float32")
         net.add_operator("DEQUANTIZE", [y], [result], "DequantizeOptions")

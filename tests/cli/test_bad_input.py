@@ -32,7 +32,7 @@ BAD_MODELS: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
     "hybrid": ("m.tflite", dense_tflite_model("float32", "int8"), ("hybrid", "FULLY_CONNECTED")),
     "uint8": ("m.tflite", dense_tflite_model("uint8", "uint8"), ("uint8", "int8")),
     "custom operator": ("m.tflite", custom_tflite_model(), ("custom", "FancyFilter")),
-    "bias scale": ("m.tflite", tflite_model(bias_scale=0.05), ("bias", "scale", "CONV_2D")),
+    "bias scale": ("m.tflite", tflite_model(dense_bias_scale=0.05), ("bias", "scale", "FULLY_CONNECTED")),
     "tflite batch": ("m.tflite", tflite_model(shape=(2, 4, 4, 2)), ("batch",)),
     "onnx batch": ("m.onnx", onnx_model(batch=2), ("batch of 2",)),
     "dynamic tflite": ("m.tflite", tflite_model(shape=(1, -1, 4, 2)), ("dynamic",)),

@@ -176,7 +176,8 @@ class TFLiteWriter:
 
 PADDING = {"SAME": _code("Padding", "SAME"), "VALID": _code("Padding", "VALID")}
 ACTIVATION = {
-    name: _code("ActivationFunctionType", name) for name in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+    name: _code("ActivationFunctionType", name)
+    for name in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1", "TANH", "SIGN_BIT")
 }
 
 

@@ -11,6 +11,7 @@ from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite_check import check
 from tinycc.frontend.tflite_converter import TfliteConverter
+from tinycc.frontend.tflite_dilation import join_dilated
 from tinycc.frontend.tflite_file import FileTensor, TfliteFile, read_tflite
 from tinycc.frontend.tflite_unsigned import make_signed
 
@@ -23,7 +24,7 @@ def load_tflite(path: Path) -> tvm.IRModule:
     file = read_tflite(path)
     try:
         check(file)
-        return _convert(make_signed(file), _edges(file))
+        return _convert(join_dilated(make_signed(file)), _edges(file))
     except TinyccError:
         raise
     except Exception as error:

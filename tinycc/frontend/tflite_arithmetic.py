@@ -5,10 +5,16 @@ from collections.abc import Callable
 import numpy as np
 from tvm import relax
 
-from tinycc.errors import ModelError, UnsupportedError
-from tinycc.frontend.tflite_base import BaseConverter, Handler, activated, fused_activation
+from tinycc.errors import UnsupportedError
+from tinycc.frontend.tflite_base import (
+    BaseConverter,
+    Handler,
+    activated,
+    axis_of,
+    fused_activation,
+    same_quantization,
+)
 from tinycc.frontend.tflite_file import FileOperator
-from tinycc.frontend.tflite_movement import same_quantization
 
 
 def binary(function: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Handler:
@@ -40,10 +46,19 @@ def activation(kind: int) -> Handler:
     return convert
 
 
+def extremum(function: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Handler:
+    """MAXIMUM and MINIMUM: TFLite compares the integers, so all of them are read as the output is."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        output = converter.file.tensors[op.outputs[0]]
+        left, right = (converter.dequantized(converter.operand(index), output) for index in op.inputs)
+        return converter.finished(op, function(left, right))
+
+    return convert
+
+
 def softmax(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """SOFTMAX over the last axis; TFLite's beta is 1 in every known file."""
-    if op.options is not None and op.options.Beta() != 1.0:
-        raise UnsupportedError(f"{op.title} has beta = {op.options.Beta()}, only 1 is supported")
+    """SOFTMAX over the last axis."""
     return converter.finished(op, relax.op.nn.softmax(converter.real(op.inputs[0]), axis=-1))
 
 
@@ -87,11 +102,9 @@ def reduction(function: Callable[..., relax.Expr]) -> Handler:
 
     def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
         rank = len(converter.file.tensors[op.inputs[0]].shape)
-        axes = [int(axis) for axis in converter.constant(op.inputs[1]).reshape(-1)]
-        if any(not -rank <= axis < rank for axis in axes):
-            raise ModelError(f"{op.title} reduces the axes {axes} of a tensor with {rank} dimensions")
+        axes = converter.constant(op.inputs[1]).reshape(-1).tolist()
         keep = bool(op.options.KeepDims()) if op.options is not None else False
-        unique = sorted({axis % rank for axis in axes})
+        unique = sorted({axis_of(op, axis, rank) for axis in axes})
         return converter.finished(op, function(converter.real(op.inputs[0]), unique, keep))
 
     return convert
@@ -99,18 +112,18 @@ def reduction(function: Callable[..., relax.Expr]) -> Handler:
 
 def arg_max(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """ARG_MAX on the integers, first of equals."""
-    output = converter.file.tensors[op.outputs[0]]
-    axis = int(converter.constant(op.inputs[1]).reshape(-1)[0])
-    return relax.op.astype(relax.op.argmax(converter.operand(op.inputs[0]), axis), output.dtype)
+    source, output = converter.file.tensors[op.inputs[0]], converter.file.tensors[op.outputs[0]]
+    axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(source.shape))
+    return relax.op.astype(relax.op.argmax(converter.operand(source.index), axis), output.dtype)
 
 
 def resize_bilinear(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """RESIZE_BILINEAR on real numbers."""
+    """RESIZE_BILINEAR; TFLite weights the integers, so they are read as the output is."""
     output = converter.file.tensors[op.outputs[0]]
     corners, half = bool(op.options.AlignCorners()), bool(op.options.HalfPixelCenters())
     resized = relax.op.image.resize2d(
-        converter.real(op.inputs[0]),
-        relax.ShapeExpr(output.shape[1:3]),
+        converter.dequantized(converter.operand(op.inputs[0]), output),
+        relax.ShapeExpr(converter.constant(op.inputs[1]).tolist()),
         layout="NHWC",
         method="linear",
         coordinate_transformation_mode="align_corners" if corners else "half_pixel" if half else "asymmetric",

@@ -14,10 +14,11 @@ from tvm import relax
 from tvm.relax.frontend.tflite.tflite_frontend import ExprTable, OperatorConverter
 
 from tinycc import tvm_adapter
-from tinycc.errors import UnsupportedError
+from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
 
-Converted: TypeAlias = relax.Expr | list[relax.Expr] | None
+# An expression, an array where the result is known at compile time, or an expression for each output.
+Converted: TypeAlias = relax.Expr | np.ndarray | list[relax.Expr]
 Handler = Callable[["BaseConverter", FileOperator], Converted]
 
 
@@ -103,6 +104,13 @@ class BaseConverter(OperatorConverter):  # type: ignore[misc]
         return self.requantized(activated(value, activation, op), self.file.tensors[op.outputs[0]])
 
 
+def same_quantization(left: FileTensor, right: FileTensor) -> bool:
+    """Whether two tensors map integers to the same real numbers."""
+    if not (left.is_quantized and right.is_quantized):
+        return left.is_quantized == right.is_quantized
+    return left.dtype == right.dtype and left.scale == right.scale and left.zero_point == right.zero_point
+
+
 def scale_constant(scales: np.ndarray) -> relax.Expr:
     """float32 scales as a constant: a vector, or a scalar where there is just one."""
     return relax.const(scales.reshape(()) if scales.size == 1 else scales, "float32")
@@ -125,3 +133,10 @@ def activated(value: relax.Expr, activation: int, op: FileOperator) -> relax.Exp
 def fused_activation(op: FileOperator) -> int:
     """The fused activation in the options; none where there are no options."""
     return int(op.options.FusedActivationFunction()) if op.options is not None else 0
+
+
+def axis_of(op: FileOperator, axis: int, rank: int) -> int:
+    """An axis that may count from the end, as TFLite has them, in 0..rank - 1."""
+    if not -rank <= axis < rank:
+        raise ModelError(f"{op.title} names the axis {axis} of a tensor with {rank} dimensions")
+    return axis % rank

@@ -12,6 +12,7 @@ import numpy as np
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite_converter import unsupported_reason
 from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
+from tinycc.frontend.tflite_options import option_fault
 from tinycc.frontend.tflite_unsigned import ORDER_PRESERVING
 
 MAX_TENSOR_BYTES = 256 << 20
@@ -26,52 +27,6 @@ WEIGHTED = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (0, 2, 13),
 }
 _BIAS_CHECKED = WEIGHTED.keys() - {"SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
-# Operators by the number of inputs that they need; all others need one.
-_MIN_INPUTS = {
-    "ADD": 2,
-    "ARG_MAX": 2,
-    "CONV_2D": 2,
-    "DEPTHWISE_CONV_2D": 2,
-    "DIV": 2,
-    "FULLY_CONNECTED": 2,
-    "MAXIMUM": 2,
-    "MEAN": 2,
-    "MINIMUM": 2,
-    "MIRROR_PAD": 2,
-    "MUL": 2,
-    "PAD": 2,
-    "PADV2": 3,
-    "PRELU": 2,
-    "SLICE": 3,
-    "SPLIT": 2,
-    "SPLIT_V": 3,
-    "STRIDED_SLICE": 4,
-    "SUB": 2,
-    "SUM": 2,
-    "SVDF": 5,
-    "TRANSPOSE": 2,
-    "TRANSPOSE_CONV": 3,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": 20,
-}
-_NEEDS_OPTIONS = {
-    "AVERAGE_POOL_2D",
-    "CONCATENATION",
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "FULLY_CONNECTED",
-    "LEAKY_RELU",
-    "MAX_POOL_2D",
-    "MIRROR_PAD",
-    "PACK",
-    "RESIZE_BILINEAR",
-    "RESIZE_NEAREST_NEIGHBOR",
-    "SPLIT",
-    "STRIDED_SLICE",
-    "SVDF",
-    "TRANSPOSE_CONV",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "UNPACK",
-}
 _OPTIONAL_INPUTS = frozenset({"UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF"})
 _BATCH_FREE = frozenset({"int32", "int64"})
 
@@ -91,7 +46,7 @@ def check(file: TfliteFile) -> None:
             _check_quantization(file, tensor)
     for op in file.operators:
         if op.kind in _BIAS_CHECKED:
-            _check_bias_scale(file, op)
+            _check_weights(file, op)
     for index in (*file.inputs, *file.outputs):
         tensor = file.tensors[index]
         if len(tensor.shape) > 1 and tensor.shape[0] != 1 and tensor.dtype not in _BATCH_FREE:
@@ -120,10 +75,10 @@ def _check_operators(file: TfliteFile) -> None:
     known |= {tensor.index for tensor in file.tensors if tensor.is_variable}
     for op in file.operators:
         where = f"{file.path}: {op.title}"
-        if len(op.inputs) < _MIN_INPUTS.get(op.kind, 1) or not op.outputs or min(op.outputs) < 0:
-            raise ModelError(f"{where} has {len(op.inputs)} inputs and {len(op.outputs)} outputs: too few")
-        if op.kind in _NEEDS_OPTIONS and op.options is None:
-            raise ModelError(f"{where} has no options")
+        if fault := option_fault(file, op):
+            raise UnsupportedError(f"{where} {fault}")
+        if min(op.outputs) < 0:
+            raise ModelError(f"{where} lacks an output")
         bias = WEIGHTED[op.kind][2] if op.kind in _BIAS_CHECKED else None
         for position, index in enumerate(op.inputs):
             if index < 0 and op.kind not in _OPTIONAL_INPUTS and position != bias:
@@ -151,9 +106,8 @@ FLOAT = "computes in float32: post-training quantization is not yet available, g
 
 def refusal(file: TfliteFile, op: FileOperator) -> str:
     """Why tinycc does not compile an operator; "" where it does."""
-    unknown = unsupported_reason(op)
-    if unknown:
-        return unknown
+    if reason := unsupported_reason(op) or option_fault(file, op):
+        return reason
     operands = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     dtypes = [tensor.dtype for tensor in operands]
     if op.kind in WEIGHTED and len(op.inputs) >= 2 and min(op.inputs[:2]) >= 0:
@@ -210,32 +164,33 @@ def _computed(file: TfliteFile) -> set[int]:
     return {index for op in file.operators for index in op.outputs} | set(file.inputs)
 
 
-def _check_bias_scale(file: TfliteFile, op: FileOperator) -> None:
-    """The bias has the scale of input x weights, within 2 % of the output's scale (as TFLite demands)."""
-    positions = WEIGHTED[op.kind]
-    source, weights = (file.tensors[op.inputs[position]] for position in positions[:2])
-    output = file.tensors[op.outputs[0]]
-    channels = output.shape[-1] if output.shape else 1
+def _check_weights(file: TfliteFile, op: FileOperator) -> None:
+    """Weights and bias as TFLite demands them; it adds the bias' integers as they are.
+
+    Only FULLY_CONNECTED with one weight scale looks at the scale of the bias: it may differ from input scale
+    x weight scale by 2 % of the output's scale.
+    """
+    source, weights = (file.tensors[op.inputs[position]] for position in WEIGHTED[op.kind][:2])
+    output, bias, where = file.tensors[op.outputs[0]], _bias(file, op), f"{file.path}: {op.title}"
     if not (source.is_quantized and weights.is_quantized and output.is_quantized):
-        raise ModelError(f"{file.path}: {op.title} has operands without quantization parameters")
-    bias = _bias(file, op)
+        raise ModelError(f"{where} has operands without quantization parameters")
+    is_dense = op.kind == "FULLY_CONNECTED"
+    if np.any(weights.zero_points) and not is_dense:
+        raise ModelError(f"{where} has weights with the zero point {weights.zero_points.max()}")
     if bias is None:
         return
-    if bias.dtype not in ("int32", "int64") or bias.shape != (channels,):
-        raise ModelError(
-            f"{file.path}: {op.title} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels"
-        )
-    if not bias.is_quantized:
-        return
-    expected = source.scales.astype(np.float64) * weights.scales.astype(np.float64)
-    if bias.scales.size not in (1, expected.size):
-        raise ModelError(
-            f"{file.path}: {op.title} has {expected.size} weight scales and {bias.scales.size} bias scales"
-        )
-    with np.errstate(all="ignore"):  # a damaged scale gives inf or nan, which are refused below
-        error = np.abs(expected - bias.scales.astype(np.float64)).max() / output.scale
-    if not error <= 0.02:
-        raise ModelError(
-            f"{file.path}: {op.title} contradicts itself: its bias {bias.name} has the scale "
-            f"{bias.scales.max():g}, input scale x weight scale is {expected.max():g}: convert it again"
-        )
+    channels = output.shape[-1] if output.shape else 1
+    wanted = ("int32", "int64") if source.dtype == "int16" else ("int32",)
+    if bias.dtype not in wanted or math.prod(bias.shape) != channels:
+        raise ModelError(f"{where} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels")
+    if np.any(bias.zero_points) and not is_dense:
+        raise ModelError(f"{where} has a bias with the zero point {bias.zero_points.max()}")
+    if is_dense and weights.scales.size == 1:
+        expected, found = source.scale * weights.scale, bias.scale if bias.is_quantized else 0.0
+        with np.errstate(all="ignore"):  # a damaged scale gives inf or nan, which are refused below
+            error = abs(expected - found) / np.float64(output.scale)
+        if not error <= 0.02:
+            raise ModelError(
+                f"{where} contradicts itself: its bias {bias.name} has the scale {found:g}, "
+                f"input scale x weight scale is {expected:g}: convert it again"
+            )

@@ -2,11 +2,14 @@
 
 import re
 
+import numpy as np
 import tflite
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend import tflite_arithmetic as arithmetic
+from tinycc.frontend import tflite_blocks as blocks
 from tinycc.frontend import tflite_layers as layers
 from tinycc.frontend import tflite_movement as movement
 from tinycc.frontend import tflite_recurrent as recurrent
@@ -20,21 +23,23 @@ CONVERTERS: dict[str, Handler] = {
     "ADD": arithmetic.binary(relax.op.add),
     "ARG_MAX": arithmetic.arg_max,
     "AVERAGE_POOL_2D": layers.pooling,
+    "BATCH_TO_SPACE_ND": blocks.batch_to_space,
     "CAST": arithmetic.cast,
     "CONCATENATION": movement.concatenation,
     "CONV_2D": layers.convolution,
+    "DEPTH_TO_SPACE": blocks.depth_to_space,
     "DEPTHWISE_CONV_2D": layers.depthwise_convolution,
     "DEQUANTIZE": arithmetic.dequantize,
     "DIV": arithmetic.binary(relax.op.divide),
-    "EXPAND_DIMS": movement.reshape,
+    "EXPAND_DIMS": movement.expand_dims,
     "FULLY_CONNECTED": layers.dense,
     "HARD_SWISH": arithmetic.hard_swish,
     "LEAKY_RELU": arithmetic.leaky_relu,
     "LOGISTIC": arithmetic.unary(relax.op.sigmoid),
-    "MAXIMUM": arithmetic.binary(relax.op.maximum),
+    "MAXIMUM": arithmetic.extremum(relax.op.maximum),
     "MAX_POOL_2D": layers.pooling,
     "MEAN": arithmetic.reduction(relax.op.mean),
-    "MINIMUM": arithmetic.binary(relax.op.minimum),
+    "MINIMUM": arithmetic.extremum(relax.op.minimum),
     "MIRROR_PAD": movement.mirror_pad,
     "MUL": arithmetic.binary(relax.op.multiply),
     "PACK": movement.pack,
@@ -51,9 +56,11 @@ CONVERTERS: dict[str, Handler] = {
     "SHAPE": movement.shape,
     "SLICE": movement.slices,
     "SOFTMAX": arithmetic.softmax,
+    "SPACE_TO_BATCH_ND": blocks.space_to_batch,
+    "SPACE_TO_DEPTH": blocks.space_to_depth,
     "SPLIT": movement.split,
     "SPLIT_V": movement.split,
-    "SQUEEZE": movement.reshape,
+    "SQUEEZE": movement.squeeze,
     "STRIDED_SLICE": movement.slices,
     "SUB": arithmetic.binary(relax.op.subtract),
     "SUM": arithmetic.reduction(relax.op.sum),
@@ -62,7 +69,7 @@ CONVERTERS: dict[str, Handler] = {
     "TRANSPOSE": movement.transpose,
     "TRANSPOSE_CONV": layers.transposed_convolution,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
-    "UNPACK": movement.split,
+    "UNPACK": movement.unpack,
 }
 
 
@@ -82,18 +89,21 @@ class TfliteConverter(BaseConverter):
                 ) from error
 
     def _store(self, op: FileOperator, converted: Converted) -> None:
-        if converted is None:
-            return
         results = converted if isinstance(converted, list) else [converted]
         for index, value in zip(op.outputs, results, strict=True):
-            variable, tensor = self.bb.emit(value), self.file.tensors[index]
-            found = (tuple(int(size) for size in variable.ty.shape.values), str(variable.ty.dtype))
-            if found != (tensor.shape, tensor.dtype):
+            tensor = self.file.tensors[index]
+            if isinstance(value, np.ndarray):
+                shape, dtype = value.shape, str(value.dtype)
+                self.constants[index] = value
+            else:
+                variable = self.bb.emit(value)
+                shape, dtype = tvm_adapter.shape_of(variable), tvm_adapter.dtype_of(variable)
+                self.values[index] = variable
+            if (shape, dtype) != (tensor.shape, tensor.dtype):
                 raise ModelError(
-                    f"{op.title} makes {found[1]}{list(found[0])}, "
+                    f"{op.title} makes {dtype}{list(shape)}, "
                     f"but the file says that {tensor.name} is {tensor.dtype}{list(tensor.shape)}"
                 )
-            self.values[index] = variable
 
 
 def _reason(error: Exception) -> str:

@@ -83,6 +83,7 @@ class FileOperator:
 
     kind: the builtin name, e.g. "CONV_2D", or "CUSTOM".
     custom: the name of a custom operator, else "".
+    version: of its kernel, which newer features raise.
     options: the `*Options` table read by TFLite's generated code; None where the file has none.
     table: the operator's own flatbuffer table.
     """
@@ -90,6 +91,7 @@ class FileOperator:
     index: int
     kind: str
     custom: str
+    version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...]
@@ -248,6 +250,7 @@ def _operator(
         index=index,
         kind=_KIND_NAMES[number],
         custom=_text(code.CustomCode()),
+        version=int(code.Version()),
         inputs=_indices(path, table.InputsAsNumpy(), tensors, f"the inputs of {where}"),
         outputs=_indices(path, table.OutputsAsNumpy(), tensors, f"the outputs of {where}"),
         intermediates=_indices(path, table.IntermediatesAsNumpy(), tensors, f"the intermediates of {where}"),

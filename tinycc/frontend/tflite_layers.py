@@ -1,5 +1,7 @@
 """Convolutions, dense layers and pooling of TFLite in the normal form."""
 
+import math
+
 import numpy as np
 import tflite
 from tvm import relax
@@ -30,18 +32,18 @@ def _padding(
 
 
 def _strides(op: FileOperator) -> tuple[int, int]:
-    strides = (int(op.options.StrideH()), int(op.options.StrideW()))
-    if min(strides) < 1:
-        raise ModelError(f"{op.title} has the stride {strides}")
-    return strides
+    return int(op.options.StrideH()), int(op.options.StrideW())
 
 
-def _images(op: FileOperator, *tensors: FileTensor) -> None:
-    for tensor in tensors:
+def _images(op: FileOperator, source: FileTensor, *others: FileTensor) -> None:
+    """Four dimensions each, and one image only in `source`."""
+    for tensor in (source, *others):
         if len(tensor.shape) != 4 or min(tensor.shape) < 1:
             raise ModelError(
                 f"{op.title} needs {tensor.name} with four dimensions, got the shape {tensor.shape}"
             )
+    if source.shape[0] != 1:
+        raise UnsupportedError(f"{op.title} is computed for {source.shape[0]} images, only one is supported")
 
 
 def _weights(converter: BaseConverter, tensor: FileTensor, value: np.ndarray, axis: int) -> relax.Expr:
@@ -51,20 +53,15 @@ def _weights(converter: BaseConverter, tensor: FileTensor, value: np.ndarray, ax
 def _biased(converter: BaseConverter, op: FileOperator, value: relax.Expr, position: int) -> relax.Expr:
     """`value` plus the bias at an input position, if there is one.
 
-    16x8 models store int64 biases; those that fit become int32. A bias without a scale of its own has
-    that of input x weights.
+    TFLite adds its integers to the sums of products whatever its own scale says, so it has the scale of input
+    x weights. 16x8 models store int64 biases; those that fit become int32.
     """
     if len(op.inputs) <= position or op.inputs[position] < 0:
         return value
-    tensor = converter.file.tensors[op.inputs[position]]
-    bias = converter.constant(tensor.index)
-    if bias.dtype == np.int64:
-        if np.any(bias != bias.astype(np.int32)):
-            raise UnsupportedError(f"{op.title} has biases beyond 32 bits")
-        bias = bias.astype(np.int32)
-    stored = tvm_adapter.make_constant(bias)
-    if tensor.is_quantized:
-        return relax.op.add(value, converter.dequantized(stored, tensor, 0))
+    bias = converter.constant(op.inputs[position]).reshape(-1)
+    if np.any(bias != bias.astype(np.int32)):
+        raise UnsupportedError(f"{op.title} has biases beyond 32 bits")
+    stored = tvm_adapter.make_constant(bias.astype(np.int32))
     source, weights = (converter.file.tensors[index] for index in op.inputs[position - 2 : position])
     scales = scale_constant(source.scales * weights.scales)
     return relax.op.add(value, relax.op.dequantize(stored, scales, relax.const(0, "int32"), axis=0))
@@ -128,12 +125,17 @@ def transposed_convolution(converter: BaseConverter, op: FileOperator) -> relax.
     weights, source = (converter.file.tensors[index] for index in op.inputs[1:3])
     output = converter.file.tensors[op.outputs[0]]
     _images(op, source, weights, output)
+    wanted = converter.constants.get(op.inputs[0])
+    if wanted is not None and tuple(wanted.tolist()) != output.shape:
+        raise ModelError(f"{op.title} has another output shape as its first input than the file says")
     strides, kernel = _strides(op), weights.shape[1:3]
     before, after, extra = [], [], []
     for axis in (0, 1):
         size, size_out = source.shape[1 + axis], output.shape[1 + axis]
         full = (size - 1) * strides[axis] + kernel[axis]
         same = op.options.Padding() == tflite.Padding.SAME
+        if -(-(size_out if same else size_out - kernel[axis] + 1) // strides[axis]) != size:
+            raise ModelError(f"{op.title} cannot make {size_out} rows or columns of {size}")
         first = same_padding(size_out, size, kernel[axis], strides[axis])[0] if same else 0
         rest = full - first - size_out
         before.append(first)
@@ -149,30 +151,28 @@ def transposed_convolution(converter: BaseConverter, op: FileOperator) -> relax.
         kernel_layout="IOHW",
         out_layout="NHWC",
     )
-    activation = fused_activation(op) if hasattr(op.options, "FusedActivationFunction") else 0
-    return converter.finished(op, _biased(converter, op, product, 3), activation)
+    return converter.finished(op, _biased(converter, op, product, 3), fused_activation(op))
 
 
 def dense(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """FULLY_CONNECTED: weights [out, in] become [in, out]; the input is taken as vectors of `in`."""
     source, weights = (converter.file.tensors[index] for index in op.inputs[:2])
-    output = converter.file.tensors[op.outputs[0]]
-    if len(weights.shape) != 2 or op.options.WeightsFormat() != 0:
-        raise UnsupportedError(f"{op.title} has weights in a shuffled format")
-    outputs, inputs = weights.shape
+    if len(weights.shape) != 2:
+        raise ModelError(f"{op.title} has weights of shape {weights.shape}")
+    inputs = weights.shape[1]
     stored = converter.operand(source.index)
-    keeps = len(output.shape) == len(source.shape) and source.shape[-1] == inputs
-    shape = source.shape if keeps else (int(np.prod(source.shape)) // inputs, inputs)
+    shape = source.shape if op.options.KeepNumDims() else (math.prod(source.shape) // inputs, inputs)
+    if shape[-1] != inputs or math.prod(shape) != math.prod(source.shape):
+        raise ModelError(
+            f"{op.title} has weights for {inputs} inputs, its input has the shape {source.shape}"
+        )
     if shape != source.shape:
         stored = converter.bb.emit(relax.op.reshape(stored, shape))
     product = relax.op.matmul(
         converter.dequantized(stored, source),
         _weights(converter, weights, converter.constant(weights.index).T, 1),
     )
-    result = converter.finished(op, _biased(converter, op, product, 2), fused_activation(op))
-    if (*shape[:-1], outputs) == output.shape:
-        return result
-    return relax.op.reshape(converter.bb.emit(result), output.shape)
+    return converter.finished(op, _biased(converter, op, product, 2), fused_activation(op))
 
 
 def pooling(converter: BaseConverter, op: FileOperator) -> relax.Expr:
@@ -180,8 +180,6 @@ def pooling(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     source = converter.file.tensors[op.inputs[0]]
     _images(op, source)
     kernel = (int(op.options.FilterHeight()), int(op.options.FilterWidth()))
-    if min(kernel) < 1:
-        raise ModelError(f"{op.title} has the window {kernel}")
     strides = _strides(op)
     where = {
         "pool_size": kernel,

@@ -24,7 +24,6 @@ and cell int16 [1, units].
 from collections.abc import Mapping
 
 import numpy as np
-import tflite
 from tvm import relax
 
 from tinycc import tvm_adapter
@@ -90,8 +89,6 @@ def svdf(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     if state.shape != (1, filters * memory) or output.shape != (1, filters // rank):
         raise ModelError(f"{op.title} has a state of shape {state.shape} for {filters} filters")
     kind = fused_activation(op)
-    if kind not in (tflite.ActivationFunctionType.NONE, tflite.ActivationFunctionType.RELU):
-        raise UnsupportedError(f"{op.title} has the activation {kind}, only RELU is supported")
 
     builder = relax.BlockBuilder()
     x, held = _variable("x", source), _variable("state", state)
@@ -150,8 +147,6 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     given = [index for index in (*_PEEPHOLES, _PROJECTION, *_NORMALIZATION) if index < len(op.inputs)]
     if any(op.inputs[position] >= 0 for position in given):
         raise UnsupportedError(f"{op.title} has peepholes, a projection or layer normalization")
-    if op.options.FusedActivationFunction() != tflite.ActivationFunctionType.TANH:
-        raise UnsupportedError(f"{op.title} has an activation other than TANH")
     source, output = _operand(converter, op, 0), converter.file.tensors[op.outputs[0]]
     hidden, cell = (_state(op, converter.file.tensor(op.inputs[position])) for position in (_HIDDEN, _CELL))
     _quantized(op, output)
@@ -163,7 +158,7 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     if steps > MAX_STEPS:
         raise UnsupportedError(f"{op.title} runs over {steps} steps, at most {MAX_STEPS} are supported")
     if (
-        1 not in source.shape[:2]
+        source.shape[1 if op.options.TimeMajor() else 0] != 1
         or cell.dtype != "int16"
         or cell.shape != (1, units)
         or hidden.shape != (1, units)
