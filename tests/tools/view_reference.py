@@ -149,7 +149,10 @@ def _reduce(view: Reduce, x: Array) -> Array:
 def _resize_nearest(view: ResizeNearest, x: Array) -> Array:
     output = view.outputs[0]
     image = _image(view.inputs[0], x)
-    return movement.resize_nearest_neighbor(image, (output.height, output.width), *view.mode)
+    corners, half_pixel = (view.coordinates == name for name in ("align_corners", "half_pixel"))
+    if view.rounding != ("round_prefer_ceil" if corners or half_pixel else "floor"):
+        raise KeyError(f"nearest neighbours with rounding {view.rounding}")
+    return movement.resize_nearest_neighbor(image, (output.height, output.width), corners, half_pixel)
 
 
 def _softmax(view: Softmax, x: Array) -> Array:

@@ -244,6 +244,11 @@ class MoveToIntegers(DataflowRewriter):
         )
         return relax.op.dequantize(joined, *dequantize.args[1:3], axis=0)
 
+    def _own(self, call: relax.Call) -> tuple[float, int, str]:
+        """Scale, zero point and dtype of a quantize."""
+        scale, zero_point = (tvm_adapter.constant_value(argument) for argument in call.args[1:3])
+        return float(scale), int(zero_point), str(call.attrs.out_dtype)
+
     def _quantize_earlier(self, call: relax.Call) -> relax.Expr:
         operand = call.args[0]
         source = self.producer(operand)
@@ -251,8 +256,7 @@ class MoveToIntegers(DataflowRewriter):
         dtype = str(call.attrs.out_dtype)
         meaning = self._dequantized(operand)
         if meaning is not None:
-            own = (*(tvm_adapter.constant_value(argument).item() for argument in call.args[1:3]), dtype)
-            return source.args[0] if own == meaning else self._pad_later(call, source, meaning)
+            return source.args[0] if self._own(call) == meaning else self._pad_later(call, source, meaning)
         if name in MOVING and _is_nearest(source):
             return self._moved(source, self._quantized_like(call, source.args[0]), call)
         if name == "relax.concat":
@@ -262,7 +266,7 @@ class MoveToIntegers(DataflowRewriter):
             )
         if name in CHOICES:
             return self._choice_of_integers(call, source)
-        if name in CLAMPS and self._dequantized(source.args[0]) is not None:
+        if name in CLAMPS and self._dequantized(source.args[0]) == self._own(call):
             return self._clamped(self._quantized_like(call, source.args[0]), source, call, dtype)
         return call
 
