@@ -282,9 +282,9 @@ class _Eliminator(DataflowRewriter):
             stored = relax.op.reshape(pending.stored, [target[axis] for axis in stored_order])
             return self._permuted(stored, _inverse(stored_order))
         if len(large_axes(target)) == 1 and len(target) == 2 and target[0] == 1:
-            order = np.arange(target[1]).reshape(shape).transpose(pending.axes).reshape(-1)
+            features = np.arange(target[1]).reshape(shape).transpose(pending.axes).reshape(-1)
             stored = self.emit(relax.op.reshape(pending.stored, target))
-            return self._later(_Shuffled(stored, order, shape, pending.axes), call)
+            return self._later(_Shuffled(stored, features, shape, pending.axes), call)
         # In another order after all, but one that the readers' transposes make again.
         wish = self._wishes.of(self.current)
         order = wish if wish is not None and groups.keeps_runs(wish) else tuple(range(len(target)))

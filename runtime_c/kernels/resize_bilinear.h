@@ -1,10 +1,9 @@
 /* Bilinear resize: each output is the weighted sum of four input pixels, weights in 1/1024.
  *
- * The sum, in 2^-20, is rounded to nearest, halves away from zero; where the output has another scale, it keeps
- * mean_bits fractional bits until it is rescaled.
- * The kernel takes the whole tensor; [x0, x1) is a range of output rows.
- * Aliasing: output must not overlap input.
- * Reference: TFLite, RESIZE_BILINEAR of int8. */
+ * The sum, in 2^-20, is rounded to nearest, halves away from zero; where the output has another scale, it
+ * keeps mean_bits fractional bits until it is rescaled. The kernel takes the whole tensor; [x0, x1) is a
+ * range of output rows. Aliasing: output must not overlap input. Reference: TFLite, RESIZE_BILINEAR of int8.
+ */
 #ifndef TINYCC_RESIZE_BILINEAR_H
 #define TINYCC_RESIZE_BILINEAR_H
 

@@ -88,7 +88,7 @@ def _conv2d(view: Conv2D, x: Array) -> Array:
     source = view.inputs[0]
     return convolution.conv2d(
         _image(source, x), view.weights, view.bias, source.zero_point, _window(view), _requantization(view),
-        view.weight_zero_point,
+        view.weight_zero_points[:, None, None, None],
     )  # fmt: skip
 
 
@@ -97,13 +97,18 @@ def _depthwise_conv2d(view: DepthwiseConv2D, x: Array) -> Array:
     source = view.inputs[0]
     return convolution.conv2d(
         _image(source, x), view.weights.transpose(2, 0, 1)[..., None], view.bias, source.zero_point,
-        _window(view), _requantization(view), view.weight_zero_point,
+        _window(view), _requantization(view), view.weight_zero_points[:, None, None, None],
     )  # fmt: skip
 
 
 def _dense(view: Dense, x: Array) -> Array:
     return dense.fully_connected(
-        x, view.weights, view.bias, view.inputs[0].zero_point, _requantization(view), view.weight_zero_point
+        x,
+        view.weights,
+        view.bias,
+        view.inputs[0].zero_point,
+        _requantization(view),
+        view.weight_zero_points[:, None],
     )
 
 
