@@ -18,6 +18,7 @@ from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 TO_CHANNELS_LAST = {3: [0, 2, 1], 4: [0, 2, 3, 1]}
 TO_CHANNELS_FIRST = {3: [0, 2, 1], 4: [0, 3, 1, 2]}
+TRANSPOSED = ("relax.nn.conv2d_transpose", "relax.nn.conv1d_transpose")
 POOLING = {
     "relax.nn.max_pool2d": relax.op.nn.max_pool2d,
     "relax.nn.avg_pool2d": relax.op.nn.avg_pool2d,
@@ -42,7 +43,7 @@ class _Converter(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         if name in ("relax.nn.conv2d", "relax.nn.conv1d") and call.attrs.data_layout in ("NCHW", "NCW"):
             return self._convolution(call)
-        if name == "relax.nn.conv2d_transpose" and call.attrs.data_layout == "NCHW":
+        if name in TRANSPOSED and call.attrs.data_layout in ("NCHW", "NCW"):
             return self._transposed_convolution(call)
         if name in POOLING and call.attrs.layout in ("NCHW", "NCW"):
             return self._pooling(POOLING[name], call)
@@ -108,23 +109,29 @@ class _Converter(DataflowRewriter):
             kernel_layout="IOHW",
             out_layout="NHWC",
         )
-        return self._channels_first(self.emit(result), 4)
+        return self._channels_first(self.emit(result), len(tvm_adapter.shape_of(call.args[0])))
 
     def _pooling(self, pool: Callable[..., relax.Expr], call: relax.Call) -> relax.Expr:
+        """Padding that a mean counts is written out; what no kernel does is to count it."""
+        source, padding = self._channels_last(call.args[0]), _four(call.attrs.padding)
+        if call.attrs.count_include_pad and any(padding):
+            top, left, bottom, right = padding
+            source = self.emit(relax.op.nn.pad(source, [0, 0, top, bottom, left, right, 0, 0]))
+            padding = [0, 0, 0, 0]
         result = pool(
-            self._channels_last(call.args[0]),
+            source,
             pool_size=_two(call.attrs.pool_size, 1),
             strides=_two(call.attrs.strides, 1),
-            padding=_four(call.attrs.padding),
+            padding=padding,
             dilation=_two(call.attrs.dilation, 1),
             ceil_mode=bool(call.attrs.ceil_mode),
-            count_include_pad=bool(call.attrs.count_include_pad),
             layout="NHWC",
             out_layout="NHWC",
         )
         return self._channels_first(self.emit(result), len(tvm_adapter.shape_of(call.args[0])))
 
     def _resizing(self, call: relax.Call) -> relax.Expr:
+        """Positions of a linear resize in NCHW are exact; those of TFLite, in NHWC, multiples of a step."""
         attributes = call.attrs
         result = relax.op.image.resize2d(
             self._channels_last(call.args[0]),
@@ -132,7 +139,7 @@ class _Converter(DataflowRewriter):
             layout="NHWC",
             method=attributes.method,
             coordinate_transformation_mode=attributes.coordinate_transformation_mode,
-            rounding_method=attributes.rounding_method,
+            rounding_method="" if attributes.method == "linear" else attributes.rounding_method,
         )
         return self._channels_first(self.emit(result), 4)
 

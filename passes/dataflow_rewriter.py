@@ -13,7 +13,11 @@ class DataflowRewriter:
 
     Subclasses override `rewrite` (one call in, the expression that replaces it out). Expressions that
     `rewrite` sees and makes belong to the new function; `producer` finds what computes them.
+
+    current: the variable of the old function whose value is being rewritten.
     """
+
+    current: relax.Var
 
     def __init__(self, module: tvm.IRModule) -> None:
         self.module = module
@@ -71,6 +75,7 @@ class DataflowRewriter:
         with tvm_adapter.unwinding(self.builder), self.builder.function("main", self.parameters()):
             with self.builder.dataflow():
                 for binding in tvm_adapter.bindings_of(self.function):
+                    self.current = binding.var
                     self.bind(binding.var, self._rewritten(binding.value))
                 fields = [self._replaced(field) for field in tvm_adapter.returned(self.function)]
                 fields = self.results(fields)

@@ -22,17 +22,24 @@ from tinycc import tvm_adapter
 from tinycc.edges import ATTRIBUTE, Edges, read_edges, with_edges
 from tinycc.ops.states import state_parameters
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
+from tinycc.passes.reshape_groups import ReshapeGroups
+from tinycc.passes.transpose_wishes import (
+    RESHAPES,
+    UNARY,
+    Axes,
+    TransposeWishes,
+    large_axes,
+    wanted_inputs,
+)
 
-Axes = tuple[int, ...]
-
-UNARY = (
-    "relax.quantize", "relax.dequantize", "relax.clip", "relax.nn.relu", "relax.nn.relu6",
-    "relax.nn.leakyrelu", "relax.sigmoid", "relax.tanh", "relax.abs", "relax.negative", "relax.exp",
-    "relax.sqrt", "relax.astype", "relax.round",
-)  # fmt: skip
 BINARY = ["relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum"]
-REDUCTIONS = {"relax.mean": relax.op.mean, "relax.sum": relax.op.sum, "relax.max": relax.op.max}
-RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
+REDUCTIONS = {
+    "relax.mean": relax.op.mean,
+    "relax.sum": relax.op.sum,
+    "relax.max": relax.op.max,
+    "relax.min": relax.op.min,
+}
+POSITIONS = {"relax.argmax": relax.op.argmax, "relax.argmin": relax.op.argmin}
 
 
 @dataclass(frozen=True)
@@ -66,16 +73,13 @@ def _moves_data(shape: tuple[int, ...], axes: Axes) -> bool:
     return large != sorted(large)
 
 
-def _large(shape: tuple[int, ...]) -> list[int]:
-    return [axis for axis, size in enumerate(shape) if size != 1]
-
-
 class _Eliminator(DataflowRewriter):
     def __init__(self, module: tvm.IRModule, inputs: dict[int, Axes], keep_edges: bool) -> None:
         super().__init__(module)
         self._pending: dict[relax.Var, _Permuted | _Shuffled] = {}
         self._inputs = inputs
         self._keep_edges = keep_edges
+        self._wishes = TransposeWishes(self.function)
         self.outputs: dict[int, Axes] = {}
 
     def parameters(self) -> list[relax.Var]:
@@ -129,7 +133,7 @@ class _Eliminator(DataflowRewriter):
             return self._with_real_operands(call)
         if name in RESHAPES:
             return self._reshape(call)
-        if name in REDUCTIONS:
+        if name in REDUCTIONS or name in POSITIONS:
             return self._reduction(name, call)
         if name == "relax.concat":
             return self._concatenation(call)
@@ -160,25 +164,30 @@ class _Eliminator(DataflowRewriter):
         ordered = self._transposed(unflattened, pending.axes)
         return self.emit(relax.op.reshape(ordered, tvm_adapter.shape_of(expr)))
 
-    def _transposed(self, stored: relax.Expr, axes: Axes) -> relax.Expr:
-        """permute_dims(stored, axes): on a constant at compile time, by a reshape where no data moves."""
-        if axes == tuple(range(len(axes))):
+    def _transposed(self, stored: relax.Expr, axes: Axes, missing: int = 0) -> relax.Expr:
+        """permute_dims(stored, axes) behind `missing` new axes of size 1.
+
+        On a constant at compile time, by a reshape where no data moves.
+        """
+        if axes == tuple(range(len(axes))) and not missing:
             return stored
         if tvm_adapter.is_constant(stored):
-            return tvm_adapter.make_constant(tvm_adapter.constant_value(stored).transpose(axes))
+            value = tvm_adapter.constant_value(stored).transpose(axes)
+            return tvm_adapter.make_constant(value.reshape((1,) * missing + value.shape))
         call = self.producer(stored)
         if tvm_adapter.op_name(call) == "relax.dequantize" and tvm_adapter.is_constant(call.args[0]):
-            axis = int(call.attrs.axis) % len(axes)
-            constant = self._transposed(call.args[0], axes)
-            return self.emit(relax.op.dequantize(constant, *call.args[1:3], axis=axes.index(axis)))
+            axis = axes.index(int(call.attrs.axis) % len(axes)) + missing
+            constant = self._transposed(call.args[0], axes, missing)
+            return self.emit(relax.op.dequantize(constant, *call.args[1:3], axis=axis))
         if tvm_adapter.op_name(call) == "relax.dequantize" and not tvm_adapter.shape_of(call.args[1]):
             # Integers are moved, not the real numbers they stand for.
-            integers = self._transposed(call.args[0], axes)
+            integers = self._transposed(call.args[0], axes, missing)
             return self.emit(relax.op.dequantize(integers, *call.args[1:3], axis=0))
         shape = tvm_adapter.shape_of(stored)
         if not _moves_data(shape, axes):
-            return self.emit(relax.op.reshape(stored, [shape[axis] for axis in axes]))
-        return self.emit(relax.op.permute_dims(stored, list(axes)))
+            return self.emit(relax.op.reshape(stored, [1] * missing + [shape[axis] for axis in axes]))
+        permuted = self.emit(relax.op.permute_dims(stored, list(axes)))
+        return self._transposed(permuted, tuple(range(len(axes))), missing)
 
     def _with_real_operands(self, call: relax.Call) -> relax.Expr:
         arguments = [
@@ -219,25 +228,27 @@ class _Eliminator(DataflowRewriter):
         axes = next((value.axes for value in pending if isinstance(value, _Permuted)), None)
         if axes is None or any(isinstance(value, _Shuffled) for value in pending):
             return self._with_real_operands(call)
+        rank = max(len(tvm_adapter.shape_of(operand)) for operand in call.args)
+        missing = rank - len(axes)
+        axes = (*range(missing), *(axis + missing for axis in axes))
         operands = [self._in_order(operand, axes) for operand in call.args]
-        if operands[0] is None or operands[1] is None:
-            return self._with_real_operands(call)
         return self._permuted(relax.Call(call.op, operands, call.attrs), axes)
 
-    def _in_order(self, operand: relax.Expr, axes: Axes) -> relax.Expr | None:
-        """`operand` as stored for readers that expect it permuted by `axes`; None if ranks differ."""
-        pending = self._pending.get(operand)
-        if isinstance(pending, _Permuted) and pending.axes == axes:
-            return pending.stored
+    def _in_order(self, operand: relax.Expr, axes: Axes) -> relax.Expr:
+        """`operand` as stored for readers that expect it permuted by `axes`; what it lacks are first axes."""
         shape = tvm_adapter.shape_of(operand)
+        pending = self._pending.get(operand)
+        if not large_axes(shape) and pending is None:
+            return operand
         real = _Permuted(operand, tuple(range(len(shape)))) if pending is None else pending
         assert isinstance(real, _Permuted)
-        if len(shape) == len(axes):
-            order = tuple(real.axes[axis] for axis in _inverse(axes))
-            return self._transposed(real.stored, order)
-        if len(_large(shape)) == 0:
-            return self._real(operand)
-        return None
+        stored, missing = real.stored, len(axes) - len(shape)
+        if missing:
+            stored = self._transposed(stored, tuple(range(len(shape))), missing)
+        own = (*range(missing), *(axis + missing for axis in real.axes))
+        return (
+            stored if own == axes else self._transposed(stored, tuple(own[axis] for axis in _inverse(axes)))
+        )
 
     def _matmul(self, call: relax.Call) -> relax.Expr:
         """The order of features goes into the rows of constant weights."""
@@ -258,36 +269,44 @@ class _Eliminator(DataflowRewriter):
         return relax.op.matmul(pending.stored, weights)
 
     def _reshape(self, call: relax.Call) -> relax.Expr:
-        """Axes of size 1 come and go freely; a flattening is another order of the features."""
+        """What splits or joins neighbours is done as stored; a flattening is another order of features."""
         pending = self._pending[call.args[0]]
         assert isinstance(pending, _Permuted)
         target = tvm_adapter.shape_of(self.builder.normalize(call))
         shape = tvm_adapter.shape_of(pending.stored)
         if not _moves_data(shape, pending.axes):
             return relax.op.reshape(pending.stored, target)
-        expected = [axis for axis in pending.axes if shape[axis] != 1]
-        positions = _large(target)
-        if [shape[axis] for axis in expected] == [target[position] for position in positions]:
-            axes = list(range(len(target)))
-            for position, axis in zip(positions, sorted(expected), strict=True):
-                axes[position] = positions[expected.index(axis)]
-            stored = relax.op.reshape(pending.stored, [target[axis] for axis in axes])
-            return self._permuted(stored, _inverse(tuple(axes)))
-        if len(positions) == 1 and len(target) == 2 and target[0] == 1:
-            order = np.arange(target[1]).reshape(shape).transpose(pending.axes).reshape(-1)
+        groups = ReshapeGroups.of([shape[axis] for axis in pending.axes], target)
+        if groups.are_runs(pending.axes):
+            stored_order = groups.stored_order(pending.axes)
+            stored = relax.op.reshape(pending.stored, [target[axis] for axis in stored_order])
+            return self._permuted(stored, _inverse(stored_order))
+        if len(large_axes(target)) == 1 and len(target) == 2 and target[0] == 1:
+            features = np.arange(target[1]).reshape(shape).transpose(pending.axes).reshape(-1)
             stored = self.emit(relax.op.reshape(pending.stored, target))
-            return self._later(_Shuffled(stored, order, shape, pending.axes), call)
-        return self._with_real_operands(call)
+            return self._later(_Shuffled(stored, features, shape, pending.axes), call)
+        # In another order after all, but one that the readers' transposes make again.
+        wish = self._wishes.of(self.current)
+        order = wish if wish is not None and groups.keeps_runs(wish) else tuple(range(len(target)))
+        axes = tuple(pending.axes[position] for position in groups.operand_order(order))
+        ordered = self._transposed(pending.stored, axes)
+        stored = relax.op.reshape(ordered, [target[axis] for axis in order])
+        return self._permuted(stored, _inverse(order))
 
     def _reduction(self, name: str, call: relax.Call) -> relax.Expr:
         pending = self._pending[call.args[0]]
         assert isinstance(pending, _Permuted)
         rank = len(pending.axes)
         given = call.attrs.axis
-        reduced = {int(axis) % rank for axis in (range(rank) if given is None else given)}
-        stored_axes = sorted(pending.axes[axis] for axis in reduced)
         keep = bool(call.attrs.keepdims)
-        stored = REDUCTIONS[name](pending.stored, stored_axes, keep)
+        if name in POSITIONS:
+            if given is None:
+                return self._with_real_operands(call)
+            reduced = {int(given) % rank}
+            stored = POSITIONS[name](pending.stored, pending.axes[int(given) % rank], keep)
+        else:
+            reduced = {int(axis) % rank for axis in (range(rank) if given is None else given)}
+            stored = REDUCTIONS[name](pending.stored, sorted(pending.axes[axis] for axis in reduced), keep)
         if keep:
             return self._permuted(stored, pending.axes)
         left = [pending.axes[axis] for axis in range(rank) if axis not in reduced]
@@ -310,7 +329,10 @@ class _Eliminator(DataflowRewriter):
         stored, axes = pending.stored, pending.axes
         rank = len(axes)
         if name == "relax.nn.softmax":
-            return self._permuted(relax.op.nn.softmax(stored, axes[int(call.attrs.axis) % rank]), axes)
+            expected, found = int(call.attrs.axis) % rank, axes[int(call.attrs.axis) % rank]
+            if expected == rank - 1 and found != rank - 1:
+                return None  # the last axis is the one that has a kernel
+            return self._permuted(relax.op.nn.softmax(stored, found), axes)
         if name == "relax.nn.prelu":
             slope = self._real(call.args[1])
             return self._permuted(relax.op.nn.prelu(stored, slope, axes[int(call.attrs.axis) % rank]), axes)
@@ -325,6 +347,30 @@ class _Eliminator(DataflowRewriter):
             )
             arguments = [stored, named, *call.args[2:]]
             return self._permuted(relax.Call(call.op, arguments, call.attrs, call.ty_args), axes)
+        return self._repeated(name, call, pending)
+
+    def _repeated(self, name: str, call: relax.Call, pending: _Permuted) -> relax.Expr | None:
+        """Elements chosen or repeated along axes that are renamed."""
+        stored, axes = pending.stored, pending.axes
+        rank, order = len(axes), _inverse(axes)
+        if (
+            name == "relax.take"
+            and call.attrs.axis is not None
+            and len(tvm_adapter.shape_of(call.args[1])) == 1
+        ):
+            axis = axes[int(call.attrs.axis) % rank]
+            return self._permuted(relax.op.take(stored, call.args[1], axis, call.attrs.mode), axes)
+        if name == "relax.flip":
+            return self._permuted(relax.op.flip(stored, axes[int(call.attrs.axis) % rank]), axes)
+        if name == "relax.repeat" and call.attrs.axis is not None:
+            axis = axes[int(call.attrs.axis) % rank]
+            return self._permuted(relax.op.repeat(stored, int(call.attrs.repeats), axis), axes)
+        if name == "relax.tile" and len(call.attrs.repeats) == rank:
+            repeats = [int(call.attrs.repeats[axis]) for axis in order]
+            return self._permuted(relax.op.tile(stored, repeats), axes)
+        target = tvm_adapter.shape_of(self.builder.normalize(call))
+        if name == "relax.broadcast_to" and len(target) == rank:
+            return self._permuted(relax.op.broadcast_to(stored, [target[axis] for axis in order]), axes)
         return None
 
 
@@ -339,51 +385,6 @@ def _operands(call: relax.Call) -> list[relax.Expr]:
     for argument in call.args:
         operands.extend(argument.fields if isinstance(argument, relax.Tuple) else [argument])
     return operands
-
-
-def _wanted_inputs(function: relax.Function) -> dict[int, Axes]:
-    """For each input that all readers transpose alike, at once or after element-wise operators: how."""
-    readers: dict[relax.Var, list[relax.VarBinding]] = {}
-    for binding in tvm_adapter.bindings_of(function):
-        if isinstance(binding.value, relax.Call):
-            for operand in _operands(binding.value):
-                readers.setdefault(operand, []).append(binding)
-    returned = set(tvm_adapter.returned(function))
-
-    def wishes(variable: relax.Var) -> set[Axes | None]:
-        found: set[Axes | None] = {None} if variable in returned or variable not in readers else set()
-        for binding in readers.get(variable, []):
-            name = tvm_adapter.op_name(binding.value)
-            if name == "relax.permute_dims" and binding.value.attrs.axes is not None:
-                found.add(tuple(int(axis) for axis in binding.value.attrs.axes))
-            elif name in UNARY:
-                found |= wishes(binding.var)
-            elif name in RESHAPES:
-                found |= {_through_reshape(binding, axes) for axes in wishes(binding.var)}
-            else:
-                found.add(None)
-        return found
-
-    wanted: dict[int, Axes] = {}
-    states = len(state_parameters(function))
-    for index, parameter in enumerate(list(function.params)[: len(function.params) - states]):
-        axes = list(wishes(parameter))
-        if len(axes) == 1 and axes[0] is not None:
-            wanted[index] = axes[0]
-    return wanted
-
-
-def _through_reshape(binding: relax.VarBinding, axes: Axes | None) -> Axes | None:
-    """A wish for a reshape's result as one for its operand; None where more than axes of size 1 differ."""
-    before, after = tvm_adapter.shape_of(binding.value.args[0]), tvm_adapter.shape_of(binding.var)
-    positions = _large(before)
-    if axes is None or [before[axis] for axis in positions] != [after[axis] for axis in _large(after)]:
-        return None
-    order = [positions[_large(after).index(axis)] for axis in axes if after[axis] != 1]
-    wish = list(range(len(before)))
-    for position, axis in zip(positions, order, strict=True):
-        wish[position] = axis
-    return tuple(wish)
 
 
 def _permuted_edges(edges: Edges, inputs: dict[int, Axes], outputs: dict[int, Axes]) -> Edges:
@@ -413,7 +414,7 @@ class EliminateTransposes:
         edges = read_edges(module)
         eliminator = _Eliminator(module, {}, keep_edges=False)
         result = eliminator.run()
-        inputs = _wanted_inputs(result["main"])
+        inputs = wanted_inputs(result["main"])
         if inputs:
             eliminator = _Eliminator(module, inputs, keep_edges=False)
             result = eliminator.run()

@@ -15,10 +15,13 @@ from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.order_states import OrderStates
+from tinycc.passes.pool_extrema import PoolExtrema
 from tinycc.passes.remove_dead_channels import RemoveDeadChannels
+from tinycc.passes.repeat_by_gathering import RepeatByGathering
 from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
+from tinycc.passes.softmax_over_last_axis import SoftmaxOverLastAxis
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 from tinycc.passes.stream_input import StreamInput
 from tinycc.passes.unsigned_edges import UnsignedEdges
@@ -53,8 +56,13 @@ def default_passes(
         relax.transform.DeadCodeElimination(),
         # Constants first, so that a transpose of weights is no transpose any more.
         FoldIntegerConstants(),
+        # Its transposes are like any others.
+        SoftmaxOverLastAxis(),
         # Transposes that meet others, constants, reductions or an edge cost nothing.
         EliminateTransposes(),
+        # Once axes are the device's, what has no kernel as it stands is said with what has.
+        PoolExtrema(),
+        RepeatByGathering(),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
         *([DropEdgeQuantization()] if io != "float" else []),
         # Folding looks through a dequantize, and may change it only where one consumer reads it.

@@ -21,6 +21,7 @@ typedef struct {
     int32_t row_elements;
     int32_t outputs;
     int32_t weight_zero_point;
+    int32_t zero_points_differ; /* weights have a zero point for each channel in place of weight_zero_point */
 } tinycc_dense_rows_shape;
 
 typedef tinycc_pointwise_data tinycc_dense_rows_data;
@@ -33,10 +34,12 @@ TINYCC_INLINE void tinycc_dense_rows_int8(const int8_t *input, int8_t *output, v
     const int32_t elements = (y1 - y0) * shape->row_elements;
     for (int32_t o = 0; o < shape->outputs; ++o) {
         const int8_t *weights = data->weights + (o * shape->rows + y0) * shape->row_elements;
+        const int32_t zero_point =
+            shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;
         int32_t sum = y0 == 0 ? data->bias[o] : sums[o];
         TINYCC_UNROLL
         for (int32_t i = 0; i < elements; ++i) {
-            sum += input[i] * (weights[i] - shape->weight_zero_point);
+            sum += input[i] * (weights[i] - zero_point);
         }
         sums[o] = sum;
     }

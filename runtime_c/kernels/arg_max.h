@@ -1,4 +1,4 @@
-/* Index of the largest element along a dimension; of equals, the first.
+/* Index of the largest, or smallest, element along a dimension; of equals, the first.
  *
  * Input is [x][size][inner], output [x][inner].
  * Aliasing: output must not overlap input.
@@ -11,6 +11,7 @@
 typedef struct {
     int32_t size;
     int32_t inner;
+    int32_t is_minimum;
 } tinycc_arg_max_shape;
 
 typedef struct {
@@ -27,7 +28,8 @@ typedef struct {
             const source *values = row + i / shape->inner * shape->size * shape->inner + i % shape->inner;   \
             int32_t best = 0;                                                                                \
             for (int32_t k = 1; k < shape->size; ++k) {                                                      \
-                if (values[k * shape->inner] > values[best * shape->inner]) {                                \
+                const int32_t more = values[k * shape->inner] - values[best * shape->inner];                 \
+                if (shape->is_minimum ? more < 0 : more > 0) {                                               \
                     best = k;                                                                                \
                 }                                                                                            \
             }                                                                                                \

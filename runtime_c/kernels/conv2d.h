@@ -27,6 +27,7 @@ typedef struct {
     int32_t pad_left;
     int32_t groups;
     int32_t weight_zero_point;
+    int32_t zero_points_differ; /* weights have a zero point for each channel in place of weight_zero_point */
 } tinycc_conv2d_shape;
 
 typedef struct {
@@ -38,6 +39,7 @@ typedef struct {
     int32_t output_min;
     int32_t output_max;
     int32_t input_zero_point;
+    const int16_t *weight_zero_points; /* [output_channels] where they differ */
 } tinycc_conv2d_data;
 
 /* sums[k] += sum over count elements of input[i] * (weights[k * stride + i] - weight_zero_point) */
@@ -71,7 +73,7 @@ TINYCC_INLINE void tinycc_conv2d_padding_int8(int32_t *sums, int32_t outputs, in
     }
 }
 
-/* `count` outputs from o on of one pixel; all of one group. */
+/* `count` outputs from o on of one pixel; all of one group, their weights of one zero point. */
 TINYCC_INLINE void tinycc_conv2d_block_int8(const int8_t *const *rows, int8_t *output, int32_t left,
                                             int32_t o, int32_t count, const tinycc_conv2d_shape *shape,
                                             const tinycc_conv2d_data *data)
@@ -84,6 +86,8 @@ TINYCC_INLINE void tinycc_conv2d_block_int8(const int8_t *const *rows, int8_t *o
     const int contiguous =
         left >= 0 && right < shape->input_width && shape->dilation_width == 1 && shape->groups == 1;
     const int8_t *weights = data->weights + o * stride;
+    const int32_t zero_point =
+        shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;
     int32_t sums[TINYCC_CONV2D_BLOCK];
     TINYCC_UNROLL
     for (int32_t k = 0; k < count; ++k) {
@@ -93,20 +97,20 @@ TINYCC_INLINE void tinycc_conv2d_block_int8(const int8_t *const *rows, int8_t *o
         const int8_t *row = rows[j];
         if (row == NULL) {
             tinycc_conv2d_padding_int8(sums, count, data->input_zero_point, weights, stride, row_taps,
-                                       shape->weight_zero_point);
+                                       zero_point);
         } else if (contiguous) {
             tinycc_conv2d_dots_int8(sums, count, row + left * shape->input_channels, weights, stride,
-                                    row_taps, shape->weight_zero_point);
+                                    row_taps, zero_point);
         } else {
             for (int32_t t = 0; t < shape->kernel_width; ++t) {
                 const int32_t column = left + t * shape->dilation_width;
                 const int8_t *taps = weights + t * inputs;
                 if (column < 0 || column >= shape->input_width) {
                     tinycc_conv2d_padding_int8(sums, count, data->input_zero_point, taps, stride, inputs,
-                                               shape->weight_zero_point);
+                                               zero_point);
                 } else {
                     tinycc_conv2d_dots_int8(sums, count, row + column * shape->input_channels + first, taps,
-                                            stride, inputs, shape->weight_zero_point);
+                                            stride, inputs, zero_point);
                 }
             }
         }
@@ -124,7 +128,8 @@ TINYCC_INLINE void tinycc_conv2d_int8(const int8_t *const *rows, int8_t *out_row
                                       const tinycc_conv2d_shape *shape, const tinycc_conv2d_data *data)
 {
     const int32_t group = shape->output_channels / shape->groups;
-    const int32_t whole = group % TINYCC_CONV2D_BLOCK == 0 || shape->groups == 1
+    const int is_whole = group % TINYCC_CONV2D_BLOCK == 0 || shape->groups == 1;
+    const int32_t whole = is_whole && !shape->zero_points_differ
                               ? shape->output_channels / TINYCC_CONV2D_BLOCK * TINYCC_CONV2D_BLOCK
                               : 0;
     for (int32_t x = x0; x < x1; ++x) {

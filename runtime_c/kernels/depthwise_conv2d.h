@@ -23,6 +23,7 @@ typedef struct {
     int32_t dilation_width;
     int32_t pad_left;
     int32_t weight_zero_point;
+    int32_t zero_points_differ; /* weights have a zero point for each channel in place of weight_zero_point */
 } tinycc_depthwise_conv2d_shape;
 
 typedef struct {
@@ -34,13 +35,14 @@ typedef struct {
     int32_t output_zero_point;
     int32_t output_min;
     int32_t output_max;
+    const int16_t *weight_zero_points; /* [output_channels] where they differ */
 } tinycc_depthwise_conv2d_data;
 
 /* The sum of a channel's taps, padding counted as the zero point. */
 TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_int8(const int8_t *const *rows, const int8_t *weights,
                                                         int32_t left, int32_t input_channel,
                                                         const tinycc_depthwise_conv2d_shape *shape,
-                                                        int32_t zero_point)
+                                                        int32_t zero_point, int32_t weight_zero_point)
 {
     const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
     int32_t sum = 0;
@@ -50,7 +52,7 @@ TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_int8(const int8_t *const *row
             const int padding = rows[j] == NULL || column < 0 || column >= shape->input_width;
             const int32_t value =
                 padding ? zero_point : rows[j][column * shape->input_channels + input_channel];
-            sum += value * (*weights - shape->weight_zero_point);
+            sum += value * (*weights - weight_zero_point);
             weights += output_channels;
         }
     }
@@ -60,7 +62,8 @@ TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_int8(const int8_t *const *row
 /* The same where no tap is padding. */
 TINYCC_INLINE int32_t tinycc_depthwise_conv2d_inside_int8(const int8_t *const *rows, const int8_t *weights,
                                                           int32_t left, int32_t input_channel,
-                                                          const tinycc_depthwise_conv2d_shape *shape)
+                                                          const tinycc_depthwise_conv2d_shape *shape,
+                                                          int32_t weight_zero_point)
 {
     const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
     const int32_t step = shape->dilation_width * shape->input_channels;
@@ -69,7 +72,7 @@ TINYCC_INLINE int32_t tinycc_depthwise_conv2d_inside_int8(const int8_t *const *r
         const int8_t *row = rows[j] + left * shape->input_channels + input_channel;
         TINYCC_UNROLL
         for (int32_t k = 0; k < shape->kernel_width; ++k) {
-            sum += row[k * step] * (weights[k * output_channels] - shape->weight_zero_point);
+            sum += row[k * step] * (weights[k * output_channels] - weight_zero_point);
         }
         weights += shape->kernel_width * output_channels;
     }
@@ -93,12 +96,15 @@ TINYCC_INLINE void tinycc_depthwise_conv2d_int8(const int8_t *const *rows, int8_
         for (int32_t c = 0; c < output_channels; ++c) {
             const int32_t input_channel = shape->depth_multiplier == 1 ? c : c / shape->depth_multiplier;
             const int8_t *weights = data->weights + c;
+            const int32_t zero_point =
+                shape->zero_points_differ ? data->weight_zero_points[c] : shape->weight_zero_point;
             int32_t sum = data->bias[c];
             if (inside) {
-                sum += tinycc_depthwise_conv2d_inside_int8(rows, weights, left, input_channel, shape);
+                sum += tinycc_depthwise_conv2d_inside_int8(rows, weights, left, input_channel, shape,
+                                                           zero_point);
             } else {
                 sum += tinycc_depthwise_conv2d_edge_int8(rows, weights, left, input_channel, shape,
-                                                         data->input_zero_point);
+                                                         data->input_zero_point, zero_point);
             }
             sum = tinycc_requantize(sum, data->multiplier[c], data->shift[c]) + data->output_zero_point;
             output[c] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);

@@ -17,6 +17,7 @@ typedef struct {
     int32_t input_channels;
     int32_t output_channels;
     int32_t weight_zero_point;
+    int32_t zero_points_differ; /* weights have a zero point for each channel in place of weight_zero_point */
 } tinycc_pointwise_shape;
 
 typedef struct {
@@ -27,15 +28,19 @@ typedef struct {
     int32_t output_zero_point;
     int32_t output_min;
     int32_t output_max;
+    const int16_t *weight_zero_points; /* [output_channels] where they differ */
 } tinycc_pointwise_data;
 
-/* `count` outputs of one pixel from o on; each input element is loaded once for all of them. */
+/* `count` outputs of one pixel from o on; each input element is loaded once for all of them.
+ * Their weights have one zero point. */
 TINYCC_INLINE void tinycc_pointwise_block_int8(const int8_t *input, int8_t *output, int32_t o, int32_t count,
                                                const tinycc_pointwise_shape *shape,
                                                const tinycc_pointwise_data *data)
 {
     const int32_t inputs = shape->input_channels;
     const int8_t *weights = data->weights + o * inputs;
+    const int32_t zero_point =
+        shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;
     int32_t sums[TINYCC_POINTWISE_BLOCK];
     TINYCC_UNROLL
     for (int32_t k = 0; k < count; ++k) {
@@ -46,7 +51,7 @@ TINYCC_INLINE void tinycc_pointwise_block_int8(const int8_t *input, int8_t *outp
         const int32_t value = input[i];
         TINYCC_UNROLL
         for (int32_t k = 0; k < count; ++k) {
-            sums[k] += value * (weights[k * inputs] - shape->weight_zero_point);
+            sums[k] += value * (weights[k * inputs] - zero_point);
         }
         ++weights;
     }
@@ -62,12 +67,13 @@ TINYCC_INLINE void tinycc_pointwise_int8(const int8_t *row, int8_t *out_row, int
                                          const tinycc_pointwise_shape *shape,
                                          const tinycc_pointwise_data *data)
 {
-    const int32_t whole = shape->output_channels / TINYCC_POINTWISE_BLOCK * TINYCC_POINTWISE_BLOCK;
+    const int32_t block = shape->zero_points_differ ? 1 : TINYCC_POINTWISE_BLOCK;
+    const int32_t whole = shape->output_channels / block * block;
     for (int32_t x = x0; x < x1; ++x) {
         const int8_t *input = row + x * shape->input_channels;
         int8_t *output = out_row + x * shape->output_channels;
-        for (int32_t o = 0; o < whole; o += TINYCC_POINTWISE_BLOCK) {
-            tinycc_pointwise_block_int8(input, output, o, TINYCC_POINTWISE_BLOCK, shape, data);
+        for (int32_t o = 0; o < whole; o += block) {
+            tinycc_pointwise_block_int8(input, output, o, block, shape, data);
         }
         for (int32_t o = whole; o < shape->output_channels; ++o) {
             tinycc_pointwise_block_int8(input, output, o, 1, shape, data);

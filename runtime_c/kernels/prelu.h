@@ -15,7 +15,7 @@ typedef struct {
 } tinycc_prelu_shape;
 
 typedef struct {
-    const int8_t *slopes; /* [channels] */
+    const int16_t *slopes; /* [channels] */
     int32_t slope_zero_point;
     int32_t input_zero_point;
     int32_t multiplier;

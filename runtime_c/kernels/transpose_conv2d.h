@@ -1,7 +1,8 @@
 /* Transposed convolution in gather form: every output pixel sums the input pixels that reach it.
  *
  *   out[y][x][o] = clamp(zero_point + requantize(bias[o] + sum (in[i][k][c] - input_zero_point) *
- * w[o][j][l][c])) over all i * stride_height + j = y + pad_top and k * stride_width + l = x + pad_left
+ * (w[o][j][l][c] - weight_zero_point))) over all i * stride_height + j = y + pad_top and k * stride_width + l
+ * = x + pad_left
  *
  * The kernel takes the whole tensor; [x0, x1) is a range of output rows.
  * Aliasing: output must not overlap input.
@@ -23,6 +24,8 @@ typedef struct {
     int32_t stride_width;
     int32_t pad_top;
     int32_t pad_left;
+    int32_t weight_zero_point;
+    int32_t zero_points_differ; /* weights have a zero point for each channel in place of weight_zero_point */
 } tinycc_transpose_conv2d_shape;
 
 typedef struct {
@@ -34,6 +37,7 @@ typedef struct {
     int32_t output_zero_point;
     int32_t output_min;
     int32_t output_max;
+    const int16_t *weight_zero_points; /* [output_channels] where they differ */
 } tinycc_transpose_conv2d_data;
 
 /* One kernel for each element type, its sums of another. */
@@ -49,6 +53,8 @@ typedef struct {
             const int8_t *weights = data->weights;                                                           \
             element##_t *output = out_row + (x0 * shape->output_width + p) * shape->output_channels;         \
             for (int32_t o = 0; o < shape->output_channels; ++o) {                                           \
+                const int32_t zero_point =                                                                   \
+                    shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;      \
                 wide##_t sum = data->bias[o];                                                                \
                 for (int32_t j = 0; j < shape->kernel_height; ++j) {                                         \
                     const int32_t y = bottom - j;                                                            \
@@ -62,7 +68,7 @@ typedef struct {
                                 y / shape->stride_height * shape->input_width + x / shape->stride_width;     \
                             const element##_t *input = row + pixel * shape->input_channels;                  \
                             for (int32_t c = 0; c < shape->input_channels; ++c) {                            \
-                                sum += (input[c] - data->input_zero_point) * weights[c];                     \
+                                sum += (input[c] - data->input_zero_point) * (weights[c] - zero_point);      \
                             }                                                                                \
                         }                                                                                    \
                         weights += shape->input_channels;                                                    \

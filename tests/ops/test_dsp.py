@@ -227,7 +227,7 @@ def test_depthwise_channels_of_constant_output(kernel: int) -> None:
     module = module_of([((1, 6, 7, 3), "int8")], body)
     [view] = views_in(module, DSP)
     assert isinstance(view, DepthwiseConv2D) and view.variant == "dsp"
-    constant = DspLayer.of(view, channel_axis=2).is_constant
+    constant = DspLayer.of(view).is_constant
     assert constant.any() and not constant.all()
     check_reference(module, "depthwise_conv2d", features=DSP)
 

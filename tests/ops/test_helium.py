@@ -201,7 +201,7 @@ def test_a_channel_with_a_large_bias_that_is_constant_becomes_a_small_one() -> N
 
 def test_weights_with_a_zero_point_have_no_kernel() -> None:
     [view] = views_in(conv2d_module((3, 3), (1, 1), (8, 8), {}))
-    object.__setattr__(view, "weight_zero_point", 1)
+    object.__setattr__(view, "weight_zero_points", np.ones(8, np.int64))
     assert not view.has_variant("helium")
 
 

@@ -88,7 +88,7 @@ def _conv2d(view: Conv2D, x: Array) -> Array:
     source = view.inputs[0]
     return convolution.conv2d(
         _image(source, x), view.weights, view.bias, source.zero_point, _window(view), _requantization(view),
-        view.weight_zero_point,
+        view.weight_zero_points[:, None, None, None],
     )  # fmt: skip
 
 
@@ -97,13 +97,18 @@ def _depthwise_conv2d(view: DepthwiseConv2D, x: Array) -> Array:
     source = view.inputs[0]
     return convolution.conv2d(
         _image(source, x), view.weights.transpose(2, 0, 1)[..., None], view.bias, source.zero_point,
-        _window(view), _requantization(view), view.weight_zero_point,
+        _window(view), _requantization(view), view.weight_zero_points[:, None, None, None],
     )  # fmt: skip
 
 
 def _dense(view: Dense, x: Array) -> Array:
     return dense.fully_connected(
-        x, view.weights, view.bias, view.inputs[0].zero_point, _requantization(view), view.weight_zero_point
+        x,
+        view.weights,
+        view.bias,
+        view.inputs[0].zero_point,
+        _requantization(view),
+        view.weight_zero_points[:, None],
     )
 
 
@@ -149,7 +154,10 @@ def _reduce(view: Reduce, x: Array) -> Array:
 def _resize_nearest(view: ResizeNearest, x: Array) -> Array:
     output = view.outputs[0]
     image = _image(view.inputs[0], x)
-    return movement.resize_nearest_neighbor(image, (output.height, output.width), *view.mode)
+    corners, half_pixel = (view.coordinates == name for name in ("align_corners", "half_pixel"))
+    if view.rounding != ("round_prefer_ceil" if corners or half_pixel else "floor"):
+        raise KeyError(f"nearest neighbours with rounding {view.rounding}")
+    return movement.resize_nearest_neighbor(image, (output.height, output.width), corners, half_pixel)
 
 
 def _softmax(view: Softmax, x: Array) -> Array:

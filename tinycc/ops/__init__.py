@@ -19,6 +19,7 @@ from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.divide import Divide
 from tinycc.ops.extremum import Extremum
 from tinycc.ops.fallback import Fallback
+from tinycc.ops.gather import Gather
 from tinycc.ops.input_rows import InputRows
 from tinycc.ops.leaky_relu import LeakyReLU
 from tinycc.ops.lookup import Lookup
@@ -60,6 +61,7 @@ OPERATORS: list[type[Operator]] = [
     ArgMax,
     Concatenate,
     StridedCopy,
+    Gather,
     PReLU,
     LeakyReLU,
     SVDF,

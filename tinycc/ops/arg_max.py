@@ -1,4 +1,4 @@
-"""Index of the largest element along an axis."""
+"""Index of the largest or smallest element along an axis."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,9 +13,10 @@ from tinycc.ops.composite import Composite
 
 @dataclass(frozen=True, eq=False)
 class ArgMax(Operator):
-    """int32 or int64 index of the first largest int8 or uint8 element along `axis`."""
+    """int32 or int64 index of the first largest, or smallest, int8 or uint8 element along `axis`."""
 
     axis: int
+    is_minimum: bool
 
     kind: ClassVar[str] = "arg_max"
     element_types: ClassVar[ElementTypes] = frozenset(
@@ -24,19 +25,24 @@ class ArgMax(Operator):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """argmax(x) of int8, its int64 result cast to int32 or not."""
-        index = is_op("relax.argmax")(wildcard().has_dtype("int8"))
-        narrow = is_op("relax.astype")(index).has_dtype("int32")
-        return [FusionPattern("tinycc.arg_max", narrow), FusionPattern("tinycc.arg_max", index)]
+        """argmax(x) or argmin(x) of int8, its int64 result cast to int32 or not."""
+        patterns = []
+        for name in ("relax.argmax", "relax.argmin"):
+            index = is_op(name)(wildcard().has_dtype("int8"))
+            narrow = is_op("relax.astype")(index).has_dtype("int32")
+            patterns += [FusionPattern("tinycc.arg_max", pattern) for pattern in (narrow, index)]
+        return patterns
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "ArgMax":
         """Read the axis."""
-        call = composite.call("relax.argmax")
+        is_minimum = composite.has("relax.argmin")
+        call = composite.call("relax.argmin" if is_minimum else "relax.argmax")
         source = composite.tensor(call.args[0])
         if call.attrs.axis is None:
-            raise ValueError("the index of the largest element of all axes is not supported")
-        return cls((source,), (composite.result(),), int(call.attrs.axis) % len(source.shape))
+            raise ValueError("an index among the elements of all axes is not supported")
+        axis = int(call.attrs.axis) % len(source.shape)
+        return cls((source,), (composite.result(),), axis, is_minimum)
 
     def kernel(self) -> KernelCall:
         """One column for each position before the axis."""
@@ -48,7 +54,7 @@ class ArgMax(Operator):
             header="arg_max.h",
             function=f"tinycc_arg_max_{types}",
             struct="tinycc_arg_max",
-            shape={"size": source.shape[self.axis], "inner": inner},
+            shape={"size": source.shape[self.axis], "inner": inner, "is_minimum": int(self.is_minimum)},
             data={"first": 0},
             windows=(RowWindow.whole(source),),
             rows=1,
@@ -58,4 +64,4 @@ class ArgMax(Operator):
 
     def describe(self) -> str:
         """The axis."""
-        return f"axis {self.axis}"
+        return f"{'minimum' if self.is_minimum else 'maximum'}, axis {self.axis}"

@@ -44,9 +44,11 @@ class AveragePool2D(Operator):
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "AveragePool2D":
-        """Read the window."""
+        """Read the window; ValueError where padding counts as elements."""
         call = composite.call("relax.nn.avg_pool2d")
         source, output = composite.tensor(call.args[0]), composite.result()
+        if call.attrs.count_include_pad and any(int(size) for size in call.attrs.padding):
+            raise ValueError("an average that counts its padding is not supported")
         height, width = (int(size) for size in call.attrs.pool_size)
         bounds = activation_range(
             *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype

@@ -63,6 +63,14 @@ class Composite:
             raise ValueError(f"an operand of {self.kind} is neither a parameter nor a constant")
         return Tensor(shape, dtype, scale, zero_point, parameter=self._parameters[expr])
 
+    def weights(self, expr: relax.Expr) -> tuple[Tensor, np.ndarray]:
+        """A constant under a dequantize, and its zero points: int64, one or one for each output channel."""
+        dequantize = self.resolve(expr)
+        value = tvm_adapter.constant_value(self.resolve(dequantize.args[0]))
+        scale, zero_points = (tvm_adapter.constant_value(argument) for argument in dequantize.args[1:3])
+        tensor = Tensor(value.shape, str(value.dtype), scale if scale.ndim else float(scale), value=value)
+        return tensor, np.atleast_1d(zero_points).astype(np.int64)
+
     def dequantized(self, call: relax.Call) -> Tensor:
         """The tensor that a dequantize reads, whatever computes it."""
         stored = call.args[0]

@@ -43,11 +43,11 @@ class Conv2D(Linear):
     def from_composite(cls, composite: Composite) -> "Conv2D":
         """Read geometry, weights (HWIO; HWOI of a depthwise convolution of one channel), requantization."""
         call = composite.call("relax.nn.conv2d")
-        source, weights = (composite.tensor(operand) for operand in call.args)
+        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
         assert weights.value is not None
         kernel = np.moveaxis(weights.value, str(call.attrs.kernel_layout).index("O"), 0)
         return cls(
-            **linear_fields(composite, source, weights),
+            **linear_fields(composite, source, weights, zero_points),
             weights=kernel,
             window=Window.of_call(call, (kernel.shape[1], kernel.shape[2])),
             groups=int(call.attrs.groups),
@@ -62,8 +62,7 @@ class Conv2D(Linear):
     def mixing_weights(self) -> np.ndarray | None:
         """Without groups."""
         channels = self.inputs[0].channels
-        weights = self.weights.reshape(len(self.bias), -1, channels) if self.groups == 1 else None
-        return None if weights is None else weights.astype(np.int64) - self.weight_zero_point
+        return self.shifted_weights.reshape(len(self.bias), -1, channels) if self.groups == 1 else None
 
     @property
     def reads_padding(self) -> bool:
@@ -77,7 +76,7 @@ class Conv2D(Linear):
 
     def sums(self, source: np.ndarray) -> np.ndarray:
         """Group by group."""
-        output, kernel = self.outputs[0], self.weights.astype(np.int64) - self.weight_zero_point
+        output, kernel = self.outputs[0], self.shifted_weights
         windows = self.window.laid_out(source, output).reshape(
             -1, kernel[0, ..., 0].size, self.groups, kernel.shape[3]
         )
@@ -155,7 +154,7 @@ class Conv2D(Linear):
                 "header": self.header("conv2d"),
                 "function": f"tinycc_conv2d_{source.dtype}",
                 "struct": "tinycc_conv2d",
-                "shape": {**shape, "groups": self.groups, "weight_zero_point": self.weight_zero_point},
+                "shape": {**shape, "groups": self.groups, **self.zero_point_shape},
                 "data": {**self.linear_data(), "input_zero_point": source.zero_point},
             }
         return KernelCall(

@@ -38,9 +38,9 @@ class Dense(Linear):
         With one weight scale TFLite multiplies the scales of input and weights in float32.
         """
         call = composite.call("relax.matmul")
-        source, weights = (composite.tensor(operand) for operand in call.args)
+        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
         assert weights.value is not None
-        fields = linear_fields(composite, source, weights)
+        fields = linear_fields(composite, source, weights, zero_points)
         weight_scales = np.asarray(weights.scale, np.float32)
         if weight_scales.size == 1:
             product = np.float32(source.real_scale) * weight_scales.reshape(())
@@ -61,7 +61,7 @@ class Dense(Linear):
     @property
     def mixing_weights(self) -> np.ndarray:
         """A single tap."""
-        return self.weights[:, np.newaxis, :].astype(np.int64) - self.weight_zero_point
+        return self.shifted_weights[:, np.newaxis, :]
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """Of the sums."""
@@ -69,7 +69,7 @@ class Dense(Linear):
 
     def sums(self, source: np.ndarray) -> np.ndarray:
         """Matrix product."""
-        return source @ (self.weights.T.astype(np.int64) - self.weight_zero_point)
+        return source @ self.shifted_weights.T
 
     def has_variant(self, feature: str) -> bool:
         """Helium and the DSP extension."""
@@ -117,7 +117,7 @@ class Dense(Linear):
                 "rows": height,
                 "row_elements": source.elements // height,
                 "outputs": output.elements,
-                "weight_zero_point": self.weight_zero_point,
+                **self.zero_point_shape,
             },
             data=self.linear_data(),
             windows=(RowWindow(input_rows=height, row_elements=source.elements // height),),

@@ -43,6 +43,7 @@ class DepthwiseConv2D(Linear):
     window: Window
 
     kind: ClassVar[str] = "depthwise_conv2d"
+    channel_axis: ClassVar[int] = 2
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -57,9 +58,9 @@ class DepthwiseConv2D(Linear):
     def from_composite(cls, composite: Composite) -> "DepthwiseConv2D":
         """Read geometry, weights (HWOI or HWIO) and requantization."""
         call = composite.call("relax.nn.conv2d")
-        source, weights = (composite.tensor(operand) for operand in call.args)
+        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
         assert weights.value is not None
-        fields = linear_fields(composite, source, weights)
+        fields = linear_fields(composite, source, weights, zero_points)
         kernel = weights.value.reshape(*weights.value.shape[:2], len(fields["bias"]))
         window = Window.of_call(call, (kernel.shape[0], kernel.shape[1]))
         return cls(**fields, weights=kernel, window=window)
@@ -87,7 +88,7 @@ class DepthwiseConv2D(Linear):
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """Of the sums, one channel each."""
         channels = len(self.bias)
-        weights = self.weights.reshape(-1, channels).T.astype(np.int64) - self.weight_zero_point
+        weights = self.shifted_weights.reshape(-1, channels).T
         bounds = [
             np.repeat(bound, self.depth_multiplier).reshape(channels, 1, 1)
             for bound in (inputs[0].lowest, inputs[0].highest)
@@ -96,7 +97,7 @@ class DepthwiseConv2D(Linear):
 
     def sums(self, source: np.ndarray) -> np.ndarray:
         """Channel by channel."""
-        output, kernel = self.outputs[0], self.weights.astype(np.int64) - self.weight_zero_point
+        output, kernel = self.outputs[0], self.shifted_weights
         windows = np.repeat(self.window.laid_out(source, output), self.depth_multiplier, -1)
         return np.einsum("yxtc,tc->yxc", windows, kernel.reshape(-1, output.channels))
 
@@ -108,7 +109,7 @@ class DepthwiseConv2D(Linear):
         if feature == helium.FEATURE:
             # Two products fit 16 bits.
             is_small = height * width <= _HELIUM_TAPS
-            return is_small and int(self.weights.min()) > -128 and helium.fits(self, 2)
+            return is_small and int(self.weights.min()) > -128 and helium.fits(self)
         return (
             feature == dsp.FEATURE
             and self.inputs[0].dtype == "int8"
@@ -136,7 +137,7 @@ class DepthwiseConv2D(Linear):
 
     @cached_property
     def _dsp(self) -> dsp.DspLayer:
-        return dsp.DspLayer.of(self, channel_axis=2)
+        return dsp.DspLayer.of(self)
 
     @property
     def _dsp_tile(self) -> int:
@@ -199,9 +200,9 @@ class DepthwiseConv2D(Linear):
             "shape": {
                 **self.window.kernel_shape(source),
                 "depth_multiplier": self.depth_multiplier,
-                "weight_zero_point": self.weight_zero_point,
+                **self.zero_point_shape,
             },
-            "data": {**self.linear_data(channel_axis=2), "input_zero_point": source.zero_point},
+            "data": {**self.linear_data(), "input_zero_point": source.zero_point},
         }
 
     def _dsp_kernel(self) -> dict[str, Any]:

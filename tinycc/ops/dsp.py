@@ -70,12 +70,12 @@ class DspLayer:
     is_wide: bool = False
 
     @classmethod
-    def of(cls, layer: Linear, channel_axis: int = 0) -> "DspLayer":
-        """channel_axis: of the layer's weights, that of the output channels."""
+    def of(cls, layer: Linear) -> "DspLayer":
+        """A layer as it is."""
         source, output = layer.inputs[0], layer.outputs[0]
-        by_channel = np.moveaxis(layer.weights, channel_axis, 0)
-        weights = by_channel.reshape(len(layer.bias), -1).astype(np.int64) - layer.weight_zero_point
-        bias = folded_bias(layer.bias, by_channel, source.zero_point, layer.weight_zero_point)
+        by_channel = np.moveaxis(layer.shifted_weights, layer.channel_axis, 0)
+        weights = by_channel.reshape(len(layer.bias), -1)
+        bias = folded_bias(layer.bias, by_channel, source.zero_point)
         multiplier, shift = quantize_multipliers(layer.multipliers)
         form = cls(
             weights,

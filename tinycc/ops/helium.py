@@ -42,27 +42,24 @@ def is_rectified(layer: Clamped) -> bool:
     return layer.output_range[0] >= layer.outputs[0].zero_point
 
 
-def fits(layer: Linear, channel_axis: int = 0) -> bool:
-    """Whether constants are as kernels need them: no zero point of weights, small biases, right shifts.
-
-    channel_axis: of the weights, that of the output channels.
-    """
-    if layer.inputs[0].dtype != "int8" or layer.outputs[0].dtype != "int8" or layer.weight_zero_point:
+def fits(layer: Linear) -> bool:
+    """Whether constants are as kernels need them: no zero point of weights, small biases, right shifts."""
+    if layer.inputs[0].dtype != "int8" or layer.outputs[0].dtype != "int8" or layer.weight_zero_points.any():
         return False
-    data = simplified(layer, channel_axis)
+    data = simplified(layer)
     greatest = 0 if is_rectified(layer) else -1
     return bool((np.abs(data["bias"]) < _BIAS_LIMIT).all() and (data["shift"] <= greatest).all())
 
 
-def simplified(layer: Linear, channel_axis: int = 0) -> dict[str, np.ndarray]:
+def simplified(layer: Linear) -> dict[str, np.ndarray]:
     """Weights [output channels, ...], bias, multiplier and shift of a layer.
 
     Channels with a large bias, as pruning leaves them, that give one and the same value for every input are
     put down as that value: no weights, and a bias that is halved twice.
     """
-    data = layer.linear_data(channel_axis)
+    data = layer.linear_data()
     fields = {name: np.array(data[name]) for name in ("bias", "multiplier", "shift")}
-    fields["weights"] = np.moveaxis(layer.weights, channel_axis, 0).copy()
+    fields["weights"] = np.moveaxis(layer.weights, layer.channel_axis, 0).copy()
     fields["shift"][fields["multiplier"] == 0] = -1
     large = (np.abs(fields["bias"].astype(np.int64)) >= _BIAS_LIMIT) & (fields["shift"] <= 0)
     if large.any():
@@ -195,7 +192,7 @@ def channel_data(layer: Linear, pixels: int) -> Data:
 
     pixels: that are computed together.
     """
-    fields = {name: np.concatenate([value] * pixels) for name, value in simplified(layer, 2).items()}
+    fields = {name: np.concatenate([value] * pixels) for name, value in simplified(layer).items()}
     channels = len(fields["bias"])
     taps = np.pad(fields["weights"].reshape(channels, -1), ((0, -channels % CHANNELS), (0, 0)))
     weights = taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1)

@@ -5,7 +5,7 @@ multipliers and rounds once.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,41 +23,65 @@ class Linear(Operator):
     """Weighted sums of the input: output = clamp(zero point + requantize(bias + sum(input x weights))).
 
     weights: int8, in the kernel's layout.
+    weight_zero_points: int64 [output channels].
     bias: int32 [output channels], of scale input scale x weight scale.
     multipliers: real requantization factor of each output channel, float64.
     output_range: clamp of the result.
     """
 
     weights: np.ndarray
-    weight_zero_point: int
+    weight_zero_points: np.ndarray
     bias: np.ndarray
     multipliers: np.ndarray
     output_range: tuple[int, int]
+
+    # Of the weights, that of the output channels.
+    channel_axis: ClassVar[int] = 0
+
+    @property
+    def shifted_weights(self) -> np.ndarray:
+        """The weights less their zero points, int64."""
+        shape = [1] * self.weights.ndim
+        shape[self.channel_axis] = -1
+        return self.weights.astype(np.int64) - self.weight_zero_points.reshape(shape)
+
+    @property
+    def zero_points_differ(self) -> bool:
+        """Whether the weights of some channels have another zero point than those of others."""
+        return bool((self.weight_zero_points != self.weight_zero_points[0]).any())
+
+    @property
+    def zero_point_shape(self) -> dict[str, int]:
+        """What a portable kernel's geometry says of the weights' zero points."""
+        if self.zero_points_differ:
+            return {"weight_zero_point": 0, "zero_points_differ": 1}
+        return {"weight_zero_point": int(self.weight_zero_points[0])}
 
     def header(self, name: str) -> str:
         """The header of the kernel called `name` for this layer's element type."""
         return f"{name}.h" if self.inputs[0].dtype == "int8" else f"{name}_{self.inputs[0].dtype}.h"
 
-    def linear_data(self, channel_axis: int = 0) -> dict[str, int | float | np.ndarray]:
-        """The kernel's constants; the bias takes in the input's zero point.
-
-        channel_axis: of the weights, that of the output channels.
-        """
+    def linear_data(self) -> dict[str, int | float | np.ndarray]:
+        """The kernel's constants; the bias takes in the input's zero point."""
         source, output = self.inputs[0], self.outputs[0]
-        by_channel = np.moveaxis(self.weights, channel_axis, 0)
+        by_channel = np.moveaxis(self.shifted_weights, self.channel_axis, 0)
         multiplier, shift = quantize_multipliers(self.multipliers)
         if output.dtype == "int16":
             multiplier = np.where(
                 multiplier < 0x7FFF0000, (multiplier.astype(np.int64) + 2**15) >> 16, 0x7FFF
             )
+        differing: dict[str, np.ndarray] = {}
+        if self.zero_points_differ:
+            differing["weight_zero_points"] = self.weight_zero_points.astype(np.int16)
         return {
             "weights": self.weights,
-            "bias": folded_bias(self.bias, by_channel, source.zero_point, self.weight_zero_point),
+            "bias": folded_bias(self.bias, by_channel, source.zero_point),
             "multiplier": multiplier.astype(np.int32),
             "shift": shift,
             "output_zero_point": output.zero_point,
             "output_min": self.output_range[0],
             "output_max": self.output_range[1],
+            **differing,
         }
 
     def summed_ranges(self, weights: np.ndarray, source: ChannelRanges) -> ChannelRanges:
@@ -114,7 +138,7 @@ class Linear(Operator):
             shape={
                 "input_channels": source.channels,
                 "output_channels": output.channels,
-                "weight_zero_point": self.weight_zero_point,
+                **self.zero_point_shape,
             },
             data=self.linear_data(),
             windows=(RowWindow.whole(source),),
@@ -125,11 +149,13 @@ class Linear(Operator):
         )
 
 
-def linear_fields(composite: Composite, source: Tensor, weights: Tensor) -> dict[str, Any]:
+def linear_fields(
+    composite: Composite, source: Tensor, weights: Tensor, zero_points: np.ndarray
+) -> dict[str, Any]:
     """The fields of `Linear` but the weights, the requantization factors as convolutions have them."""
     output = composite.result()
     channels = output.channels
-    if source.dtype == "int16" and (source.zero_point or output.zero_point or weights.zero_point):
+    if source.dtype == "int16" and (source.zero_point or output.zero_point or zero_points.any()):
         raise ValueError("int16 tensors have a zero point other than 0")
     bounds = activation_range(
         *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
@@ -139,7 +165,7 @@ def linear_fields(composite: Composite, source: Tensor, weights: Tensor) -> dict
     return {
         "inputs": (source,),
         "outputs": (output,),
-        "weight_zero_point": weights.zero_point,
+        "weight_zero_points": np.broadcast_to(zero_points, (channels,)),
         "bias": _bias(composite, channels),
         "multipliers": np.broadcast_to(factors, (channels,)),
         "output_range": bounds,

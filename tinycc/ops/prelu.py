@@ -19,7 +19,7 @@ from tinycc.ops.tensor import Tensor
 class PReLU(Operator):
     """x where it is positive, slope * x below, on int8 [..., channels].
 
-    slopes: int8 [channels], with a scale and zero point of its own.
+    slopes: int8 or int16 [channels], with a scale and zero point of its own.
     """
 
     slopes: Tensor
@@ -67,7 +67,7 @@ class PReLU(Operator):
             struct="tinycc_prelu",
             shape={"channels": source.channels},
             data={
-                "slopes": slopes.value,
+                "slopes": slopes.value.astype(np.int16),
                 "slope_zero_point": slopes.zero_point,
                 "input_zero_point": source.zero_point,
                 "multiplier": multiplier,

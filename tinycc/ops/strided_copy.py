@@ -117,14 +117,18 @@ class StridedCopy(Operator):
             first, steps = _slice(composite, call, shape, own)
             sizes = list(output.shape)
         elements = _Strides(first, tuple(sizes), tuple(int(step) for step in steps)).merged()
-        if len(elements.sizes) > _RANK:
+        if len(elements.sizes) > _RANK + 1:
             raise ValueError(f"a copy of {len(elements.sizes)} dimensions is not supported")
         return cls((source,), (output,), elements, "transpose" if permuted else "slice")
 
     def kernel(self) -> KernelCall:
-        """The whole tensor at once."""
-        window = RowWindow.whole(self.inputs[0])
-        return self._call(self.elements, window, column_step=0, columns=1, pixel_columns=1)
+        """The whole tensor at once; the first of five dimensions is that of columns."""
+        window, elements = RowWindow.whole(self.inputs[0]), self.elements
+        if len(elements.sizes) <= _RANK:
+            return self._call(elements, window, column_step=0, columns=1, pixel_columns=1)
+        column = _Strides(elements.first, elements.sizes[1:], elements.steps[1:])
+        columns, step = elements.sizes[0], elements.steps[0]
+        return self._call(column, window, column_step=step, columns=columns, pixel_columns=1)
 
     @cached_property
     def row_kernel(self) -> KernelCall | None:

@@ -110,7 +110,7 @@ class SVDF(Operator):
     def _feature_bias(self) -> np.ndarray:
         """int32 [filters], with the input's zero point taken in."""
         none = np.zeros(len(self.feature_weights), np.int32)
-        return folded_bias(none, self.feature_weights, self.inputs[0].zero_point, 0)
+        return folded_bias(none, self.feature_weights, self.inputs[0].zero_point)
 
     def overlap_distance(self, index: int) -> int | None:
         """All outputs but those of the last filters are written while the whole input is still being read."""
@@ -133,7 +133,7 @@ class SVDF(Operator):
             data={
                 **self._features(),
                 "time_weights": self.time_weights,
-                "bias": folded_bias(self.bias, time_of_output, state.zero_point, 0),
+                "bias": folded_bias(self.bias, time_of_output, state.zero_point),
                 **self._scales(),
             },
             windows=(RowWindow.whole(source),),

@@ -46,13 +46,13 @@ class TransposeConv2D(Linear):
     def from_composite(cls, composite: Composite) -> "TransposeConv2D":
         """Read geometry, weights (IOHW) and requantization."""
         call = composite.call("relax.nn.conv2d_transpose")
-        source, weights = (composite.tensor(operand) for operand in call.args)
+        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
         assert weights.value is not None
         strides, padding = (
             [int(size) for size in sizes] for sizes in (call.attrs.strides, call.attrs.padding)
         )
         return cls(
-            **linear_fields(composite, source, weights),
+            **linear_fields(composite, source, weights, zero_points),
             weights=weights.value.transpose(1, 2, 3, 0),
             stride=(strides[0], strides[1]),
             padding=(padding[0], padding[1]),
@@ -82,6 +82,7 @@ class TransposeConv2D(Linear):
                 "stride_width": self.stride[1],
                 "pad_top": self.padding[0],
                 "pad_left": self.padding[1],
+                **self.zero_point_shape,
             },
             data={**self._data(), "input_zero_point": source.zero_point},
             windows=(RowWindow.whole(source),),

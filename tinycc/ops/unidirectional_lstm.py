@@ -56,7 +56,7 @@ class _Products:
     @property
     def folded_bias(self) -> np.ndarray:
         """int32 [units, gates], with the input's zero point taken in."""
-        flat = folded_bias(self.bias.reshape(-1), self._rows, self.zero_point, 0)
+        flat = folded_bias(self.bias.reshape(-1), self._rows, self.zero_point)
         return flat.reshape(self.bias.shape)
 
     @property

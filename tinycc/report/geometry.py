@@ -17,7 +17,7 @@ FAMILIES = {
     "elementwise": {"add", "multiply", "divide", "extremum"},
     "reduction": {"average_pool2d", "max_pool2d", "reduce", "arg_max", "softmax"},
     "activation": {"lookup", "prelu", "leaky_relu", "requantize", "quantize", "dequantize", "cast"},
-    "moving": {"pad", "concatenate", "strided_copy", "resize_nearest", "resize_bilinear"},
+    "moving": {"pad", "concatenate", "strided_copy", "gather", "resize_nearest", "resize_bilinear"},
 }
 FAMILY_LABELS = {
     "input": "input",

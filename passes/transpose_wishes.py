@@ -1,0 +1,73 @@
+"""How the readers of a tensor transpose it."""
+
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.ops.states import state_parameters
+
+Axes = tuple[int, ...]
+
+# What keeps a transpose as it is, element by element.
+UNARY = (
+    "relax.quantize", "relax.dequantize", "relax.clip", "relax.nn.relu", "relax.nn.relu6",
+    "relax.nn.leakyrelu", "relax.sigmoid", "relax.tanh", "relax.abs", "relax.negative", "relax.exp",
+    "relax.sqrt", "relax.astype", "relax.round",
+)  # fmt: skip
+RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
+
+
+class TransposeWishes:
+    """For the tensors of a function: the transpose that all readers of one want, if they want the same."""
+
+    def __init__(self, function: relax.Function) -> None:
+        self._readers: dict[relax.Var, list[relax.VarBinding]] = {}
+        for binding in tvm_adapter.bindings_of(function):
+            for operand in tvm_adapter.variables_of(binding.value):
+                self._readers.setdefault(operand, []).append(binding)
+        self._returned = set(tvm_adapter.returned(function))
+
+    def of(self, variable: relax.Var) -> Axes | None:
+        """The axes of the transpose, at once or after element-wise operators; None where they differ."""
+        wishes = list(self._all(variable))
+        return wishes[0] if len(wishes) == 1 else None
+
+    def _all(self, variable: relax.Var) -> set[Axes | None]:
+        readers = self._readers.get(variable, [])
+        found: set[Axes | None] = {None} if variable in self._returned or not readers else set()
+        for binding in readers:
+            name = tvm_adapter.op_name(binding.value)
+            if name == "relax.permute_dims" and binding.value.attrs.axes is not None:
+                found.add(tuple(int(axis) for axis in binding.value.attrs.axes))
+            elif name in UNARY:
+                found |= self._all(binding.var)
+            elif name in RESHAPES:
+                found |= {_through_reshape(binding, axes) for axes in self._all(binding.var)}
+            else:
+                found.add(None)
+        return found
+
+
+def wanted_inputs(function: relax.Function) -> dict[int, Axes]:
+    """For each input that all readers transpose alike: how."""
+    wishes = TransposeWishes(function)
+    inputs = list(function.params)[: len(function.params) - len(state_parameters(function))]
+    wanted = {index: wishes.of(parameter) for index, parameter in enumerate(inputs)}
+    return {index: axes for index, axes in wanted.items() if axes is not None}
+
+
+def large_axes(shape: tuple[int, ...]) -> list[int]:
+    """The axes of more than one element."""
+    return [axis for axis, size in enumerate(shape) if size != 1]
+
+
+def _through_reshape(binding: relax.VarBinding, axes: Axes | None) -> Axes | None:
+    """A wish for a reshape's result as one for its operand; None where more than axes of size 1 differ."""
+    before, after = tvm_adapter.shape_of(binding.value.args[0]), tvm_adapter.shape_of(binding.var)
+    positions = large_axes(before)
+    if axes is None or [before[axis] for axis in positions] != [after[axis] for axis in large_axes(after)]:
+        return None
+    order = [positions[large_axes(after).index(axis)] for axis in axes if after[axis] != 1]
+    wish = list(range(len(before)))
+    for position, axis in zip(positions, order, strict=True):
+        wish[position] = axis
+    return tuple(wish)
