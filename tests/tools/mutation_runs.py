@@ -182,7 +182,9 @@ def _attempt(action: Callable[[], object]) -> tuple[str, str]:
             return FAULT, f"a message of {len(message)} characters: {message[:200]!r}"
         return type(error).__name__, message
     except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/tinycc/" in frame.filename]
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if "/tinycc/" in frame.filename
+        ]
         frames = frames or traceback.extract_tb(error.__traceback__)
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
         return FAULT, f"{place} {type(error).__name__}: {' '.join(str(error).split())[:150]}"

@@ -29,7 +29,7 @@ FLOATS = (
 )
 STRINGS = (
     *(b"", b"x", b"*/", b"/*", b"\n", b"\\", b'"', b"%s%n", b"?" * 3 + b"/", b"\0", b"a" * 5000, b"../../x"),
-    *(b"\xff\xfe", b"\xed\xa0\x80", "\u202e\u0000\U0001f600".encode(), b"int", b"[red]", b"NHWC"),
+    *(b"\xff\xfe", b"\xed\xa0\x80", "\u202e\u0000\U0001f600".encode(), b"int", b"[red]", b"[/x]", b"NHWC"),
 )
 
 
@@ -204,8 +204,7 @@ def _another(field: _Field, fields: list[_Field], generator: random.Random) -> _
     """A field that holds messages of the same type."""
     kind = field.descriptor.message_type
     return generator.choice(
-        [one for one in fields if one.is_message and one.descriptor.message_type is kind]
-        or [field]
+        [one for one in fields if one.is_message and one.descriptor.message_type is kind] or [field]
     )
 
 
@@ -278,7 +277,9 @@ class _Recorder(flatbuffers.table.Table):  # type: ignore[misc]
     def Get(self, flags: Any, off: int) -> Any:  # noqa: N802
         value = super().Get(flags, off)
         if flags not in (number_types.SOffsetTFlags, number_types.VOffsetTFlags):
-            form = {"uint8": "<B", "int8": "<b", "bool": "<B"}.get(flags.name) or "<" + flags.packer_type.format[1:]
+            form = {"uint8": "<B", "int8": "<b", "bool": "<B"}.get(
+                flags.name
+            ) or "<" + flags.packer_type.format[1:]
             self.sites.add(_Site("number", off, form))
         return value
 
@@ -312,7 +313,11 @@ def _visit(table: Any, content: bytes, sites: set[_Site]) -> None:
     table._tab = _Recorder(content, table._tab.Pos, sites)
     for name in dir(type(table)):
         length = getattr(table, f"{name}Length", None)
-        if name.startswith("_") or name.endswith(("Length", "AsNumpy", "IsNone")) or name.startswith("GetRoot"):
+        if (
+            name.startswith("_")
+            or name.endswith(("Length", "AsNumpy", "IsNone"))
+            or name.startswith("GetRoot")
+        ):
             continue
         if length is not None:
             values = [getattr(table, name)(index) for index in range(min(length(), _MOST_ELEMENTS))]
@@ -347,7 +352,9 @@ def _mutated_flatbuffer(content: bytes, generator: random.Random) -> bytes:
         if site.form in ("<f", "<d"):
             changed[site.position : site.position + size] = struct.pack(site.form, new)
         else:
-            changed[site.position : site.position + size] = (int(new) % 2 ** (8 * size)).to_bytes(size, "little")
+            changed[site.position : site.position + size] = (int(new) % 2 ** (8 * size)).to_bytes(
+                size, "little"
+            )
     return bytes(changed)
 
 
@@ -364,7 +371,12 @@ def _new_offset(changed: bytearray, site: _Site, other: _Site, generator: random
     """To where another offset leads, somewhere near, or nowhere."""
     target = other.position + int(_read(changed, other))
     return generator.choice(
-        (target - site.position, target - site.position, int(_read(changed, site)) + 4, generator.choice(INTEGERS))
+        (
+            target - site.position,
+            target - site.position,
+            int(_read(changed, site)) + 4,
+            generator.choice(INTEGERS),
+        )
     )
 
 
@@ -376,9 +388,13 @@ def _new_length(changed: bytearray, site: _Site, other: _Site, generator: random
 def _new_number(changed: bytearray, site: _Site, other: _Site, generator: random.Random) -> float:
     """One that stands elsewhere in the file, a neighbour, or one of those that are often forgotten."""
     if site.form in ("<f", "<d"):
-        return generator.choice((float(_read(changed, other)), generator.choice(FLOATS), generator.choice(FLOATS)))
+        return generator.choice(
+            (float(_read(changed, other)), generator.choice(FLOATS), generator.choice(FLOATS))
+        )
     step = generator.choice((-1, 1))
-    return generator.choice((int(_read(changed, other)), int(_read(changed, site)) + step, generator.choice(INTEGERS)))
+    return generator.choice(
+        (int(_read(changed, other)), int(_read(changed, site)) + step, generator.choice(INTEGERS))
+    )
 
 
 _SITE_CHANGES: dict[str, Callable[[bytearray, _Site, _Site, random.Random], float]] = {
