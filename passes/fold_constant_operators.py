@@ -66,7 +66,7 @@ def _evaluated(function: relax.Function) -> relax.Expr | None:
         return None
     try:
         value = view_of(function).evaluated()
-    except UnsupportedError:
+    except (UnsupportedError, ValueError):
         return None
     return None if value is None else tvm_adapter.make_constant(value)
 

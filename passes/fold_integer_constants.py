@@ -1,7 +1,7 @@
 """Compute what depends on integer constants alone, leaving quantized weights quantized.
 
 Before: permute_dims(weights: int8 constant), reshape(bias: int32 constant), ...
-After:  one integer constant.
+After:  one integer constant. Real constants, of which there are few, are moved likewise.
 Requires: nothing.
 
 TVM's FoldConstant would also evaluate dequantize(weights), so that int8 weights became float32.
@@ -40,7 +40,8 @@ NUMPY_MODES: dict[str, Any] = {"replicate": "edge", "reflect": "reflect", "circu
 def _pad(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
     widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
     if call.attrs.pad_mode == "constant":
-        return np.pad(operands[0], widths, constant_values=int(call.attrs.pad_value))
+        value = operands[0].dtype.type(float(call.attrs.pad_value))
+        return np.pad(operands[0], widths, constant_values=value)
     return np.pad(operands[0], widths, NUMPY_MODES[str(call.attrs.pad_mode)])
 
 
@@ -84,21 +85,15 @@ EVALUATORS: dict[str, Evaluator] = {
 }
 
 
-def _is_integer(expr: relax.Expr) -> bool:
-    return tvm_adapter.is_constant(expr) and "int" in tvm_adapter.dtype_of(expr)
-
-
 class _Folder(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         if name not in EVALUATORS:
             return call
         first = call.args[0]
         operands = list(first.fields) if isinstance(first, relax.Tuple) else [first]
-        if not all(_is_integer(operand) for operand in operands):
+        if not all(map(tvm_adapter.is_constant, operands)):
             return call
         normalized = self.builder.normalize(call)
-        if "int" not in tvm_adapter.dtype_of(normalized):
-            return call
         try:
             value = EVALUATORS[name](
                 normalized, [tvm_adapter.constant_value(operand) for operand in operands]

@@ -28,9 +28,10 @@ class LowerFallbacks:
         # Composites of the frontends have integer semantics of their own, which their bodies do not tell.
         fused = {pattern.name for pattern in fusion_patterns()}
         for variable, function in module.functions.items():
-            if tvm_adapter.attribute(function, "Composite") not in fused:
-                continue
-            reason = _refusal(function)
+            composite = tvm_adapter.attribute(function, "Composite")
+            reason = None if composite is None else _refusal(function)
+            if reason is not None and composite not in fused:
+                raise UnsupportedError(f"{str(composite).removeprefix('tinycc.')}: {reason}")
             if reason is not None:
                 edited = function.with_attrs({"Composite": _COMPOSITE, REASON: reason})
                 rewritten.update_func(variable, edited)

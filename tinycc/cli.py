@@ -6,6 +6,8 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +159,8 @@ def run_command(
         from tinycc.report.listing import print_run
         from tinycc.run.folder import read_report
 
-        print_run(result, read_report(folder), Console())
+        with _printing(folder) as console:
+            print_run(result, read_report(folder), console)
 
 
 @main.command("report")
@@ -173,14 +176,11 @@ def report_command(folder: Path, compare: Path | None) -> None:
 
     folders = [folder] if compare is None else [compare, folder]
     reports = [read_report(item) for item in folders]
-    try:
+    with _printing(*folders) as console:
         if compare is None:
-            print_report(reports[0], Console())
+            print_report(reports[0], console)
         else:
-            print_comparison(reports, [str(item) for item in folders], Console())
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        places = " or ".join(str(item / "report.json") for item in folders)
-        raise OutputError(f"{places} is damaged: compile the model again") from error
+            print_comparison(reports, [str(item) for item in folders], console)
 
 
 @main.command("inspect")
@@ -191,6 +191,17 @@ def inspect_command(model: Path) -> None:
     from tinycc.report.listing import print_description
 
     print_description(describe_model(model), Console())
+
+
+@contextmanager
+def _printing(*folders: Path) -> Iterator[Console]:
+    """A console for the reports of folders: what is printed is shown at its end, unless one is damaged."""
+    from tinycc.run.folder import damaged_report
+
+    console = Console()
+    with damaged_report(*folders), console.capture() as shown:
+        yield console
+    click.echo(shown.get(), nl=False)
 
 
 def _read_inputs(path: Path) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """Whatever is wrong with the input: one line that says so, exit code 2, nothing left behind."""
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -247,3 +248,48 @@ def test_a_damaged_report(cli: Cli, tmp_path: Path) -> None:
     content = '{"model": 3, "target": [], "operators": 7, "name": "model"}'
     (tmp_path / "report.json").write_text(content)
     assert "damaged" in cli("report", tmp_path).reason
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths to all values of a JSON document; of a list to its first two items."""
+    items = list(value.items()) if isinstance(value, dict) else []
+    if isinstance(value, list):
+        items = list(enumerate(value))[:2]
+    return [path, *(place for key, item in items for place in _places(item, (*path, key)))]
+
+
+@pytest.mark.parametrize("command", [("report",), ("run",), ("report", "--compare")])
+def test_reports_that_are_damaged_anywhere(
+    command: tuple[str, ...], cli: Cli, compiled: Path, tmp_path: Path
+) -> None:
+    """A value that is missing or another one: it does not matter, or it ends in one line."""
+    path = compiled / "report.json"
+    original = path.read_text()
+    generator = random.Random(5)
+    places = _places(json.loads(original))[1:]
+    if command[0] == "run":  # what running reads; a run takes a second
+        places = [place for place in places if place[0] in ("name", "inputs", "outputs")]
+    if command == ("report", "--compare"):
+        shutil.copytree(compiled, tmp_path / "other")
+        command = (*command, str(tmp_path / "other"))
+        places = places[::3]
+    for place in places:
+        value = generator.choice([None, -1, 0, 1e400, "", "x\n", [], {}, True, [[]], 2**70, "../m"])
+        report = json.loads(original)
+        parent = report
+        for key in place[:-1]:
+            parent = parent[key]
+        if generator.random() < 0.3:
+            del parent[place[-1]]
+        else:
+            parent[place[-1]] = value
+        path.write_text(json.dumps(report))
+        outcome = cli(command[0], compiled, *command[1:])
+        assert outcome.code == 0 or outcome.reason, (place, value)
+
+
+def test_outputs_of_other_sizes_than_the_report(cli: Cli, compiled: Path) -> None:
+    report = json.loads((compiled / "report.json").read_text())
+    report["outputs"][0] |= {"shape": [1, 4], "file_shape": [1, 4], "bytes": 4}
+    (compiled / "report.json").write_text(json.dumps(report))
+    assert "compile the model again" in cli("run", compiled).reason

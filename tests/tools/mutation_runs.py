@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -149,6 +150,7 @@ class _Worker:
 
 def _work(jobs: list[tuple[Seed, int]], folder: Path, build_every: int, connection: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    warnings.simplefilter("error", RuntimeWarning)
     compiled = 0
     for seed, number in jobs:
         kind, text = ending_of(seed, number, folder, is_built=build_every > 0 and compiled % build_every == 0)

@@ -29,7 +29,7 @@ FLOATS = (
 )
 STRINGS = (
     *(b"", b"x", b"*/", b"/*", b"\n", b"\\", b'"', b"%s%n", b"?" * 3 + b"/", b"\0", b"a" * 5000, b"../../x"),
-    *(b"\xff\xfe", b"\xed\xa0\x80", "\u202e\u0000\U0001f600".encode(), b"int", b"[red]", b"NHWC"),
+    *(b"\xff\xfe", b"\xed\xa0\x80", "\u202e\u0000\U0001f600".encode(), b"int", b"[red]", b"[/x]", b"NHWC"),
 )
 
 

@@ -37,7 +37,8 @@ class Divide(Elementwise):
         """TFLite forms the factor in float32."""
         a, b = self.inputs
         output = self.outputs[0]
-        factor = np.float32(a.real_scale) / (np.float32(b.real_scale) * np.float32(output.real_scale))
+        with np.errstate(all="ignore"):  # a factor that is no number is refused
+            factor = np.float32(a.real_scale) / (np.float32(b.real_scale) * np.float32(output.real_scale))
         multiplier, shift = quantize_multiplier(float(factor))
         return self.elementwise_call(
             "tinycc_divide",

@@ -27,8 +27,10 @@ def quantize_multiplier(real_multiplier: float) -> tuple[int, int]:
     """The pair (multiplier, shift) with real_multiplier ~ multiplier * 2**(shift - 31).
 
     multiplier is 0 or in [2**30, 2**31); shift > 0 shifts left. Multipliers too small for 32 bits give (0,
-    0).
+    0). ValueError for those that are no number, as scales give whose quotient leaves float32.
     """
+    if not math.isfinite(real_multiplier):
+        raise ValueError("the scales give a factor that no fixed-point multiplier holds")
     if real_multiplier == 0.0:
         return 0, 0
     fraction, shift = math.frexp(real_multiplier)
@@ -62,8 +64,13 @@ def quantize_multipliers(real_multipliers: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def quantize_value(value: float, scale: float, zero_point: int) -> int:
-    """`value` as an integer, not clamped: zero_point + round(value / scale), the division in float32."""
-    return zero_point + round_half_away(float(np.float32(value) / np.float32(scale)))
+    """`value` as an integer: zero_point + round(value / scale), the division in float32.
+
+    Not clamped, save to what is far beyond any element type.
+    """
+    with np.errstate(over="ignore"):
+        quotient = float(np.float32(value) / np.float32(scale))
+    return zero_point + round_half_away(min(max(quotient, -(2.0**31)), 2.0**31))
 
 
 def activation_range(
@@ -73,9 +80,9 @@ def activation_range(
 
     low, high: real bounds (None where there is none), e.g. (0, None) for ReLU and (0, 6) for ReLU6.
     """
-    minimum, maximum = INTEGER_RANGE[dtype]
-    if low is not None:
-        minimum = max(minimum, quantize_value(low, scale, zero_point))
-    if high is not None:
-        maximum = min(maximum, quantize_value(high, scale, zero_point))
-    return minimum, maximum
+    limits = INTEGER_RANGE[dtype]
+    bounds = [
+        limit if bound is None else min(max(quantize_value(bound, scale, zero_point), limits[0]), limits[1])
+        for limit, bound in zip(limits, (low, high), strict=True)
+    ]
+    return bounds[0], bounds[1]

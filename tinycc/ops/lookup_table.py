@@ -98,7 +98,8 @@ _OPERATORS: dict[str, Operator] = {**UNARY, **BINARY, "clip": np.clip}
 
 def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
     """The results of a function for -128 ... 127, int8 [256]."""
-    function = _integer_function(tree, source, output)
+    with np.errstate(all="ignore"):  # a factor that is no number is refused
+        function = _integer_function(tree, source, output)
     if function is None:
         return _float_table(tree, source, output)
     values = [clamp(function(value - source.zero_point), -128, 127) for value in INT8_VALUES.tolist()]
@@ -106,8 +107,8 @@ def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
 
 
 def _float_table(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
-    real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
     with np.errstate(all="ignore"):
+        real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
         results = np.broadcast_to(np.asarray(_evaluate(tree, real), np.float32), real.shape)
         scaled = np.rint(results / np.float32(output.real_scale))
     # A square root of a negative number has no value; any will do.

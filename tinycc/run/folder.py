@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,23 @@ def read_report(folder: Path) -> dict[str, Any]:
     path = Path(folder) / "report.json"
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OutputError(
             f"{folder} is not a folder made by 'tinycc compile': cannot read {path.name}"
         ) from error
     if not isinstance(report, dict) or not {"inputs", "outputs", "operators"} <= report.keys():
         raise OutputError(f"{path} is not a report of 'tinycc compile': compile the model again")
     return report
+
+
+@contextmanager
+def damaged_report(*folders: Path) -> Iterator[None]:
+    """Turns what reading a report of other content raises into an OutputError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        places = " or ".join(str(Path(folder) / "report.json") for folder in folders)
+        raise OutputError(f"{places} is damaged: compile the model again") from error
 
 
 @dataclass(frozen=True)
@@ -99,28 +111,37 @@ def read_folder(folder: Path) -> GeneratedFolder:
     report = read_report(folder)
     name = str(report.get("name", "model"))
     for file in (f"{name}.c", f"{name}.h"):
-        if not (folder / file).is_file():
+        if not name.isidentifier() or not (folder / file).is_file():
             raise OutputError(f"{folder} has no {file}: compile the model again")
-    return GeneratedFolder(
-        path=folder,
-        name=name,
-        inputs=tuple(_tensor(fields) for fields in report["inputs"]),
-        outputs=tuple(_tensor(fields) for fields in report["outputs"]),
-        operators=tuple(_operator(fields) for fields in report["operators"]),
-        sram_bytes=_optional_bytes(report, "sram_bytes", "sram"),
-        flash_bytes=_optional_bytes(report, "flash_bytes", "flash"),
-        by_rows=report.get("input_mode") == "rows",
-        macs=int(report.get("macs", 0)) + int(report.get("extra_macs", 0)),
-    )
+    with damaged_report(folder):
+        return GeneratedFolder(
+            path=folder,
+            name=name,
+            inputs=tuple(_tensor(fields) for fields in report["inputs"]),
+            outputs=tuple(_tensor(fields) for fields in report["outputs"]),
+            operators=tuple(_operator(fields) for fields in report["operators"]),
+            sram_bytes=_optional_bytes(report, "sram_bytes", "sram"),
+            flash_bytes=_optional_bytes(report, "flash_bytes", "flash"),
+            by_rows=report.get("input_mode") == "rows",
+            macs=int(report.get("macs", 0)) + int(report.get("extra_macs", 0)),
+        )
 
 
 def _operator(fields: dict[str, Any]) -> OperatorOutput:
-    shape = tuple(fields.get("output_shape", ()))
+    shape = _shape(fields.get("output_shape", ()))
     dtype = _little_endian(fields.get("output_dtype", "int8"))
     size = math.prod(shape) * dtype.itemsize
-    return OperatorOutput(
-        str(fields["name"]), shape, dtype, int(fields.get("calls", 1)), int(fields.get("call_bytes", size))
-    )
+    calls, call_bytes = int(fields.get("calls", 1)), int(fields.get("call_bytes", size))
+    if calls < 0 or call_bytes < 0:
+        raise ValueError("a negative size")
+    return OperatorOutput(str(fields["name"]), shape, dtype, calls, call_bytes)
+
+
+def _shape(sizes: Sequence[Any]) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in sizes)
+    if any(size < 0 for size in shape):
+        raise ValueError("a negative dimension")
+    return shape
 
 
 def _optional_bytes(report: dict[str, Any], *keys: str) -> int | None:
@@ -129,19 +150,31 @@ def _optional_bytes(report: dict[str, Any], *keys: str) -> int | None:
 
 
 def _little_endian(name: str) -> np.dtype[Any]:
-    return np.dtype(name).newbyteorder("<")
+    dtype = np.dtype(name)
+    if dtype.kind not in "biuf":
+        raise ValueError(f"{name} is no element type")
+    return dtype.newbyteorder("<")
 
 
 def _tensor(fields: dict[str, Any]) -> DeviceTensor:
     scale = fields["scale"]
-    return DeviceTensor(
+    tensor = DeviceTensor(
         name=str(fields["name"]),
-        shape=tuple(fields["shape"]),
+        shape=_shape(fields["shape"]),
         dtype=_little_endian(fields["dtype"]),
         bytes=int(fields["bytes"]),
         scale=None if scale is None else float(scale),
         zero_point=int(fields["zero_point"] or 0),
-        file_dtype=str(fields["file_dtype"]),
-        file_shape=tuple(fields["file_shape"]),
-        permutation=tuple(fields["permutation"]),
+        file_dtype=np.dtype(fields["file_dtype"]).name,
+        file_shape=_shape(fields["file_shape"]),
+        permutation=_shape(fields["permutation"]),
     )
+    elements = math.prod(tensor.shape)
+    axes = tuple(range(len(tensor.file_shape)))
+    if (elements, elements * tensor.dtype.itemsize) != (math.prod(tensor.file_shape), tensor.bytes):
+        raise ValueError(f"{tensor.name}: shapes and bytes differ")
+    if tensor.permutation and tuple(sorted(tensor.permutation)) != axes:
+        raise ValueError(f"{tensor.name}: the permutation is none of the axes")
+    if tensor.scale is not None and not 0 < tensor.scale < math.inf:
+        raise ValueError(f"{tensor.name}: the scale is no positive number")
+    return tensor

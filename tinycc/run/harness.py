@@ -106,12 +106,16 @@ def read_trace(
 ) -> tuple[list[int], list[list[np.ndarray]]]:
     """Read trace.bin: mean instructions of each operator and, with `layers`, every output of each case."""
     data = (work / "trace.bin").read_bytes()
+    calls = sum(operator.calls for operator in folder.operators)
+    call_bytes = sum(operator.calls * operator.call_bytes for operator in folder.operators) if layers else 0
+    if len(data) != cases * (16 * calls + call_bytes):
+        raise ToolError(f"{folder.path} has other operators than its report.json: compile the model again")
     totals = [0] * len(folder.operators)
     outputs: list[list[np.ndarray]] = []
     offset = 0
     for _ in range(cases):
         found = [b""] * len(folder.operators)
-        for _ in range(sum(operator.calls for operator in folder.operators)):
+        for _ in range(calls):
             index, count = (int(word) for word in np.frombuffer(data, "<u8", 2, offset))
             offset += 16
             totals[index] += max(count - overhead, 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinycc.errors import InputDataError
+from tinycc.errors import InputDataError, ToolError
 from tinycc.run.folder import DeviceTensor, GeneratedFolder
 
 SEED = 20
@@ -40,13 +40,20 @@ def device_cases(folder: GeneratedFolder, inputs: list[np.ndarray]) -> list[byte
     if len(inputs) != len(folder.inputs):
         raise InputDataError(f"the model has {len(folder.inputs)} inputs, {len(inputs)} arrays were given")
     arrays = [
-        _to_device(tensor, np.asarray(array), index)
+        _to_device(tensor, _array(array, index), index)
         for index, (tensor, array) in enumerate(zip(folder.inputs, inputs, strict=True))
     ]
     counts = {len(array) for array in arrays}
     if len(counts) != 1:
         raise InputDataError(f"the inputs have different numbers of cases: {sorted(counts)}")
     return [b"".join(array[case].tobytes() for array in arrays) for case in range(counts.pop())]
+
+
+def _array(values: np.ndarray, index: int) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise InputDataError(f"in{index} is no array: {error}") from error
 
 
 def _to_device(tensor: DeviceTensor, array: np.ndarray, index: int) -> np.ndarray:
@@ -90,7 +97,8 @@ def _quantize(tensor: DeviceTensor, values: np.ndarray) -> np.ndarray:
     if np.isnan(values).any():
         raise InputDataError(f"{tensor.name} has values that are not numbers (NaN)")
     limits = np.iinfo(tensor.dtype)
-    ratio = values / np.float32(tensor.scale)
+    with np.errstate(over="ignore"):  # an infinite ratio is clamped like any other
+        ratio = values / np.float32(tensor.scale)
     # floor(|x| + 0.5) in float32 would round 0.49999997 up; in float64 the sum is exact.
     rounded = np.copysign(np.floor(np.abs(ratio).astype(np.float64) + 0.5), ratio)
     quantized: np.ndarray = np.clip(rounded + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype)
@@ -111,6 +119,8 @@ def file_outputs(folder: GeneratedFolder, data: bytes, inputs: list[np.ndarray])
         for tensor, array in zip(folder.inputs, inputs, strict=True)
     )
     size = sum(tensor.bytes for tensor in folder.outputs)
+    if len(data) != cases * size:
+        raise ToolError(f"the program wrote {len(data)} bytes of outputs, not {cases * size}")
     rows = np.frombuffer(data, np.uint8).reshape(cases, size)
     outputs, first = [], 0
     for tensor in folder.outputs:
