@@ -135,8 +135,10 @@ class _Rewriter:
             variable = tvm_adapter.variables_of(self.views[variable])[0]
         return variable
 
-    def _signed_of(self, variable: relax.Var) -> relax.Var:
-        """A variable as it was, made from uint8 the first time that it is asked for."""
+    def _signed_of(self, variable: relax.Expr) -> relax.Expr:
+        """A variable as it was, made from uint8 the first time that it is asked for; constants stay."""
+        if tvm_adapter.is_constant(variable):
+            return variable
         if variable not in self.signed:
             self.signed[variable] = (
                 self._view(variable, self._signed_of)
@@ -145,8 +147,10 @@ class _Rewriter:
             )
         return self.signed[variable]
 
-    def _unsigned_of(self, variable: relax.Var) -> relax.Var:
-        """A variable as uint8."""
+    def _unsigned_of(self, variable: relax.Expr) -> relax.Expr:
+        """A variable, or a constant, as uint8."""
+        if tvm_adapter.is_constant(variable):
+            return tvm_adapter.make_constant(tvm_adapter.constant_value(variable).view(np.uint8) ^ _SHIFT)
         if variable not in self.unsigned:
             self.unsigned[variable] = (
                 self._view(variable, self._unsigned_of)
@@ -155,7 +159,7 @@ class _Rewriter:
             )
         return self.unsigned[variable]
 
-    def _view(self, variable: relax.Var, form: Callable[[relax.Var], relax.Var]) -> relax.Var:
+    def _view(self, variable: relax.Var, form: Callable[[relax.Expr], relax.Expr]) -> relax.Var:
         """A variable that is another in another shape, made from a form of that."""
         value = self.views[variable]
         [source] = tvm_adapter.variables_of(value)
@@ -188,7 +192,8 @@ def _is_tuple(binding: relax.VarBinding) -> bool:
 
 def _is_view(binding: relax.VarBinding) -> bool:
     """Whether a variable is another by a second name, or in another shape."""
-    return isinstance(binding.value, relax.Var) or tvm_adapter.op_name(binding.value) in VIEWS
+    is_view = isinstance(binding.value, relax.Var) or tvm_adapter.op_name(binding.value) in VIEWS
+    return is_view and bool(tvm_adapter.variables_of(binding.value))
 
 
 def _sign_flip(variable: relax.Var, dtype: str) -> relax.Function:

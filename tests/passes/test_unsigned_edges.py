@@ -128,6 +128,14 @@ def test_an_input_given_out_as_it_is_is_not_touched() -> None:
     assert names_in(after_pass(lambda x: [x, sigmoid(x)])) == ["lookup"]
 
 
+def test_a_constant_result_is_shifted() -> None:
+    constant = relax.const(np.arange(-3, 5, dtype=np.int8))
+    after = after_pass(lambda x: [sigmoid(x), constant], ["outputs"])
+    assert tvm_adapter.constant_value(tvm_adapter.returned(after["main"])[1]).tolist() == list(
+        range(125, 133)
+    )
+
+
 def test_edges_have_the_zero_points_of_the_file() -> None:
     edges = read_edges(after_pass(convolution, ["inputs"]))
     assert (edges.inputs[0].zero_point, edges.outputs[0].zero_point) == (131, 0)
