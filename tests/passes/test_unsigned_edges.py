@@ -154,6 +154,18 @@ BODIES: dict[str, Body] = {
 }
 
 
+@pytest.mark.parametrize("sides", [("inputs",), ("outputs",), ("inputs", "outputs")])
+def test_gathers_of_helium_read_and_make_uint8(sides: Sequence[str]) -> None:
+    results = []
+    for features in ((), ("helium",)):
+        passes = tvm.transform.Sequential(default_passes("integer", features=features))
+        plan = build_plan(passes(with_uint8(sigmoid, sides)))
+        assert [step.operator.variant for step in plan.steps] == [features[0] if features else "portable"]
+        value = BYTES if "inputs" in sides else (BYTES ^ 0x80).view(np.int8)
+        results.append(run_plan(plan, [[value]], sanitize=True)[0][0])
+    np.testing.assert_array_equal(*results)
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_c_of_uint8_computes_what_c_of_int8_does(name: str) -> None:
     """`io` "int8" is the pass left out: its C is the reference."""

@@ -126,7 +126,7 @@ class Lookup(Operator):
 
     def has_variant(self, feature: str) -> bool:
         """Helium gathers bytes."""
-        return feature == helium.FEATURE and byte_types(self.inputs[0], self.outputs[0]) == "int8"
+        return feature == helium.FEATURE
 
     @property
     def is_channelwise(self) -> bool:
@@ -145,9 +145,10 @@ class Lookup(Operator):
     @property
     def _stored_table(self) -> np.ndarray:
         """The table in the order in which the kernel looks up, as the bytes that it writes."""
-        if self.variant == helium.FEATURE:
-            return np.roll(self.table, 128)  # a gather takes elements as unsigned numbers
-        return self.table ^ np.int8(-128) if self.outputs[0].dtype == "uint8" else self.table
+        table = self.table ^ np.int8(-128) if self.outputs[0].dtype == "uint8" else self.table
+        # A gather takes elements as unsigned numbers.
+        is_rolled = self.variant == helium.FEATURE and self.inputs[0].dtype == "int8"
+        return np.roll(table, 128) if is_rolled else table
 
     def kernel(self) -> KernelCall:
         """One row of single elements."""
