@@ -15,6 +15,7 @@ from tests.tools import tflite_writer
 from tests.tools.tflite_catalogue import LAYERS
 from tests.tools.tflite_layers import Layer, write_layers
 from tests.tools.tflite_writer import TFLiteWriter
+from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite import load_tflite
 
@@ -131,3 +132,29 @@ def test_zero_points_of_weights_and_biases_are_refused(kind: str, tmp_path: Path
     for position in (1, BIASES[kind]):
         with pytest.raises(ModelError, match=f"{kind}.*zero point 2"):
             _loaded(write_layers([_with_operand(kind, position, zero_point=2)]), tmp_path)
+
+
+def test_the_arithmetic_of_shapes_is_done_at_import(tmp_path: Path) -> None:
+    """reshape(x, [shape(x)[0], prod(shape(x)[1:]) * 1])"""
+    net = TFLiteWriter()
+
+    def numbers(*values: int) -> int:
+        return net.add_tensor("constant", (len(values),), "int32", data=np.array(values))
+
+    x = net.add_tensor("x", (1, 2, 3), **QUANTIZED)
+    shape, one = net.add_tensor("shape", (3,), "int32"), net.add_tensor("one", (), "int32", data=np.array(1))
+    batch, rest = net.add_tensor("batch", (), "int32"), net.add_tensor("rest", (2,), "int32")
+    product, same = net.add_tensor("product", (), "int32"), net.add_tensor("same", (), "int32")
+    wanted, y = net.add_tensor("wanted", (2,), "int32"), net.add_tensor("y", (1, 6), **QUANTIZED)
+    net.add_operator("SHAPE", [x], [shape], "ShapeOptions", OutType=2)
+    first = [shape, numbers(0), numbers(1), numbers(1)]
+    net.add_operator("STRIDED_SLICE", first, [batch], "StridedSliceOptions", ShrinkAxisMask=1)
+    others = [shape, numbers(1), numbers(0), numbers(1)]
+    net.add_operator("STRIDED_SLICE", others, [rest], "StridedSliceOptions", EndMask=1)
+    net.add_operator("REDUCE_PROD", [rest, numbers(0)], [product], "ReducerOptions")
+    net.add_operator("MUL", [product, one], [same], "MulOptions")
+    net.add_operator("PACK", [batch, same], [wanted], "PackOptions", Axis=0, ValuesCount=2)
+    net.add_operator("RESHAPE", [x, wanted], [y], "ReshapeOptions")
+    module = _loaded(net.finish([x], [y]), tmp_path)
+    names = [tvm_adapter.op_name(binding.value) for binding in tvm_adapter.bindings_of(module["main"])]
+    assert [name for name in names if name] == ["relax.reshape"]

@@ -157,6 +157,7 @@ SIGNATURES: dict[str, Signature] = {
     "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, True, changes_type=True),
     "AVERAGE_POOL_2D": _pooling(3),
     "BATCH_TO_SPACE_ND": Signature((3, 3), 4, "BatchToSpaceNDOptions", keeps_quantization=True),
+    "BROADCAST_TO": Signature((2, 2), 3, "BroadcastToOptions"),
     "CAST": Signature(
         (1, 1), 8, "CastOptions", {"InDataType": IGNORED, "OutDataType": IGNORED}, changes_type=True
     ),
@@ -173,6 +174,8 @@ SIGNATURES: dict[str, Signature] = {
     "DEQUANTIZE": Signature((1, 1), 6, "DequantizeOptions", changes_type=True),
     "DIV": _binary(2, "DivOptions", FusedActivationFunction=_ACTIVATION),
     "EXPAND_DIMS": Signature((2, 2), 1, "ExpandDimsOptions", keeps_quantization=True),
+    "FILL": Signature((2, 2), 4, "FillOptions", data=1),
+    "FLOOR_DIV": _binary(3, "FloorDivOptions"),
     "FULLY_CONNECTED": Signature(
         (2, 3), 13, "FullyConnectedOptions",
         {
@@ -184,6 +187,7 @@ SIGNATURES: dict[str, Signature] = {
         },
         is_required=True,
     ),
+    "GATHER": Signature((2, 2), 7, "GatherOptions", {"Axis": READ, "BatchDims": _just(0)}, is_required=True),
     "HARD_SWISH": _function(1, "HardSwishOptions"),
     "LEAKY_RELU": _function(2, "LeakyReluOptions", Alpha=_between(0, 128)),
     "LOGISTIC": Signature((1, 1), 3, is_probability=True),
@@ -204,12 +208,18 @@ SIGNATURES: dict[str, Signature] = {
     "PADV2": Signature((3, 3), 4, "PadV2Options"),
     "PRELU": Signature((2, 2), 1),
     "QUANTIZE": Signature((1, 1), 5, "QuantizeOptions", changes_type=True),
+    "RANGE": Signature((3, 3), 2, "RangeOptions"),
+    "RANK": Signature((1, 1), 1, "RankOptions", changes_type=True),
+    "REDUCE_MAX": replace(_reduction(3), keeps_quantization=True),
+    "REDUCE_MIN": replace(_reduction(3), keeps_quantization=True),
+    "REDUCE_PROD": _reduction(2),
     "RELU": _function(3),
     "RELU6": _function(3),
     "RELU_N1_TO_1": _function(1),
     "RESHAPE": Signature((1, 2), 1, "ReshapeOptions", {"NewShape": READ}),
     "RESIZE_BILINEAR": _resize(4, "ResizeBilinearOptions"),
     "RESIZE_NEAREST_NEIGHBOR": _resize(4, "ResizeNearestNeighborOptions"),
+    "REVERSE_V2": Signature((2, 2), 3, "ReverseV2Options"),
     "SHAPE": Signature((1, 1), 1, "ShapeOptions", {"OutType": _OUTPUT_TYPE}, True, changes_type=True),
     "SLICE": Signature((3, 3), 6, "SliceOptions"),
     "SOFTMAX": Signature(
@@ -245,6 +255,7 @@ SIGNATURES: dict[str, Signature] = {
         is_required=True,
     ),
     "TANH": _function(3),
+    "TILE": Signature((2, 2), 3, "TileOptions"),
     "TRANSPOSE": Signature((2, 2), 6, "TransposeOptions"),
     "TRANSPOSE_CONV": replace(
         _windows((3, 4), 5, "TransposeConvOptions", QuantizedBiasType=_BIAS_TYPE), data=2
@@ -265,6 +276,7 @@ SIGNATURES: dict[str, Signature] = {
         (1, 1), 4, "UnpackOptions", {"Axis": READ, "Num": _OUTPUT_COUNT},
         is_required=True, outputs=None, keeps_quantization=True,
     ),
+    "ZEROS_LIKE": _function(1, "ZerosLikeOptions"),
 }  # fmt: skip
 
 
