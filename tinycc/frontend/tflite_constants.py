@@ -45,7 +45,8 @@ def product(converter: BaseConverter, op: FileOperator) -> np.ndarray:
     """REDUCE_PROD, as of the sizes of a shape."""
     value, axes = map(converter.constant, op.inputs)
     keep = bool(op.options.KeepDims()) if op.options is not None else False
-    return np.prod(value, axis=tuple(axes.reshape(-1).tolist()), dtype=value.dtype, keepdims=keep)
+    along = tuple(axes.reshape(-1).tolist())
+    return np.asarray(np.prod(value, axis=along, dtype=value.dtype, keepdims=keep))
 
 
 def rank(converter: BaseConverter, op: FileOperator) -> np.ndarray:
