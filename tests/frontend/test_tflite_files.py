@@ -14,7 +14,7 @@ import tinycc
 from tests.tools import tflite_writer
 from tests.tools.tflite_catalogue import LAYERS
 from tests.tools.tflite_layers import Layer, write_layers
-from tests.tools.tflite_writer import TFLiteWriter
+from tests.tools.tflite_writer import TFLiteWriter, run_litert
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite import load_tflite
@@ -158,3 +158,18 @@ def test_the_arithmetic_of_shapes_is_done_at_import(tmp_path: Path) -> None:
     module = _loaded(net.finish([x], [y]), tmp_path)
     names = [tvm_adapter.op_name(binding.value) for binding in tvm_adapter.bindings_of(module["main"])]
     assert [name for name in names if name] == ["relax.reshape"]
+
+
+def test_a_scale_may_be_zero_where_all_weights_of_the_channel_are(tmp_path: Path) -> None:
+    weights = LAYER["CONV_2D"].operands[1]
+    assert weights is not None and weights.data is not None
+    empty = np.array(weights.data)
+    empty[1] = 0
+    changes: dict[str, Any] = {"scale": (0.02, 0.0), "data": empty}
+    path = tmp_path / "model.tflite"
+    path.write_bytes(write_layers([_with_operand("CONV_2D", 1, **changes)]))
+    x = np.arange(-36, 36, dtype=np.int8).reshape(1, 4, 6, 3)
+    expected = run_litert(path, [x[None]])[0][0]
+    np.testing.assert_array_equal(tinycc.compile(path).run([x])[0], expected)
+    with pytest.raises(ModelError, match="not a positive number"):
+        _loaded(write_layers([_with_operand("CONV_2D", 1, scale=(0.02, 0.0))]), tmp_path)

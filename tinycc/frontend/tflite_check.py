@@ -155,7 +155,8 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
         raise ModelError(f"{where} is {tensor.dtype} but has no quantization parameters")
     if not tensor.is_quantized:
         return
-    if not np.all(np.isfinite(tensor.scales)) or np.any(tensor.scales <= 0):
+    is_valid = np.all(np.isfinite(tensor.scales)) and not np.any(tensor.scales < 0)
+    if not is_valid or not _may_have_zero_scales(tensor):
         raise ModelError(f"{where} has a scale that is not a positive number")
     if tensor.zero_points.size not in (0, 1, tensor.scales.size):
         raise ModelError(f"{where} has {tensor.scales.size} scales and {tensor.zero_points.size} zero points")
@@ -173,6 +174,15 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
     limits = np.iinfo(tensor.dtype)
     if tensor.zero_points.min() < limits.min or tensor.zero_points.max() > limits.max:
         raise ModelError(f"{where} is {tensor.dtype} with the zero point {tensor.zero_point}")
+
+
+def _may_have_zero_scales(tensor: FileTensor) -> bool:
+    """Whether scales of 0, if there are any, are of channels of a constant that hold nothing but 0."""
+    empty = np.flatnonzero(tensor.scales == 0)
+    if not empty.size:
+        return True
+    has_channels = tensor.value is not None and tensor.shape[tensor.axis :][:1] == (tensor.scales.size,)
+    return has_channels and not np.any(np.take(tensor.value, empty, tensor.axis))
 
 
 def _computed(file: TfliteFile) -> set[int]:
