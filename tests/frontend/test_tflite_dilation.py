@@ -20,8 +20,9 @@ CHANNELS, FILTERS = 3, 4
 
 @dataclass(frozen=True)
 class Case:
-    """size: rows and columns, or elements in time. kernel, block: as many. widths, crops: of padding and result.
+    """size: rows and columns, or elements in time. kernel, block: as many. widths: of the padding.
 
+    crops: of the result.
     between: what stands behind the convolution. is_flat: the layer is one-dimensional to SPACE_TO_BATCH_ND,
     the convolution stands between reshapes.
     """

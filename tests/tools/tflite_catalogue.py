@@ -229,6 +229,18 @@ LAYERS = (
         shape=(1, 4, 2, 3), count=3, NumSplits=3,
     ),
     _parts("UNPACK", "UnpackOptions", _image(), shape=(1, 6, 3), count=4, Axis=1, Num=4),
+    _moving("BROADCAST_TO", _numbers(1, 2, 4, 6, 3), shape=(1, 2, 4, 6, 3), options="BroadcastToOptions")
+    .with_version(3),
+    _layer(
+        "DEPTH_TO_SPACE", _image(shape=(1, 2, 3, 12)), result=_image(), options="DepthToSpaceOptions",
+        BlockSize=2,
+    ),
+    _moving("GATHER", _numbers(5, 0, 0, 3), shape=(1, 4, 4, 3), options="GatherOptions", Axis=2, BatchDims=0),
+    _reduction("REDUCE_MAX"),
+    _reduction("REDUCE_MIN"),
+    _moving("REVERSE_V2", _numbers(2), shape=_IMAGE, options="ReverseV2Options"),
+    _moving("SPACE_TO_DEPTH", shape=(1, 2, 3, 12), options="SpaceToDepthOptions", BlockSize=2),
+    _moving("TILE", _numbers(1, 2, 1, 3), shape=(1, 8, 6, 9), options="TileOptions"),
     _lstm(),
     _svdf(),
 )  # fmt: skip

@@ -52,6 +52,10 @@ class Layer:
         """The same with another value of an option."""
         return replace(self, fields={**self.fields, name: value})
 
+    def with_version(self, version: int) -> "Layer":
+        """The same in another version of its kernel."""
+        return replace(self, version=version)
+
     def with_shapes(self, shapes: Sequence[tuple[int, ...]]) -> "Layer":
         """The same with results of other shapes."""
         results = [replace(result, shape=shape) for result, shape in zip(self.results, shapes, strict=True)]

@@ -50,12 +50,13 @@ class TFLiteWriter:
         axis: int = 0,
         data: NDArray[Any] | None = None,
         variable: bool = False,
+        sparse: bool = False,
     ) -> int:
         """A tensor, and its index.
 
         dtype: as numpy names it, or "bool". scale, zero_point: one value, or one for each index along
         `axis`; no scale: not quantised. data: a constant, of any dtype that converts. variable: state that
-        outlives an invocation.
+        outlives an invocation. sparse: says so, but nothing of where the elements are.
         """
         fields: dict[str, Any] = {
             "Name": self._builder.CreateString(name),
@@ -73,6 +74,8 @@ class TFLiteWriter:
                 "QuantizedDimension": axis,
             }
             fields["Quantization"] = self._table("QuantizationParameters", quantization)
+        if sparse:
+            fields["Sparsity"] = self._table("SparsityParameters", {})
         if data is not None:
             little_endian = np.asarray(data).astype(np.dtype(dtype).newbyteorder("<"))
             raw = np.frombuffer(little_endian.tobytes(), np.uint8)

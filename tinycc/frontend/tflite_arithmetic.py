@@ -101,13 +101,28 @@ def reduction(function: Callable[..., relax.Expr]) -> Handler:
     """MEAN and SUM over constant axes."""
 
     def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-        rank = len(converter.file.tensors[op.inputs[0]].shape)
-        axes = converter.constant(op.inputs[1]).reshape(-1).tolist()
-        keep = bool(op.options.KeepDims()) if op.options is not None else False
-        unique = sorted({axis_of(op, axis, rank) for axis in axes})
-        return converter.finished(op, function(converter.real(op.inputs[0]), unique, keep))
+        axes, keep = _reduced_axes(converter, op)
+        return converter.finished(op, function(converter.real(op.inputs[0]), axes, keep))
 
     return convert
+
+
+def choice(function: Callable[..., relax.Expr]) -> Handler:
+    """REDUCE_MAX and REDUCE_MIN over constant axes, on the integers."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        axes, keep = _reduced_axes(converter, op)
+        return function(converter.operand(op.inputs[0]), axes, keep)
+
+    return convert
+
+
+def _reduced_axes(converter: BaseConverter, op: FileOperator) -> tuple[list[int], bool]:
+    """The axes, and whether they stay with size 1."""
+    rank = len(converter.file.tensors[op.inputs[0]].shape)
+    axes = converter.constant(op.inputs[1]).reshape(-1).tolist()
+    keep = bool(op.options.KeepDims()) if op.options is not None else False
+    return sorted({axis_of(op, axis, rank) for axis in axes}), keep
 
 
 def arg_max(converter: BaseConverter, op: FileOperator) -> relax.Expr:

@@ -38,8 +38,8 @@ def check(file: TfliteFile) -> None:
         raise ModelError(
             f"{file.path} has tensors of {total:,} bytes together: too large for a microcontroller"
         )
-    _check_operators(file)
-    _check_number_kind(file)
+    _check_kinds(file)
+    _check_operands(file)
     biases = {bias.index for op in file.operators if (bias := _bias(file, op)) is not None}
     for tensor in _used(file):
         if tensor.index not in biases:
@@ -65,18 +65,25 @@ def _bias(file: TfliteFile, op: FileOperator) -> FileTensor | None:
     return file.tensor(op.inputs[position]) if position < len(op.inputs) else None
 
 
-def _check_operators(file: TfliteFile) -> None:
-    """Known kinds, enough operands, options present, every operand computed before it is used."""
+def _check_kinds(file: TfliteFile) -> None:
+    """Every operator is one that tinycc compiles; where several are not, the most telling one is named."""
     refused = sorted({op.custom or op.kind for op in file.operators if unsupported_reason(op)})
     if refused:
         kind = "custom operators" if any(op.kind == "CUSTOM" for op in file.operators) else "operators"
         raise UnsupportedError(f"{file.path} holds {kind} that are not supported: {', '.join(refused)}")
+    refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op))]
+    for op, reason in sorted(refusals, key=lambda found: found[1] == FLOAT):
+        raise UnsupportedError(f"{file.path}: {op.title} {reason}")
+
+
+def _check_operands(file: TfliteFile) -> None:
+    """Every operand is there, and computed once, before it is used."""
+    _check_inputs(file)
+    read = {index for op in file.operators for index in op.inputs}
     known = set(file.inputs) | {tensor.index for tensor in file.tensors if tensor.value is not None}
-    known |= {tensor.index for tensor in file.tensors if tensor.is_variable}
+    known |= {tensor.index for tensor in file.tensors if tensor.is_variable and tensor.index in read}
     for op in file.operators:
         where = f"{file.path}: {op.title}"
-        if fault := option_fault(file, op):
-            raise UnsupportedError(f"{where} {fault}")
         if min(op.outputs) < 0:
             raise ModelError(f"{where} lacks an output")
         bias = WEIGHTED[op.kind][2] if op.kind in _BIAS_CHECKED else None
@@ -93,11 +100,15 @@ def _check_operators(file: TfliteFile) -> None:
             raise ModelError(f"{file.path}: the output {file.tensors[index].name} is never computed")
 
 
-def _check_number_kind(file: TfliteFile) -> None:
-    """Refuse hybrid, legacy uint8 and float models; the most telling operator is named."""
-    refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op))]
-    for op, reason in sorted(refusals, key=lambda found: found[1] == FLOAT):
-        raise UnsupportedError(f"{file.path}: {op.title} {reason}")
+def _check_inputs(file: TfliteFile) -> None:
+    """Each input is listed once, and neither a constant nor a state."""
+    for position, index in enumerate(file.inputs):
+        tensor = file.tensors[index]
+        where = f"{file.path}: the input {tensor.name}"
+        if index in file.inputs[:position]:
+            raise UnsupportedError(f"{where} is listed twice: list it once")
+        if tensor.value is not None or tensor.is_variable:
+            raise UnsupportedError(f"{where} is {'a state' if tensor.is_variable else 'a constant'} as well")
 
 
 HYBRID = "is hybrid (int8 weights, float activations): convert the model with full integer quantization"
@@ -106,12 +117,16 @@ FLOAT = "computes in float32: post-training quantization is not yet available, g
 
 def refusal(file: TfliteFile, op: FileOperator) -> str:
     """Why tinycc does not compile an operator; "" where it does."""
-    if reason := unsupported_reason(op) or option_fault(file, op):
-        return reason
+    return unsupported_reason(op) or _number_kind_fault(file, op) or option_fault(file, op)
+
+
+def _number_kind_fault(file: TfliteFile, op: FileOperator) -> str:
+    """What an operator of a hybrid, legacy uint8 or float model is."""
     operands = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     dtypes = [tensor.dtype for tensor in operands]
-    if op.kind in WEIGHTED and len(op.inputs) >= 2 and min(op.inputs[:2]) >= 0:
-        source, weights = (file.tensors[op.inputs[position]].dtype for position in WEIGHTED[op.kind][:2])
+    positions = WEIGHTED.get(op.kind, ())[:2]
+    if positions and len(op.inputs) > max(positions) and all(op.inputs[at] >= 0 for at in positions):
+        source, weights = (file.tensors[op.inputs[at]].dtype for at in positions)
         if source == "float32" and weights == "int8":
             return HYBRID
         if (
@@ -140,7 +155,8 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
         raise ModelError(f"{where} is {tensor.dtype} but has no quantization parameters")
     if not tensor.is_quantized:
         return
-    if not np.all(np.isfinite(tensor.scales)) or np.any(tensor.scales <= 0):
+    is_valid = np.all(np.isfinite(tensor.scales)) and not np.any(tensor.scales < 0)
+    if not is_valid or not _may_have_zero_scales(tensor):
         raise ModelError(f"{where} has a scale that is not a positive number")
     if tensor.zero_points.size not in (0, 1, tensor.scales.size):
         raise ModelError(f"{where} has {tensor.scales.size} scales and {tensor.zero_points.size} zero points")
@@ -158,6 +174,15 @@ def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
     limits = np.iinfo(tensor.dtype)
     if tensor.zero_points.min() < limits.min or tensor.zero_points.max() > limits.max:
         raise ModelError(f"{where} is {tensor.dtype} with the zero point {tensor.zero_point}")
+
+
+def _may_have_zero_scales(tensor: FileTensor) -> bool:
+    """Whether scales of 0, if there are any, are of channels of a constant that hold nothing but 0."""
+    empty = np.flatnonzero(tensor.scales == 0)
+    if not empty.size:
+        return True
+    has_channels = tensor.value is not None and tensor.shape[tensor.axis :][:1] == (tensor.scales.size,)
+    return has_channels and not np.any(np.take(tensor.value, empty, tensor.axis))
 
 
 def _computed(file: TfliteFile) -> set[int]:

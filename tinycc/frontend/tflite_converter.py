@@ -10,6 +10,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend import tflite_arithmetic as arithmetic
 from tinycc.frontend import tflite_blocks as blocks
+from tinycc.frontend import tflite_constants as constants
 from tinycc.frontend import tflite_layers as layers
 from tinycc.frontend import tflite_movement as movement
 from tinycc.frontend import tflite_recurrent as recurrent
@@ -20,10 +21,11 @@ _ACTIVATIONS = tflite.ActivationFunctionType
 
 CONVERTERS: dict[str, Handler] = {
     "ABS": arithmetic.unary(relax.op.abs),
-    "ADD": arithmetic.binary(relax.op.add),
+    "ADD": constants.or_constants(np.add, arithmetic.binary(relax.op.add)),
     "ARG_MAX": arithmetic.arg_max,
     "AVERAGE_POOL_2D": layers.pooling,
     "BATCH_TO_SPACE_ND": blocks.batch_to_space,
+    "BROADCAST_TO": movement.broadcast,
     "CAST": arithmetic.cast,
     "CONCATENATION": movement.concatenation,
     "CONV_2D": layers.convolution,
@@ -32,7 +34,10 @@ CONVERTERS: dict[str, Handler] = {
     "DEQUANTIZE": arithmetic.dequantize,
     "DIV": arithmetic.binary(relax.op.divide),
     "EXPAND_DIMS": movement.expand_dims,
+    "FILL": constants.filled,
+    "FLOOR_DIV": constants.floor_divide,
     "FULLY_CONNECTED": layers.dense,
+    "GATHER": movement.gather,
     "HARD_SWISH": arithmetic.hard_swish,
     "LEAKY_RELU": arithmetic.leaky_relu,
     "LOGISTIC": arithmetic.unary(relax.op.sigmoid),
@@ -41,18 +46,24 @@ CONVERTERS: dict[str, Handler] = {
     "MEAN": arithmetic.reduction(relax.op.mean),
     "MINIMUM": arithmetic.extremum(relax.op.minimum),
     "MIRROR_PAD": movement.mirror_pad,
-    "MUL": arithmetic.binary(relax.op.multiply),
+    "MUL": constants.or_constants(np.multiply, arithmetic.binary(relax.op.multiply)),
     "PACK": movement.pack,
     "PAD": movement.pad,
     "PADV2": movement.pad,
     "PRELU": arithmetic.prelu,
     "QUANTIZE": arithmetic.quantize,
+    "RANGE": constants.span,
+    "RANK": constants.rank,
+    "REDUCE_MAX": arithmetic.choice(relax.op.max),
+    "REDUCE_MIN": arithmetic.choice(relax.op.min),
+    "REDUCE_PROD": constants.product,
     "RELU": arithmetic.activation(_ACTIVATIONS.RELU),
     "RELU6": arithmetic.activation(_ACTIVATIONS.RELU6),
     "RELU_N1_TO_1": arithmetic.activation(_ACTIVATIONS.RELU_N1_TO_1),
     "RESHAPE": movement.reshape,
     "RESIZE_BILINEAR": arithmetic.resize_bilinear,
     "RESIZE_NEAREST_NEIGHBOR": movement.resize_nearest,
+    "REVERSE_V2": movement.reverse,
     "SHAPE": movement.shape,
     "SLICE": movement.slices,
     "SOFTMAX": arithmetic.softmax,
@@ -62,14 +73,16 @@ CONVERTERS: dict[str, Handler] = {
     "SPLIT_V": movement.split,
     "SQUEEZE": movement.squeeze,
     "STRIDED_SLICE": movement.slices,
-    "SUB": arithmetic.binary(relax.op.subtract),
+    "SUB": constants.or_constants(np.subtract, arithmetic.binary(relax.op.subtract)),
     "SUM": arithmetic.reduction(relax.op.sum),
     "SVDF": recurrent.svdf,
     "TANH": arithmetic.unary(relax.op.tanh),
+    "TILE": movement.tile,
     "TRANSPOSE": movement.transpose,
     "TRANSPOSE_CONV": layers.transposed_convolution,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
     "UNPACK": movement.unpack,
+    "ZEROS_LIKE": constants.zeros_like,
 }
 
 

@@ -28,14 +28,21 @@ DTYPES = {
     tflite.TensorType.UINT32: "uint32",
     tflite.TensorType.UINT64: "uint64",
 }
+
+
+def _names(enumeration: type) -> dict[int, str]:
+    """The members of one of the schema's enumerations by their numbers."""
+    members = {name: value for name, value in vars(enumeration).items() if isinstance(value, int)}
+    return {value: name for name, value in members.items() if name[0] != "_"}
+
+
+_TYPE_NAMES = _names(tflite.TensorType)
+_CALLERS = ("CALL", "CALL_ONCE", "IF", "STABLEHLO_COMPOSITE", "WHILE")
+SCHEMA_VERSION = 3
 MAX_FILE_BYTES = 256 << 20
 MAX_TABLE_ENTRIES = 100_000
 _PARSER_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
-_KIND_NAMES = {
-    value: name
-    for name, value in vars(tflite.BuiltinOperator).items()
-    if isinstance(value, int) and name[0] != "_"
-}
+_KIND_NAMES = _names(tflite.BuiltinOperator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +152,14 @@ def read_tflite(path: Path) -> TfliteFile:
 
 def _parse(path: Path, content: bytes) -> TfliteFile:
     model = tflite.Model.GetRootAsModel(content, 0)
+    if model.Version() != SCHEMA_VERSION:
+        raise UnsupportedError(
+            f"{path} has the schema version {model.Version()}, only {SCHEMA_VERSION} is known"
+        )
     if model.SubgraphsLength() != 1:
         raise UnsupportedError(
-            f"{path} has {model.SubgraphsLength()} subgraphs: control flow is not supported, one is needed"
+            f"{path} has {model.SubgraphsLength()} subgraphs, one is supported: operators that run or share "
+            f"another{_callers(model)} are not"
         )
     graph = model.Subgraphs(0)
     for length in (graph.TensorsLength(), graph.OperatorsLength(), model.BuffersLength()):
@@ -167,6 +179,19 @@ def _parse(path: Path, content: bytes) -> TfliteFile:
     if not edges[1] or any(index < 0 for side in edges for index in side):
         raise ModelError(f"{path} is not a valid TFLite model: an input or output is missing")
     return TfliteFile(path, tensors, operators, edges[0], edges[1], model)
+
+
+def _callers(model: tflite.Model) -> str:
+    """The operators of the first subgraph that refer to others, as part of a message."""
+    if not model.SubgraphsLength():
+        return ""
+    graph = model.Subgraphs(0)
+    numbers = {
+        _builtin_code(model.OperatorCodes(graph.Operators(index).OpcodeIndex()))
+        for index in range(min(graph.OperatorsLength(), MAX_TABLE_ENTRIES))
+    }
+    named = sorted(name for name in _CALLERS if getattr(tflite.BuiltinOperator, name) in numbers)
+    return f" ({', '.join(named)})" if named else ""
 
 
 def _vector(stored: Any, dtype: type) -> np.ndarray:
@@ -194,7 +219,12 @@ def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -
     name = _text(table.Name()) or f"tensor{index}"
     where = f"tensor {index} ({name})"
     if table.Type() not in DTYPES:
-        raise UnsupportedError(f"{path}: {where} has element type {table.Type()}, which is not supported")
+        kind = _TYPE_NAMES.get(table.Type(), f"of the newer type {table.Type()}")
+        raise UnsupportedError(
+            f"{path}: {where} is {kind}, which is not supported: quantize the model to int8"
+        )
+    if table.Sparsity() is not None:
+        raise UnsupportedError(f"{path}: {where} is sparse: convert the model with dense weights")
     dtype = DTYPES[table.Type()]
     shape = tuple(int(dimension) for dimension in _vector(table.ShapeAsNumpy(), np.int64))
     signature = _vector(table.ShapeSignatureAsNumpy(), np.int64)
@@ -208,9 +238,16 @@ def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -
         scales = _vector(quantization.ScaleAsNumpy(), np.float32)
         zero_points = _vector(quantization.ZeroPointAsNumpy(), np.int64)
         axis = int(quantization.QuantizedDimension())
+        if quantization.DetailsType():
+            raise UnsupportedError(f"{path}: {where} has a custom quantization, which is not supported")
     if not 0 <= table.Buffer() < model.BuffersLength():
         raise ModelError(f"{path} is not a valid TFLite model: {where} refers to buffer {table.Buffer()}")
-    stored = _vector(model.Buffers(table.Buffer()).DataAsNumpy(), np.uint8)
+    buffer = model.Buffers(table.Buffer())
+    if buffer.Offset() or buffer.Size():
+        raise UnsupportedError(
+            f"{path}: the content of {where} is not in the flatbuffer, which is not supported"
+        )
+    stored = _vector(buffer.DataAsNumpy(), np.uint8)
     value = None
     if stored.size:
         expected = math.prod(shape) * np.dtype(dtype).itemsize
@@ -242,9 +279,7 @@ def _operator(
     code = model.OperatorCodes(table.OpcodeIndex())
     number = _builtin_code(code)
     if number not in _KIND_NAMES:
-        raise ModelError(
-            f"{path} is not a valid TFLite model: operator {index} has the unknown code {number}"
-        )
+        raise UnsupportedError(f"{path}: operator {index} has the builtin code {number}, which is not known")
     where = f"operator {index} ({_KIND_NAMES[number]})"
     return FileOperator(
         index=index,
@@ -269,9 +304,7 @@ def _builtin_code(code: tflite.OperatorCode) -> int:
     return max(int(number), int(code.DeprecatedBuiltinCode()))
 
 
-_OPTION_NAMES = {
-    value: name for name, value in vars(tflite.BuiltinOptions).items() if isinstance(value, int) and value > 0
-}
+_OPTION_NAMES = {value: name for value, name in _names(tflite.BuiltinOptions).items() if value}
 
 
 def _options(table: tflite.Operator) -> Any:

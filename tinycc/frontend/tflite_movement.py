@@ -16,6 +16,8 @@ from tinycc.frontend.padding import padded
 from tinycc.frontend.tflite_base import BaseConverter, axis_of
 from tinycc.frontend.tflite_file import FileOperator, FileTensor
 
+MAX_COPIES = 256  # of a tensor along one axis
+
 
 def _source(converter: BaseConverter, op: FileOperator) -> FileTensor:
     return converter.file.tensors[op.inputs[0]]
@@ -214,6 +216,59 @@ def _strided(converter: BaseConverter, op: FileOperator, source: FileTensor) -> 
         last = size if options.EndMask() & bit else slice(None, end).indices(size)[1]
         cuts.append((first, last, stride))
     return cuts
+
+
+def gather(converter: BaseConverter, op: FileOperator) -> relax.Expr | np.ndarray:
+    """GATHER by constant indices along one axis."""
+    source, indices = _source(converter, op), converter.constant(op.inputs[1])
+    axis = axis_of(op, int(op.options.Axis()), len(source.shape))
+    if indices.size and not 0 <= indices.min() <= indices.max() < source.shape[axis]:
+        raise ModelError(f"{op.title} takes elements beyond the {source.shape[axis]} of {source.name}")
+    if source.index in converter.constants:
+        return np.take(converter.constants[source.index], indices, axis)
+    return _taken(converter.operand(source.index), indices, axis)
+
+
+def _taken(value: relax.Expr, indices: np.ndarray, axis: int) -> relax.Expr:
+    constant = tvm_adapter.make_constant(indices.astype(np.int32))
+    return relax.op.take(value, constant, axis, mode="clip")
+
+
+def reverse(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """REVERSE_V2 along one constant axis."""
+    shape = _source(converter, op).shape
+    axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(shape))
+    return _taken(converter.operand(op.inputs[0]), np.arange(shape[axis])[::-1], axis)
+
+
+def tile(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """TILE by constant multiples."""
+    multiples = converter.constant(op.inputs[1]).reshape(-1).tolist()
+    if len(multiples) != len(_source(converter, op).shape) or min(multiples) < 1:
+        raise ModelError(f"{op.title} has the multiples {multiples}")
+    return _repeated(converter, op, converter.operand(op.inputs[0]), multiples)
+
+
+def broadcast(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """BROADCAST_TO a constant shape."""
+    shape, wanted = _source(converter, op).shape, converter.constant(op.inputs[1]).reshape(-1).tolist()
+    aligned = (1,) * (len(wanted) - len(shape)) + shape
+    pairs = list(zip(aligned, wanted, strict=False))
+    if len(aligned) != len(wanted) or any(size not in (1, other) for size, other in pairs):
+        raise ModelError(f"{op.title} cannot broadcast the shape {shape} to {wanted}")
+    value = converter.bb.emit(relax.op.reshape(converter.operand(op.inputs[0]), aligned))
+    return _repeated(converter, op, value, [other // size for size, other in pairs])
+
+
+def _repeated(
+    converter: BaseConverter, op: FileOperator, value: relax.Expr, multiples: list[int]
+) -> relax.Expr:
+    for axis, multiple in enumerate(multiples):
+        if multiple > MAX_COPIES:
+            raise UnsupportedError(f"{op.title} makes {multiple} copies, at most {MAX_COPIES} are supported")
+        if multiple > 1:
+            value = converter.bb.emit(relax.op.concat([value] * multiple, axis))
+    return value
 
 
 def resize_nearest(converter: BaseConverter, op: FileOperator) -> relax.Expr:

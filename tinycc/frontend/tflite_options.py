@@ -97,8 +97,7 @@ class Signature:
     version: the newest that is known.
     keeps_quantization: whether TFLite demands one scale and zero point of inputs and output. Other operators
         that move elements pass on the integers whatever the output's quantization is.
-    output_steps: 1 / scale of int8 outputs, with zero point -128, where TFLite demands it; int16 outputs are
-        then in 1/32768 with zero point 0.
+    is_probability: whether TFLite demands that the output has the quantization of a number in 0..1.
     data: the input whose type the outputs have, unless changes_type.
     """
 
@@ -109,14 +108,22 @@ class Signature:
     is_required: bool = False
     outputs: int | None = 1
     keeps_quantization: bool = False
-    output_steps: int | None = None
+    is_probability: bool = False
     data: int = 0
     changes_type: bool = False
 
 
-def _function(version: int, table: str = "", steps: int | None = None, **fields: Values) -> Signature:
+# 1 / scale and zero point of a number in 0..1, by the types of input and output.
+_PROBABILITIES = {
+    ("int8", "int8"): (256, -128),
+    ("int8", "int16"): (65536, -32768),
+    ("int16", "int16"): (32768, 0),
+}
+
+
+def _function(version: int, table: str = "", **fields: Values) -> Signature:
     """A function of one tensor."""
-    return Signature((1, 1), version, table, fields, is_required=bool(fields), output_steps=steps)
+    return Signature((1, 1), version, table, fields, is_required=bool(fields))
 
 
 def _binary(version: int, table: str, **fields: Values) -> Signature:
@@ -150,6 +157,7 @@ SIGNATURES: dict[str, Signature] = {
     "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, True, changes_type=True),
     "AVERAGE_POOL_2D": _pooling(3),
     "BATCH_TO_SPACE_ND": Signature((3, 3), 4, "BatchToSpaceNDOptions", keeps_quantization=True),
+    "BROADCAST_TO": Signature((2, 2), 3, "BroadcastToOptions"),
     "CAST": Signature(
         (1, 1), 8, "CastOptions", {"InDataType": IGNORED, "OutDataType": IGNORED}, changes_type=True
     ),
@@ -166,6 +174,8 @@ SIGNATURES: dict[str, Signature] = {
     "DEQUANTIZE": Signature((1, 1), 6, "DequantizeOptions", changes_type=True),
     "DIV": _binary(2, "DivOptions", FusedActivationFunction=_ACTIVATION),
     "EXPAND_DIMS": Signature((2, 2), 1, "ExpandDimsOptions", keeps_quantization=True),
+    "FILL": Signature((2, 2), 4, "FillOptions", data=1),
+    "FLOOR_DIV": _binary(3, "FloorDivOptions"),
     "FULLY_CONNECTED": Signature(
         (2, 3), 13, "FullyConnectedOptions",
         {
@@ -177,9 +187,10 @@ SIGNATURES: dict[str, Signature] = {
         },
         is_required=True,
     ),
+    "GATHER": Signature((2, 2), 7, "GatherOptions", {"Axis": READ, "BatchDims": _just(0)}, is_required=True),
     "HARD_SWISH": _function(1, "HardSwishOptions"),
     "LEAKY_RELU": _function(2, "LeakyReluOptions", Alpha=_between(0, 128)),
-    "LOGISTIC": _function(3, steps=256),
+    "LOGISTIC": Signature((1, 1), 3, is_probability=True),
     "MAXIMUM": _binary(4, "MaximumMinimumOptions"),
     "MAX_POOL_2D": _pooling(3),
     "MEAN": _reduction(3),
@@ -197,15 +208,24 @@ SIGNATURES: dict[str, Signature] = {
     "PADV2": Signature((3, 3), 4, "PadV2Options"),
     "PRELU": Signature((2, 2), 1),
     "QUANTIZE": Signature((1, 1), 5, "QuantizeOptions", changes_type=True),
+    "RANGE": Signature((3, 3), 2, "RangeOptions"),
+    "RANK": Signature((1, 1), 1, "RankOptions", changes_type=True),
+    "REDUCE_MAX": replace(_reduction(3), keeps_quantization=True),
+    "REDUCE_MIN": replace(_reduction(3), keeps_quantization=True),
+    "REDUCE_PROD": _reduction(2),
     "RELU": _function(3),
     "RELU6": _function(3),
     "RELU_N1_TO_1": _function(1),
     "RESHAPE": Signature((1, 2), 1, "ReshapeOptions", {"NewShape": READ}),
     "RESIZE_BILINEAR": _resize(4, "ResizeBilinearOptions"),
     "RESIZE_NEAREST_NEIGHBOR": _resize(4, "ResizeNearestNeighborOptions"),
+    "REVERSE_V2": Signature((2, 2), 3, "ReverseV2Options"),
     "SHAPE": Signature((1, 1), 1, "ShapeOptions", {"OutType": _OUTPUT_TYPE}, True, changes_type=True),
     "SLICE": Signature((3, 3), 6, "SliceOptions"),
-    "SOFTMAX": replace(_function(3, "SoftmaxOptions", 256, Beta=_just(1.0)), changes_type=True),
+    "SOFTMAX": Signature(
+        (1, 1), 3, "SoftmaxOptions", {"Beta": _just(1.0)},
+        is_required=True, is_probability=True, changes_type=True,
+    ),
     "SPACE_TO_BATCH_ND": Signature((3, 3), 4, "SpaceToBatchNDOptions", keeps_quantization=True),
     "SPACE_TO_DEPTH": Signature((1, 1), 2, "SpaceToDepthOptions", {"BlockSize": _STEP}, is_required=True),
     "SPLIT": Signature((2, 2), 4, "SplitOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None, data=1),
@@ -235,6 +255,7 @@ SIGNATURES: dict[str, Signature] = {
         is_required=True,
     ),
     "TANH": _function(3),
+    "TILE": Signature((2, 2), 3, "TileOptions"),
     "TRANSPOSE": Signature((2, 2), 6, "TransposeOptions"),
     "TRANSPOSE_CONV": replace(
         _windows((3, 4), 5, "TransposeConvOptions", QuantizedBiasType=_BIAS_TYPE), data=2
@@ -255,6 +276,7 @@ SIGNATURES: dict[str, Signature] = {
         (1, 1), 4, "UnpackOptions", {"Axis": READ, "Num": _OUTPUT_COUNT},
         is_required=True, outputs=None, keeps_quantization=True,
     ),
+    "ZEROS_LIKE": _function(1, "ZerosLikeOptions"),
 }  # fmt: skip
 
 
@@ -329,10 +351,12 @@ def _quantization_fault(file: TfliteFile, op: FileOperator, signature: Signature
         if len(meanings) > 1:
             return "has operands of different scales or zero points, which TFLite refuses"
     output = tensors[-1]
-    if signature.output_steps is not None and output.dtype in ("int8", "int16"):
-        steps, zero_point = (signature.output_steps, -128) if output.dtype == "int8" else (32768, 0)
-        if not output.is_quantized or abs(output.scale * steps - 1) > 0.001:
-            return f"needs an output of scale 1/{steps}"
-        if output.zero_point != zero_point:
-            return f"has an output with the zero point {output.zero_point}, TFLite demands {zero_point}"
+    if signature.is_probability and source is not None and source.dtype != "float32":
+        steps, zero_point = _PROBABILITIES.get((source.dtype, output.dtype), (1, 0))
+        if (
+            not output.is_quantized
+            or abs(output.scale * steps - 1) > 0.001
+            or output.zero_point != zero_point
+        ):
+            return f"needs an output of scale 1/{steps} and zero point {zero_point}"
     return ""
