@@ -8,7 +8,7 @@ import tvm
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.normal_form import to_normal_form
-from tinycc.frontend.torch_check import check_program
+from tinycc.frontend.torch_check import check_program, refuse_what_torch_refuses
 from tinycc.frontend.torch_importer import import_torch
 from tinycc.frontend.torch_program import shape_of, user_inputs, user_outputs
 from tinycc.frontend.torch_unsigned import with_signed_inputs
@@ -23,6 +23,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     tinycc does not do; ModelError for one that TVM's importer cannot read.
     """
     try:
+        refuse_what_torch_refuses(program.graph_module)
         program = _functional(program)
         check_program(program)
         module = import_torch(program)

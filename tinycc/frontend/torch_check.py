@@ -1,15 +1,26 @@
 """What a torch.export program must be like before it is imported; every refusal names its node."""
 
+import contextlib
+import logging
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
-from tinycc.errors import UnsupportedError
+from tinycc.errors import TinyccError, UnsupportedError
+from tinycc.frontend.torch_operators import (
+    ARITHMETIC,
+    CLAMPS,
+    MOVING,
+    OPERATORS,
+    WEIGHTED,
+    check_arguments,
+)
 from tinycc.frontend.torch_program import (
     QUANTIZE,
     arguments,
     is_dequantize,
-    is_quantize,
     operator,
     title,
     user_inputs,
@@ -20,20 +31,6 @@ QUANTIZE_FIRST = (
     "quantize it with PT2E first (prepare_pt2e, calibration, convert_pt2e) and export the converted module"
 )
 
-# Computed on real numbers, between dequantize and quantize.
-ARITHMETIC = {
-    "aten.conv1d.default", "aten.conv1d.padding", "aten.conv2d.default", "aten.conv2d.padding",
-    "aten.conv_transpose2d.input", "aten.linear.default",
-    "aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.div.Tensor",
-    "aten.maximum.default", "aten.minimum.default",
-    "aten.avg_pool1d.default", "aten.avg_pool2d.default",
-    "aten.adaptive_avg_pool1d.default", "aten.adaptive_avg_pool2d.default", "aten.mean.dim",
-    "aten.sum.dim_IntList", "aten.softmax.int", "aten._softmax.default", "aten.sigmoid.default",
-    "aten.tanh.default", "aten.leaky_relu.default", "aten.hardswish.default", "aten.hardsigmoid.default",
-    "aten.silu.default", "aten.gelu.default", "aten.abs.default",
-}  # fmt: skip
-CLAMPS = {"aten.relu.default", "aten.relu6.default", "aten.hardtanh.default", "aten.clamp.default"}
-WEIGHTED = {name for name in ARITHMETIC if "conv" in name or "linear" in name}
 # Results of these lie in a known range, for which int8 has a scale and zero point by convention (TFLite's).
 FIXED_RANGES = {
     "aten.softmax.int": (1 / 256, -128),
@@ -41,17 +38,8 @@ FIXED_RANGES = {
     "aten.sigmoid.default": (1 / 256, -128),
     "aten.tanh.default": (1 / 128, 0),
 }
-# These move or choose elements, so quantization may stand on either side of them.
-MOVING = {
-    "aten.view.default", "aten._unsafe_view.default", "aten.reshape.default", "aten.flatten.using_ints",
-    "aten.permute.default",
-    "aten.transpose.int", "aten.squeeze.default", "aten.squeeze.dim", "aten.squeeze.dims",
-    "aten.unsqueeze.default", "aten.cat.default", "aten.slice.Tensor", "aten.select.int", "aten.split.Tensor",
-    "aten.split_with_sizes.default", "aten.chunk.default", "aten.constant_pad_nd.default",
-    "aten.pad.default", "aten.max_pool1d.default", "aten.max_pool2d.default",
-    "aten.upsample_nearest2d.vec", "aten.dropout.default", "aten.clone.default", "aten.contiguous.default",
-    "aten.detach.default", "aten.alias.default",
-}  # fmt: skip
+SEEN_THROUGH = CLAMPS.keys() | MOVING.keys()
+FAKE_TENSORS = "torch._subclasses.fake_tensor"
 GETITEM = "<built-in function getitem>"
 QUANTIZATIONS = {
     f"quantized_decomposed.{name}"
@@ -79,6 +67,39 @@ def check_program(program: torch.export.ExportedProgram) -> None:
             _check_is_quantized(node, inputs)
 
 
+def refuse_what_torch_refuses(program: torch.fx.GraphModule) -> None:
+    """UnsupportedError, naming the node, where torch itself cannot run the program on its own shapes."""
+    values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
+    modes = [value.fake_mode for value in values if isinstance(value, FakeTensor)]
+    with _quiet(FAKE_TENSORS), modes[0] if modes else contextlib.nullcontext(), torch.no_grad():
+        _Replay(program, garbage_collect_values=False).run(*values, enable_io_processing=False)
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Without what a logger writes: torch logs a traceback of what it then raises."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+class _Replay(torch.fx.Interpreter):
+    """Runs a program on tensors without numbers."""
+
+    def run_node(self, n: torch.fx.Node) -> Any:
+        """Name the node that fails."""
+        try:
+            return super().run_node(n)
+        except TinyccError:
+            raise
+        except Exception as error:  # whatever torch raises
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise UnsupportedError(f"{title(n)}: torch refuses it: {lines[0]}") from error
+
+
 def _check_input(node: torch.fx.Node) -> None:
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor):
@@ -100,8 +121,10 @@ def _check_input(node: torch.fx.Node) -> None:
 
 def _check_operator(node: torch.fx.Node) -> None:
     name = operator(node)
-    if name in ARITHMETIC | CLAMPS | MOVING | QUANTIZATIONS or name == GETITEM:
-        return
+    if name in OPERATORS:
+        return check_arguments(node)
+    if name in QUANTIZATIONS or name == GETITEM:
+        return None
     if "choose_qparams" in name:
         raise UnsupportedError(
             f"{title(node)}: scales chosen at run time are not supported; quantize statically"
@@ -115,7 +138,10 @@ def _check_operator(node: torch.fx.Node) -> None:
 
 
 def _check_is_quantized(node: torch.fx.Node, inputs: set[torch.fx.Node]) -> None:
-    """The operands of `node` must come from integers, and its result must become integers."""
+    """The operands of `node` must come from integers, and its result must become integers.
+
+    In between there may be other arithmetic, but no layer with weights.
+    """
     for operand in node.all_input_nodes:
         for source in sources_of(operand):
             if source in inputs:
@@ -135,7 +161,7 @@ def _check_is_quantized(node: torch.fx.Node, inputs: set[torch.fx.Node]) -> None
                 f"{title(node)} gives floating-point numbers as a result of the module: "
                 "let the quantizer annotate its output, or leave it out of the module"
             )
-        if not is_quantize(reader):
+        if operator(reader) in WEIGHTED:
             raise UnsupportedError(
                 f"{title(reader)} reads the result of {title(node)} as floating-point numbers: "
                 "let the quantizer annotate the output of each operator"
@@ -149,7 +175,7 @@ def has_fixed_range(node: torch.fx.Node) -> bool:
 
 def sources_of(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
     """Where the numbers of `node` come from, seen through what moves or clamps them."""
-    if operator(node) in CLAMPS | MOVING or operator(node) == GETITEM:
+    if operator(node) in SEEN_THROUGH or operator(node) == GETITEM:
         for operand in node.all_input_nodes:
             yield from sources_of(operand)
     else:
@@ -159,7 +185,7 @@ def sources_of(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
 def readers(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
     """What reads the result of `node`, seen through what moves or clamps it."""
     for reader in node.users:
-        if operator(reader) in CLAMPS | MOVING or operator(reader) == GETITEM:
+        if operator(reader) in SEEN_THROUGH or operator(reader) == GETITEM:
             yield from readers(reader)
         else:
             yield reader

@@ -12,27 +12,33 @@ from tvm.relax.frontend.torch import from_exported_program
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.torch_check import sources_of
-from tinycc.frontend.torch_converters import CONVERTERS, Converter
-from tinycc.frontend.torch_program import arguments, constants_of, is_dequantize, title
-
-# Integer types of PT2E: what they are stored as, and the shift that takes.
-STORED_TYPES = {
-    torch.int8: ("int8", 0),
-    torch.uint8: ("int8", 128),
-    torch.int16: ("int16", 0),
-    torch.int32: ("int32", 0),
-}
+from tinycc.frontend.torch_base import Converter
+from tinycc.frontend.torch_check import QUANTIZATIONS, sources_of
+from tinycc.frontend.torch_converters import CONVERTERS, checked
+from tinycc.frontend.torch_program import (
+    CONSTANT,
+    QUANTIZE,
+    STORED_TYPES,
+    arguments,
+    constants_of,
+    is_dequantize,
+    title,
+)
 
 
 def import_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     """The Relax module of a checked program, in torch's layouts; raises what TVM's importer raises."""
-    converters = {**CONVERTERS, **_Quantizations(program).converters()}
+    constants = constants_of(program)
+    for node in program.graph.nodes:
+        if node.name in constants:
+            node.meta[CONSTANT] = constants[node.name]
+    converters = {**CONVERTERS, **_Quantizations(program, constants).converters()}
+    named = {name.partition(".")[2]: checked(convert) for name, convert in converters.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return from_exported_program(
             program,
-            custom_convert_map=converters,
+            custom_convert_map=named,
             unwrap_unit_return_tuple=True,
             run_ep_decomposition=False,
         )
@@ -106,16 +112,15 @@ def _constant(value: Any, constants: dict[str, np.ndarray]) -> Any:
 class _Quantizations:
     """Converters of quantized_decomposed's operators in one program."""
 
-    def __init__(self, program: torch.export.ExportedProgram) -> None:
-        self._constants = constants_of(program)
+    def __init__(self, program: torch.export.ExportedProgram, constants: dict[str, np.ndarray]) -> None:
+        self._constants = constants
         signature = program.graph_signature.input_specs
         self._inputs = {spec.arg.name for spec in signature if spec.kind is InputKind.USER_INPUT}
 
     def converters(self) -> dict[str, Converter]:
-        """By the names that TVM's importer looks up."""
-        overloads = ("per_tensor.default", "per_tensor.tensor", "per_tensor.tensor2", "per_channel.default")
-        return {f"quantize_{name}": self._quantize for name in overloads} | {
-            f"dequantize_{name}": self._dequantize for name in overloads
+        """By the operators' names."""
+        return {
+            name: self._quantize if name.startswith(QUANTIZE) else self._dequantize for name in QUANTIZATIONS
         }
 
     def _quantize(self, node: torch.fx.Node, importer: Any) -> relax.Expr:

@@ -11,6 +11,16 @@ from tinycc.errors import UnsupportedError
 QUANTIZE = "quantized_decomposed.quantize_per_"
 DEQUANTIZE = "quantized_decomposed.dequantize_per_"
 
+# Where the metadata of a placeholder has the array of a constant.
+CONSTANT = "tinycc.constant"
+# Integer types of PT2E: what they are stored as, and the shift that takes.
+STORED_TYPES = {
+    torch.int8: ("int8", 0),
+    torch.uint8: ("int8", 128),
+    torch.int16: ("int16", 0),
+    torch.int32: ("int32", 0),
+}
+
 
 def operator(node: torch.fx.Node) -> str:
     """What a node calls, e.g. "aten.conv2d.default"; "" for inputs, constants and the output."""
