@@ -21,7 +21,7 @@ from tinycc.frontend.onnx_unsigned import make_signed
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
 
-QUANTIZED = ("QuantizeLinear", "ConvInteger", "MatMulInteger")
+QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
 def load_onnx(path: Path) -> tvm.IRModule:
@@ -32,7 +32,7 @@ def load_onnx(path: Path) -> tvm.IRModule:
     """
     path = Path(path)
     try:
-        model = _prepared(path)
+        model = explicit_model(path)
         module = import_onnx(model)
         edges = _edges(read_onnx(path), model)
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
@@ -43,7 +43,7 @@ def load_onnx(path: Path) -> tvm.IRModule:
         raise ModelError(f"{path}: cannot be imported: {first_line(error)}") from error
 
 
-def _prepared(path: Path) -> onnx.ModelProto:
+def explicit_model(path: Path) -> onnx.ModelProto:
     """The model with everything explicit that the importer needs, each operator and attribute looked at."""
     model = read_onnx(path)
     _refuse(model, lambda node: node.domain == MICROSOFT)
@@ -54,11 +54,28 @@ def _prepared(path: Path) -> onnx.ModelProto:
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     _refuse(model)
     _refuse_operands(model)
+    shapes = shapes_of(model)
     write_out_zero_points(model)
     write_out_padding(model)
     write_out_shapes(model)
     make_signed(model)
-    return infer_shapes(path, model)
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    model = infer_shapes(path, model)
+    _refuse_other_shapes(model, shapes)
+    return model
+
+
+def _refuse_other_shapes(model: onnx.ModelProto, before: dict[str, tuple[int, ...]]) -> None:
+    """What was written out gives each tensor the shape that ONNX infers from the file."""
+    after = shapes_of(model)
+    for node in model.graph.node:
+        for name in node.output:
+            if name in before and after[name] != before[name]:
+                raise UnsupportedError(
+                    f"{label(node)}: its pads give {list(after[name])} where ONNX has {list(before[name])}; "
+                    "state pads instead of auto_pad, ceil_mode or output_shape"
+                )
 
 
 def _refuse(model: onnx.ModelProto, among: Callable[[onnx.NodeProto], bool] = lambda node: True) -> None:

@@ -43,6 +43,7 @@ def _is_finite(value: object) -> bool:
 FLAG = _one_of(0, 1)
 OFF = _one_of(0)
 NUMBER = Values(_is_finite, "a finite number")
+NOT_NEGATIVE = Values(lambda value: _is_finite(value) and value >= 0, "a finite number from 0")
 POSITIVE_NUMBER = Values(lambda value: _is_finite(value) and value > 0, "a finite number above 0")
 ONE = Values(lambda value: value == 1.0, "1")
 INTEGER = Values(lambda value: isinstance(value, int), "an integer")
@@ -94,7 +95,7 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "ArgMax"): Taken(ARG),
     ("", "ArgMin"): Taken(ARG),
     ("", "AveragePool"): Taken({**POOL, "count_include_pad": FLAG}),
-    ("", "Cast"): Taken({"to": INTEGER, "saturate": FLAG, "round_mode": UNREAD}),
+    ("", "Cast"): Taken({"to": INTEGER, "saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "Celu"): Taken({"alpha": POSITIVE_NUMBER}),
     ("", "Clip"): Taken(parameters=(1, 2)),
     ("", "Concat"): Taken({"axis": INTEGER}),
@@ -149,7 +150,7 @@ TAKEN: dict[tuple[str, str], Taken] = {
         (1, 2, 3),
     ),
     ("", "Selu"): Taken({"alpha": NUMBER, "gamma": NUMBER}),
-    ("", "Shrink"): Taken({"bias": NUMBER, "lambd": NUMBER}),
+    ("", "Shrink"): Taken({"bias": NUMBER, "lambd": NOT_NEGATIVE}),
     ("", "Slice"): Taken(parameters=(1, 2, 3, 4)),
     ("", "Softmax"): Taken({"axis": INTEGER}),
     ("", "SpaceToDepth"): Taken({"blocksize": POSITIVE, "mode": _one_of(b"DCR")}),
@@ -163,7 +164,7 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "QLinearConv"): Taken(CONVOLUTION, (1, 2, 4, 5, 6, 7)),
     ("", "QLinearMatMul"): Taken(parameters=(1, 2, 4, 5, 6, 7)),
     (MICROSOFT, "BiasGelu"): _microsoft(range(2, 3), ()),
-    (MICROSOFT, "DequantizeLinear"): _microsoft(range(2, 4), (1, 2), axis=INTEGER, block_size=OFF),
+    (MICROSOFT, "DequantizeLinear"): _microsoft(range(2, 4), (1, 2), axis=INTEGER),
     (MICROSOFT, "FastGelu"): _microsoft(range(1, 3), ()),
     (MICROSOFT, "Gelu"): _microsoft(range(1, 2), ()),
     (MICROSOFT, "QGemm"): _microsoft(
@@ -180,11 +181,8 @@ TAKEN: dict[tuple[str, str], Taken] = {
     (MICROSOFT, "QLinearGlobalAveragePool"): _microsoft(range(5, 6), (1, 2, 3, 4), channels_last=FLAG),
     (MICROSOFT, "QLinearLeakyRelu"): _microsoft(range(4, 6), (1, 2, 3, 4), alpha=NUMBER),
     (MICROSOFT, "QLinearMul"): _microsoft(range(7, 9), (1, 2, 4, 5, 6, 7)),
-    (MICROSOFT, "QLinearReduceMean"): _microsoft(range(4, 6), (1, 2, 3, 4), axes=INTEGERS, keepdims=FLAG),
     (MICROSOFT, "QLinearSigmoid"): _microsoft(range(4, 6), (1, 2, 3, 4)),
     (MICROSOFT, "QLinearSoftmax"): _microsoft(range(5, 6), (1, 2, 3, 4), axis=INTEGER, opset=POSITIVE),
-    (MICROSOFT, "QuantizeLinear"): _microsoft(
-        range(2, 4), (1, 2), axis=INTEGER, block_size=OFF, saturate=FLAG
-    ),
+    (MICROSOFT, "QuantizeLinear"): _microsoft(range(2, 4), (1, 2), axis=INTEGER),
     (MICROSOFT, "QuickGelu"): _microsoft(range(1, 2), (), alpha=NUMBER),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from tinycc.errors import ModelError
 from tinycc.frontend.onnx_attributes import ELEMENTWISE, TAKEN
 from tinycc.frontend.onnx_file import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
-from tinycc.frontend.onnx_rewriting import GraphEditor, label
+from tinycc.frontend.onnx_rewriting import GraphEditor, label, tensors_read
 
 # What moves elements: of weights that are dequantized it is done on the integers, after the import.
 MOVING = {
@@ -31,9 +31,10 @@ def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     but what computes with it takes its value, and so does a parameter (a bound, a scale, a shape, an axis).
     """
     constants = _Constants(model)
+    read = tensors_read(model)
     kept = []
     for node in model.graph.node:
-        if node.op_type == "Dropout" and not _is_training(node, constants):
+        if node.op_type == "Dropout" and not (read.intersection(node.output[1:]) or _trains(node, constants)):
             node = helper.make_node("Identity", [node.input[0]], list(node.output[:1]), name=node.name)
         if not constants.compute(node):
             kept.append(node)
@@ -54,7 +55,7 @@ def _read(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.Node
     return read[::-1]
 
 
-def _is_training(node: onnx.NodeProto, constants: "_Constants") -> bool:
+def _trains(node: onnx.NodeProto, constants: "_Constants") -> bool:
     mode = node.input[2] if len(node.input) > 2 else ""
     return bool(mode) and (mode not in constants or bool(constants.value(mode)))
 

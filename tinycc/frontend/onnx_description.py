@@ -20,7 +20,6 @@ RESULT_SCALES = {
     "QLinearAveragePool": 3,
     "QLinearGlobalAveragePool": 3,
     "QLinearLeakyRelu": 3,
-    "QLinearReduceMean": 3,
     "QLinearSigmoid": 3,
     "QLinearSoftmax": 3,
     "QLinearAdd": 6,

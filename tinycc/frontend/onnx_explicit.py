@@ -167,8 +167,8 @@ class _Window:
                 more[axis] += max(-total, 0)
             if more[axis] >= stride:
                 raise UnsupportedError(
-                    f"{label(self.node)}: a result {more[axis]} larger than its windows at stride {stride} is "
-                    "not supported; check output_shape and output_padding"
+                    f"{label(self.node)}: a result {more[axis]} larger than its windows at stride {stride} "
+                    "is not supported; check output_shape and output_padding"
                 )
         set_attributes(
             self.node, auto_pad=None, output_shape=None, output_padding=more, pads=[*begins, *ends]

@@ -75,6 +75,8 @@ def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
             raise UnsupportedError(f"{name}: {attribute.name} refers to the attribute of a function")
         if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
             raise UnsupportedError(f"{name}: this operator is not supported, as it has a graph of its own")
+        if node.op_type == "Cast" and attribute.name == "to" and attribute.i not in ELEMENT_TYPES:
+            raise UnsupportedError(f"{name}: to {element_type(attribute.i)} is not supported")
         if node.op_type == "Constant" and attribute.name in ("sparse_value", "value_string", "value_strings"):
             raise UnsupportedError(f"{name}: {attribute.name} is not supported; store a dense tensor")
 

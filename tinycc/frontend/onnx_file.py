@@ -39,7 +39,8 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     try:
         onnx.checker.check_model(model)
     except Exception as error:
-        raise ModelError(f"{path}: malformed ONNX: {first_line(error)}") from error
+        said = " ".join(str(error).replace("==> Context: Bad node spec for node.", "").split())
+        raise ModelError(f"{path}: malformed ONNX: {said[:300]}") from error
     _prepare_inputs(path, model)
     inferred = infer_shapes(path, model)
     _compare(path, stated, inferred)

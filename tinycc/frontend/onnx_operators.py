@@ -60,6 +60,10 @@ def operand_refusal(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str
             return f"its input {index}, {node.input[index]!r}, must be a constant"
     if node.op_type in WINDOWED:
         return _window_refusal(node, shapes)
+    if node.op_type == "Squeeze" and node.input[0] in shapes:
+        rank = len(shapes[node.input[0]])
+        beyond = [axis for axis in attributes_of(node).get("axes", []) if not -rank <= axis < rank]
+        return f"axis {beyond[0]} is none of the {rank} of the tensor" if beyond else None
     if node.op_type == "Resize":
         return _scales_refusal(node, shapes, constants)
     return None
@@ -71,6 +75,8 @@ def _window_refusal(node: onnx.NodeProto, shapes: Shapes) -> str | None:
     if rank not in ((4,) if node.op_type == "ConvTranspose" else (3, 4)):
         return f"{rank - 2} spatial dimensions are not supported"
     attributes = attributes_of(node)
+    if attributes.get("auto_pad", b"NOTSET") != b"NOTSET" and any(attributes.get("pads", [])):
+        return "pads beside auto_pad are not supported; state one of the two"
     kernel: list[int] | None = attributes.get("kernel_shape")
     if kernel is not None and node.op_type in POOLS:
         pads = attributes.get("pads", [])
@@ -90,16 +96,13 @@ def _scales_refusal(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str
     if before is None or after is None:
         return None
     if len(before) not in (3, 4) or before[:2] != after[:2]:
-        return (
-            f"resizing {list(before)} to {list(after)} is not supported, only one or two spatial dimensions"
-        )
+        return f"resizing {list(before)} to {list(after)} is not supported, only rows and columns"
     attributes = attributes_of(node)
     scales = constants.get(node.input[2]) if len(node.input) > 2 else None
-    if (
-        scales is None
-        or not scales.size
-        or attributes.get("coordinate_transformation_mode") == b"align_corners"
-    ):
+    is_aligned = attributes.get("coordinate_transformation_mode") == b"align_corners"
+    if is_aligned and 1 in after[2:]:
+        return "corners are not aligned in a single row or column; resize by other coordinates"
+    if scales is None or not scales.size or is_aligned:
         return None
     axes = attributes.get("axes", range(len(before)))
     sizes = [(before[axis], after[axis]) for axis in axes]

@@ -140,6 +140,13 @@ def _unary(operator: str) -> Callable[[_Expansion], list[onnx.NodeProto]]:
     return lambda node: node.compute(operator, [node.dequantized(0, 1)], 3, **node.attributes)
 
 
+def _average(node: _Expansion) -> list[onnx.NodeProto]:
+    """Unlike AveragePool, it counts what rounding up adds."""
+    if node.attributes.get("ceil_mode") and node.attributes.get("count_include_pad"):
+        raise UnsupportedError(f"{label(node.node)}: ceil_mode beside count_include_pad is not supported")
+    return node.compute("AveragePool", [node.dequantized(0, 1)], 3, **node.attributes)
+
+
 def _softmax(node: _Expansion) -> list[onnx.NodeProto]:
     """Its own attribute `opset` says what `axis` means: before 13, all axes from it on are one."""
     if "opset" not in node.attributes:
@@ -148,7 +155,7 @@ def _softmax(node: _Expansion) -> list[onnx.NodeProto]:
         )
     real = node.dequantized(0, 1)
     if node.attributes["opset"] < 13:
-        flat = node.append("Flatten", [real], axis=node.attributes.get("axis", 1))
+        flat = node.append("Flatten", [real], axis=node.attributes.get("axis", -1))
         shape = node.append("Shape", [node.input(0)])
         return node.compute("Reshape", [node.append("Softmax", [flat], axis=-1), shape], 3)
     axis = node.attributes.get("axis", -1)
@@ -159,16 +166,6 @@ def _softmax(node: _Expansion) -> list[onnx.NodeProto]:
             f"{label(node.node)}: axis {axis} is not supported before opset 13, only the last"
         )
     return node.compute("Softmax", [real], 3, axis=axis)
-
-
-def _mean(node: _Expansion) -> list[onnx.NodeProto]:
-    """ReduceMean has its axes as an input since opset 18."""
-    real, axes = node.dequantized(0, 1), node.attributes.get("axes")
-    keepdims = node.attributes.get("keepdims", 1)
-    if node.opset < 18 or not axes:
-        return node.compute("ReduceMean", [real], 3, keepdims=keepdims, **({"axes": axes} if axes else {}))
-    constant = node.editor.add_constant(f"{node.node.output[0]}_axes", np.array(axes, np.int64))
-    return node.compute("ReduceMean", [real, constant], 3, keepdims=keepdims)
 
 
 def _concatenation(node: _Expansion) -> list[onnx.NodeProto]:
@@ -222,8 +219,7 @@ EXPANSIONS: dict[tuple[str, str], Callable[[_Expansion], list[onnx.NodeProto]]] 
     (MICROSOFT, "QLinearGlobalAveragePool"): _channels_last(
         _unary("GlobalAveragePool"), lambda node: node.rank
     ),
-    (MICROSOFT, "QLinearAveragePool"): _channels_last(_unary("AveragePool"), _windows_rank),
-    (MICROSOFT, "QLinearReduceMean"): _mean,
+    (MICROSOFT, "QLinearAveragePool"): _channels_last(_average, _windows_rank),
     (MICROSOFT, "QLinearSigmoid"): _unary("Sigmoid"),
     (MICROSOFT, "QLinearLeakyRelu"): _unary("LeakyRelu"),
     (MICROSOFT, "QLinearSoftmax"): _softmax,
