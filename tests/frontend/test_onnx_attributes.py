@@ -1,8 +1,9 @@
 """Every attribute of every ONNX operator, one value at a time: as onnxruntime has it, or refused by name.
 
 For each operator that the frontend takes there are small quantized models (`onnx_bases`). The attributes of
-the first are set to values that are plain, at the edge, nonsense and of another type. What onnxruntime refuses
-is refused; what it runs is refused with the name of the node, or comes within one step of its quantization.
+the first are set to values that are plain, at the edge, nonsense and of another type. What onnxruntime
+refuses is refused; what it runs is refused with the name of the node, or comes within one step of its
+quantization.
 """
 
 import os

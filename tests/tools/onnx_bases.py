@@ -45,14 +45,14 @@ class Base:
     def model(self, domain: str, kind: str, attributes: Mapping[str, Any]) -> onnx.ModelProto:
         """The model with other attributes."""
         graph = Graph(self.opset)
+        types = self.results
         if kind.startswith(("QLinear", "QGemm")):
-            operands, types = self._of_integers(graph, kind), (TensorProto.INT8,)
+            operands, types = self._of_integers(graph, kind), (int(TensorProto.INT8),)
         else:
             source = graph.integers if self.raw else graph.input
             operands = [source(shape, *self.quantized) for shape in self.inputs]
             operands += [graph.weights(shape) for shape in self.weights]
             operands += ["" if value is None else graph.constant(value) for value in self.constants]
-            types = self.results
         results = graph.call(kind, operands, len(types), **attributes)
         graph.nodes[-1].name, graph.nodes[-1].domain = NODE, domain
         for result, type_ in zip(results, types, strict=True):
