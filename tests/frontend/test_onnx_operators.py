@@ -139,15 +139,28 @@ OPERATORS: dict[str, Callable[[], Graph]] = {
         pads=[1, 1, 1, 1],
         output_padding=[1, 1],
     ),
+    "transposed convolution of a stated size": layer(
+        "ConvTranspose", (1, 3, 4, 5), (3, 4, 3, 3), strides=[2, 2], output_shape=[8, 10]
+    ),
+    "transposed convolution of the stride's size": layer(
+        "ConvTranspose", (1, 3, 4, 5), (3, 4, 3, 3), strides=[2, 2], auto_pad="SAME_LOWER"
+    ),
     "max pooling, rounded up": one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
     "max pooling of lines": one("MaxPool", (1, 4, 12), kernel_shape=[3], strides=[2]),
     "average pooling, padded": one("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+    "average pooling that counts its padding": one(
+        "AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1, ceil_mode=1
+    ),
     "mean of channels": one("ReduceMean", axes=[1], keepdims=0),
     "mean of pixels": one("ReduceMean", axes=[2, 3], keepdims=1),
+    "elu": one("Elu", alpha=0.7),
+    "a threshold": one("ThresholdedRelu", alpha=0.6),
+    "depth to space": one("DepthToSpace", blocksize=2, mode="CRD"),
     "hard swish": one("HardSwish", opset=14),
     "leaky relu": one("LeakyRelu", alpha=0.1),
     "nearest, upwards": resize("nearest", "asymmetric", 2.0),
     "nearest, downwards": resize("nearest", "asymmetric", 0.5),
+    "nearest, rounded up": resize("nearest", "asymmetric", 1.5, "ceil"),
     "linear, half-pixel": resize("linear", "half_pixel", 2.0),
     "linear, corners": resize("linear", "align_corners", 2.5),
     "split by sizes": split(13, [2, 4]),
@@ -185,18 +198,10 @@ def integer_product() -> Graph:
 
 REFUSED: dict[str, tuple[Callable[[], Graph], str]] = {
     "a resize that gives no whole size": (resize("linear", "half_pixel", 1.7), "gives no whole size"),
-    "a nearest rounding TFLite has not": (
-        resize("nearest", "asymmetric", 2.0, "ceil"),
-        "rounding ceil is not supported",
-    ),
     "a bias beyond 32 bits": (large_bias, "does not fit 32 bits"),
     "an integer product": (integer_product, "export the model in the QDQ format"),
     "a tensor without elements": (one("MaxPool", (1, 4, 2, 2), kernel_shape=[3, 3]), "no elements"),
-    "an unknown operator": (one("Erf"), "this operator is not supported"),
-    "an average that counts padding": (
-        one("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1),
-        "counts its padding",
-    ),
+    "an unknown operator": (one("LpNormalization"), "this operator is not supported"),
 }
 
 

@@ -26,6 +26,7 @@ class Node:
     """
 
     builder: relax.BlockBuilder
+    kind: str
     inputs: tuple[relax.Expr | None, ...]
     attributes: Mapping[str, Any]
     results: int
@@ -303,19 +304,24 @@ def _gemm(node: Node) -> relax.Expr:
 
 
 def _prelu(node: Node) -> relax.Expr:
-    """One slope, or one for each index of an axis."""
-    slopes, rank = node.inputs[1], len(node.source_shape)
+    """One slope, or one for each index of an axis; those that are dequantized stay integers."""
+    slopes: Any = node.inputs[1]
+    rank = len(node.source_shape)
     shape = tvm_adapter.shape_of(slopes)
     wide = [axis for axis, size in enumerate(shape, rank - len(shape)) if size != 1]
     if len(wide) > 1 or len(shape) > rank:
-        raise UnsupportedError(
-            f"slopes of the shape {list(shape)} are not supported, only one for each channel"
-        )
+        raise UnsupportedError(f"slopes of shape {list(shape)} are not supported, only one for each channel")
     if tvm_adapter.is_constant(slopes):
-        slopes = tvm_adapter.make_constant(tvm_adapter.constant_value(slopes).reshape(-1))
+        slopes = _flat(slopes)
+    elif tvm_adapter.op_name(slopes) == "relax.dequantize" and tvm_adapter.is_constant(slopes.args[0]):
+        slopes = relax.op.dequantize(_flat(slopes.args[0]), *slopes.args[1:3], axis=0)
     elif len(shape) != 1:
-        slopes = node.emit(relax.op.reshape(slopes, (int(np.prod(shape)),)))
+        raise UnsupportedError("slopes that are computed are not supported")
     return relax.op.nn.prelu(node.source, slopes, wide[0] if wide else rank - 1)
+
+
+def _flat(constant: relax.Expr) -> relax.Expr:
+    return tvm_adapter.make_constant(tvm_adapter.constant_value(constant).reshape(-1))
 
 
 def _power(node: Node) -> relax.Expr:
@@ -340,13 +346,44 @@ def _cast(node: Node) -> relax.Expr:
 LOSSLESS_IN_PRACTICE = (("int64", "int32"), ("int64", "float32"), ("int32", "float32"))
 
 
-def _celu(node: Node) -> relax.Expr:
-    """The sum max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))."""
-    alpha = relax.const(np.float32(node.attributes.get("alpha", 1.0)))
-    scaled = relax.op.exp(relax.op.divide(node.source, alpha))
-    below = relax.op.multiply(alpha, relax.op.subtract(scaled, relax.const(np.float32(1))))
-    zero = relax.const(np.float32(0))
-    return relax.op.add(relax.op.nn.relu(node.source), relax.op.minimum(zero, below))
+def _number(value: float) -> relax.Expr:
+    return relax.const(np.float32(value))
+
+
+def _above(x: relax.Expr, bound: float) -> relax.Expr:
+    """1 where x is above a bound, 0 elsewhere."""
+    return relax.op.maximum(relax.op.sign(relax.op.subtract(x, _number(bound))), _number(0))
+
+
+def _exponential(alpha: float, gamma: float = 1.0) -> Convert:
+    """Elu, Celu and Selu: gamma * (max(x, 0) + alpha * (exp(min(x, 0) / scale) - 1)), scale 1 or alpha.
+
+    By single operators of x, so that it is a function of one tensor to all that follows.
+    """
+
+    def convert(node: Node) -> relax.Expr:
+        given, factor = node.attributes.get("alpha", alpha), node.attributes.get("gamma", gamma)
+        below = relax.op.minimum(node.source, _number(0))
+        if node.kind == "Celu":
+            below = relax.op.divide(below, _number(given))
+        fallen = relax.op.multiply(relax.op.subtract(relax.op.exp(below), _number(1)), _number(given))
+        result = relax.op.add(relax.op.maximum(node.source, _number(0)), fallen)
+        return result if node.kind != "Selu" else relax.op.multiply(result, _number(factor))
+
+    return convert
+
+
+def _thresholded_relu(node: Node) -> relax.Expr:
+    """X where it is above alpha, 0 elsewhere."""
+    return relax.op.multiply(node.source, _above(node.source, node.attributes.get("alpha", 1.0)))
+
+
+def _shrink(node: Node) -> relax.Expr:
+    """X - bias above lambd, x + bias below -lambd, 0 between."""
+    bias, bound = node.attributes.get("bias", 0.0), node.attributes.get("lambd", 0.5)
+    above = relax.op.multiply(relax.op.subtract(node.source, _number(bias)), _above(node.source, bound))
+    is_below = _above(relax.op.negative(node.source), bound)
+    return relax.op.add(above, relax.op.multiply(relax.op.add(node.source, _number(bias)), is_below))
 
 
 def _swish(default: float) -> Convert:
@@ -369,9 +406,10 @@ CONVERTERS: dict[str, Convert] = {
     "ArgMax": _arg(relax.op.argmax),
     "ArgMin": _arg(relax.op.argmin),
     "Cast": _cast,
-    "Celu": _celu,
+    "Celu": _exponential(1.0),
     "Clip": _clip,
     "DequantizeLinear": _dequantize,
+    "Elu": _exponential(1.0),
     "Expand": _expand,
     "Gather": _gather,
     "Gelu": _gelu,
@@ -390,9 +428,12 @@ CONVERTERS: dict[str, Convert] = {
     "ReduceSum": _reduction(relax.op.sum),
     "Relu": _relu,
     "Resize": _resize,
+    "Selu": _exponential(1.67326319217681884765625, 1.05070102214813232421875),
+    "Shrink": _shrink,
     "Slice": _slice,
     "Split": _split,
     "Sum": _folded(relax.op.add),
     "Swish": _swish(1.0),
+    "ThresholdedRelu": _thresholded_relu,
     "Tile": _tile,
 }

@@ -48,7 +48,9 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]  # TVM h
         inputs = tuple(self._nodes[name] if name else None for name in node.input)
         attributes: dict[str, Any] = self._parse_attr(node.attribute)
         shape = self._shapes[node.output[0]]
-        result = self.bb.normalize(convert(Node(self.bb, inputs, attributes, len(node.output), shape)))
+        result = self.bb.normalize(
+            convert(Node(self.bb, node.op_type, inputs, attributes, len(node.output), shape))
+        )
         results = result.fields if isinstance(result, relax.Tuple) else [result]
         self._nodes.update(zip(node.output, results, strict=True))
 
