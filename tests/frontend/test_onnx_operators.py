@@ -149,7 +149,7 @@ OPERATORS: dict[str, Callable[[], Graph]] = {
     "max pooling of lines": one("MaxPool", (1, 4, 12), kernel_shape=[3], strides=[2]),
     "average pooling, padded": one("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
     "average pooling that counts its padding": one(
-        "AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1, ceil_mode=1
+        "AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4, count_include_pad=1, ceil_mode=1
     ),
     "mean of channels": one("ReduceMean", axes=[1], keepdims=0),
     "mean of pixels": one("ReduceMean", axes=[2, 3], keepdims=1),
