@@ -1,5 +1,6 @@
 """ONNX models (QDQ and QOperator, int8 or uint8) in the normal form."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -8,17 +9,19 @@ import tvm
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.normal_form import to_normal_form
-from tinycc.frontend.onnx_explicit import fold_constants, write_out_padding
-from tinycc.frontend.onnx_file import constants_of, first_line, infer_shapes, read_onnx, shapes_of
+from tinycc.frontend.onnx_attributes import MICROSOFT
+from tinycc.frontend.onnx_constants import fold_constants
+from tinycc.frontend.onnx_explicit import write_out_padding, write_out_shapes, write_out_zero_points
+from tinycc.frontend.onnx_file import constants_of, first_line, infer_shapes, located, read_onnx, shapes_of
 from tinycc.frontend.onnx_importer import import_onnx
-from tinycc.frontend.onnx_operators import refusal
+from tinycc.frontend.onnx_operators import operand_refusal, refusal
 from tinycc.frontend.onnx_qoperators import expand_qoperators
-from tinycc.frontend.onnx_rewriting import label
+from tinycc.frontend.onnx_rewriting import label, tensors_read
 from tinycc.frontend.onnx_unsigned import make_signed
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
 
-QUANTIZED = ("QuantizeLinear", "ConvInteger", "MatMulInteger")
+QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
 def load_onnx(path: Path) -> tvm.IRModule:
@@ -29,36 +32,69 @@ def load_onnx(path: Path) -> tvm.IRModule:
     """
     path = Path(path)
     try:
-        model = _prepared(path)
+        model = explicit_model(path)
         module = import_onnx(model)
         edges = _edges(read_onnx(path), model)
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
         return to_normal_form(module)
     except TinyccError as error:
-        message = str(error)
-        raise (error if message.startswith(str(path)) else type(error)(f"{path}: {message}")) from error
+        raise located(path, error) from error
     except Exception as error:  # whatever a damaged graph makes the importer stumble over
         raise ModelError(f"{path}: cannot be imported: {first_line(error)}") from error
 
 
-def _prepared(path: Path) -> onnx.ModelProto:
-    """The model with everything explicit that the importer needs."""
+def explicit_model(path: Path) -> onnx.ModelProto:
+    """The model with everything explicit that the importer needs, each operator and attribute looked at."""
     model = read_onnx(path)
-    expand_qoperators(model)
-    model = fold_constants(path, infer_shapes(path, model))
+    _refuse(model, lambda node: node.domain == MICROSOFT)
+    while expand_qoperators(model):
+        model = infer_shapes(path, model)
+    model = fold_constants(path, model)
     if not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
-    make_signed(model)
-    model = infer_shapes(path, model)
-    _refuse_operators(model)
+    _refuse(model)
+    _refuse_operands(model)
+    shapes = shapes_of(model)
+    write_out_zero_points(model)
     write_out_padding(model)
+    write_out_shapes(model)
+    make_signed(model)
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    model = infer_shapes(path, model)
+    _refuse_other_shapes(model, shapes)
     return model
 
 
-def _refuse_operators(model: onnx.ModelProto) -> None:
+def _refuse_other_shapes(model: onnx.ModelProto, before: dict[str, tuple[int, ...]]) -> None:
+    """What was written out gives each tensor the shape that ONNX infers from the file."""
+    after = shapes_of(model)
+    for node in model.graph.node:
+        for name in node.output:
+            if name in before and after[name] != before[name]:
+                raise UnsupportedError(
+                    f"{label(node)}: its pads give {list(after[name])} where ONNX has {list(before[name])}; "
+                    "state pads instead of auto_pad, ceil_mode or output_shape"
+                )
+
+
+def _refuse(model: onnx.ModelProto, among: Callable[[onnx.NodeProto], bool] = lambda node: True) -> None:
+    read = tensors_read(model)
+    for node in filter(among, model.graph.node):
+        reason = refusal(node, read)
+        if reason:
+            raise UnsupportedError(f"{label(node)}: {reason}")
+
+
+def _refuse_operands(model: onnx.ModelProto) -> None:
     shapes, constants = shapes_of(model), constants_of(model)
     for node in model.graph.node:
-        reason = refusal(node, shapes, constants)
+        unknown = [name for name in node.output if name and name not in shapes]
+        if unknown:
+            raise UnsupportedError(
+                f"{label(node)}: the shape of its result {unknown[0]!r} is not known; export fixed shapes"
+            )
+        reason = operand_refusal(node, shapes, constants)
         if reason:
             raise UnsupportedError(f"{label(node)}: {reason}")
 

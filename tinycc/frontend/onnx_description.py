@@ -1,24 +1,30 @@
 """What an ONNX file holds, operator by operator, also where tinycc refuses to compile it."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import helper
 
-from tinycc.errors import ModelError
+from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.description import ModelDescription, OperatorDescription, TensorDescription
-from tinycc.frontend.onnx_file import constants_of, first_line, read_onnx, shapes_of, types_of
-from tinycc.frontend.onnx_operators import refusal
-from tinycc.frontend.onnx_qoperators import EXPANSIONS
-from tinycc.frontend.onnx_rewriting import attributes_of
+from tinycc.frontend.onnx_constants import fold_constants
+from tinycc.frontend.onnx_file import constants_of, first_line, located, read_onnx, shapes_of, types_of
+from tinycc.frontend.onnx_operators import operand_refusal, refusal
+from tinycc.frontend.onnx_rewriting import attributes_of, tensors_read
 
 # Where a QOperator's quantized result has its scale; the zero point is the input after it.
 RESULT_SCALES = {
     "QLinearConcat": 0,
+    "QLinearAveragePool": 3,
+    "QLinearGlobalAveragePool": 3,
+    "QLinearLeakyRelu": 3,
+    "QLinearSigmoid": 3,
+    "QLinearSoftmax": 3,
+    "QLinearAdd": 6,
     "QLinearConv": 6,
     "QLinearMatMul": 6,
-    "QLinearAdd": 6,
     "QLinearMul": 6,
     "QGemm": 7,
 }
@@ -30,12 +36,14 @@ def describe_onnx(path: Path) -> ModelDescription:
     model = read_onnx(path)
     try:
         return _describe(path, model)
+    except TinyccError as error:
+        raise located(path, error) from error
     except Exception as error:  # whatever a damaged graph makes the description stumble over
         raise ModelError(f"{path}: cannot be described: {first_line(error)}") from error
 
 
 def _describe(path: Path, model: onnx.ModelProto) -> ModelDescription:
-    reader = _Reader(model)
+    reader = _Reader(path, model)
     return ModelDescription(
         path=path,
         format="onnx",
@@ -47,19 +55,22 @@ def _describe(path: Path, model: onnx.ModelProto) -> ModelDescription:
 
 
 class _Reader:
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, path: Path, model: onnx.ModelProto) -> None:
         self.shapes = shapes_of(model)
         self.types = types_of(model)
         self.constants = constants_of(model)
+        self.read = tensors_read(model)
+        folded = fold_constants(path, copy.deepcopy(model))
+        self.values = constants_of(folded)
+        self.computed = {name: node for node in folded.graph.node for name in node.output}
         self.quantizations: dict[str, str] = {}
         for node in model.graph.node:
             if node.op_type == "QuantizeLinear":
                 self.quantizations[node.output[0]] = self._quantization(node, 1)
             elif node.op_type == "DequantizeLinear":
                 self.quantizations.setdefault(node.input[0], self._quantization(node, 1))
-            elif (node.domain, node.op_type) in EXPANSIONS:
-                scale = RESULT_SCALES.get(node.op_type, 3)
-                self.quantizations[node.output[0]] = self._quantization(node, scale)
+            elif node.op_type in RESULT_SCALES:
+                self.quantizations[node.output[0]] = self._quantization(node, RESULT_SCALES[node.op_type])
 
     def tensor(self, name: str) -> TensorDescription:
         """An input or output of the model."""
@@ -86,12 +97,11 @@ class _Reader:
         )
 
     def _reason(self, node: onnx.NodeProto) -> str:
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        if (domain, node.op_type) in EXPANSIONS or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            return ""
-        if node.op_type in ("Constant", "Dropout", "Shape", "Gather", "Cast"):
-            return ""  # computed before the import
-        return refusal(node, self.shapes, self.constants) or ""
+        """As the frontend refuses it: by its attributes, and by its operands once constants are folded."""
+        folded = self.computed.get(node.output[0]) if node.output else None
+        if folded is None:
+            return ""  # a constant, or nobody reads it
+        return refusal(folded, self.read) or operand_refusal(folded, self.shapes, self.values) or ""
 
     def _dtype(self, name: str) -> str:
         kind = self.types.get(name, 0)

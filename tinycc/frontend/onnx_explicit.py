@@ -1,113 +1,180 @@
-"""What ONNX leaves implicit is written out before the import: constants computed, padding in numbers."""
+"""What ONNX leaves implicit is written out before the import: zero points, shapes, padding in numbers."""
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
+from onnx import helper
 
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.onnx_file import infer_shapes, shapes_of
-from tinycc.frontend.onnx_rewriting import GraphEditor, attributes_of, label
+from tinycc.frontend.onnx_features import element_type
+from tinycc.frontend.onnx_file import shapes_of, types_of
+from tinycc.frontend.onnx_operators import WINDOWED
+from tinycc.frontend.onnx_rewriting import GraphEditor, attributes_of, label, set_attributes
 
-FOLDED = {
-    "Add", "Cast", "Concat", "Constant", "Div", "Floor", "Gather", "Identity", "Mul",
-    "QuantizeLinear", "Reshape", "Shape", "Slice", "Sqrt", "Squeeze", "Sub", "Transpose",
-    "Unsqueeze",
-}  # fmt: skip
-WINDOWED = ("AveragePool", "Conv", "MaxPool")
+RESHAPES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
+INTEGERS = {
+    onnx.TensorProto.INT8: np.int8,
+    onnx.TensorProto.UINT8: np.uint8,
+    onnx.TensorProto.INT16: np.int16,
+    onnx.TensorProto.UINT16: np.uint16,
+    onnx.TensorProto.INT32: np.int32,
+}
 
 
-def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
-    """Compute nodes whose inputs are all constant, and shapes; float weights that are quantized become int8.
+def write_out_zero_points(model: onnx.ModelProto) -> None:
+    """Every quantization names its zero point, whose type is that of the integers; in place.
 
-    A DequantizeLinear of constants stays, so that weights stay integers.
+    Raises UnsupportedError where `output_dtype` contradicts the zero point.
     """
+    types = types_of(model)
+    editor = GraphEditor(model)
+    for node in model.graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            continue
+        quantizes = node.op_type == "QuantizeLinear"
+        stated: Any = attributes_of(node).get("output_dtype", 0) if quantizes else types.get(node.input[0], 0)
+        set_attributes(node, output_dtype=None)
+        if len(node.input) == 3 and node.input[2]:
+            if stated not in (0, types.get(node.input[2], stated)):
+                raise UnsupportedError(
+                    f"{label(node)}: the zero point is not {element_type(stated)}, as its integers are"
+                )
+            continue
+        kind = stated or onnx.TensorProto.UINT8
+        if kind not in INTEGERS:
+            raise UnsupportedError(f"{label(node)}: {element_type(kind)} is not supported")
+        scale = editor.constants[node.input[1]]
+        name = editor.add_constant(f"{node.output[0]}_zero_point", np.zeros(scale.shape, INTEGERS[kind]))
+        del node.input[2:]
+        node.input.append(name)
+
+
+def write_out_shapes(model: onnx.ModelProto) -> None:
+    """Flatten, Reshape, Squeeze and Unsqueeze become reshapes to a shape in numbers, in place."""
     shapes = shapes_of(model)
     editor = GraphEditor(model)
-    opsets = [helper.make_opsetid(entry.domain, entry.version) for entry in model.opset_import]
-    kept: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        if node.op_type == "Dropout" and not node.output[1:]:
-            node = helper.make_node("Identity", [node.input[0]], list(node.output), name=node.name)
-        is_shape = node.op_type == "Shape" and node.input[0] in shapes
-        if node.op_type in FOLDED and (
-            is_shape or all(name in editor.constants for name in node.input if name)
-        ):
-            operands = {name: editor.constants[name] for name in node.input if name in editor.constants}
-            if is_shape:
-                operands[node.input[0]] = np.broadcast_to(np.float32(0), shapes[node.input[0]])
-            graph = helper.make_graph(
-                [node],
-                "constant",
-                [
-                    helper.make_tensor_value_info(name, _type_of(value), value.shape)
-                    for name, value in operands.items()
-                ],
-                [onnx.ValueInfoProto(name=name) for name in node.output],
-            )
-            values = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets)).run(None, operands)
-            for name, value in zip(node.output, values, strict=True):
-                array = np.asarray(value)
-                editor.constants[name] = array
-                model.graph.initializer.append(numpy_helper.from_array(array, name))
-        else:
-            kept.append(node)
-    editor.replace_nodes(kept)
-    return infer_shapes(path, model)
-
-
-def _type_of(value: np.ndarray) -> int:
-    return int(helper.np_dtype_to_tensor_dtype(value.dtype))
+        if node.op_type in RESHAPES and node.output[0] in shapes:
+            shape = np.array(shapes[node.output[0]], np.int64)
+            node.op_type = "Reshape"
+            del node.input[1:], node.attribute[:]
+            node.input.append(editor.add_constant(f"{node.output[0]}_shape", shape))
 
 
 def write_out_padding(model: onnx.ModelProto) -> None:
-    """`auto_pad` and `ceil_mode` become `pads`, in place.
+    """`auto_pad`, `ceil_mode` and `output_shape` become `pads`, in place.
 
-    Raises UnsupportedError for average pooling that counts its padding.
+    Raises UnsupportedError for a transposed convolution whose `output_shape` no padding gives.
     """
     shapes = shapes_of(model)
-    constants = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    editor = GraphEditor(model)
+    nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
-        if node.op_type not in WINDOWED or node.input[0] not in shapes:
-            continue
-        attributes = attributes_of(node)
-        weights = (
-            shapes.get(node.input[1], constants.get(node.input[1], ())) if node.op_type == "Conv" else ()
+        if node.op_type in WINDOWED:
+            source = shapes[node.input[0]]
+            weights = shapes[node.input[1]] if "Conv" in node.op_type else ()
+            window = _Window(node, attributes_of(node), source[2:], weights[2:])
+            if node.op_type == "ConvTranspose":
+                window.pad_transposed()
+            else:
+                begins, ends, ceiling = window.padding()
+                if attributes_of(node).get("count_include_pad") and any(ceiling):
+                    nodes.append(_counted(editor, node, begins, ends))
+                    begins, ends = [0] * len(begins), [0] * len(ends)
+                    set_attributes(node, count_include_pad=None)
+                pads = [*begins, *(end + more for end, more in zip(ends, ceiling, strict=True))]
+                set_attributes(node, auto_pad=None, ceil_mode=None, pads=pads)
+        nodes.append(node)
+    editor.replace_nodes(nodes)
+
+
+def _counted(editor: GraphEditor, node: onnx.NodeProto, begins: list[int], ends: list[int]) -> onnx.NodeProto:
+    """The padding that an average counts as a Pad of its own; what rounding up adds is not counted."""
+    widths = editor.add_constant(f"{node.output[0]}_pads", np.array([0, 0, *begins, 0, 0, *ends], np.int64))
+    padded = editor.fresh(f"{node.output[0]}_padded")
+    pad = helper.make_node("Pad", [node.input[0], widths], [padded], name=node.name)
+    node.input[0] = padded
+    return pad
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The window of a node over the spatial axes of its input, of the sizes `spatial`."""
+
+    node: onnx.NodeProto
+    attributes: dict[str, Any]
+    spatial: tuple[int, ...]
+    weights: tuple[int, ...]
+
+    def _each(self, name: str, default: int) -> list[int]:
+        values = [int(value) for value in self.attributes.get(name) or [default] * len(self.spatial)]
+        if len(values) != len(self.spatial):
+            raise UnsupportedError(f"{label(self.node)}: {name} {values} is not one for each spatial axis")
+        return values
+
+    @property
+    def _mode(self) -> bytes:
+        return bytes(self.attributes.get("auto_pad", b"NOTSET"))
+
+    @property
+    def _reaches(self) -> list[int]:
+        """How many elements of the input a window spans along each axis."""
+        kernel = list(self.weights) or self._each("kernel_shape", 1)
+        dilations = self._each("dilations", 1)
+        return [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+
+    def _stated_padding(self) -> tuple[list[int], list[int]]:
+        rank = len(self.spatial)
+        pads = [int(pad) for pad in self.attributes.get("pads") or [0] * (2 * rank)]
+        if len(pads) != 2 * rank:
+            raise UnsupportedError(f"{label(self.node)}: pads {pads} are not two for each spatial axis")
+        return pads[:rank], pads[rank:]
+
+    def padding(self) -> tuple[list[int], list[int], list[int]]:
+        """Padding at the begin and at the end of each axis, and what `ceil_mode` adds at the end."""
+        begins, ends = self._stated_padding()
+        ceiling = [0] * len(self.spatial)
+        strides = self._each("strides", 1)
+        for axis, (size, stride, reach) in enumerate(zip(self.spatial, strides, self._reaches, strict=True)):
+            if self._mode in (b"SAME_UPPER", b"SAME_LOWER"):
+                total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+                begins[axis], ends[axis] = _halves(total, self._mode == b"SAME_UPPER")
+            elif self._mode == b"VALID":
+                begins[axis], ends[axis] = 0, 0
+            if self.attributes.get("ceil_mode"):
+                count = -(-(size + begins[axis] + ends[axis] - reach) // stride) + 1
+                if (count - 1) * stride >= size + begins[axis]:
+                    count -= 1  # a window must begin inside the input or the padding before it
+                spanned = (count - 1) * stride + reach
+                ceiling[axis] = max(spanned - size - begins[axis] - ends[axis], 0)
+        return begins, ends, ceiling
+
+    def pad_transposed(self) -> None:
+        """The padding of a transposed convolution is what makes its result as large as it is said to be."""
+        begins, ends = self._stated_padding()
+        strides, more = self._each("strides", 1), self._each("output_padding", 0)
+        automatic = self._mode in (b"SAME_UPPER", b"SAME_LOWER")
+        wanted = self._each("output_shape", 0)
+        for axis, (size, stride, reach) in enumerate(zip(self.spatial, strides, self._reaches, strict=True)):
+            if self._mode == b"VALID":
+                begins[axis], ends[axis] = 0, 0
+            result = wanted[axis] or (size * stride if automatic else 0)
+            if result:
+                total = (size - 1) * stride + more[axis] + reach - result
+                begins[axis], ends[axis] = _halves(max(total, 0), self._mode == b"SAME_UPPER")
+                more[axis] += max(-total, 0)
+            if more[axis] >= stride:
+                raise UnsupportedError(
+                    f"{label(self.node)}: a result {more[axis]} larger than its windows at stride {stride} "
+                    "is not supported; check output_shape and output_padding"
+                )
+        set_attributes(
+            self.node, auto_pad=None, output_shape=None, output_padding=more, pads=[*begins, *ends]
         )
-        pads = _pads(attributes, shapes[node.input[0]][2:], weights[2:])
-        if attributes.get("count_include_pad") and any(pads):
-            raise UnsupportedError(f"{label(node)}: average pooling that counts its padding is not supported")
-        for name in ("auto_pad", "ceil_mode", "count_include_pad", "pads"):
-            attributes.pop(name, None)
-        del node.attribute[:]
-        node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
-        node.attribute.append(helper.make_attribute("pads", pads))
 
 
-def _pads(attributes: dict[str, Any], spatial: tuple[int, ...], weights: tuple[int, ...]) -> list[int]:
-    """Padding at the begin of each axis, then at the ends."""
-    rank = len(spatial)
-    kernel = list(attributes.get("kernel_shape", weights))
-    strides = list(attributes.get("strides", [1] * rank))
-    dilations = list(attributes.get("dilations", [1] * rank))
-    pads = list(attributes.get("pads", [0] * (2 * rank)))
-    mode = attributes.get("auto_pad", b"NOTSET")
-    for axis in range(rank):
-        size, stride = spatial[axis], strides[axis]
-        reach = (kernel[axis] - 1) * dilations[axis] + 1
-        if mode in (b"SAME_UPPER", b"SAME_LOWER"):
-            total = max((-(-size // stride) - 1) * stride + reach - size, 0)
-            small, large = total // 2, total - total // 2
-            pads[axis], pads[axis + rank] = (small, large) if mode == b"SAME_UPPER" else (large, small)
-        elif mode == b"VALID":
-            pads[axis], pads[axis + rank] = 0, 0
-        if attributes.get("ceil_mode"):
-            begin, end = pads[axis], pads[axis + rank]
-            count = -(-(size + begin + end - reach) // stride) + 1
-            if (count - 1) * stride >= size + begin:
-                count -= 1  # a window must begin inside the input or the padding before it
-            pads[axis + rank] = max(end, (count - 1) * stride + reach - size - begin)
-    return [int(pad) for pad in pads]
+def _halves(total: int, more_at_the_end: bool) -> tuple[int, int]:
+    small, large = total // 2, total - total // 2
+    return (small, large) if more_at_the_end else (large, small)

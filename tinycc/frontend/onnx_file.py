@@ -1,17 +1,17 @@
 """Reading ONNX files: what is malformed or out of bounds ends here, in one line."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import numpy_helper, shape_inference
 
-from tinycc.errors import ModelError, UnsupportedError
+from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.frontend.onnx_features import element_type, refuse_unread_features
 
 MAX_FILE_BYTES = 256 << 20
 MAX_TENSOR_ELEMENTS = 1 << 28
-OPSETS = range(11, 22)
-FLOATS_REFUSED = {onnx.TensorProto.FLOAT16: "float16", onnx.TensorProto.BFLOAT16: "bfloat16"}
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
@@ -33,19 +33,63 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path}: not an ONNX file, or a damaged one") from error
     if not model.graph.node:
         raise ModelError(f"{path}: not an ONNX file, or one without operators")
-    _refuse_unread_features(path, model)
+    refuse_unread_features(path, model)
+    stated = copy.deepcopy([*model.graph.value_info, *model.graph.output])
+    _infer_outputs(path, model)
     try:
         onnx.checker.check_model(model)
     except Exception as error:
-        raise ModelError(f"{path}: malformed ONNX: {first_line(error)}") from error
+        said = " ".join(str(error).replace("==> Context: Bad node spec for node.", "").split())
+        raise ModelError(f"{path}: malformed ONNX: {said[:300]}") from error
     _prepare_inputs(path, model)
-    return infer_shapes(path, model)
+    inferred = infer_shapes(path, model)
+    _compare(path, stated, inferred)
+    return inferred
+
+
+def _infer_outputs(path: Path, model: onnx.ModelProto) -> None:
+    """Outputs have a type and a shape field, which `onnx.checker` wants, where the file has none."""
+    if any(not value.type.tensor_type.elem_type for value in model.graph.output):
+        try:
+            inferred = types_of(shape_inference.infer_shapes(model))
+        except Exception as error:
+            raise ModelError(f"{path}: contradicts itself: {first_line(error)}") from error
+        for value in model.graph.output:
+            kind = inferred.get(value.name, 0)
+            if not kind:
+                raise ModelError(f"{path}: output {value.name!r} has no type, and none can be inferred")
+            value.type.tensor_type.elem_type = kind
+    for value in model.graph.output:
+        value.type.tensor_type.shape.SetInParent()  # a shape that was missing is inferred afterwards
+
+
+def _compare(path: Path, stated: list[onnx.ValueInfoProto], inferred: onnx.ModelProto) -> None:
+    """ModelError where the file says another shape or type of a tensor than its operators give it."""
+    shapes, types = shapes_of(inferred), types_of(inferred)
+    for value in stated:
+        tensor, shape = value.type.tensor_type, shapes.get(value.name)
+        if shape is None or not tensor.HasField("shape"):
+            continue
+        dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
+        is_shape = len(dims) == len(shape) and all(a in (None, b) for a, b in zip(dims, shape, strict=True))
+        if not is_shape or tensor.elem_type != types[value.name]:
+            said = f"{element_type(tensor.elem_type)} {dims}"
+            found = f"{element_type(types[value.name])} {list(shape)}"
+            raise ModelError(
+                f"{path}: tensor {value.name!r}: the file says {said}, its operators give {found}"
+            )
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's text that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__
+
+
+def located(path: Path, error: TinyccError) -> TinyccError:
+    """The error with the file in front, if its message does not begin with it."""
+    message = str(error)
+    return error if message.startswith(str(path)) else type(error)(f"{path}: {message}")
 
 
 def infer_shapes(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
@@ -83,29 +127,6 @@ def types_of(model: onnx.ModelProto) -> dict[str, int]:
 def constants_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     """The initializers by name."""
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-
-
-def _refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
-    opset = max(
-        (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=None
-    )
-    if opset is not None and opset not in OPSETS:
-        raise UnsupportedError(
-            f"{path}: opset {opset}; convert the model to one of {OPSETS[0]} to {OPSETS[-1]} "
-            "(onnx.version_converter)"
-        )
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UnsupportedError(
-                f"{path}: tensor {tensor.name!r} is stored in another file; save it inside"
-            )
-        if tensor.data_type in FLOATS_REFUSED:
-            kind = FLOATS_REFUSED[tensor.data_type]
-            raise UnsupportedError(f"{path}: tensor {tensor.name!r} is {kind}; tinycc takes int8 models")
-    for value in (*model.graph.input, *model.graph.output):
-        kind = FLOATS_REFUSED.get(value.type.tensor_type.elem_type, "")
-        if kind:
-            raise UnsupportedError(f"{path}: {value.name!r} is {kind}; tinycc takes int8 models")
 
 
 def _prepare_inputs(path: Path, model: onnx.ModelProto) -> None:

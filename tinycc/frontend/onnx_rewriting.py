@@ -51,7 +51,29 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
+def set_attributes(node: onnx.NodeProto, **values: Any) -> None:
+    """Attributes of a node set to new values; None and an empty list take an attribute away."""
+    attributes = {**attributes_of(node), **values}
+    del node.attribute[:]
+    node.attribute.extend(
+        helper.make_attribute(name, value) for name, value in attributes.items() if value not in (None, [])
+    )
+
+
 def label(node: onnx.NodeProto) -> str:
     """How a node is named in messages."""
     name = node.name or (node.output[0] if node.output else "")
     return f"{node.op_type} {name!r}"
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The opset of ONNX's own domain; 13 where a model has only operators of others."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    return versions[0] if versions else 13
+
+
+def tensors_read(model: onnx.ModelProto) -> set[str]:
+    """The tensors that operators or the model's outputs read."""
+    return {name for node in model.graph.node for name in node.input} | {
+        value.name for value in model.graph.output
+    }
