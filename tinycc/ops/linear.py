@@ -105,7 +105,7 @@ class Linear(Operator):
 
 
 def linear_fields(composite: Composite, source: Tensor, weights: Tensor) -> dict[str, Any]:
-    """The fields of `Linear` but the weights, the requantization factors as convolutions have them."""
+    """The fields of `Linear` but the weights; scales are multiplied in double, as TFLite Micro does it."""
     output = composite.result()
     channels = output.channels
     if source.dtype == "int16" and (source.zero_point or output.zero_point or weights.zero_point):
