@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 import tinycc
 from tests.reference.fixed_point import INT8, INT16, Quantization
+from tests.reference.interpreter import read_graph
 from tests.reference.recurrent import SvdfQuantization, svdf
 from tests.tools.kernel_runner import Features, check_overlap, run_cases, views_in
+from tests.tools.random_model import tied_scale
 from tests.tools.states import fill_states, state_values
 from tests.tools.tflite_writer import TFLiteWriter
+from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc.frontend.load import load_model
 from tinycc.ops.svdf import SVDF
 from tinycc.passes import select_kernels
@@ -90,6 +93,27 @@ def model_file(weights: Weights, rank: int, dtype: str, scales: SvdfQuantization
     y = net.add_tensor("y", (1, outputs), scale=scales.output.scale, zero_point=scales.output.zero_point)
     net.add_operator("SVDF", inputs, [y], "SVDFOptions", Rank=rank)
     return net.finish([inputs[0]], [y])
+
+
+@needs_tflm
+@pytest.mark.parametrize("dtype", ["int8", "int16"])
+def test_the_reference_equals_tflite_micro(dtype: str) -> None:
+    """State and output; the product that makes the state lies in the middle between two numbers."""
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        scales = quantization_of(dtype, (0, 0, 0))
+        filters, bias = weights_of(generator, (1, INPUTS, 4), dtype)[:2], np.zeros(1, np.int64)
+        value = generator.integers(-128, 128, (1, INPUTS)).astype(np.int8)
+        steps = max(1, abs(int((value * filters[0]).sum())))
+        largest = 30000 if dtype == "int16" else 120
+        state = tied_scale(scales.input.scale * scales.feature_scale, steps, max(steps / largest, 0.1))
+        scales = replace(scales, state=Quantization(state), output=Quantization(single(state * 0.5)))
+        content = model_file((*filters, bias), 1, dtype, scales)
+        [operator] = read_graph(content).operators
+        output, states = run_tflm(content, [value[None]], [operator.outputs[0], operator.inputs[4]])
+        expected, expected_states = svdf(value, *filters, bias, np.zeros((1, 4)), 1, scales)
+        np.testing.assert_array_equal(output[0], expected)
+        np.testing.assert_array_equal(states[0], expected_states)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

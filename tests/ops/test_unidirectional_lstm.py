@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 import tinycc
 from tests.reference.activation import SIGMOID_TABLE
 from tests.reference.fixed_point import Quantization
+from tests.reference.interpreter import read_graph
 from tests.reference.recurrent import GATES, LstmGate, lstm
 from tests.tools.kernel_runner import Features, check_overlap, run_cases, views_in
+from tests.tools.random_model import tied_scale
 from tests.tools.states import fill_states, state_values
 from tests.tools.tflite_writer import ACTIVATION, TFLiteWriter
+from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.load import load_model
 from tinycc.ops.unidirectional_lstm import UnidirectionalLSTM, sigmoid_table
@@ -123,6 +126,32 @@ def test_equals_the_reference(
     for case, [result] in zip(inputs, outputs, strict=True):
         expected, hidden, cell = lstm(case, gates, hidden, cell, quantizations, clip)
         np.testing.assert_array_equal(result, expected)
+
+
+@needs_tflm
+def test_the_reference_equals_tflite_micro() -> None:
+    """Cells tell each step of a gate; here its sum lies in the middle between two steps, as far as it can."""
+    generator = np.random.default_rng(0)
+    for _ in range(60):
+        weights = generator.integers(-127, 128, (4, 2)) | 1
+        steps = 100 * abs(int(weights[2, 0]))
+        scale = 2.0**-12 / (INPUT.scale * tied_scale(1.0, steps, steps / generator.uniform(1000, 4000)))
+        gates = {
+            name: LstmGate(
+                np.array([[of_input]]), float(np.float32(scale)), np.array([[recurrent]]), RECURRENT_SCALE,
+                np.zeros(1, np.int64),
+            )
+            for name, (of_input, recurrent) in zip(GATES, weights, strict=True)
+        }  # fmt: skip
+        content = model_file(gates, 2.0**-15, 0.0)
+        [operator] = read_graph(content).operators
+        value = np.full((1, STEPS, 1), INPUT.zero_point + 100, np.int8)
+        output, cell = run_tflm(content, [value[None]], [operator.outputs[0], operator.inputs[19]])
+        quantizations = (INPUT, HIDDEN, Quantization(2.0**-15))
+        hidden, zero = np.full((1, 1), HIDDEN.zero_point), np.zeros((1, 1))
+        expected, _, expected_cell = lstm(value, gates, hidden, zero, quantizations)
+        np.testing.assert_array_equal(output[0], expected)
+        np.testing.assert_array_equal(cell[0], expected_cell)
 
 
 def test_gates_may_have_equal_constants(tmp_path: Path) -> None:

@@ -189,13 +189,13 @@ def _high_mul_int16(a: Integers, b: Integers | int) -> Integers:
 def hard_swish(x: npt.ArrayLike, quantization: Quantization, output: Quantization) -> Integers:
     """x * relu6(x + 3) / 6 on int16 intermediates.
 
-    The input, shifted left by 7, has scale input.scale / 128 (float32). It is multiplied by that over the
+    The input, shifted left by 7, has scale input.scale / 128. It is multiplied by that over the
     output scale, without the exponent, which is applied at the end; and by that over 3 / 32768, saturating,
     to give (x + 3) / 6 in [0, 1] as int16. The last product drops its fraction.
     """
-    fine = np.float32(1.0 / 128.0) * np.float32(quantization.scale)
-    output_multiplier, output_exponent = quantize_multiplier(float(fine / np.float32(output.scale)))
-    gate_multiplier, gate_exponent = quantize_multiplier(float(fine / np.float32(3.0 / 32768.0)))
+    fine = quantization.scale / 128.0
+    output_multiplier, output_exponent = quantize_multiplier(fine / output.scale)
+    gate_multiplier, gate_exponent = quantize_multiplier(fine / (3.0 / 32768.0))
     raised = (as_int64(x) - quantization.zero_point) << 7
     value = _high_mul_int16(raised, _to_int16_multiplier(output_multiplier))
     gate = raised

@@ -111,14 +111,13 @@ def div(
     quantizations: tuple[Quantization, Quantization, Quantization],
     bounds: Range = INT8,
 ) -> Integers:
-    """a / b; b nowhere its zero point. Effective multiplier a.scale / (b.scale * output.scale), in float32.
+    """a / b; b nowhere its zero point. Effective multiplier a.scale / (b.scale * output.scale), in double.
 
     The reciprocal of |b| is a Q0 mantissa; a is shifted left as far as it goes before it is multiplied, and
     all right shifts happen at once at the end. A shift above 31, which TFLM leaves undefined, gives 0.
     """
     first, second, output = quantizations
-    effective = np.float32(first.scale) / (np.float32(second.scale) * np.float32(output.scale))
-    multiplier, shift = quantize_multiplier(float(effective))
+    multiplier, shift = quantize_multiplier(first.scale / (second.scale * output.scale))
     numerator, denominator = np.broadcast_arrays(
         as_int64(a) - first.zero_point, as_int64(b) - second.zero_point
     )

@@ -45,7 +45,7 @@ def window(run: Run, size: tuple[int, int], kernel: tuple[int, int]) -> convolut
 
 
 def has_wide_accumulator(bias: Array | None, activations: np.dtype[Any]) -> bool:
-    return activations == np.int16 and bias is not None and bias.dtype == np.int64
+    return activations == np.int16 and (bias is None or bias.dtype == np.int64)
 
 
 def conv_2d(run: Run) -> Sequence[Array]:
@@ -83,7 +83,7 @@ def transpose_conv(run: Run) -> Sequence[Array]:
 
 def fully_connected(run: Run) -> Sequence[Array]:
     own, weights, bias = run.tensor(0), run.tensor(1), run.optional(2)
-    requantize = dense.dense_requantization(
+    requantize = convolution.convolution_requantization(
         own.quantization.scale,
         weights.scales,
         run.output.quantization,

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .activation import logistic_int16_steps, tanh_int16_steps
-from .convolution import exact_product
-from .dense import dense_requantization
+from .convolution import convolution_requantization, exact_product
 from .fixed_point import (
     INT8,
     INT16,
@@ -93,16 +92,13 @@ class LstmGate:
 def _gate_value(
     gate: LstmGate, x: Integers, input_: Quantization, hidden: Integers, h: Quantization
 ) -> Integers:
-    """Pre-activation of a gate: each of the two products is scaled to 2^-12 and saturated, then their sum.
-
-    As in a fully connected layer, the two scales of a product are multiplied in float32.
-    """
+    """Pre-activation of a gate: each of the two products is scaled to 2^-12 and saturated, then their sum."""
     from_input = exact_product(x - input_.zero_point, gate.input_weights.T)
     if gate.bias is not None:
         from_input = from_input + gate.bias
     from_hidden = exact_product(hidden - h.zero_point, gate.recurrent_weights.T)
     parts = [
-        dense_requantization(scale, weight_scale, Quantization(GATE_SCALE), INT16)(part)
+        convolution_requantization(scale, weight_scale, Quantization(GATE_SCALE), INT16)(part)
         for part, scale, weight_scale in (
             (from_input, input_.scale, gate.input_weight_scale),
             (from_hidden, h.scale, gate.recurrent_weight_scale),

@@ -33,20 +33,11 @@ class Dense(Linear):
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Dense":
-        """Read weights ([inputs, outputs]) and requantization.
-
-        With one weight scale TFLite multiplies the scales of input and weights in float32.
-        """
+        """Read weights ([inputs, outputs]) and requantization."""
         call = composite.call("relax.matmul")
         source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
         assert weights.value is not None
-        fields = linear_fields(composite, source, weights, zero_points)
-        weight_scales = np.asarray(weights.scale, np.float32)
-        if weight_scales.size == 1:
-            product = np.float32(source.real_scale) * weight_scales.reshape(())
-            factor = np.float64(product) / np.float64(fields["outputs"][0].real_scale)
-            fields["multipliers"] = np.full(len(fields["bias"]), factor)
-        return cls(**fields, weights=weights.value.T)
+        return cls(**linear_fields(composite, source, weights, zero_points), weights=weights.value.T)
 
     @property
     def vectors(self) -> int:

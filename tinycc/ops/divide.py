@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
@@ -34,12 +33,10 @@ class Divide(Elementwise):
         return cls(**cls.fields(composite, "relax.divide"))
 
     def kernel(self) -> KernelCall:
-        """TFLite forms the factor in float32."""
+        """A row of quotients."""
         a, b = self.inputs
         output = self.outputs[0]
-        with np.errstate(all="ignore"):  # a factor that is no number is refused
-            factor = np.float32(a.real_scale) / (np.float32(b.real_scale) * np.float32(output.real_scale))
-        multiplier, shift = quantize_multiplier(float(factor))
+        multiplier, shift = quantize_multiplier(a.real_scale / (b.real_scale * output.real_scale))
         return self.elementwise_call(
             "tinycc_divide",
             "tinycc_divide",

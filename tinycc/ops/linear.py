@@ -152,7 +152,7 @@ class Linear(Operator):
 def linear_fields(
     composite: Composite, source: Tensor, weights: Tensor, zero_points: np.ndarray
 ) -> dict[str, Any]:
-    """The fields of `Linear` but the weights, the requantization factors as convolutions have them."""
+    """The fields of `Linear` but the weights; scales are multiplied in double, as TFLite Micro does it."""
     output = composite.result()
     channels = output.channels
     if source.dtype == "int16" and (source.zero_point or output.zero_point or zero_points.any()):

@@ -237,18 +237,17 @@ def _clamped(
 
 
 def _leaky_relu(alpha: float, source: Tensor, output: Tensor) -> Callable[[int], int]:
-    """LEAKY_RELU: one multiplier on each side of zero, both formed in float32."""
-    scale_in, scale_out = np.float32(source.real_scale), np.float32(output.real_scale)
-    above = _rescaling(float(scale_in / scale_out))
-    below = _rescaling(float(scale_in * np.float32(alpha) / scale_out))
+    """LEAKY_RELU: one multiplier on each side of zero, of a float32 slope, both formed in double."""
+    above = _rescaling(source.real_scale / output.real_scale)
+    below = _rescaling(source.real_scale * float(np.float32(alpha)) / output.real_scale)
     return lambda x: (above(x) if x >= 0 else below(x)) + output.zero_point
 
 
 def _hard_swish(source: Tensor, output: Tensor) -> Callable[[int], int] | None:
     """HARD_SWISH on 16-bit intermediates; None where the output's scale is too fine for them."""
-    fine = np.float32(1 / 128) * np.float32(source.real_scale)
-    multiplier, exponent = quantize_multiplier(float(fine / np.float32(output.real_scale)))
-    gate_multiplier, gate_exponent = quantize_multiplier(float(fine / np.float32(3 / 32768)))
+    fine = source.real_scale / 128
+    multiplier, exponent = quantize_multiplier(fine / output.real_scale)
+    gate_multiplier, gate_exponent = quantize_multiplier(fine / (3 / 32768))
     if exponent > 0:
         return None
 

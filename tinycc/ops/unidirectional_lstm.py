@@ -141,8 +141,8 @@ class UnidirectionalLSTM(Operator):
                 input_weights=constants[3 * index].T,
                 recurrent_weights=constants[3 * index + 1].T,
                 bias=constants[3 * index + 2].reshape(-1),
-                input_factor=_factor(scales["input"], scales[f"{name}_input"]),
-                recurrent_factor=_factor(scales["hidden"], scales[f"{name}_recurrent"]),
+                input_factor=scales["input"] * scales[f"{name}_input"] / _GATE_SCALE,
+                recurrent_factor=scales["hidden"] * scales[f"{name}_recurrent"] / _GATE_SCALE,
             )
             for index, name in enumerate(_GATES)
         )
@@ -267,8 +267,3 @@ def sigmoid_table() -> np.ndarray:
     table = np.floor(exact(points) + error / 2 + 0.5)
     table[-1] = 2**16 - 1
     return (table - 2**15).astype(np.int16)
-
-
-def _factor(scale: float, weight_scale: float) -> float:
-    """As in a dense layer the two scales are multiplied in float32."""
-    return float(np.float32(scale) * np.float32(weight_scale)) / _GATE_SCALE
