@@ -30,6 +30,7 @@ class Command(click.Group):
     """
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """The arguments that are left; what is wrong with them is one line."""
         try:
             return super().parse_args(context, arguments)
         except click.exceptions.NoArgsIsHelpError:
@@ -39,6 +40,7 @@ class Command(click.Group):
             raise click.exceptions.Exit(USER_ERROR) from error
 
     def invoke(self, context: click.Context) -> Any:
+        """Run a command; however it ends, it ends in an exit code."""
         code = USER_ERROR
         if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and terminals may be no Unicode
             sys.stdout.reconfigure(errors="backslashreplace")

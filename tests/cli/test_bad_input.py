@@ -274,7 +274,7 @@ def test_reports_that_are_damaged_anywhere(
         command = (*command, str(tmp_path / "other"))
         places = places[::3]
     for place in places:
-        value = generator.choice([None, -1, 0, 1e400, "", "x\n", [], {}, True, [[]], 2**70, "../m"])
+        value: object = generator.choice([None, -1, 0, 1e400, "", "x\n", [], {}, True, [[]], 2**70, "../m"])
         report = json.loads(original)
         parent = report
         for key in place[:-1]:

@@ -40,7 +40,7 @@ def test_bounds_stay_within_the_element_type(
 
 @pytest.mark.parametrize("scales", [(SMALLEST, LARGEST), (LARGEST, SMALLEST)])
 def test_operators_with_scales_far_apart_give_the_extremes(scales: tuple[float, float]) -> None:
-    """No number of the output's scale but 0 and the ends of its range is a result; hard swish is a fallback."""
+    """Only 0 and the ends of the output's range are results; hard swish is a fallback."""
     first, last = scales
 
     def body(x: relax.Expr) -> list[relax.Expr]:

@@ -10,7 +10,6 @@ from tvm import relax
 from tests.tools.kernel_runner import dequantized, module_of, quantized, run_plan
 from tests.tools.layers import random_inputs
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
 from tinycc.schedule.options import ScheduleOptions

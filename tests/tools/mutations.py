@@ -251,7 +251,8 @@ def _new_text(field: _Field, old: Any, fields: list[_Field], generator: random.R
 class _Site:
     """A place of a flatbuffer.
 
-    kind: "entry" of a vtable, "offset" to a table, vector or string, "length" of a vector or string, "number".
+    kind: "entry" of a vtable, "offset" to a table, vector or string, "length" of a vector or string, or
+        "number".
     position: of its first byte. form: of a number, as `struct` has it.
     """
 
@@ -313,11 +314,7 @@ def _visit(table: Any, content: bytes, sites: set[_Site]) -> None:
     table._tab = _Recorder(content, table._tab.Pos, sites)
     for name in dir(type(table)):
         length = getattr(table, f"{name}Length", None)
-        if (
-            name.startswith("_")
-            or name.endswith(("Length", "AsNumpy", "IsNone"))
-            or name.startswith("GetRoot")
-        ):
+        if name.startswith(("_", "GetRoot")) or name.endswith(("Length", "AsNumpy", "IsNone")):
             continue
         if length is not None:
             values = [getattr(table, name)(index) for index in range(min(length(), _MOST_ELEMENTS))]

@@ -181,8 +181,9 @@ def _may_have_zero_scales(tensor: FileTensor) -> bool:
     empty = np.flatnonzero(tensor.scales == 0)
     if not empty.size:
         return True
-    has_channels = tensor.value is not None and tensor.shape[tensor.axis :][:1] == (tensor.scales.size,)
-    return has_channels and not np.any(np.take(tensor.value, empty, tensor.axis))
+    if tensor.value is None or tensor.shape[tensor.axis :][:1] != (tensor.scales.size,):
+        return False
+    return not np.any(np.take(tensor.value, empty, tensor.axis))
 
 
 def _computed(file: TfliteFile) -> set[int]:
