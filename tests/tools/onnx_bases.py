@@ -60,7 +60,7 @@ class Base:
                 graph.outputs.append(helper.make_tensor_value_info(result, type_, None))
             else:
                 graph.output(result, self.step)
-                graph.nodes[-1].name = f"{NODE} quantized"
+                graph.nodes[-1].name = f"{NODE} {result} quantized"
         return graph.model()
 
     def _of_integers(self, graph: Graph, kind: str) -> list[str]:

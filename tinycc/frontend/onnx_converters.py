@@ -116,6 +116,8 @@ def _dequantize(node: Node) -> relax.Expr:
     scale, zero_point, axis = _quantization(node)
     if node.dtype == "int32" and tvm_adapter.constant_value(zero_point).any():
         raise UnsupportedError("int32 with a zero point is not supported")
+    if tvm_adapter.shape_of(scale) and not tvm_adapter.is_constant(node.source):
+        raise UnsupportedError("activations with a scale for each channel are not supported")
     return relax.op.dequantize(node.source, scale, zero_point, axis=axis)
 
 
