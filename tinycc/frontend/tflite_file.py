@@ -41,7 +41,7 @@ _CALLERS = ("CALL", "CALL_ONCE", "IF", "STABLEHLO_COMPOSITE", "WHILE")
 SCHEMA_VERSION = 3
 MAX_FILE_BYTES = 256 << 20
 MAX_TABLE_ENTRIES = 100_000
-_PARSER_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
+PARSER_ERRORS = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError, MemoryError)
 _KIND_NAMES = _names(tflite.BuiltinOperator)
 
 
@@ -144,7 +144,7 @@ def read_tflite(path: Path) -> TfliteFile:
         raise ModelError(f"{path} is not a TFLite model: the identifier TFL3 is missing")
     try:
         return _parse(path, content)
-    except _PARSER_ERRORS as error:
+    except PARSER_ERRORS as error:
         raise ModelError(
             f"{path} is not a valid TFLite model: the flatbuffer is cut off or damaged"
         ) from error

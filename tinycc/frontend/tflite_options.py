@@ -13,7 +13,7 @@ from typing import Any
 
 import tflite
 
-from tinycc.frontend.tflite_file import FileOperator, FileTensor, TfliteFile
+from tinycc.frontend.tflite_file import PARSER_ERRORS, FileOperator, FileTensor, TfliteFile
 
 MANY = 1 << 16
 
@@ -297,7 +297,13 @@ def option_fault(file: TfliteFile, op: FileOperator) -> str:
 
     An operator without a signature may have no options at all.
     """
-    signature = SIGNATURES.get(op.kind, Signature((1, MANY), MANY, outputs=None))
+    try:
+        return _fault(file, op, SIGNATURES.get(op.kind, Signature((1, MANY), MANY, outputs=None)))
+    except PARSER_ERRORS:  # the table of options is read here only
+        return "has options that are cut off or damaged"
+
+
+def _fault(file: TfliteFile, op: FileOperator, signature: Signature) -> str:
     low, high = signature.inputs
     if (
         not low <= len(op.inputs) <= high
