@@ -16,6 +16,7 @@ from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.order_states import OrderStates
 from tinycc.passes.pool_extrema import PoolExtrema
+from tinycc.passes.quantize_intermediates import QuantizeIntermediates
 from tinycc.passes.remove_dead_channels import RemoveDeadChannels
 from tinycc.passes.repeat_by_gathering import RepeatByGathering
 from tinycc.passes.rewrite_in_place import RewriteInPlace
@@ -63,6 +64,8 @@ def default_passes(
         # Once axes are the device's, what has no kernel as it stands is said with what has.
         PoolExtrema(),
         RepeatByGathering(),
+        # Before what lies between operators is computed for each of its readers.
+        QuantizeIntermediates(),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
         *([DropEdgeQuantization()] if io != "float" else []),
         # Folding looks through a dequantize, and may change it only where one consumer reads it.

@@ -21,6 +21,7 @@ from tinycc.ops.extremum import Extremum
 from tinycc.ops.fallback import Fallback
 from tinycc.ops.gather import Gather
 from tinycc.ops.input_rows import InputRows
+from tinycc.ops.interpolate import Interpolate
 from tinycc.ops.leaky_relu import LeakyReLU
 from tinycc.ops.lookup import Lookup
 from tinycc.ops.max_pool2d import MaxPool2D
@@ -47,6 +48,7 @@ OPERATORS: list[type[Operator]] = [
     Dense,
     # What has one operand that changes costs less as a table.
     Lookup,
+    Interpolate,
     Add,
     Multiply,
     Divide,

@@ -19,7 +19,7 @@ from tinycc.ops.patterns import activated, dequantized, quantized
 from tinycc.ops.tensor import byte_types
 
 # Enough for GELU written out in single operators, its tanh approximation included.
-_DEPTH = 8
+DEPTH = 8
 
 
 def _any_of(names: list[str]) -> DFPattern:
@@ -27,12 +27,12 @@ def _any_of(names: list[str]) -> DFPattern:
     return reduce(lambda a, b: a | b, patterns)
 
 
-def _function(tensor: DFPattern, depth: int) -> DFPattern:
+def function_pattern(tensor: DFPattern, depth: int) -> DFPattern:
     """A call of at most `depth` levels of operators whose leaves are `tensor`, dequantized, and constants."""
 
     def operand() -> DFPattern:
         leaf = dequantized(tensor) | is_const()
-        return leaf | _function(tensor, depth - 1) if depth > 1 else leaf
+        return leaf | function_pattern(tensor, depth - 1) if depth > 1 else leaf
 
     # A pattern stands for one expression in a match, so the sides of a binary operator have their own.
     # Alternatives may share: of them just one is matched.
@@ -54,7 +54,7 @@ def _is_number(expr: relax.Expr) -> bool:
     return tvm_adapter.is_constant(expr) and tvm_adapter.constant_value(expr).size == 1
 
 
-def _is_elementwise(context: PatternCheckContext) -> bool:
+def is_elementwise(context: PatternCheckContext) -> bool:
     """Whether the result depends, element by element, on the tensor and single numbers alone.
 
     Nobody else reads what lies between two tables that are made one.
@@ -99,11 +99,11 @@ class Lookup(Operator):
         Two steps of arithmetic with constants, as preprocessing has them, are one function.
         """
         tensor = wildcard().has_dtype("int8")
-        chain = quantized(_function(tensor, _DEPTH)).has_dtype("int8")
+        chain = quantized(function_pattern(tensor, DEPTH)).has_dtype("int8")
         elementwise = [_arithmetic(_arithmetic(tensor)), _arithmetic(tensor), chain]
         clamped = is_op("relax.clip")(wildcard().has_dtype("int8"), wildcard(), wildcard())
         return [
-            *(FusionPattern("tinycc.lookup", pattern, {}, _is_elementwise) for pattern in elementwise),
+            *(FusionPattern("tinycc.lookup", pattern, {}, is_elementwise) for pattern in elementwise),
             FusionPattern("tinycc.lookup", clamped),
         ]
 
@@ -113,7 +113,7 @@ class Lookup(Operator):
         output = composite.result()
         if output.scale is None:
             call = composite.call("relax.clip")
-            low, high = _numbers(call)
+            low, high = numbers_of(call)
             table = np.clip(INT8_VALUES, low, high).astype(np.int8)
             return cls((composite.tensor(call.args[0]),), (output,), table, "clip")
         steps = _steps(composite)
@@ -172,7 +172,7 @@ class Lookup(Operator):
         return self.function
 
 
-def _numbers(call: relax.Call) -> list[float]:
+def numbers_of(call: relax.Call) -> list[float]:
     """What an operator has beside its tensors: the bounds of a clip, a slope."""
     name = tvm_adapter.op_name(call)
     if name == "relax.clip":
@@ -199,22 +199,22 @@ def _steps(composite: Composite) -> list[_Step]:
     steps: list[_Step] = []
     while tvm_adapter.op_name(result) == "relax.quantize":
         # The tensor is what is no constant; of constants, what is no single number.
-        leaves = _leaves(composite, result.args[0])
+        leaves = leaves_of(composite, result.args[0])
         dequantize = max(leaves, key=lambda leaf: _leaf_rank(composite, leaf))
-        tree = _tree(composite, result.args[0], composite.resolve(dequantize.args[0]))
+        tree = tree_of(composite, result.args[0], composite.resolve(dequantize.args[0]))
         source, output = composite.dequantized(dequantize).as_int8, composite.quantized(result).as_int8
-        steps.insert(0, _Step(dequantize, table_of(tree, source, output), _name(tree)))
+        steps.insert(0, _Step(dequantize, table_of(tree, source, output), name_of(tree)))
         result = composite.resolve(dequantize.args[0])
     return steps
 
 
-def _leaves(composite: Composite, expr: relax.Expr) -> list[relax.Call]:
+def leaves_of(composite: Composite, expr: relax.Expr) -> list[relax.Call]:
     """The dequantizes of tensors and numbers that an expression is a function of."""
     expr = composite.resolve(expr)
     if tvm_adapter.op_name(expr) == "relax.dequantize":
         return [expr]
     operands = expr.args if isinstance(expr, relax.Call) else ()
-    return [leaf for operand in operands for leaf in _leaves(composite, operand)]
+    return [leaf for operand in operands for leaf in leaves_of(composite, operand)]
 
 
 def _leaf_rank(composite: Composite, leaf: relax.Call) -> tuple[bool, bool]:
@@ -222,7 +222,7 @@ def _leaf_rank(composite: Composite, leaf: relax.Call) -> tuple[bool, bool]:
     return not tvm_adapter.is_constant(source), not _is_number(source)
 
 
-def _tree(composite: Composite, expr: relax.Expr, tensor: relax.Expr) -> Tree:
+def tree_of(composite: Composite, expr: relax.Expr, tensor: relax.Expr) -> Tree:
     """The function that a quantize is computed from, of a tensor under a dequantize."""
     expr = composite.resolve(expr)
     if tvm_adapter.is_constant(expr):
@@ -237,10 +237,10 @@ def _tree(composite: Composite, expr: relax.Expr, tensor: relax.Expr) -> Tree:
     if name not in UNARY and name not in BINARY and name != "clip":
         raise UnsupportedError(f"a table cannot hold {name}")
     operands = expr.args[:2] if name in BINARY else expr.args[:1]
-    return (name, *(_tree(composite, operand, tensor) for operand in operands), *_numbers(expr))
+    return (name, *(tree_of(composite, operand, tensor) for operand in operands), *numbers_of(expr))
 
 
-def _name(tree: Tree) -> str:
+def name_of(tree: Tree) -> str:
     """The name of a single operator, "function" for a composed one."""
     is_single = isinstance(tree, tuple) and not any(isinstance(operand, tuple) for operand in tree)
     return str(tree[0]).removeprefix("nn.") if is_single and isinstance(tree, tuple) else "function"

@@ -109,21 +109,22 @@ def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
 def _float_table(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
     with np.errstate(all="ignore"):
         real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
-        results = np.broadcast_to(np.asarray(_evaluate(tree, real), np.float32), real.shape)
+        results = np.broadcast_to(np.asarray(evaluate(tree, real), np.float32), real.shape)
         scaled = np.rint(results / np.float32(output.real_scale))
     # A square root of a negative number has no value; any will do.
     finite = np.clip(np.nan_to_num(scaled, nan=0.0), -512.0, 512.0)
     return np.clip(finite.astype(np.int64) + output.zero_point, -128, 127).astype(np.int8)
 
 
-def _evaluate(tree: Tree, x: np.ndarray) -> np.ndarray:
+def evaluate(tree: Tree, x: np.ndarray) -> np.ndarray:
+    """The function's results of x, in float32."""
     if isinstance(tree, str):
         return x
     if isinstance(tree, float):
         return np.asarray(tree, np.float32)
     if isinstance(tree, QuantizedNumber):
         return np.asarray(np.float32(tree.scale) * (tree.value - tree.zero_point), np.float32)
-    return _OPERATORS[str(tree[0])](*(_evaluate(operand, x) for operand in tree[1:]))
+    return _OPERATORS[str(tree[0])](*(evaluate(operand, x) for operand in tree[1:]))
 
 
 def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[int], int] | None:
