@@ -49,6 +49,8 @@ class _Converter(DataflowRewriter):
             return self._pooling(POOLING[name], call)
         if name == "relax.image.resize2d" and call.attrs.layout == "NCHW":
             return self._resizing(call)
+        if name == "relax.nn.prelu" and int(call.attrs.axis) == 1:
+            return self._rectifier(call)
         return call
 
     def _channels_last(self, expr: relax.Expr) -> relax.Expr:
@@ -129,6 +131,15 @@ class _Converter(DataflowRewriter):
             out_layout="NHWC",
         )
         return self._channels_first(self.emit(result), len(tvm_adapter.shape_of(call.args[0])))
+
+    def _rectifier(self, call: relax.Call) -> relax.Expr:
+        """Slopes of channels lie along the last axis."""
+        rank = len(tvm_adapter.shape_of(call.args[0]))
+        if rank not in TO_CHANNELS_LAST:
+            return call
+        moved = self.emit(relax.op.permute_dims(call.args[0], TO_CHANNELS_LAST[rank]))
+        rectified = self.emit(relax.op.nn.prelu(moved, call.args[1], rank - 1))
+        return relax.op.permute_dims(rectified, TO_CHANNELS_FIRST[rank])
 
     def _resizing(self, call: relax.Call) -> relax.Expr:
         """Positions of a linear resize in NCHW are exact; those of TFLite, in NHWC, multiples of a step."""

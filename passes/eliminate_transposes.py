@@ -328,14 +328,13 @@ class _Eliminator(DataflowRewriter):
             return None
         stored, axes = pending.stored, pending.axes
         rank = len(axes)
-        if name == "relax.nn.softmax":
+        if name in ("relax.nn.softmax", "relax.nn.prelu"):
             expected, found = int(call.attrs.axis) % rank, axes[int(call.attrs.axis) % rank]
             if expected == rank - 1 and found != rank - 1:
                 return None  # the last axis is the one that has a kernel
-            return self._permuted(relax.op.nn.softmax(stored, found), axes)
-        if name == "relax.nn.prelu":
-            slope = self._real(call.args[1])
-            return self._permuted(relax.op.nn.prelu(stored, slope, axes[int(call.attrs.axis) % rank]), axes)
+            if name == "relax.nn.softmax":
+                return self._permuted(relax.op.nn.softmax(stored, found), axes)
+            return self._permuted(relax.op.nn.prelu(stored, self._real(call.args[1]), found), axes)
         if name == "relax.nn.pad":
             widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
             moved = widths[list(_inverse(axes))].reshape(-1).tolist()

@@ -1,6 +1,5 @@
-"""Extrema along axes, repetition, choices and softmax over any axis have kernels that give what the VM gives."""
+"""Extrema, repetition, resizing and softmax over any axis have kernels that give what the VM gives."""
 
-import numpy as np
 from tvm import relax
 
 from tests.tools.against_vm import kinds_in, steps_from_vm

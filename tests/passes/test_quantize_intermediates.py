@@ -1,4 +1,4 @@
-"""What a layer computes and another operator reads is int16; the result is that of float arithmetic, to a step."""
+"""What a layer computes and another operator reads is int16; results are those of float, to a step."""
 
 import numpy as np
 from tvm import relax
