@@ -11,7 +11,9 @@ Axes = tuple[int, ...]
 UNARY = (
     "relax.quantize", "relax.dequantize", "relax.clip", "relax.nn.relu", "relax.nn.relu6",
     "relax.nn.leakyrelu", "relax.sigmoid", "relax.tanh", "relax.abs", "relax.negative", "relax.exp",
-    "relax.sqrt", "relax.astype", "relax.round",
+    "relax.sqrt", "relax.astype", "relax.round", "relax.erf", "relax.log", "relax.floor", "relax.ceil",
+    "relax.rsqrt", "relax.square", "relax.sin", "relax.cos", "relax.sign", "relax.nn.silu", "relax.nn.gelu",
+    "relax.nn.gelu_tanh", "relax.nn.selu", "relax.nn.softplus",
 )  # fmt: skip
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 

@@ -17,6 +17,7 @@ from tvm_ffi import structural_equal
 from tinycc import tvm_adapter
 from tinycc.frontend.real_constants import real_value
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
+from tinycc.passes.fold_integer_constants import EVALUATORS
 
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 MOVING = (
@@ -162,8 +163,13 @@ class MoveToIntegers(DataflowRewriter):
                 if found is None:
                     return call
                 axis = found
-        moved = self.emit(self._moved(call, dequantize.args[0], dequantize))
-        return relax.op.dequantize(moved, *dequantize.args[1:3], axis=axis)
+        # At once, as what follows looks for constants.
+        value = tvm_adapter.constant_value(dequantize.args[0])
+        if name == "relax.permute_dims":
+            moved = EVALUATORS[name](call, [value])
+        else:
+            moved = value.reshape(tvm_adapter.shape_of(self.builder.normalize(call)))
+        return relax.op.dequantize(tvm_adapter.make_constant(moved), *dequantize.args[1:3], axis=axis)
 
     def _position_of_integers(self, call: relax.Call) -> relax.Expr:
         """argmax(dequantize(q)) = argmax(q): a scale is positive."""
