@@ -181,9 +181,10 @@ class Case:
 
         operands = {name: placed(value) for name, value in self.tensors.items()}
         node = graph.call_function(overload(self.name), (), {**operands, **self.arguments})
-        results = len(overload(self.name)._schema.returns)
+        returns = overload(self.name)._schema.returns
+        is_tensor = [str(item.type) for item in returns] == ["Tensor"]
         # Not as it is: what a module returns has a quantization of its own.
-        result = node if results == 1 else graph.call_function(getitem, (node, 0))
+        result = node if is_tensor else graph.call_function(getitem, (node, 0))
         graph.output(graph.call_function(torch.ops.aten.neg.default, (result,)))
         refuse_what_torch_refuses(torch.fx.GraphModule({}, graph))
         check_arguments(node)

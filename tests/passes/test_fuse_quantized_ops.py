@@ -3,8 +3,10 @@
 import numpy as np
 from tvm import relax
 
+from tests.passes.layout_tools import run_on_vm
 from tests.tools.assert_pass import names_in
-from tests.tools.kernel_runner import dequantized, module_of, quantized
+from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized
+from tests.tools.layers import random_inputs
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 
@@ -51,3 +53,17 @@ def test_a_depthwise_convolution_is_told_apart() -> None:
 def test_integers_that_move_need_no_quantization() -> None:
     module = module_of([((1, 6, 6, 2), "int8")], lambda x: relax.op.nn.max_pool2d(x, (2, 2), layout="NHWC"))
     assert names_in(FuseQuantizedOps()(module)) == ["max_pool2d"]
+
+
+def test_what_others_read_is_not_taken_in() -> None:
+    """A real number that two functions share is no second result of either."""
+
+    def body(x: relax.Expr) -> list[relax.Expr]:
+        builder = relax.BlockBuilder.current()
+        shared = builder.emit(relax.op.maximum(dequantized(x, 0.05, 3), relax.const(0.0)))
+        return [quantized(relax.op.exp(shared), 0.05, -100), quantized(relax.op.sin(shared), 0.01)]
+
+    module = module_of([((1, 9), "int8")], body)
+    inputs = random_inputs([((1, 9), "int8")], 0)
+    for result, expected in zip(compile_and_run(module, inputs), run_on_vm(module, inputs), strict=True):
+        np.testing.assert_array_equal(result, expected)

@@ -72,7 +72,9 @@ def refuse_what_torch_refuses(program: torch.fx.GraphModule) -> None:
     values = [node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"]
     modes = [value.fake_mode for value in values if isinstance(value, FakeTensor)]
     with _quiet(FAKE_TENSORS), modes[0] if modes else contextlib.nullcontext(), torch.no_grad():
-        _Replay(program, garbage_collect_values=False).run(*values, enable_io_processing=False)
+        replay = _Replay(program, garbage_collect_values=False)
+        replay.extra_traceback = False  # it would go into the message
+        replay.run(*values, enable_io_processing=False)
 
 
 @contextlib.contextmanager

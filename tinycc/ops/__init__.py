@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tvm import relax
-from tvm.relax.transform import FusionPattern
+from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc.errors import UnsupportedError
 from tinycc.ops.add import Add
@@ -82,7 +82,22 @@ OPERATORS: list[type[Operator]] = [
 
 def fusion_patterns() -> list[FusionPattern]:
     """The patterns of all operators, in the order in which they are to be tried."""
-    return [pattern for operator in OPERATORS for pattern in operator.patterns()]
+    return [_closed(pattern) for operator in OPERATORS for pattern in operator.patterns()]
+
+
+def _closed(pattern: FusionPattern) -> FusionPattern:
+    """`pattern` where nobody outside of the match reads what lies in it: an operator has one result."""
+
+    def check(context: PatternCheckContext) -> bool:
+        inside = context.matched_bindings
+        return all(
+            reader in inside
+            for variable, value in inside.items()
+            if not value.same_as(context.matched_expr)
+            for reader in context.var_usages[variable]
+        ) and (pattern.check is None or pattern.check(context))
+
+    return FusionPattern(pattern.name, pattern.pattern, pattern.annotation_patterns, check)
 
 
 def view_of(function: relax.Function) -> Operator:
