@@ -22,8 +22,8 @@ from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.states import Overwrites, state_parameters
 from tinycc.ops.tensor import ITEM_BYTES
 
-# Beyond this many sets of executed operators the file's order is kept.
-_MOST_SETS = 200_000
+# Beyond this many operators looked at, in all sets of executed ones, the file's order is kept.
+_MOST_LOOKS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
         done.add(executed)
         if executed == everything:
             return _path(paths, everything)
-        if len(done) > _MOST_SETS:
+        if len(done) * len(nodes) > _MOST_LOOKS:
             break
         live = {
             variable

@@ -146,7 +146,8 @@ class _Orderer:
                 else:
                     graph.add_edge(reader, writer)
             for position in range(len(self.results) - len(self.states)):
-                if self.values()[self.results[position]] == value:
+                # A constant result is no value in memory.
+                if self.values().get(self.results[position]) == value:
                     copy = self.results[position] = self.copied(self.results[position], self.place_of(writer))
                     self.put_before(graph, copy, writer)
         places = {binding.var: place for place, binding in enumerate(self.bindings)}

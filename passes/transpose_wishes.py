@@ -22,31 +22,30 @@ class TransposeWishes:
     """For the tensors of a function: the transpose that all readers of one want, if they want the same."""
 
     def __init__(self, function: relax.Function) -> None:
-        self._readers: dict[relax.Var, list[relax.VarBinding]] = {}
-        for binding in tvm_adapter.bindings_of(function):
+        self._wishes: dict[relax.Var, set[Axes | None]] = {
+            variable: {None} for variable in tvm_adapter.returned(function)
+        }
+        # Readers first: what is wished of their results is wished of what they read.
+        for binding in reversed(list(tvm_adapter.bindings_of(function))):
+            wishes = self._of_operand(binding)
             for operand in tvm_adapter.variables_of(binding.value):
-                self._readers.setdefault(operand, []).append(binding)
-        self._returned = set(tvm_adapter.returned(function))
+                self._wishes.setdefault(operand, set()).update(wishes)
 
     def of(self, variable: relax.Var) -> Axes | None:
         """The axes of the transpose, at once or after element-wise operators; None where they differ."""
-        wishes = list(self._all(variable))
+        wishes = list(self._wishes.get(variable, {None}))
         return wishes[0] if len(wishes) == 1 else None
 
-    def _all(self, variable: relax.Var) -> set[Axes | None]:
-        readers = self._readers.get(variable, [])
-        found: set[Axes | None] = {None} if variable in self._returned or not readers else set()
-        for binding in readers:
-            name = tvm_adapter.op_name(binding.value)
-            if name == "relax.permute_dims" and binding.value.attrs.axes is not None:
-                found.add(tuple(int(axis) for axis in binding.value.attrs.axes))
-            elif name in UNARY:
-                found |= self._all(binding.var)
-            elif name in RESHAPES:
-                found |= {_through_reshape(binding, axes) for axes in self._all(binding.var)}
-            else:
-                found.add(None)
-        return found
+    def _of_operand(self, binding: relax.VarBinding) -> set[Axes | None]:
+        """What a reader wishes of its operands."""
+        name, wishes = tvm_adapter.op_name(binding.value), self._wishes.get(binding.var, {None})
+        if name == "relax.permute_dims" and binding.value.attrs.axes is not None:
+            return {tuple(int(axis) for axis in binding.value.attrs.axes)}
+        if name in UNARY:
+            return wishes
+        if name in RESHAPES:
+            return {_through_reshape(binding, axes) for axes in wishes}
+        return {None}
 
 
 def wanted_inputs(function: relax.Function) -> dict[int, Axes]:

@@ -3,8 +3,8 @@
     PYTHONPATH=. .venv/bin/python scripts/mutate.py 10000
 
 A file may be compiled or refused. Anything else is a fault: an exception that is no TinyccError, a crash,
-more than 60 s or 8 GB, a message that is not one line, something half-written left behind, C that a compiler warns
-of. Faults are printed with the name of their model and the number of the mutation, by which
+more than 60 s or 8 GB, a message that is not one line, something half-written left behind, C that a compiler
+warns of. Faults are printed with the name of their model and the number of the mutation, by which
 `--only NAME NUMBER` writes the file; the exit code is 1 then. Seeds are the models of the tests and, where
 there is one, the small models of the corpus (TINYCC_CORPUS).
 """

@@ -4,6 +4,8 @@ Every message is one line that says what is wrong, where (file, layer or flag) a
 The command line prints it and leaves with exit code 2; anything else that escapes is a bug.
 """
 
+_MOST_LETTERS = 1500
+
 
 def printable(text: str) -> str:
     """`text` on one line; what a damaged file's names bring along of line breaks and the like is escaped."""
@@ -14,8 +16,9 @@ class TinyccError(Exception):
     """Base of all errors that a user can cause and mend."""
 
     def __str__(self) -> str:
-        """The message, on one line."""
-        return printable(super().__str__())
+        """The message, on one line, which is cut off where a damaged file's names make it endless."""
+        text = printable(super().__str__())
+        return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
 
 
 class ModelError(TinyccError):

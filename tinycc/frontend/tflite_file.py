@@ -4,6 +4,7 @@ The flatbuffer is read once, with every index and size checked, so that nothing 
 distrust the file. Format: https://github.com/tensorflow/tensorflow (lite/schema/schema.fbs, version 3).
 """
 
+import inspect
 import math
 import struct
 from dataclasses import dataclass
@@ -314,4 +315,10 @@ def _options(table: tflite.Operator) -> Any:
         return None
     options = getattr(tflite, name)()
     options.Init(union.Bytes, union.Pos)
+    # Whoever asks for a field later, or whether there is one, must find it readable.
+    for entry in range(0, options._tab.Offset(0), 2):
+        options._tab.Offset(entry)
+    for getter in vars(type(options)).values():
+        if inspect.isfunction(getter) and getter.__code__.co_argcount == 1:
+            getter(options)
     return options
