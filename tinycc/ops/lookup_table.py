@@ -1,7 +1,8 @@
 """Tables of 256 results for functions of one int8 number.
 
 The operators that TFLite knows have its integer semantics to the bit; every other function is computed
-in float32 and rounded half to even, as ONNX and torch do.
+in float32 and rounded half to even, as ONNX and torch do. Where it has no value, as the logarithm of a
+negative number, the result is the least integer, as onnxruntime has it.
 """
 
 import math
@@ -59,41 +60,86 @@ def _selu(x: np.ndarray) -> np.ndarray:
     return scale * np.where(x > 0, x, alpha * np.expm1(x))
 
 
-UNARY: dict[str, Operator] = {
+def _softplus(x: np.ndarray, beta: float, threshold: float) -> np.ndarray:
+    scaled = x * np.float32(beta)
+    return np.where(scaled > threshold, x, np.logaddexp(np.float32(0), scaled) / np.float32(beta))
+
+
+# Relax's elementwise operators, less "relax."; logical values are numbers here.
+OPERATORS: dict[str, Operator] = {
     "abs": np.abs,
+    "acos": np.arccos,
+    "acosh": np.arccosh,
+    "add": np.add,
+    "asin": np.arcsin,
+    "asinh": np.arcsinh,
+    "astype": np.positive,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "atanh": np.arctanh,
     "ceil": np.ceil,
+    "clip": np.clip,
     "cos": np.cos,
+    "cosh": np.cosh,
+    "divide": np.divide,
+    "equal": np.equal,
     "erf": _erf,
     "exp": np.exp,
     "floor": np.floor,
+    "floor_divide": np.floor_divide,
+    "floor_mod": np.mod,
+    "full": np.positive,
+    "full_like": lambda x, value: value,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "isfinite": np.isfinite,
+    "isinf": np.isinf,
+    "isnan": np.isnan,
+    "less": np.less,
+    "less_equal": np.less_equal,
     "log": np.log,
+    "log_add_exp": np.logaddexp,
+    "logical_and": np.logical_and,
+    "logical_not": np.logical_not,
+    "logical_or": np.logical_or,
+    "logical_xor": np.logical_xor,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "mod": np.fmod,
+    "multiply": np.multiply,
     "negative": np.negative,
     "nn.gelu": _gelu,
     "nn.gelu_tanh": _gelu_by_tanh,
     "nn.leakyrelu": lambda x, alpha: np.where(x >= 0, x, x * alpha),
     "nn.relu": _relu,
+    "nn.relu6": lambda x: np.clip(x, 0, 6),
     "nn.selu": _selu,
     "nn.silu": lambda x: x * _sigmoid(x),
-    "nn.softplus": lambda x, beta: np.logaddexp(np.float32(0), x * beta) / beta,
+    "nn.softplus": _softplus,
+    "not_equal": np.not_equal,
+    "ones_like": np.ones_like,
+    "power": np.power,
     "round": np.rint,
     "rsqrt": lambda x: np.float32(1) / np.sqrt(x),
     "sigmoid": _sigmoid,
     "sign": np.sign,
     "sin": np.sin,
+    "sinh": np.sinh,
     "sqrt": np.sqrt,
     "square": np.square,
-    "tanh": np.tanh,
-}
-BINARY: dict[str, Operator] = {
-    "add": np.add,
-    "divide": np.divide,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "multiply": np.multiply,
-    "power": np.power,
     "subtract": np.subtract,
+    "tan": np.tan,
+    "tanh": np.tanh,
+    "trunc": np.trunc,
+    "where": np.where,
+    "zeros_like": np.zeros_like,
 }
-_OPERATORS: dict[str, Operator] = {**UNARY, **BINARY, "clip": np.clip}
+# Those that change the shape of a number, and nothing else.
+RESHAPES: dict[str, Operator] = dict.fromkeys(
+    ("broadcast_to", "expand_dims", "reshape", "squeeze"), np.positive
+)
+# Of integers, less "relax.": what wraps in 8 bits does so here, too.
+INTEGER: dict[str, Operator] = {"clip": np.clip, "negative": np.negative}
 
 
 def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
@@ -109,21 +155,24 @@ def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
 def _float_table(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
     with np.errstate(all="ignore"):
         real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
-        results = np.broadcast_to(np.asarray(_evaluate(tree, real), np.float32), real.shape)
+        results = np.broadcast_to(np.asarray(_evaluate(tree, real, {}), np.float32), real.shape)
         scaled = np.rint(results / np.float32(output.real_scale))
-    # A square root of a negative number has no value; any will do.
-    finite = np.clip(np.nan_to_num(scaled, nan=0.0), -512.0, 512.0)
+    finite = np.clip(np.nan_to_num(scaled, nan=-512.0), -512.0, 512.0)
     return np.clip(finite.astype(np.int64) + output.zero_point, -128, 127).astype(np.int8)
 
 
-def _evaluate(tree: Tree, x: np.ndarray) -> np.ndarray:
+def _evaluate(tree: Tree, x: np.ndarray, done: dict[int, np.ndarray]) -> np.ndarray:
+    """The values of a function of x. done: those of parts, by identity: a part may be used often."""
     if isinstance(tree, str):
         return x
     if isinstance(tree, float):
         return np.asarray(tree, np.float32)
     if isinstance(tree, QuantizedNumber):
         return np.asarray(np.float32(tree.scale) * (tree.value - tree.zero_point), np.float32)
-    return _OPERATORS[str(tree[0])](*(_evaluate(operand, x) for operand in tree[1:]))
+    if id(tree) not in done:
+        operands = [_evaluate(operand, x, done) for operand in tree[1:]]
+        done[id(tree)] = {**OPERATORS, **RESHAPES}[str(tree[0])](*operands)
+    return done[id(tree)]
 
 
 def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[int], int] | None:
