@@ -170,8 +170,10 @@ def _tree(expr: relax.Expr, trees: dict[relax.Expr, Tree]) -> Tree:
 
 
 def _numbers(call: relax.Call) -> list[float]:
-    """What an operator has beside its tensors: the bounds of a clip, a slope."""
+    """What an operator has beside its tensors: the bounds of a clip, a slope, whether fractions are lost."""
     name = tvm_adapter.op_name(call)
+    if name == "relax.astype":
+        return [float("int" in str(call.attrs.dtype))]
     if name == "relax.clip":
         return [float(bound.value) for bound in call.args[1:3]]
     if name == "relax.nn.leakyrelu":

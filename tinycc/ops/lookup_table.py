@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, activation_range, quantize_multiplier, sum_multipliers
-from tinycc.ops.integer_arithmetic import clamp, divide_by_power, logistic, requantize, tanh
+from tinycc.ops.integer_arithmetic import clamp, divide, divide_by_power, logistic, requantize, tanh
 from tinycc.ops.tensor import Tensor
 
 
@@ -60,6 +60,11 @@ def _selu(x: np.ndarray) -> np.ndarray:
     return scale * np.where(x > 0, x, alpha * np.expm1(x))
 
 
+def _astype(x: np.ndarray, is_integer: float) -> np.ndarray:
+    real = np.asarray(x, np.float32)
+    return np.trunc(real) if is_integer else real
+
+
 def _softplus(x: np.ndarray, beta: float, threshold: float) -> np.ndarray:
     scaled = x * np.float32(beta)
     return np.where(scaled > threshold, x, np.logaddexp(np.float32(0), scaled) / np.float32(beta))
@@ -73,7 +78,7 @@ OPERATORS: dict[str, Operator] = {
     "add": np.add,
     "asin": np.arcsin,
     "asinh": np.arcsinh,
-    "astype": np.positive,
+    "astype": _astype,
     "atan": np.arctan,
     "atan2": np.arctan2,
     "atanh": np.arctanh,
@@ -202,24 +207,28 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
 
 
 def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Callable[[int], int] | None:
-    """ADD, SUB and MUL of x and a quantized constant, or of x and itself; a fused activation is allowed."""
+    """ADD, SUB, MUL, DIV of x and a quantized constant, or of x and itself; an activation may be fused."""
     bounds: tuple[float | None, float | None] = (None, None)
     if tree[0] in ("nn.relu", "clip") and isinstance(tree[1], tuple):
         bounds = (0.0, None) if tree[0] == "nn.relu" else (_finite(tree[2]), _finite(tree[3]))
         tree = tree[1]
     operands = tree[1:]
-    if tree[0] not in ("add", "subtract", "multiply") or not all(
+    if tree[0] not in ("add", "subtract", "multiply", "divide") or not all(
         operand == "x" or isinstance(operand, QuantizedNumber) for operand in operands
     ):
         return None
     first, second = (one if isinstance(one, QuantizedNumber) else None for one in operands)
+    if tree[0] == "divide" and (second is None or second.value == second.zero_point):
+        return None  # TFLite's has no quotient of 0
     scales = tuple(source.real_scale if one is None else one.scale for one in (first, second))
     low, high = activation_range(*bounds, output.real_scale, output.zero_point, "int8")
-    combine = (
-        product((scales[0], scales[1], output.real_scale))
-        if tree[0] == "multiply"
-        else sum_or_difference((scales[0], scales[1], output.real_scale), 1 if tree[0] == "add" else -1)
-    )
+    every = (scales[0], scales[1], output.real_scale)
+    combine = {
+        "add": sum_or_difference(every, 1),
+        "subtract": sum_or_difference(every, -1),
+        "multiply": product(every),
+        "divide": _quotient(every),
+    }[str(tree[0])]
 
     def result(x: int) -> int:
         a, b = (x if one is None else one.value - one.zero_point for one in (first, second))
@@ -235,6 +244,12 @@ def product(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
     """
     rescale = _rescaling(scales[0] * scales[1] / scales[2])
     return lambda a, b: rescale(a * b)
+
+
+def _quotient(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
+    """TFLite's DIV by a number other than 0, likewise."""
+    multiplier, shift = quantize_multiplier(scales[0] / (scales[1] * scales[2]))
+    return lambda a, b: divide(a, b, multiplier, shift)
 
 
 def sum_or_difference(scales: tuple[float, float, float], sign: int) -> Callable[[int, int], int]:
