@@ -1,8 +1,8 @@
 """Tables of 256 results for functions of one int8 number.
 
-The operators that TFLite knows have its integer semantics to the bit; every other function is computed
-in float32 and rounded half to even, as ONNX and torch do. Where it has no value, as the logarithm of a
-negative number, the result is the least integer, as onnxruntime has it.
+The operators that TFLite knows have its integer semantics to the bit, or that of its tables; every other
+function is computed in float32 and rounded half to even, as ONNX and torch do. Where it has no value, as the
+logarithm of a negative number, the result is the least integer, as onnxruntime has it.
 """
 
 import math
@@ -12,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, activation_range, quantize_multiplier, sum_multipliers
-from tinycc.ops.integer_arithmetic import clamp, divide, divide_by_power, logistic, requantize, tanh
+from tinycc.ops.integer_arithmetic import (
+    clamp,
+    divide,
+    divide_by_power,
+    logistic,
+    reciprocal_square_root,
+    requantize,
+    tanh,
+)
 from tinycc.ops.tensor import Tensor
 
 
@@ -29,6 +37,15 @@ class QuantizedNumber:
 Tree = str | float | QuantizedNumber | tuple["Tree", ...]
 
 INT8_VALUES = np.arange(-128, 128)
+ELU: Tree = ("where", ("less", "x", 0.0), ("subtract", ("exp", "x"), 1.0), "x")
+# TFLite tabulates these, too: real numbers times the inverse of the scale, halves away from zero.
+TABLES_OF_TFLITE: tuple[Tree, ...] = (
+    ELU,
+    ("exp", "x"),
+    ("log", "x"),
+    ("nn.gelu", "x"),
+    ("nn.gelu_tanh", "x"),
+)
 HARD_SWISH: Tree = ("divide", ("multiply", "x", ("clip", ("add", "x", 3.0), 0.0, 6.0)), 6.0)
 
 Operator = Callable[..., np.ndarray]
@@ -38,17 +55,23 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.float32(1) / (np.float32(1) + np.exp(-x))
 
 
-def _erf(x: np.ndarray) -> np.ndarray:
-    return np.array([math.erf(value) for value in np.atleast_1d(x)], np.float32)
+def _rounded(function: Callable[[np.ndarray], np.ndarray]) -> Operator:
+    """The float32 nearest to what a function is in double."""
+    return lambda x: np.asarray(function(np.asarray(x, np.float64)), np.float32)
+
+
+_erf = _rounded(np.vectorize(math.erf))
+_erfc = _rounded(np.vectorize(math.erfc))
+_tanh = _rounded(np.tanh)
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
-    return x * np.float32(0.5) * (np.float32(1) + _erf(x * np.float32(math.sqrt(0.5))))
+    return np.float32(0.5) * x * _erfc(x * np.float32(-math.sqrt(0.5)))
 
 
 def _gelu_by_tanh(x: np.ndarray) -> np.ndarray:
     inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x * x * x)
-    return x * np.float32(0.5) * (np.float32(1) + np.tanh(inner))
+    return np.float32(0.5) * x * (np.float32(1) + _tanh(inner))
 
 
 def _relu(x: np.ndarray) -> np.ndarray:
@@ -89,7 +112,7 @@ OPERATORS: dict[str, Operator] = {
     "divide": np.divide,
     "equal": np.equal,
     "erf": _erf,
-    "exp": np.exp,
+    "exp": _rounded(np.exp),
     "floor": np.floor,
     "floor_divide": np.floor_divide,
     "floor_mod": np.mod,
@@ -102,7 +125,7 @@ OPERATORS: dict[str, Operator] = {
     "isnan": np.isnan,
     "less": np.less,
     "less_equal": np.less_equal,
-    "log": np.log,
+    "log": _rounded(np.log),
     "log_add_exp": np.logaddexp,
     "logical_and": np.logical_and,
     "logical_not": np.logical_not,
@@ -134,7 +157,7 @@ OPERATORS: dict[str, Operator] = {
     "square": np.square,
     "subtract": np.subtract,
     "tan": np.tan,
-    "tanh": np.tanh,
+    "tanh": _tanh,
     "trunc": np.trunc,
     "where": np.where,
     "zeros_like": np.zeros_like,
@@ -161,7 +184,11 @@ def _float_table(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
     with np.errstate(all="ignore"):
         real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
         results = np.broadcast_to(np.asarray(_evaluate(tree, real, {}), np.float32), real.shape)
-        scaled = np.rint(results / np.float32(output.real_scale))
+        if tree in TABLES_OF_TFLITE:
+            scaled = results * (np.float32(1) / np.float32(output.real_scale))
+            scaled = np.copysign(np.floor(np.abs(scaled.astype(np.float64)) + 0.5), scaled)
+        else:
+            scaled = np.rint(results / np.float32(output.real_scale))
     finite = np.clip(np.nan_to_num(scaled, nan=-512.0), -512.0, 512.0)
     return np.clip(finite.astype(np.int64) + output.zero_point, -128, 127).astype(np.int8)
 
@@ -191,6 +218,8 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
         return lambda x: rescale(abs(x)) + output.zero_point
     if tree == HARD_SWISH:
         return _hard_swish(source, output)
+    if tree == ("rsqrt", "x"):
+        return _reciprocal_square_root(source, output)
     if not isinstance(tree, tuple):
         return None
     arithmetic = _arithmetic(tree, source, output)
@@ -287,6 +316,20 @@ def _saturating(function: Callable[[int], int], source: Tensor) -> Callable[[int
         if x >= radius:
             return 127
         return function(requantize(x, multiplier, shift))
+
+    return result
+
+
+def _reciprocal_square_root(source: Tensor, output: Tensor) -> Callable[[int], int]:
+    """RSQRT: of 0 the largest number; of what is negative, which TFLite refuses, the least."""
+    multiplier, shift = quantize_multiplier(1 / (math.sqrt(source.real_scale) * output.real_scale))
+
+    def result(x: int) -> int:
+        if x <= 0:
+            return 127 if x == 0 else -128
+        root, root_shift = reciprocal_square_root(x)
+        fine = requantize(1, root, root_shift + 20)
+        return requantize(fine, multiplier, shift - 20) + output.zero_point
 
     return result
 
