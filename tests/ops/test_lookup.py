@@ -14,6 +14,7 @@ from tvm import relax
 
 import tinycc
 from tests.reference import activation, elementwise
+from tests.reference.conversion import requantize
 from tests.reference.elementwise import absolute
 from tests.reference.fixed_point import INT8, Integers, Quantization, Range
 from tests.tools.kernel_runner import (
@@ -306,8 +307,8 @@ def test_functions_with_integers_between_them_are_one_table() -> None:
     values = LINE.astype(int)
     for step in steps:
         values = step[values + 128].astype(int)
-    wanted = np.clip(np.rint((values - 3) * 0.5), -128, 127)
-    assert np.abs(result.reshape(-1) - wanted).max() <= 1
+    expected = requantize(values, quantization((0.01, 3)), quantization((0.02, 0)))
+    np.testing.assert_array_equal(result.reshape(-1), expected)
 
 
 def preprocessing(*, reads_between: bool) -> tvm.IRModule:

@@ -209,6 +209,8 @@ def _evaluate(tree: Tree, x: np.ndarray, done: dict[int, np.ndarray]) -> np.ndar
 
 def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[int], int] | None:
     """TFLite's function from an input less its zero point to an output, not clamped; None if it has none."""
+    if tree == "x":
+        return _clamped((None, None), source, output)
     if tree == ("sigmoid", "x") and (output.scale, output.zero_point) == (2.0**-8, -128):
         return _saturating(lambda x: divide_by_power(logistic(x, 4), 23) - 128, source)
     if tree == ("tanh", "x") and (output.scale, output.zero_point) == (2.0**-7, 0):
