@@ -10,6 +10,7 @@ import tvm
 from tvm import relax
 
 from tinycc.ops import fusion_patterns
+from tinycc.passes.fuse_lookups import FuseLookups
 
 
 @tvm.transform.module_pass(opt_level=0, name="FuseQuantizedOps")
@@ -17,5 +18,9 @@ class FuseQuantizedOps:
     """Module pass; see above."""
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
-        """Run TVM's pattern fusion with the patterns of all operators, constants kept inside."""
-        return relax.transform.FuseOpsByPattern(fusion_patterns(), bind_constants=True)(module)
+        """Tables first, as what has one operand that changes costs less as a table than as an operator.
+
+        Then TVM's pattern fusion with the patterns of all operators, constants kept inside.
+        """
+        by_pattern = relax.transform.FuseOpsByPattern(fusion_patterns(), bind_constants=True)
+        return tvm.transform.Sequential([FuseLookups(), by_pattern])(module)

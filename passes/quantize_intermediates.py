@@ -17,8 +17,9 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.ops.fixed_point import INTEGER_RANGE
+from tinycc.ops.interpolate import BINARY, UNARY
 from tinycc.ops.lookup import numbers_of
-from tinycc.ops.lookup_table import BINARY, UNARY
+from tinycc.ops.lookup_table import OPERATORS
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 PRODUCTS = ("relax.nn.conv2d", "relax.nn.conv2d_transpose", "relax.matmul")
@@ -119,8 +120,7 @@ class _Quantizer(DataflowRewriter):
         if name == "clip":
             return np.clip(known[0], *_clip_bounds(call))
         with np.errstate(all="ignore"):
-            function = BINARY[name] if name in BINARY else UNARY[name]
-            return np.asarray(function(*known, *numbers_of(call)))
+            return np.asarray(OPERATORS[name](*known, *numbers_of(call)))
 
     def _quantized(self, expr: relax.Expr, like: "_Scale") -> relax.Expr | None:
         """`expr` as integers; None where it is neither a function of one tensor nor arithmetic of two."""
@@ -218,7 +218,7 @@ class _Quantizer(DataflowRewriter):
         if not known or len(known) < len(operands):
             return None
         if (name == "relax.multiply" and len(known) == 2) or name in ("relax.add", "relax.subtract"):
-            (a, b), function = known, BINARY[name.removeprefix("relax.")]
+            (a, b), function = known, OPERATORS[name.removeprefix("relax.")]
             corners = [function(one, other) for one in (a.low, a.high) for other in (b.low, b.high)]
             return _Interval.around(np.array(corners))
         variable = self._operands(expr)[0]

@@ -14,6 +14,7 @@ from tvm import relax
 
 import tinycc
 from tests.reference import activation, elementwise
+from tests.reference.conversion import requantize
 from tests.reference.elementwise import absolute
 from tests.reference.fixed_point import INT8, Integers, Quantization, Range
 from tests.tools.kernel_runner import (
@@ -226,6 +227,88 @@ def test_arithmetic_with_a_constant(
     pairs = [constant, source, output] if is_first else [source, constant, output]
     expected = arithmetic_reference(name, operands, pairs, Range(3, 127) if is_rectified else INT8)
     np.testing.assert_array_equal(table_of(function, source, output), expected)
+
+
+@settings(max_examples=20)
+@given(SCALES, ZERO_POINTS, SCALES, st.integers(-128, 127).filter(lambda value: value != -7))
+def test_quotients_of_a_constant(scale: float, zero: int, other: float, value: int) -> None:
+    source, constant, stored = (scale, zero), (other, -7), np.array(value, np.int8)
+    output = (scale / other / 40, 3)
+    table = table_of(lambda x: relax.op.divide(x, dequantized(stored, *constant)), source, output)
+    expected = elementwise.div(LINE, stored, tuple(map(quantization, (source, constant, output))))
+    np.testing.assert_array_equal(table, expected)
+
+
+def threshold(x: relax.Expr) -> relax.Expr:
+    return relax.op.multiply(relax.op.astype(relax.op.greater(x, number(0.7)), "float32"), x)
+
+
+def softplus_of_parts(x: relax.Expr) -> relax.Expr:
+    """As TVM imports torch's."""
+    ones = relax.op.full((), number(1.0), "float32")
+    return relax.op.where(
+        relax.op.greater(x, number(2.0)), x, relax.op.log(relax.op.add(relax.op.exp(x), ones))
+    )
+
+
+def nested(x: relax.Expr, depth: int = 30) -> relax.Expr:
+    """Each part is used twice: 2 ** depth paths."""
+    for _ in range(depth):
+        x = relax.op.multiply(number(0.5), relax.op.add(x, x))
+    return x
+
+
+BRANCHES: dict[str, tuple[Real, Callable[[np.ndarray], np.ndarray]]] = {
+    "threshold": (threshold, lambda x: np.where(x > 0.7, x, 0)),
+    "softplus": (softplus_of_parts, lambda x: np.where(x > 2, x, np.log1p(np.exp(x)))),
+    "reciprocal": (lambda x: relax.op.divide(number(1.0), x), lambda x: 1 / x),
+    "cube": (lambda x: relax.op.power(x, number(3.0)), lambda x: x**3),
+    "sinh": (relax.op.sinh, np.sinh),
+    "nested": (nested, lambda x: x),
+    "number of any shape": (
+        lambda x: relax.op.multiply(x, relax.op.reshape(dequantized(np.array([3], np.int8), 0.5), (1, 1, 1))),
+        lambda x: 1.5 * x,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_comparisons_choices_and_depth(name: str) -> None:
+    function, real = BRANCHES[name]
+    scale = float(np.float32(0.037))
+    x = scale * (LINE.astype(np.float64) - 4)
+    with np.errstate(divide="ignore"):
+        exact = np.clip(real(x) / np.float64(np.float32(0.03)) - 10, -128, 127)
+    assert np.abs(table_of(function, (0.037, 4), (0.03, -10)) - exact).max() < 0.51
+
+
+def test_what_has_no_value_is_the_least_integer() -> None:
+    """As onnxruntime has it; infinities saturate."""
+    table = table_of(relax.op.log, (0.5, 0), (0.1, 5))
+    assert (table[:129] == -128).all() and table[130] == 5
+    assert table_of(lambda x: relax.op.divide(number(1.0), x), (0.5, 0), (0.1, 5))[128] == 127
+
+
+def test_functions_with_integers_between_them_are_one_table() -> None:
+    def chain(x: relax.Expr) -> relax.Expr:
+        first = quantized(relax.op.exp(dequantized(x, 0.03, 4)), 0.1, -100)
+        clipped = relax.op.clip(first, -90, 90)
+        second = quantized(relax.op.tanh(dequantized(clipped, 0.1, -100)), 0.01, 3)
+        return quantized(dequantized(second, 0.01, 3), 0.02, 0)
+
+    views = views_in(module_of([((1, 4, 64), "int8")], chain))
+    assert [view.kind for view in views] == ["lookup"]
+    [result] = compile_and_run(module_of([((1, 4, 64), "int8")], chain), [VALUES])
+    steps = [
+        table_of(relax.op.exp, (0.03, 4), (0.1, -100)),
+        np.clip(np.arange(-128, 128), -90, 90),
+        table_of(relax.op.tanh, (0.1, -100), (0.01, 3)),
+    ]
+    values = LINE.astype(int)
+    for step in steps:
+        values = step[values + 128].astype(int)
+    expected = requantize(values, quantization((0.01, 3)), quantization((0.02, 0)))
+    np.testing.assert_array_equal(result.reshape(-1), expected)
 
 
 def preprocessing(*, reads_between: bool) -> tvm.IRModule:

@@ -90,6 +90,12 @@ def _in_place(kind: str) -> Draw:
     return draw
 
 
+def _negative(model: RandomModel) -> None:
+    """NEG, which looks at no quantization."""
+    x = model.input(ROWS, zero_point=0)
+    model.add("NEG", [x], [model.output(ROWS, x.scale, 0)])
+
+
 def _saturating(kind: str, scale: float, zero_point: int) -> Draw:
     """LOGISTIC, TANH and SOFTMAX, whose output has a quantization of its own."""
 
@@ -271,7 +277,7 @@ def _hard_swish(model: RandomModel) -> None:
 def _leaky_relu(model: RandomModel) -> None:
     """LEAKY_RELU with ties on either side of zero."""
     x = model.input(ROWS)
-    slope = float(np.float32(model.choose(0.1, 0.01, 0.3, 1.7, -0.2)))
+    slope = float(np.float32(model.choose(0.1, 0.01, 0.3, 0.9, 1.7)))
     unit = x.scale * (abs(slope) if model.happens(0.7) else 1.0)
     y = model.output(ROWS, model.scale_for(unit, 0.5, 1.0, 2.0))
     model.add("LEAKY_RELU", [x], [y], "LeakyReluOptions", Alpha=slope)
@@ -287,15 +293,21 @@ ARITHMETIC: dict[str, Draw] = {
     "DEPTHWISE_CONV_2D": _depthwise,
     "DEQUANTIZE": _conversion("DEQUANTIZE", "float32"),
     "DIV": _divide,
+    "ELU": _unary("ELU"),
+    "EXP": _unary("EXP", high=0.02),
     "FULLY_CONNECTED": _dense,
+    "GELU": _unary("GELU", options="GeluOptions"),
+    "GELU by tanh": _unary("GELU", options="GeluOptions", Approximate=True),
     "HARD_SWISH": _hard_swish,
     "LEAKY_RELU": _leaky_relu,
+    "LOG": _unary("LOG", is_positive=True),
     "LOGISTIC": _saturating("LOGISTIC", 2.0**-8, -128),
     "MAXIMUM": _chosen("MAXIMUM"),
     "MAX_POOL_2D": _pooling("MAX_POOL_2D"),
     "MEAN": _reduction("MEAN"),
     "MINIMUM": _chosen("MINIMUM"),
     "MUL": _binary("MUL", "MulOptions", 0.5, 20.0, 90.0),
+    "NEG": _negative,
     "PRELU": _prelu,
     "QUANTIZE": _conversion("QUANTIZE", "int8"),
     "QUANTIZE of float32": _quantize,
@@ -303,7 +315,10 @@ ARITHMETIC: dict[str, Draw] = {
     "QUANTIZE to int32": _conversion("QUANTIZE", "int32"),
     "RELU": _unary("RELU"),
     "RELU6": _in_place("RELU6"),
+    "RELU_0_TO_1": _unary("RELU_0_TO_1"),
     "RELU_N1_TO_1": _unary("RELU_N1_TO_1"),
+    "RSQRT": _unary("RSQRT", is_positive=True, high=0.1),
+    "SQRT": _unary("SQRT", is_positive=True),
     "RESIZE_BILINEAR": resized("RESIZE_BILINEAR", "ResizeBilinearOptions"),
     "SOFTMAX": _saturating("SOFTMAX", 2.0**-8, -128),
     "SUB": _binary("SUB", "SubOptions", 0.3, 1.0, 2.0),

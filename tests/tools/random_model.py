@@ -145,7 +145,7 @@ class RandomModel:
         self.writer.add_operator(kind, indices, [output.index for output in outputs], options, **fields)
 
     def activation(self) -> int:
-        return int(self.choose(*ACTIVATION.values()))
+        return ACTIVATION[self.choose("NONE", "RELU", "RELU6", "RELU_N1_TO_1")]
 
     @property
     def content(self) -> bytes:

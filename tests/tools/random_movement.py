@@ -100,6 +100,18 @@ def _shape(model: RandomModel) -> None:
 
 
 MOVEMENT: dict[str, Draw] = {
+    "BROADCAST_TO": _moved("BROADCAST_TO", "", (1, 9, 8, 6), (1, 9, 8, 6), shape=(1, 1, 8, 6)),
+    "DEPTH_TO_SPACE": _moved(
+        "DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 6, 8, 2), shape=(1, 3, 4, 8), BlockSize=2
+    ),
+    "GATHER": _moved("GATHER", "GatherOptions", (1, 9, 3, 6), (5, 0, 5), Axis=2),
+    "REDUCE_MAX": _moved("REDUCE_MAX", "ReducerOptions", (1, 1, 1, 6), (1, 2), KeepDims=True),
+    "REDUCE_MIN": _moved("REDUCE_MIN", "ReducerOptions", (1, 1, 1, 6), (1, 2), KeepDims=True),
+    "REVERSE_V2": _moved("REVERSE_V2", "ReverseV2Options", IMAGE, (2,)),
+    "SPACE_TO_DEPTH": _moved(
+        "SPACE_TO_DEPTH", "SpaceToDepthOptions", (1, 3, 4, 8), shape=(1, 6, 8, 2), BlockSize=2
+    ),
+    "TILE": _moved("TILE", "TileOptions", (1, 18, 8, 6), (1, 2, 1, 1)),
     "CONCATENATION": _joined("CONCATENATION", "ConcatenationOptions", (1, 9, 24, 6)),
     "EXPAND_DIMS": _moved("EXPAND_DIMS", "", (1, 9, 1, 8, 6), 2),
     "MIRROR_PAD": _moved("MIRROR_PAD", "MirrorPadOptions", _PADDED_SHAPE, PADDED, Mode=0),

@@ -156,6 +156,7 @@ LAYERS = (
     _layer("MINIMUM", _image(), _image(), result=_image(), options="MaximumMinimumOptions"),
     _unary("ABS", _image(0.1, -128), "AbsOptions"),
     _unary("HARD_SWISH", _image(0.1, -100), "HardSwishOptions"),
+    _unary("GELU", _image(0.08, 1), "GeluOptions", Approximate=False),
     _unary("LEAKY_RELU", _image(0.08, 1), "LeakyReluOptions", Alpha=0.3),
     _unary("LOGISTIC", _image(1 / 256, -128)),
     _unary("TANH", _image(1 / 128, 0)),

@@ -8,6 +8,7 @@ from tvm import relax
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.tflite_base import (
     BaseConverter,
+    Converted,
     Handler,
     activated,
     axis_of,
@@ -35,6 +36,47 @@ def unary(function: Callable[[relax.Expr], relax.Expr]) -> Handler:
         return converter.finished(op, function(converter.real(op.inputs[0])))
 
     return convert
+
+
+def elu(value: relax.Expr) -> relax.Expr:
+    """x, and exp(x) - 1 below 0."""
+    below = relax.op.subtract(relax.op.exp(value), relax.const(1.0, "float32"))
+    return relax.op.where(relax.op.less(value, relax.const(0.0, "float32")), below, value)
+
+
+def gelu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """GELU, exact or by tanh."""
+    by_tanh = op.options is not None and op.options.Approximate()
+    function = relax.op.nn.gelu_tanh if by_tanh else relax.op.nn.gelu
+    return converter.finished(op, function(converter.real(op.inputs[0])))
+
+
+def square_root(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """SQRT, which TFLite rounds down."""
+    scale = converter.file.tensors[op.outputs[0]].scale
+    root = relax.op.sqrt(converter.real(op.inputs[0]))
+    steps = relax.op.floor(relax.op.divide(root, relax.const(scale, "float32")))
+    return converter.finished(op, relax.op.multiply(steps, relax.const(scale, "float32")))
+
+
+def negative(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """NEG of the stored numbers, -128 as it is: TFLite does not look at their quantization."""
+    source, output = (converter.file.tensors[index] for index in (op.inputs[0], op.outputs[0]))
+    if source.zero_point or output.zero_point or source.scale != output.scale:
+        raise UnsupportedError(f"{op.title} needs one scale and zero points of 0, as TFLite negates integers")
+    return relax.op.negative(converter.operand(source.index))
+
+
+def only_int8(convert: Handler) -> Handler:
+    """What TFLite has no kernel of 16 bits for."""
+
+    def checked(converter: BaseConverter, op: FileOperator) -> Converted:
+        dtype = converter.file.tensors[op.inputs[0]].dtype
+        if dtype != "int8":
+            raise UnsupportedError(f"{op.title} is of {dtype}, only int8 is supported")
+        return convert(converter, op)
+
+    return checked
 
 
 def activation(kind: int) -> Handler:

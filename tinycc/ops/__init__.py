@@ -48,7 +48,6 @@ OPERATORS: list[type[Operator]] = [
     Dense,
     # What has one operand that changes costs less as a table.
     Lookup,
-    Interpolate,
     Add,
     Multiply,
     Divide,
@@ -69,6 +68,8 @@ OPERATORS: list[type[Operator]] = [
     SVDF,
     UnidirectionalLSTM,
     Requantize,
+    # What has no arithmetic of its own on int16.
+    Interpolate,
     Cast,
     # Whatever quantize and dequantize no other operator took in.
     Quantize,

@@ -68,6 +68,36 @@ def _two_over_one_plus(x: int) -> int:
     return estimate
 
 
+def divide(a: int, b: int, multiplier: int, shift: int) -> int:
+    """A / b * multiplier * 2**(shift - 31) of b other than 0, rounded at the end."""
+    if b < 0:
+        a, b = -a, -b
+    inverse = min(_two_over_one_plus((b << (32 - b.bit_length())) - 2**31) << 1, INT32_MAX)
+    headroom = 31 - (a if a >= 0 else ~a).bit_length()
+    quotient = multiply_high(multiply_high(a << headroom, inverse), multiplier)
+    return divide_by_power(quotient, b.bit_length() - 1 + headroom - shift)
+
+
+def reciprocal_square_root(x: int) -> tuple[int, int]:
+    """1 / sqrt(x) of a whole x > 0 as a multiplier and a shift, by five of Newton's steps from 1."""
+    if x == 1:
+        return INT32_MAX, 0
+    pairs = (31 - x.bit_length()) // 2 - 1
+    half = divide_by_power((x << 2 * pairs) >> 1, 1)
+    one, one_and_half, half_of_root_two = 2**28, 3 * 2**27, 1518500250
+    estimate = one
+    for _ in range(5):
+        cube = _times_power(multiply_high(multiply_high(estimate, estimate), estimate), 6)
+        estimate = _times_power(multiply_high(one_and_half, estimate) - multiply_high(half, cube), 3)
+    shift = 11 - pairs
+    return multiply_high(estimate, half_of_root_two) << max(-shift, 0), -max(shift, 0)
+
+
+def _times_power(value: int, exponent: int) -> int:
+    """`value` * 2**exponent in 32 bits, saturated."""
+    return clamp(value << exponent, -(2**31), INT32_MAX)
+
+
 def logistic(x: int, integer_bits: int) -> int:
     """1 / (1 + exp(-x)) of x in Q(integer_bits), as Q0."""
     if x == 0:

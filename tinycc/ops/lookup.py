@@ -1,79 +1,22 @@
-"""Functions of one int8 tensor, element by element, as a table."""
+"""Functions of one int8 tensor, element by element, as a table.
 
+The pass `fuse_lookups` finds them: no pattern is as deep as they may be.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.dpl import DFPattern, is_const, is_op, wildcard
-from tvm.relax.transform import FusionPattern, PatternCheckContext
+from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.errors import UnsupportedError
 from tinycc.ops import helium
 from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.lookup_table import BINARY, INT8_VALUES, UNARY, QuantizedNumber, Tree, table_of
-from tinycc.ops.patterns import activated, dequantized, quantized
-from tinycc.ops.tensor import byte_types
-
-# Enough for GELU written out in single operators, its tanh approximation included.
-DEPTH = 8
-
-
-def _any_of(names: list[str]) -> DFPattern:
-    patterns = [is_op(f"relax.{name}") for name in names]
-    return reduce(lambda a, b: a | b, patterns)
-
-
-def function_pattern(tensor: DFPattern, depth: int) -> DFPattern:
-    """A call of at most `depth` levels of operators whose leaves are `tensor`, dequantized, and constants."""
-
-    def operand() -> DFPattern:
-        leaf = dequantized(tensor) | is_const()
-        return leaf | function_pattern(tensor, depth - 1) if depth > 1 else leaf
-
-    # A pattern stands for one expression in a match, so the sides of a binary operator have their own.
-    # Alternatives may share: of them just one is matched.
-    first, second = operand(), operand()
-    unary = _any_of(list(UNARY))(first)
-    clamped = is_op("relax.clip")(first, wildcard(), wildcard())
-    return unary | clamped | _any_of(list(BINARY))(first, second)
-
-
-def _arithmetic(tensor: DFPattern) -> DFPattern:
-    """The tensor and a quantized constant, or itself, added, subtracted or multiplied."""
-    first, second = (dequantized(is_const()) | dequantized(tensor) for _ in range(2))
-    value = _any_of(["add", "subtract", "multiply"])(first, second)
-    return quantized(activated(value)).has_dtype("int8")
-
-
-def _is_number(expr: relax.Expr) -> bool:
-    """Whether an expression is a constant of one element."""
-    return tvm_adapter.is_constant(expr) and tvm_adapter.constant_value(expr).size == 1
-
-
-def is_elementwise(context: PatternCheckContext) -> bool:
-    """Whether the result depends, element by element, on the tensor and single numbers alone.
-
-    Nobody else reads what lies between two tables that are made one.
-    """
-    calls = [value for value in context.matched_bindings.values() if isinstance(value, relax.Call)]
-    calls.append(context.matched_expr)
-    sources = [call.args[0] for call in calls if tvm_adapter.op_name(call) == "relax.dequantize"]
-    tensors = [source for source in sources if not _is_number(source)] or sources[:1]
-    between = [variable for variable in tensors if variable in context.matched_bindings]
-    own = [tensor for tensor in tensors if tensor not in between]
-    constants = [argument for call in calls for argument in call.args if tvm_adapter.is_constant(argument)]
-    shape = tvm_adapter.shape_of(context.matched_expr)
-    return (
-        bool(own)
-        and all(tensor.same_as(own[0]) for tensor in own)
-        and all(constant.same_as(own[0]) or _is_number(constant) for constant in constants)
-        and all(tvm_adapter.shape_of(tensor) == shape for tensor in tensors)
-        and all(len(context.var_usages[variable]) == 1 for variable in between)
-    )
+from tinycc.ops.lookup_table import INT8_VALUES, INTEGER, QuantizedNumber, Tree, table_of
+from tinycc.ops.tensor import Tensor, byte_types
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,35 +37,18 @@ class Lookup(Operator):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """quantize(f(dequantize(x))) with f made of elementwise operators, and clip(x) on integers.
-
-        Two steps of arithmetic with constants, as preprocessing has them, are one function.
-        """
-        tensor = wildcard().has_dtype("int8")
-        chain = quantized(function_pattern(tensor, DEPTH)).has_dtype("int8")
-        elementwise = [_arithmetic(_arithmetic(tensor)), _arithmetic(tensor), chain]
-        clamped = is_op("relax.clip")(wildcard().has_dtype("int8"), wildcard(), wildcard())
-        return [
-            *(FusionPattern("tinycc.lookup", pattern, {}, is_elementwise) for pattern in elementwise),
-            FusionPattern("tinycc.lookup", clamped),
-        ]
+        """None: see `fuse_lookups`."""
+        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Lookup":
-        """Tabulate the function."""
-        output = composite.result()
-        if output.scale is None:
-            call = composite.call("relax.clip")
-            low, high = numbers_of(call)
-            table = np.clip(INT8_VALUES, low, high).astype(np.int8)
-            return cls((composite.tensor(call.args[0]),), (output,), table, "clip")
+        """Tabulate the function, or the functions one after the other."""
         steps = _steps(composite)
         table = steps[0].table
         for step in steps[1:]:
             table = step.table[table.astype(np.int64) + 128]
-        source = composite.tensor(steps[0].dequantize)
         name = steps[0].name if len(steps) == 1 else "function"
-        return cls((source,), (output,), table, name)
+        return cls((steps[0].source,), (composite.result(),), table, name)
 
     def has_variant(self, feature: str) -> bool:
         """Helium gathers bytes."""
@@ -172,72 +98,89 @@ class Lookup(Operator):
         return self.function
 
 
+def tensor_operands(call: relax.Call) -> list[relax.Expr]:
+    """The operands of a call that are tensors, rather than shapes and numbers."""
+    return [each for each in call.args if isinstance(each, relax.Var) or tvm_adapter.is_constant(each)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """One of the functions that make up the table, from integers to integers."""
+
+    source: Tensor
+    table: np.ndarray
+    name: str
+
+
+def is_number(expr: relax.Expr) -> bool:
+    """Whether an expression is a constant whose elements are all the same number."""
+    return bool(tvm_adapter.is_constant(expr) and np.unique(tvm_adapter.constant_value(expr)).size == 1)
+
+
+def source_of(tensors: Sequence[relax.Expr]) -> relax.Expr | None:
+    """Of the tensors that a function dequantizes the one that it is a function of; None if there are several.
+
+    Of constants it is the one that is no single number, or else the first.
+    """
+    varying = [tensor for tensor in tensors if not is_number(tensor)] or list(tensors[:1])
+    return varying[0] if varying and all(each.same_as(varying[0]) for each in varying) else None
+
+
+def _steps(composite: Composite) -> list[_Step]:
+    """The functions of a body, in order; each is one of the result of that before it."""
+    calls = [binding.value for binding in tvm_adapter.bindings_of(composite.function)]
+    stored = [call.args[0] for call in calls if tvm_adapter.op_name(call) == "relax.dequantize"]
+    constant = None if composite.function.params else source_of(stored)
+    source = None if constant is not None else composite.tensor(composite.function.params[0])
+    steps: list[_Step] = []
+    trees: dict[relax.Expr, Tree] = {}
+    for binding in tvm_adapter.bindings_of(composite.function):
+        value = binding.value
+        name = tvm_adapter.op_name(value).removeprefix("relax.")
+        is_stored = name == "dequantize" and tvm_adapter.is_constant(value.args[0])
+        if name == "dequantize" and (not is_stored or value.args[0].same_as(constant)):
+            source, trees[binding.var] = (
+                composite.dequantized(value) if steps else composite.tensor(value),
+                "x",
+            )
+        elif name == "quantize":
+            tree, output = trees[value.args[0]], composite.quantized(value)
+            assert source is not None
+            steps.append(_Step(source, table_of(tree, source.as_int8, output.as_int8), name_of(tree)))
+        elif name in INTEGER and tvm_adapter.dtype_of(binding.var) == "int8":
+            assert source is not None
+            steps.append(_Step(source, INTEGER[name](INT8_VALUES, *numbers_of(value)).astype(np.int8), name))
+        elif not isinstance(value, relax.Var):  # another name of the result
+            trees[binding.var] = tree_of(value, trees)
+    return steps
+
+
+def tree_of(expr: relax.Expr, trees: dict[relax.Expr, Tree]) -> Tree:
+    """What an expression computes of the tensor under the last dequantize; `trees` has its operands."""
+    if expr in trees:
+        return trees[expr]
+    if tvm_adapter.is_constant(expr):
+        return float(tvm_adapter.constant_value(expr).flat[0])
+    name = tvm_adapter.op_name(expr).removeprefix("relax.")
+    if name == "dequantize":
+        value, scale, zero_point = (tvm_adapter.constant_value(each).flat[0] for each in expr.args[:3])
+        return QuantizedNumber(int(value), float(scale), int(zero_point))
+    operands = [tree_of(operand, trees) for operand in tensor_operands(expr)]
+    return (name, *operands, *numbers_of(expr))
+
+
 def numbers_of(call: relax.Call) -> list[float]:
-    """What an operator has beside its tensors: the bounds of a clip, a slope."""
+    """What an operator has beside its tensors: the bounds of a clip, a slope, whether fractions are lost."""
     name = tvm_adapter.op_name(call)
+    if name == "relax.astype":
+        return [float("int" in str(call.attrs.dtype))]
     if name == "relax.clip":
         return [float(bound.value) for bound in call.args[1:3]]
     if name == "relax.nn.leakyrelu":
         return [float(call.attrs.alpha)]
     if name == "relax.nn.softplus":
-        return [float(call.attrs.beta)]
+        return [float(call.attrs.beta), float(call.attrs.threshold)]
     return []
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """One of the functions that make up the table, from a dequantize to a quantize."""
-
-    dequantize: relax.Call
-    table: np.ndarray
-    name: str
-
-
-def _steps(composite: Composite) -> list[_Step]:
-    """The functions of a body, in order."""
-    result = composite.resolve(composite.function.body.body)
-    steps: list[_Step] = []
-    while tvm_adapter.op_name(result) == "relax.quantize":
-        # The tensor is what is no constant; of constants, what is no single number.
-        leaves = leaves_of(composite, result.args[0])
-        dequantize = max(leaves, key=lambda leaf: _leaf_rank(composite, leaf))
-        tree = tree_of(composite, result.args[0], composite.resolve(dequantize.args[0]))
-        source, output = composite.dequantized(dequantize).as_int8, composite.quantized(result).as_int8
-        steps.insert(0, _Step(dequantize, table_of(tree, source, output), name_of(tree)))
-        result = composite.resolve(dequantize.args[0])
-    return steps
-
-
-def leaves_of(composite: Composite, expr: relax.Expr) -> list[relax.Call]:
-    """The dequantizes of tensors and numbers that an expression is a function of."""
-    expr = composite.resolve(expr)
-    if tvm_adapter.op_name(expr) == "relax.dequantize":
-        return [expr]
-    operands = expr.args if isinstance(expr, relax.Call) else ()
-    return [leaf for operand in operands for leaf in leaves_of(composite, operand)]
-
-
-def _leaf_rank(composite: Composite, leaf: relax.Call) -> tuple[bool, bool]:
-    source = composite.resolve(leaf.args[0])
-    return not tvm_adapter.is_constant(source), not _is_number(source)
-
-
-def tree_of(composite: Composite, expr: relax.Expr, tensor: relax.Expr) -> Tree:
-    """The function that a quantize is computed from, of a tensor under a dequantize."""
-    expr = composite.resolve(expr)
-    if tvm_adapter.is_constant(expr):
-        return float(tvm_adapter.constant_value(expr).reshape(-1)[0])
-    name = tvm_adapter.op_name(expr).removeprefix("relax.")
-    if name == "dequantize":
-        if composite.resolve(expr.args[0]).same_as(tensor):
-            return "x"
-        number = composite.tensor(expr)
-        assert number.value is not None
-        return QuantizedNumber(int(number.value.reshape(-1)[0]), number.real_scale, number.zero_point)
-    if name not in UNARY and name not in BINARY and name != "clip":
-        raise UnsupportedError(f"a table cannot hold {name}")
-    operands = expr.args[:2] if name in BINARY else expr.args[:1]
-    return (name, *(tree_of(composite, operand, tensor) for operand in operands), *numbers_of(expr))
 
 
 def name_of(tree: Tree) -> str:

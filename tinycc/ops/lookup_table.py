@@ -1,7 +1,8 @@
 """Tables of 256 results for functions of one int8 number.
 
-The operators that TFLite knows have its integer semantics to the bit; every other function is computed
-in float32 and rounded half to even, as ONNX and torch do.
+The operators that TFLite knows have its integer semantics to the bit, or that of its tables; every other
+function is computed in float32 and rounded half to even, as ONNX and torch do. Where it has no value, as the
+logarithm of a negative number, the result is the least integer, as onnxruntime has it.
 """
 
 import math
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, activation_range, quantize_multiplier, sum_multipliers
-from tinycc.ops.integer_arithmetic import clamp, divide_by_power, logistic, requantize, tanh
+from tinycc.ops.integer_arithmetic import (
+    clamp,
+    divide,
+    divide_by_power,
+    logistic,
+    reciprocal_square_root,
+    requantize,
+    tanh,
+)
 from tinycc.ops.tensor import Tensor
 
 
@@ -28,6 +37,15 @@ class QuantizedNumber:
 Tree = str | float | QuantizedNumber | tuple["Tree", ...]
 
 INT8_VALUES = np.arange(-128, 128)
+ELU: Tree = ("where", ("less", "x", 0.0), ("subtract", ("exp", "x"), 1.0), "x")
+# TFLite tabulates these, too: real numbers times the inverse of the scale, halves away from zero.
+TABLES_OF_TFLITE: tuple[Tree, ...] = (
+    ELU,
+    ("exp", "x"),
+    ("log", "x"),
+    ("nn.gelu", "x"),
+    ("nn.gelu_tanh", "x"),
+)
 HARD_SWISH: Tree = ("divide", ("multiply", "x", ("clip", ("add", "x", 3.0), 0.0, 6.0)), 6.0)
 
 Operator = Callable[..., np.ndarray]
@@ -37,17 +55,23 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return np.float32(1) / (np.float32(1) + np.exp(-x))
 
 
-def _erf(x: np.ndarray) -> np.ndarray:
-    return np.array([math.erf(value) for value in np.atleast_1d(x)], np.float32)
+def _rounded(function: Callable[[np.ndarray], np.ndarray]) -> Operator:
+    """The float32 nearest to what a function is in double."""
+    return lambda x: np.asarray(function(np.asarray(x, np.float64)), np.float32)
+
+
+_erf = _rounded(np.vectorize(math.erf))
+_erfc = _rounded(np.vectorize(math.erfc))
+_tanh = _rounded(np.tanh)
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
-    return x * np.float32(0.5) * (np.float32(1) + _erf(x * np.float32(math.sqrt(0.5))))
+    return np.float32(0.5) * x * _erfc(x * np.float32(-math.sqrt(0.5)))
 
 
 def _gelu_by_tanh(x: np.ndarray) -> np.ndarray:
     inner = np.float32(math.sqrt(2 / math.pi)) * (x + np.float32(0.044715) * x * x * x)
-    return x * np.float32(0.5) * (np.float32(1) + np.tanh(inner))
+    return np.float32(0.5) * x * (np.float32(1) + _tanh(inner))
 
 
 def _relu(x: np.ndarray) -> np.ndarray:
@@ -59,41 +83,91 @@ def _selu(x: np.ndarray) -> np.ndarray:
     return scale * np.where(x > 0, x, alpha * np.expm1(x))
 
 
-UNARY: dict[str, Operator] = {
+def _astype(x: np.ndarray, is_integer: float) -> np.ndarray:
+    real = np.asarray(x, np.float32)
+    return np.trunc(real) if is_integer else real
+
+
+def _softplus(x: np.ndarray, beta: float, threshold: float) -> np.ndarray:
+    scaled = x * np.float32(beta)
+    return np.where(scaled > threshold, x, np.logaddexp(np.float32(0), scaled) / np.float32(beta))
+
+
+# Relax's elementwise operators, less "relax."; logical values are numbers here.
+OPERATORS: dict[str, Operator] = {
     "abs": np.abs,
+    "acos": np.arccos,
+    "acosh": np.arccosh,
+    "add": np.add,
+    "asin": np.arcsin,
+    "asinh": np.arcsinh,
+    "astype": _astype,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "atanh": np.arctanh,
     "ceil": np.ceil,
+    "clip": np.clip,
     "cos": np.cos,
+    "cosh": np.cosh,
+    "divide": np.divide,
+    "equal": np.equal,
     "erf": _erf,
-    "exp": np.exp,
+    "exp": _rounded(np.exp),
     "floor": np.floor,
-    "log": np.log,
+    "floor_divide": np.floor_divide,
+    "floor_mod": np.mod,
+    "full": np.positive,
+    "full_like": lambda x, value: value,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "isfinite": np.isfinite,
+    "isinf": np.isinf,
+    "isnan": np.isnan,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "log": _rounded(np.log),
+    "log_add_exp": np.logaddexp,
+    "logical_and": np.logical_and,
+    "logical_not": np.logical_not,
+    "logical_or": np.logical_or,
+    "logical_xor": np.logical_xor,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "mod": np.fmod,
+    "multiply": np.multiply,
     "negative": np.negative,
     "nn.gelu": _gelu,
     "nn.gelu_tanh": _gelu_by_tanh,
     "nn.leakyrelu": lambda x, alpha: np.where(x >= 0, x, x * alpha),
     "nn.relu": _relu,
+    "nn.relu6": lambda x: np.clip(x, 0, 6),
     "nn.selu": _selu,
     "nn.silu": lambda x: x * _sigmoid(x),
-    "nn.softplus": lambda x, beta: np.logaddexp(np.float32(0), x * beta) / beta,
+    "nn.softplus": _softplus,
+    "not_equal": np.not_equal,
+    "ones_like": np.ones_like,
+    "power": np.power,
     "round": np.rint,
     "rsqrt": lambda x: np.float32(1) / np.sqrt(x),
     "sigmoid": _sigmoid,
     "sign": np.sign,
     "sin": np.sin,
+    "sinh": np.sinh,
     "sqrt": np.sqrt,
     "square": np.square,
-    "tanh": np.tanh,
-}
-BINARY: dict[str, Operator] = {
-    "add": np.add,
-    "divide": np.divide,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "multiply": np.multiply,
-    "power": np.power,
     "subtract": np.subtract,
+    "tan": np.tan,
+    "tanh": _tanh,
+    "trunc": np.trunc,
+    "where": np.where,
+    "zeros_like": np.zeros_like,
 }
-_OPERATORS: dict[str, Operator] = {**UNARY, **BINARY, "clip": np.clip}
+# Those that change the shape of a number, and nothing else.
+RESHAPES: dict[str, Operator] = dict.fromkeys(
+    ("broadcast_to", "expand_dims", "reshape", "squeeze"), np.positive
+)
+# Of integers, less "relax.": what wraps in 8 bits does so here, too.
+INTEGER: dict[str, Operator] = {"clip": np.clip, "negative": np.negative}
 
 
 def table_of(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
@@ -110,25 +184,38 @@ def _float_table(tree: Tree, source: Tensor, output: Tensor) -> np.ndarray:
     with np.errstate(all="ignore"):
         real = np.float32(source.real_scale) * (INT8_VALUES - source.zero_point).astype(np.float32)
         results = np.broadcast_to(np.asarray(evaluate(tree, real), np.float32), real.shape)
-        scaled = np.rint(results / np.float32(output.real_scale))
-    # A square root of a negative number has no value; any will do.
-    finite = np.clip(np.nan_to_num(scaled, nan=0.0), -512.0, 512.0)
+        if tree in TABLES_OF_TFLITE:
+            scaled = results * (np.float32(1) / np.float32(output.real_scale))
+            scaled = np.copysign(np.floor(np.abs(scaled.astype(np.float64)) + 0.5), scaled)
+        else:
+            scaled = np.rint(results / np.float32(output.real_scale))
+    finite = np.clip(np.nan_to_num(scaled, nan=-512.0), -512.0, 512.0)
     return np.clip(finite.astype(np.int64) + output.zero_point, -128, 127).astype(np.int8)
 
 
 def evaluate(tree: Tree, x: np.ndarray) -> np.ndarray:
-    """The function's results of x, in float32."""
+    """The values of a function of x, in float32."""
+    return _evaluate(tree, x, {})
+
+
+def _evaluate(tree: Tree, x: np.ndarray, done: dict[int, np.ndarray]) -> np.ndarray:
+    """The values of a function of x. done: those of parts, by identity: a part may be used often."""
     if isinstance(tree, str):
         return x
     if isinstance(tree, float):
         return np.asarray(tree, np.float32)
     if isinstance(tree, QuantizedNumber):
         return np.asarray(np.float32(tree.scale) * (tree.value - tree.zero_point), np.float32)
-    return _OPERATORS[str(tree[0])](*(evaluate(operand, x) for operand in tree[1:]))
+    if id(tree) not in done:
+        operands = [_evaluate(operand, x, done) for operand in tree[1:]]
+        done[id(tree)] = {**OPERATORS, **RESHAPES}[str(tree[0])](*operands)
+    return done[id(tree)]
 
 
 def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[int], int] | None:
     """TFLite's function from an input less its zero point to an output, not clamped; None if it has none."""
+    if tree == "x":
+        return _clamped((None, None), source, output)
     if tree == ("sigmoid", "x") and (output.scale, output.zero_point) == (2.0**-8, -128):
         return _saturating(lambda x: divide_by_power(logistic(x, 4), 23) - 128, source)
     if tree == ("tanh", "x") and (output.scale, output.zero_point) == (2.0**-7, 0):
@@ -138,6 +225,8 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
         return lambda x: rescale(abs(x)) + output.zero_point
     if tree == HARD_SWISH:
         return _hard_swish(source, output)
+    if tree == ("rsqrt", "x"):
+        return _reciprocal_square_root(source, output)
     if not isinstance(tree, tuple):
         return None
     arithmetic = _arithmetic(tree, source, output)
@@ -154,24 +243,28 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
 
 
 def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Callable[[int], int] | None:
-    """ADD, SUB and MUL of x and a quantized constant, or of x and itself; a fused activation is allowed."""
+    """ADD, SUB, MUL, DIV of x and a quantized constant, or of x and itself; an activation may be fused."""
     bounds: tuple[float | None, float | None] = (None, None)
     if tree[0] in ("nn.relu", "clip") and isinstance(tree[1], tuple):
         bounds = (0.0, None) if tree[0] == "nn.relu" else (_finite(tree[2]), _finite(tree[3]))
         tree = tree[1]
     operands = tree[1:]
-    if tree[0] not in ("add", "subtract", "multiply") or not all(
+    if tree[0] not in ("add", "subtract", "multiply", "divide") or not all(
         operand == "x" or isinstance(operand, QuantizedNumber) for operand in operands
     ):
         return None
     first, second = (one if isinstance(one, QuantizedNumber) else None for one in operands)
+    if tree[0] == "divide" and (second is None or second.value == second.zero_point):
+        return None  # TFLite's has no quotient of 0
     scales = tuple(source.real_scale if one is None else one.scale for one in (first, second))
     low, high = activation_range(*bounds, output.real_scale, output.zero_point, "int8")
-    combine = (
-        product((scales[0], scales[1], output.real_scale))
-        if tree[0] == "multiply"
-        else sum_or_difference((scales[0], scales[1], output.real_scale), 1 if tree[0] == "add" else -1)
-    )
+    every = (scales[0], scales[1], output.real_scale)
+    combine = {
+        "add": sum_or_difference(every, 1),
+        "subtract": sum_or_difference(every, -1),
+        "multiply": product(every),
+        "divide": _quotient(every),
+    }[str(tree[0])]
 
     def result(x: int) -> int:
         a, b = (x if one is None else one.value - one.zero_point for one in (first, second))
@@ -187,6 +280,12 @@ def product(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
     """
     rescale = _rescaling(scales[0] * scales[1] / scales[2])
     return lambda a, b: rescale(a * b)
+
+
+def _quotient(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
+    """TFLite's DIV by a number other than 0, likewise."""
+    multiplier, shift = quantize_multiplier(scales[0] / (scales[1] * scales[2]))
+    return lambda a, b: divide(a, b, multiplier, shift)
 
 
 def sum_or_difference(scales: tuple[float, float, float], sign: int) -> Callable[[int, int], int]:
@@ -224,6 +323,20 @@ def _saturating(function: Callable[[int], int], source: Tensor) -> Callable[[int
         if x >= radius:
             return 127
         return function(requantize(x, multiplier, shift))
+
+    return result
+
+
+def _reciprocal_square_root(source: Tensor, output: Tensor) -> Callable[[int], int]:
+    """RSQRT: of 0 the largest number; of what is negative, which TFLite refuses, the least."""
+    multiplier, shift = quantize_multiplier(1 / (math.sqrt(source.real_scale) * output.real_scale))
+
+    def result(x: int) -> int:
+        if x <= 0:
+            return 127 if x == 0 else -128
+        root, root_shift = reciprocal_square_root(x)
+        fine = requantize(1, root, root_shift + 20)
+        return requantize(fine, multiplier, shift - 20) + output.zero_point
 
     return result
 
