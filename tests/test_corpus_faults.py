@@ -39,7 +39,7 @@ class Fault:
     def arrays(self, kind: str) -> list[np.ndarray]:
         """Inputs ("in") or right outputs ("right"), in order."""
         stored = load_arrays(self.model.parent / f"{kind}{self.suffix}.npz")
-        return [stored[name] for name in sorted(stored)]
+        return [stored[name] for name in sorted(stored) if not name.endswith("_q")]
 
     def load(self) -> Any:
         """What tinycc.compile takes."""

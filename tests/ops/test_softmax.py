@@ -22,7 +22,6 @@ from tests.tools.kernel_runner import (
     quantized,
     views_in,
 )
-from tinycc.errors import UnsupportedError
 from tinycc.passes import select_kernels
 from tinycc.run import run
 from tinycc.target import TARGETS
@@ -161,11 +160,3 @@ def test_in_place_over_a_dying_input() -> None:
     assert view.kind == "softmax" and view.overlap_distance(0) == 0
     [view] = views_in(softmax_module((1, 8, 4), ("int8", "int16"), (0.1, 0), (2.0**-16, -32768)))
     assert view.overlap_distance(0) == 28
-
-
-def test_another_axis_is_refused() -> None:
-    def body(x: relax.Expr) -> relax.Expr:
-        return quantized(relax.op.nn.softmax(dequantized(x, 0.1), axis=1), 2.0**-8, -128)
-
-    with pytest.raises(UnsupportedError, match="only the last"):
-        views_in(module_of([((1, 4, 4), "int8")], body))

@@ -6,7 +6,7 @@ import pytest
 import tvm
 from tvm import relax
 
-from tests.plan.plans import SHAPE, added, convolution, plan_of, real, sigmoid, softmax_of_rows
+from tests.plan.plans import SHAPE, added, convolution, log_softmax_of_rows, plan_of, real, sigmoid
 from tests.tools.kernel_runner import module_of, quantized
 from tinycc.errors import UnsupportedError
 from tinycc.passes.pipeline import default_passes
@@ -68,7 +68,7 @@ def test_a_constant_result_is_refused() -> None:
 
 
 def test_scratch_lives_in_its_step_only() -> None:
-    plan = plan_of(module_of([(SHAPE, "int8")], softmax_of_rows))
+    plan = plan_of(module_of([(SHAPE, "int8")], log_softmax_of_rows))
     [index] = [index for index, step in enumerate(plan.steps) if step.scratch is not None]
     scratch = plan.buffers[str(plan.steps[index].scratch)]
     assert (scratch.kind, scratch.first_step, scratch.last_step) == ("scratch", index, index)
