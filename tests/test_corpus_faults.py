@@ -15,7 +15,7 @@ from tests.tools.corpus import corpus_folder, load_arrays
 from tinycc.errors import TinyccError
 
 # What another issue mends; until then the refusal names the reason.
-REFUSED = {"tflite_streaming_variables": "resource variables"}
+REFUSED = {"tflite_streaming_variables": "CALL_ONCE"}
 # Right or refused, as the notes say.
 MAY_BE_REFUSED = {"tflite_input_listed_twice"}
 

@@ -6,7 +6,7 @@ import pytest
 import tvm
 from tvm import relax
 
-from tests.plan.plans import SHAPE, added, convolution, log_softmax_of_rows, plan_of, real, sigmoid
+from tests.plan.plans import SHAPE, added, convolution, log_softmax_of_rows, pixelwise, plan_of, real, sigmoid
 from tests.tools.kernel_runner import module_of, quantized
 from tinycc.errors import UnsupportedError
 from tinycc.passes.pipeline import default_passes
@@ -79,14 +79,14 @@ def branches(x: relax.Expr) -> relax.Expr:
     """Twenty-five blocks of six operators: two branches of one and of two, and a connection past them."""
     for _ in range(25):
         high, low = sigmoid(x), quantized(relax.op.tanh(real(x)), 0.05, 3)
-        x = sigmoid(added(added(high, sigmoid(low)), x))
+        x = sigmoid(added(added(high, pixelwise(low)), x))
     return x
 
 
 def line(x: relax.Expr) -> relax.Expr:
     """A hundred and fifty operators, one after the other."""
     for _ in range(150):
-        x = sigmoid(x)
+        x = pixelwise(x)
     return x
 
 

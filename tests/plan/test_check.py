@@ -70,7 +70,7 @@ def test_scratch_on_top_of_an_input_is_caught() -> None:
     plan = plan_of(module_of([(SHAPE, "int8")], log_softmax_of_rows))
     [step] = [step for step in plan.steps if step.scratch is not None]
     with pytest.raises(AssertionError, match="share bytes"):
-        check_plan(moved(plan, str(step.inputs[0]), offset=plan.buffers[str(step.scratch)].offset))
+        check_plan(moved(plan, str(step.scratch), offset=plan.buffers[str(step.inputs[0])].offset))
 
 
 @pytest.fixture
