@@ -63,6 +63,19 @@ def layer(
     return build
 
 
+def channels_of_zeros() -> Graph:
+    """Of a convolution with a bias in real numbers two outputs have nothing but zeros of the scale 0."""
+    graph = Graph()
+    values = graph.random.integers(-127, 128, (6, 4, 3, 3)).astype(np.int8)
+    scales = np.float32([0.01, 0, 0.008, 0.012, 0, 0.009])
+    values[scales == 0] = 0
+    operands = [graph.constant(values), graph.constant(scales), graph.constant(np.zeros(6, np.int8))]
+    weights = graph.call("DequantizeLinear", operands, axis=0)[0]
+    bias = graph.constant(graph.random.normal(size=6).astype(np.float32))
+    graph.output(graph.call("Conv", [graph.input((1, 4, 6, 6)), weights, bias])[0], 0.1)
+    return graph
+
+
 def resize(mode: str, coordinates: str, scale: float, nearest_mode: str = "floor") -> Callable[[], Graph]:
     def build() -> Graph:
         graph = Graph()
@@ -169,6 +182,7 @@ OPERATORS: dict[str, Callable[[], Graph]] = {
     "times a vector": with_constant("Mul", (4, 1, 1)),
     "by a number": with_constant("Div", ()),
     "a channel without weights": channel_without_weights,
+    "channels of zeros": channels_of_zeros,
     "two inputs, two outputs": shared_inputs,
 }  # fmt: skip
 
