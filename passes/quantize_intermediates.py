@@ -53,6 +53,12 @@ class _Interval:
 
 
 class _Quantizer(DataflowRewriter):
+    """A value may be used often: what is worked out of one is remembered."""
+
+    def __init__(self, module: tvm.IRModule) -> None:
+        super().__init__(module)
+        self._intervals: dict[relax.Expr, _Interval | None] = {}
+
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         if name != "relax.quantize" or not self._is_beyond_layer(call.args[0]):
             return call
@@ -99,23 +105,37 @@ class _Quantizer(DataflowRewriter):
 
     def _variables(self, expr: relax.Expr) -> list[relax.Expr]:
         """What `expr` is computed from element by element, operands before what reads them; layers whole."""
-        if self._is_layer(expr):
-            return [expr]
-        inner = [variable for operand in self._operands(expr) for variable in self._variables(operand)]
-        return [*inner, expr]
+        found: dict[relax.Expr, None] = {}
+        waiting = [expr]
+        while waiting:
+            expr = waiting[-1]
+            operands = [] if self._is_layer(expr) else self._operands(expr)
+            missing = [operand for operand in operands if operand not in found]
+            waiting += reversed(missing)
+            if not missing:
+                found[waiting.pop()] = None
+        return list(found)
 
     def _evaluate(self, expr: relax.Expr, variable: relax.Expr, x: np.ndarray) -> np.ndarray | None:
         """The results of `expr` where a variable is x; None where it depends on other tensors, too."""
-        if expr.same_as(variable):
-            return x
+        done: dict[relax.Expr, np.ndarray | None] = {variable: x}
+        for each in self._variables(expr):
+            if each not in done:
+                done[each] = self._result(each, done)
+        return done[expr]
+
+    def _result(self, expr: relax.Expr, done: dict[relax.Expr, np.ndarray | None]) -> np.ndarray | None:
+        """What an operator makes of the results of its operands."""
         number = self._constant(expr)
         if number is not None:
             return number.reshape(()) if number.size == 1 else None
+        if self._is_layer(expr):
+            return None
         call = self.producer(expr)
         name = tvm_adapter.op_name(call).removeprefix("relax.")
-        values = [self._evaluate(operand, variable, x) for operand in self._operands(expr)]
+        values = [done[operand] for operand in self._operands(expr)]
         known = [value for value in values if value is not None]
-        if not known or len(known) < len(values) or self._is_layer(expr):
+        if not known or len(known) < len(values):
             return None
         if name == "clip":
             return np.clip(known[0], *_clip_bounds(call))
@@ -188,18 +208,24 @@ class _Quantizer(DataflowRewriter):
         return call
 
     def _copied(self, expr: relax.Expr, values: dict[relax.Expr, relax.Expr]) -> relax.Expr:
-        """`expr` computed from other values."""
-        for old, new in values.items():
-            if expr.same_as(old):
-                return new
+        """`expr` computed from other values; those that are made on the way are added to them."""
+        if expr in values:
+            return values[expr]
         call = self.producer(expr)
         if not isinstance(call, relax.Call) or tvm_adapter.op_name(call) == "relax.dequantize":
             return expr
         arguments = [self._copied(argument, values) for argument in call.args]
-        return self.emit(relax.Call(call.op, arguments, call.attrs, call.ty_args))
+        values[expr] = self.emit(relax.Call(call.op, arguments, call.attrs, call.ty_args))
+        return values[expr]
 
     def _interval(self, expr: relax.Expr) -> _Interval | None:
         """What the real numbers of `expr` can be; None where nothing is known."""
+        for each in self._variables(expr):
+            if each not in self._intervals:
+                self._intervals[each] = self._worked_out(each)
+        return self._intervals[expr]
+
+    def _worked_out(self, expr: relax.Expr) -> _Interval | None:
         constant = self._constant(expr)
         if constant is not None:
             return _Interval.around(constant)
