@@ -105,7 +105,35 @@ def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
     sizes = {variable: _bytes(variable) for variable in readers if tvm_adapter.is_tensor(variable)}
     sizes.update({node.result: node.result_bytes for node in nodes})
     everything = (1 << len(nodes)) - 1
-    queue: list[tuple[int, int, int]] = [(0, 0, 0)]
+
+    def live_after(executed: int) -> set[relax.Var]:
+        return {
+            variable
+            for variable in sizes
+            if (variable not in producer or executed >> producer[variable] & 1)
+            and (readers.get(variable, 0) & ~executed or variable in kept)
+        }
+
+    def step_bytes(live: set[relax.Var], after: int, node: _Node) -> int:
+        dying = {
+            variable: gap
+            for variable, gap in node.overlaps
+            if variable in live and not readers[variable] & ~after and variable not in kept
+        }
+        joint = joint_bytes(node.result_bytes, [(sizes[variable], gap) for variable, gap in dying.items()])
+        return sum(sizes[variable] for variable in live if variable not in dying) + joint + node.scratch_bytes
+
+    # Some operator that nobody reads is the last: its step is a bound. Below it all sets are alike, or each
+    # set of operators that do not depend on each other would be looked at.
+    bound = min(
+        (
+            step_bytes(live_after(everything ^ 1 << index), everything, node)
+            for index, node in enumerate(nodes)
+            if node.result not in readers
+        ),
+        default=0,
+    )
+    queue: list[tuple[int, int, int]] = [(bound, 0, 0)]
     paths: dict[int, tuple[int, int]] = {}
     done: set[int] = set()
     while queue:
@@ -117,30 +145,12 @@ def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
             return _path(paths, everything)
         if len(done) * len(nodes) > _MOST_LOOKS:
             break
-        live = {
-            variable
-            for variable in sizes
-            if (variable not in producer or executed >> producer[variable] & 1)
-            and (readers.get(variable, 0) & ~executed or variable in kept)
-        }
+        live = live_after(executed)
         for index, node in enumerate(nodes):
             after = executed | 1 << index
             if after in done or any(not executed >> need & 1 for need in needs[index]):
                 continue
-            dying = {
-                variable: gap
-                for variable, gap in node.overlaps
-                if variable in live and not readers[variable] & ~after and variable not in kept
-            }
-            joint = joint_bytes(
-                node.result_bytes, [(sizes[variable], gap) for variable, gap in dying.items()]
-            )
-            step = (
-                sum(sizes[variable] for variable in live if variable not in dying)
-                + joint
-                + node.scratch_bytes
-            )
-            cost = max(peak, step)
+            cost = max(peak, step_bytes(live, after, node))
             if after not in paths or cost < paths[after][0]:
                 paths[after] = (cost, index)
                 heapq.heappush(queue, (cost, len(nodes) - after.bit_count(), after))

@@ -36,7 +36,7 @@ from tinycc.run.toolchain import WARNINGS, host_compiler
 # Of a core, as tinycc.target.Target has them.
 Features = tuple[str, ...]
 
-SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 # Reads cases from the standard input until it ends, writes the outputs of each.
 _DRIVER = """

@@ -15,7 +15,7 @@ from tinycc.run.tensors import SEED, device_cases, file_outputs, random_inputs
 from tinycc.run.toolchain import WARNINGS, host_compiler, run_tool, section_sizes
 from tinycc.target import target_named
 
-SANITIZERS = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def run_host(
