@@ -20,7 +20,6 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.edges import ATTRIBUTE, Edges, read_edges, with_edges
-from tinycc.ops.states import state_parameters
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.reshape_groups import ReshapeGroups
 from tinycc.passes.transpose_wishes import (
@@ -31,6 +30,7 @@ from tinycc.passes.transpose_wishes import (
     large_axes,
     wanted_inputs,
 )
+from tinycc.states import state_parameters
 
 BINARY = ["relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum"]
 REDUCTIONS = {

@@ -19,8 +19,9 @@ from tinycc import tvm_adapter
 from tinycc.ops import view_of
 from tinycc.ops.footprint import joint_bytes
 from tinycc.ops.overlap import OVERLAP_DISTANCES
-from tinycc.ops.states import Overwrites, state_parameters
+from tinycc.ops.states import Overwrites
 from tinycc.ops.tensor import ITEM_BYTES
+from tinycc.states import state_parameters
 
 # Beyond this many operators looked at, in all sets of executed ones, the file's order is kept.
 _MOST_LOOKS = 4_000_000

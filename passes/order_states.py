@@ -22,11 +22,11 @@ from tinycc.ops.states import (
     Overwrites,
     Value,
     is_operator,
-    state_parameters,
     updated_operands,
     values_of,
 )
 from tinycc.ops.strided_copy import StridedCopy
+from tinycc.states import state_parameters
 
 # A place where a binding reads: its variable and the index of the argument.
 _Read = tuple[relax.Var, int]

@@ -17,6 +17,7 @@ from tinycc.ops import view_of
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.input_rows import ROW_INPUT, InputRows
 from tinycc.ops.requantize import Requantize
+from tinycc.states import state_parameters
 
 _COMPOSITE = f"tinycc.{InputRows.kind}"
 _RANK = 4
@@ -60,7 +61,7 @@ def _refusal(reason: str) -> UnsupportedError:
 
 def _image(main: relax.Function, bindings: list[relax.VarBinding]) -> tuple[int, relax.Var]:
     """The input as a tensor of rank 4, and how many of the bindings come before all of its readers."""
-    count = len(main.params) - int(tvm_adapter.attribute(main, "num_states", 0))
+    count = len(main.params) - len(state_parameters(main))
     if count != 1:
         raise _refusal(f"the model has {count} inputs")
     image, place = main.params[0], 0

@@ -3,7 +3,7 @@
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops.states import state_parameters
+from tinycc.states import state_parameters
 
 Axes = tuple[int, ...]
 

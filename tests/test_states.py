@@ -14,7 +14,6 @@ from tests.tools.corpus import SLOW
 from tests.tools.kernel_runner import run_cases, run_plan
 from tests.tools.stateful_graphs import IMAGE, run_states_on_vm, stateful_module
 from tests.tools.tflite_writer import TFLiteWriter
-from tinycc import tvm_adapter
 from tinycc.edges import Edge
 from tinycc.frontend.load import load_model
 from tinycc.passes.pipeline import default_passes
@@ -48,8 +47,7 @@ def on_device(array: np.ndarray, edge: Edge) -> np.ndarray:
 def test_random_graphs_with_states(option: str, seed: int) -> None:
     module = stateful_module(seed)
     cases = list(np.random.default_rng(seed).integers(-128, 128, (CASES, *IMAGE)).astype(np.int8))
-    resets = [int(value) for value in tvm_adapter.attribute(module["main"], "state_zero_points")]
-    expected = run_states_on_vm(module, cases, resets)
+    expected = run_states_on_vm(module, cases)
     plan = plan_for(module, option)
     [source], edges = plan.edges.inputs, plan.edges.outputs
     outputs = run_plan(plan, [[on_device(case, source)] for case in cases], sanitize=False)

@@ -7,11 +7,11 @@ import pytest
 import tvm
 from tvm import relax
 
-from tinycc import tvm_adapter
 from tinycc.edges import read_edges
 from tinycc.errors import TinyccError
 from tinycc.frontend.tflite import load_tflite
 from tinycc.frontend.tflite_description import describe_tflite
+from tinycc.states import read_states
 
 # Steps of the output that rounding in float instead of twice in fixed point may cost on the goldens.
 MODELS = {
@@ -56,10 +56,9 @@ def _transposed_convolution_nchw(builder: relax.BlockBuilder, call: relax.Call) 
 def run(module: tvm.IRModule, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """The outputs of `main`, new states included, on TVM's VM; states start as after a reset."""
     main = module["main"]
-    resets = tvm_adapter.attribute(main, "state_zero_points", [])
     states = [
-        np.full(tvm_adapter.shape_of(variable), int(value), tvm_adapter.dtype_of(variable))
-        for variable, value in zip(main.params[len(inputs) :], resets, strict=True)
+        state.initial_array(variable)
+        for variable, state in zip(main.params[len(inputs) :], read_states(main), strict=True)
     ]
     legal = relax.transform.LegalizeOps({"relax.nn.conv2d_transpose": _transposed_convolution_nchw})(module)
     machine = relax.VirtualMachine(tvm.compile(legal, target="llvm"), tvm.cpu())
@@ -140,9 +139,8 @@ def test_float_models_are_refused_with_advice(corpus: Path) -> None:
 def test_state_is_explicit_and_reset_to_its_zero_point(corpus: Path) -> None:
     module = load_tflite(corpus / "tflite" / "int8" / "tflm_mnist_lstm_int8.tflite")
     main = module["main"]
-    assert tvm_adapter.attribute(main, "num_states") == 2
     assert len(main.params) == 3
-    hidden, cell = (int(value) for value in tvm_adapter.attribute(main, "state_zero_points", []))
+    hidden, cell = (state.initial for state in read_states(main))
     assert cell == 0
     composites = [function for variable, function in module.functions.items() if variable.name_hint != "main"]
     assert [str(function.attrs["Composite"]) for function in composites] == ["tinycc.unidirectional_lstm"]

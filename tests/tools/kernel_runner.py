@@ -32,6 +32,7 @@ from tinycc.passes.pipeline import default_passes
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.plan import Plan, build_plan
 from tinycc.run.toolchain import WARNINGS, host_compiler
+from tinycc.states import State, with_states
 
 # Of a core, as tinycc.target.Target has them.
 Features = tuple[str, ...]
@@ -109,7 +110,7 @@ def quantized(value: relax.Expr, scale: float, zero_point: int = 0, dtype: str =
 def module_of(
     inputs: Sequence[tuple[tuple[int, ...], str]],
     body: Callable[..., relax.Expr | Sequence[relax.Expr]],
-    states: Sequence[tuple[tuple[int, ...], str, int]] = (),
+    states: Sequence[tuple[tuple[int, ...], str, int | np.ndarray]] = (),
 ) -> tvm.IRModule:
     """A module in the normal form.
 
@@ -132,7 +133,9 @@ def module_of(
     return _with_edges(builder.get(), [value for _, _, value in states])
 
 
-def module_of_composite(composite: relax.Function, reset_values: Sequence[int] = ()) -> tvm.IRModule:
+def module_of_composite(
+    composite: relax.Function, reset_values: Sequence[int | np.ndarray] = ()
+) -> tvm.IRModule:
     """A module in the normal form whose only operator is `composite`; its last parameters are states.
 
     reset_values: what a reset writes into each state.
@@ -151,7 +154,7 @@ def module_of_composite(composite: relax.Function, reset_values: Sequence[int] =
     return _with_edges(builder.get(), reset_values)
 
 
-def _with_edges(module: tvm.IRModule, reset_values: Sequence[int] = ()) -> tvm.IRModule:
+def _with_edges(module: tvm.IRModule, reset_values: Sequence[int | np.ndarray] = ()) -> tvm.IRModule:
     """`module` with edges as its parameters and results are; the last of both are states, by reset value."""
     main = module["main"]
     count = len(reset_values)
@@ -162,7 +165,7 @@ def _with_edges(module: tvm.IRModule, reset_values: Sequence[int] = ()) -> tvm.I
     )
     main = with_edges(main, edges)
     if reset_values:
-        main = main.with_attrs({"num_states": count, "state_zero_points": list(reset_values)})
+        main = with_states(main, [State(f"state{index}", value) for index, value in enumerate(reset_values)])
     module.update_func(module.get_global_var("main"), main)
     return module
 

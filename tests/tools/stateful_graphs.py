@@ -17,6 +17,7 @@ from tests.tools.kernel_runner import dequantized, module_of, quantized
 from tests.tools.tflite_writer import TFLiteWriter
 from tinycc import tvm_adapter
 from tinycc.frontend.load import load_model
+from tinycc.states import read_states
 
 SCALE = 2.0**-4
 # Of SVDF's weights and of its output.
@@ -115,7 +116,7 @@ class _Graph:
 
 
 def stateful_module(seed: int, operators: int = 6) -> tvm.IRModule:
-    """A module of one input and three states, two images and the memory of filters."""
+    """A module of one input and three states, two images, one of them initially an array, and filters."""
     generator = np.random.default_rng(seed)
     memory = (1, FILTERS * MEMORY)
 
@@ -136,19 +137,18 @@ def stateful_module(seed: int, operators: int = 6) -> tvm.IRModule:
         last = held[-1] if generator.random() < 0.7 else graph.fitted(graph.any(), memory)
         return [*results, *following, last]
 
-    states = [(IMAGE, "int8", 3), (IMAGE, "int8", -5), (memory, "int8", 0)]
+    image = generator.integers(-128, 128, IMAGE).astype(np.int8)
+    states = [(IMAGE, "int8", 3), (IMAGE, "int8", image), (memory, "int8", 0)]
     return module_of([(IMAGE, "int8")], body, states)
 
 
-def run_states_on_vm(
-    module: tvm.IRModule, cases: list[np.ndarray], resets: list[int]
-) -> list[list[np.ndarray]]:
+def run_states_on_vm(module: tvm.IRModule, cases: list[np.ndarray]) -> list[list[np.ndarray]]:
     """The outputs of inferences one after the other, states handed on; of a module with one input."""
     machine = relax.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())
-    parameters = list(module["main"].params)[1:]
+    main = module["main"]
     states = [
-        np.full(tvm_adapter.shape_of(item), value, tvm_adapter.dtype_of(item))
-        for item, value in zip(parameters, resets, strict=True)
+        np.ascontiguousarray(state.initial_array(variable))
+        for variable, state in zip(main.params[1:], read_states(main), strict=True)
     ]
     outputs = []
     for case in cases:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
+import numpy as np
 
 from tinycc import runtime_c
-from tinycc.codegen.c_text import c_comment, c_type, c_value
+from tinycc.codegen.c_text import c_array, c_comment, c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
 from tinycc.codegen.row_input import row_place
 from tinycc.edges import Edge
@@ -136,17 +137,21 @@ def _arena_pointer(pointed_type: str, address: str, const: str = "") -> str:
 
 
 def _states(plan: Plan) -> list[dict[str, object]]:
-    """What a reset writes: one entry for each state buffer."""
+    """What a reset writes: one entry for each state buffer; an array of initial values lies in flash."""
     dtypes = {1: "int8", 2: "int16", 4: "int32"}
     states = []
-    for name, value in plan.state_values.items():
+    for name, initial in plan.state_values.items():
         buffer = plan.buffers[name]
+        array = f"{name}_initial"
         states.append(
             {
                 "elements": buffer.bytes // buffer.alignment,
+                "bytes": buffer.bytes,
                 "type": c_type(dtypes[buffer.alignment]),
                 "offset": buffer.offset,
-                "value": value,
+                "value": initial,
+                "array": array if isinstance(initial, np.ndarray) else "",
+                "constant": c_array(array, initial) if isinstance(initial, np.ndarray) else "",
             }
         )
     return states

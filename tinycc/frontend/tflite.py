@@ -14,6 +14,7 @@ from tinycc.frontend.tflite_converter import TfliteConverter
 from tinycc.frontend.tflite_dilation import join_dilated
 from tinycc.frontend.tflite_file import FileTensor, TfliteFile, read_tflite
 from tinycc.frontend.tflite_unsigned import make_signed
+from tinycc.states import State, with_states
 
 
 def load_tflite(path: Path) -> tvm.IRModule:
@@ -51,7 +52,8 @@ def _convert(file: TfliteFile, edges: Edges) -> tvm.IRModule:
     if states:
         # As TFLM's reset does: int8 states start at their zero point, wider ones at zero.
         resets = [tensor.zero_point if tensor.dtype == "int8" else 0 for tensor in state_tensors]
-        main = main.with_attrs({"num_states": len(states), "state_zero_points": resets})
+        names = [tensor.name for tensor in state_tensors]
+        main = with_states(main, list(map(State, names, resets)))
     module["main"] = main
     return module
 

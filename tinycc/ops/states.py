@@ -15,15 +15,10 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
+from tinycc.states import state_parameters
 
 # What lies in memory under one name: a parameter, an operator's result, or one of its results.
 Value: TypeAlias = relax.Var | tuple[relax.Var, int]
-
-
-def state_parameters(main: relax.Function) -> list[relax.Var]:
-    """The parameters that are states, in order."""
-    count = int(tvm_adapter.attribute(main, "num_states", 0))
-    return list(main.params)[len(main.params) - count :]
 
 
 def is_operator(value: relax.Expr) -> bool:

@@ -17,13 +17,14 @@ from tinycc.ops.footprint import Moments
 from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Ring, Stage
-from tinycc.ops.states import Overwrites, Value, state_parameters
+from tinycc.ops.states import Overwrites, Value
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.plan.arena import place
 from tinycc.plan.check import check_plan
 from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Buffer, BufferKind, Plan, Step
 from tinycc.plan.row_input import add_row_input
+from tinycc.states import read_states
 
 
 class _Place(NamedTuple):
@@ -154,8 +155,8 @@ def build_plan(module: tvm.IRModule) -> Plan:
     Raises UnsupportedError for a call that no operator covers.
     """
     main = module["main"]
-    state_count = len(state_parameters(main))
-    zero_points = [int(value) for value in tvm_adapter.attribute(main, "state_zero_points", [])]
+    remembered = read_states(main)
+    state_count = len(remembered)
     returned = tvm_adapter.returned(main)
     bindings = list(tvm_adapter.bindings_of(main))
     overwrites = Overwrites.of(main, bindings, returned, lambda call: view_of(module[call.op]))
@@ -180,7 +181,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
     next_states = [
         (f"state{index}", place.value) for index, place in enumerate(places[len(places) - state_count :])
     ]
-    states = {f"state{index}": value for index, value in enumerate(zero_points)}
+    states = {f"state{index}": state.initial for index, state in enumerate(remembered)}
     inputs = tuple(f"input{index}" for index in range(edge_count))
     if fed is not None:
         inputs = reader.steps[0].members[fed.member].outputs

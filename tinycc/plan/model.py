@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from tinycc.edges import Edges
 from tinycc.ops.base import Operator
 from tinycc.ops.footprint import Moments
@@ -90,7 +92,7 @@ class Plan:
     inputs, outputs: buffers of the model's edges, in order; a buffer can be both.
     row_input: where the input is fed row by row, its buffer being the ring of its rows.
     input_tensors, output_tensors: what these buffers hold.
-    state_values: what a reset writes into each state buffer, element by element.
+    state_values: what a reset writes into each state buffer: one value into every element, or an array.
     results: buffers of outputs and states, and what the model leaves in each, named as in a Step's `writes`.
     lower_bound_bytes: no placement of these buffers needs less.
     optimal: whether arena_bytes is proved to be the least possible for this order.
@@ -103,7 +105,7 @@ class Plan:
     outputs: tuple[str, ...]
     input_tensors: tuple[Tensor, ...]
     output_tensors: tuple[Tensor, ...]
-    state_values: Mapping[str, int]
+    state_values: Mapping[str, int | np.ndarray]
     results: tuple[tuple[str, str], ...]
     edges: Edges
     arena_bytes: int

@@ -16,10 +16,11 @@ from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.input_rows import row_input
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
-from tinycc.ops.states import Overwrites, state_parameters, values_of
+from tinycc.ops.states import Overwrites, values_of
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan.row_input import UNDER_WAY_BYTES
 from tinycc.schedule.costs import predicted_instructions
+from tinycc.states import state_parameters
 
 # The order of row calls is a table of bytes.
 MOST_MEMBERS = 255
