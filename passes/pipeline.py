@@ -22,6 +22,7 @@ from tinycc.passes.repeat_by_gathering import RepeatByGathering
 from tinycc.passes.rewrite_in_place import RewriteInPlace
 from tinycc.passes.schedule_stages import ScheduleStages
 from tinycc.passes.select_kernels import SelectKernels
+from tinycc.passes.slide_states import SlideStates
 from tinycc.passes.softmax_over_last_axis import SoftmaxOverLastAxis
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 from tinycc.passes.stream_input import StreamInput
@@ -82,6 +83,8 @@ def default_passes(
         *([UnsignedEdges()] if io != "int8" else []),
         # An operator of its own: what follows treats it like any other.
         *([StreamInput()] if input_mode == "rows" else []),
+        # On operators, whose memory tells what is a run of it; before kernels are chosen.
+        SlideStates(),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.
         SelectKernels(features),
         # On composites: distances are facts of operators, the order depends on them.

@@ -14,6 +14,7 @@ from tinycc.ops.cast import Cast
 from tinycc.ops.composite import Composite
 from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.conv2d import Conv2D
+from tinycc.ops.delay_line import DelayLine
 from tinycc.ops.dense import Dense
 from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
 from tinycc.ops.divide import Divide
@@ -76,8 +77,9 @@ OPERATORS: list[type[Operator]] = [
     Dequantize,
     # Without a pattern: lower_fallbacks makes them.
     Fallback,
-    # Likewise stream_input.
+    # Likewise stream_input, and slide_states.
     InputRows,
+    DelayLine,
 ]
 
 

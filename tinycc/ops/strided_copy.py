@@ -20,7 +20,7 @@ _TYPES = ("int8", "int16")
 _COPIED_TYPES = (*_TYPES, "int32", "float32")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Strides:
     """Elements first + i0 * steps[0] + i1 * steps[1] + ..., the last index running fastest."""
 
@@ -120,6 +120,10 @@ class StridedCopy(Operator):
         if len(elements.sizes) > _RANK + 1:
             raise ValueError(f"a copy of {len(elements.sizes)} dimensions is not supported")
         return cls((source,), (output,), elements, "transpose" if permuted else "slice")
+
+    def is_run(self, first: int, end: int) -> bool:
+        """Whether the output is the run of the input's elements [first, end)."""
+        return self.elements.merged() == _Strides(first, (end - first,), (1,)).merged()
 
     def kernel(self) -> KernelCall:
         """The whole tensor at once; the first of five dimensions is that of columns."""
