@@ -132,6 +132,11 @@ def compile_command(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--sanitize", is_flag=True, help="Host only: address and undefined-behaviour sanitizers.")
 @click.option("--profile", is_flag=True, help="Boards only: instructions of each operator.")
+@click.option(
+    "--keep-state",
+    is_flag=True,
+    help="The cases are successive steps from a reset; otherwise each begins with one.",
+)
 def run_command(
     folder: Path,
     on: str,
@@ -140,6 +145,7 @@ def run_command(
     as_json: bool,
     sanitize: bool,
     profile: bool,
+    keep_state: bool,
 ) -> None:
     """Build and run a compiled FOLDER on the host or an emulated board."""
     from tinycc.run import run
@@ -149,7 +155,7 @@ def run_command(
     if profile and on == "host":
         raise UnsupportedError("--profile counts instructions of an emulated board: choose one with --on")
     inputs = _read_inputs(input_file) if input_file else None
-    result = run(folder, on, inputs, sanitize=sanitize, profile=profile)
+    result = run(folder, on, inputs, sanitize=sanitize, profile=profile, keep_state=keep_state)
     if output_file:
         arrays = {f"out{index}": array for index, array in enumerate(result.outputs)}
         _write_outputs(output_file, arrays)

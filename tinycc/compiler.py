@@ -79,17 +79,18 @@ class CompiledModel:
             if not path.exists():
                 _remove_empty(missing)
 
-    def run(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    def run(self, inputs: list[np.ndarray], *, keep_state: bool = False) -> list[np.ndarray]:
         """Outputs for a batch of cases, computed by the generated C on the host.
 
         inputs: one array for each model input in the model file's layout, with a leading axis of N cases
             before its batch of 1 or in its place; the outputs come alike. Float arrays are quantized at the
             edge.
+        keep_state: the cases are successive steps from a reset; else each begins with one.
         """
         with tempfile.TemporaryDirectory() as parent:
             folder = Path(parent) / "model"
             self.export(folder)
-            return run(folder, "host", inputs).outputs
+            return run(folder, "host", inputs, keep_state=keep_state).outputs
 
     def _write(self, folder: Path) -> None:
         write_folder(self.plan, self.code, folder, name=self.request.name, title=self.request.model)

@@ -213,15 +213,15 @@ int main(void)
     clock_begin();
     overhead = clock_end();
     write_all(cost, &overhead, sizeof overhead);
-    for (;;) {
-        RESET();
-        if (!run_case(in, cost)) {
-            break;
-        }
+    RESET();
+    while (run_case(in, cost)) {
         check_guards();
         for (uint32_t i = 0; i < OUTPUT_COUNT; ++i) {
             write_all(out, OUTPUT((int)i), output_bytes[i]);
         }
+#ifndef KEEP_STATE
+        RESET();
+#endif
     }
     port_exit(PORT_DONE);
     return 0;

@@ -23,6 +23,7 @@ def run(
     sanitize: bool = False,
     trace: bool = False,
     profile: bool = False,
+    keep_state: bool = False,
 ) -> RunResult:
     """Run the generated `folder` on `on`, a name of tinycc.target.TARGETS.
 
@@ -31,8 +32,9 @@ def run(
     sanitize: host only, address and undefined-behaviour sanitizers.
     trace: also return the output of every operator.
     profile: boards only, also count the instructions of every operator.
+    keep_state: the cases are successive steps from a reset, else each begins with one.
     Raises UnsupportedError, InputDataError, OutputError (not a generated folder), BudgetError, ToolError.
     """
     if target_named(on).name == "host":
-        return run_host(folder, inputs, sanitize=sanitize, trace=trace)
-    return run_board(folder, inputs, on, trace=trace, profile=profile)
+        return run_host(folder, inputs, sanitize=sanitize, trace=trace, keep_state=keep_state)
+    return run_board(folder, inputs, on, trace=trace, profile=profile, keep_state=keep_state)

@@ -40,6 +40,7 @@ class _Job:
     board: Board
     inputs: list[np.ndarray]
     cases: list[bytes]
+    keep_state: bool
 
 
 class _DoesNotFitError(Exception):
@@ -53,6 +54,7 @@ def run_board(
     *,
     trace: bool = False,
     profile: bool = False,
+    keep_state: bool = False,
 ) -> RunResult:
     """Build `folder` as firmware of the target's emulated board and run all cases.
 
@@ -71,7 +73,7 @@ def run_board(
         find_tool(board.emulator, EMULATOR_PACKAGES[board.emulator])
         note = "".join(f"; {reason}" for reason in reasons)
         try:
-            job = _Job(generated, target, board, arrays, cases)
+            job = _Job(generated, target, board, arrays, cases, keep_state)
             return _run_on(job, inputs_text, note, trace=trace, profile=profile)
         except _DoesNotFitError as error:
             reasons.append(f"does not fit {board.name}: {error}")
@@ -119,7 +121,7 @@ def _build(job: _Job, work: Path, *, traced: bool, layers: bool) -> tuple[list[P
     target, generated = job.target, job.generated
     compiler = find_tool(f"{target.compiler}gcc", target.packages)
     boards = harness.copy_runtime(work)
-    harness.write_header(generated, boards)
+    harness.write_header(generated, boards, keep_state=job.keep_state)
     flags = [*target.flags, "-O2", "-ffunction-sections", "-fdata-sections", f"-I{generated.path}"]
     flags += harness.definitions(generated, trace=traced, layers=layers)
     objects, warnings = [], ""

@@ -35,8 +35,11 @@ def copy_runtime(work: Path) -> Path:
     return boards
 
 
-def write_header(folder: GeneratedFolder, boards: Path) -> None:
-    """Write under_test.h: how the harness calls this model and how many bytes it moves."""
+def write_header(folder: GeneratedFolder, boards: Path, *, keep_state: bool) -> None:
+    """Write under_test.h: how the harness calls this model and how many bytes it moves.
+
+    keep_state: the cases are successive steps from a reset; else each case begins with one.
+    """
     macro = folder.name.upper()
 
     def table(name: str, sizes: list[int]) -> str:
@@ -58,6 +61,7 @@ def write_header(folder: GeneratedFolder, boards: Path) -> None:
         f"#define UNDER_TEST(part) {folder.name}_##part\n"
         f"#define INPUT_COUNT {len(inputs)}u\n"
         f"#define OUTPUT_COUNT {len(outputs)}u\n"
+        + ("#define KEEP_STATE\n" if keep_state else "")
         + (f"#define INPUT_ROWS {macro}_INPUT_0_ROWS\n" if folder.by_rows else "")
         + (f"#define ROW_BYTES {macro}_INPUT_0_ROW_BYTES\n" if folder.by_rows else "")
         + table("input_bytes", inputs)

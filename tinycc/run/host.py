@@ -19,7 +19,12 @@ SANITIZERS = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recov
 
 
 def run_host(
-    folder: Path, inputs: list[np.ndarray] | None = None, *, sanitize: bool = False, trace: bool = False
+    folder: Path,
+    inputs: list[np.ndarray] | None = None,
+    *,
+    sanitize: bool = False,
+    trace: bool = False,
+    keep_state: bool = False,
 ) -> RunResult:
     """Build `folder` with the host's C compiler in a temporary folder and run all cases.
 
@@ -31,7 +36,7 @@ def run_host(
     cases = device_cases(generated, arrays)
     with tempfile.TemporaryDirectory(prefix="tinycc-host-") as directory:
         work = Path(directory)
-        objects, warnings = _build(generated, work, sanitize=sanitize, trace=trace)
+        objects, warnings = _build(generated, work, sanitize=sanitize, trace=trace, keep_state=keep_state)
         (work / "in.bin").write_bytes(b"".join(cases))
         _execute(work, 120 + len(cases) * generated.macs // 1_000_000)
         layers = None
@@ -55,11 +60,13 @@ def run_host(
         )
 
 
-def _build(generated: GeneratedFolder, work: Path, *, sanitize: bool, trace: bool) -> tuple[list[Path], str]:
+def _build(
+    generated: GeneratedFolder, work: Path, *, sanitize: bool, trace: bool, keep_state: bool
+) -> tuple[list[Path], str]:
     """Compile and link `work`/program; the model's objects and what the compiler said of them."""
     compiler = host_compiler()
     boards = harness.copy_runtime(work)
-    harness.write_header(generated, boards)
+    harness.write_header(generated, boards, keep_state=keep_state)
     flags = [*(SANITIZERS if sanitize else ("-O2",)), f"-I{generated.path}"]
     flags += harness.definitions(generated, trace=trace, layers=trace)
     objects, warnings = [], ""
