@@ -1,5 +1,5 @@
-/* A delay line, the last elements of a sequence in their order: new ones come in behind the others, and as many
- * of the oldest go.
+/* A delay line, the last elements of a sequence in their order: new ones come in behind the others, and as
+ * many of the oldest go.
  *
  * Aliasing: output may be the line itself; it must not overlap what comes in, but for its end.
  * Reference: TFLite Micro, CIRCULAR_BUFFER; CONCATENATION and STRIDED_SLICE of streaming models. */

@@ -75,11 +75,11 @@ def test_scratch_on_top_of_an_input_is_caught() -> None:
 
 @pytest.fixture
 def stateful() -> Plan:
-    """Of three operators: a state's first half, its end, and that before the input as the next state."""
+    """Of three operators: a state's first half, its end, and that behind the input as the next state."""
 
     def body(x: relax.Expr, state: relax.Expr) -> list[relax.Expr]:
         end = relax.op.strided_slice(state, [1], [3], [6])
-        return [relax.op.strided_slice(state, [1], [0], [3]), relax.op.concat([end, x], 1)]
+        return [relax.op.strided_slice(state, [1], [0], [3]), relax.op.concat([x, end], 1)]
 
     plan = plan_of(module_of([((1, 3), "int8")], body, [((1, 6), "int8", 0)]))
     assert [step.outputs for step in plan.steps][-1] == ("state0",)

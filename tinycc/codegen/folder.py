@@ -8,6 +8,7 @@ import jinja2
 import numpy as np
 
 from tinycc import runtime_c
+from tinycc.codegen.addresses import buffer_offset
 from tinycc.codegen.c_text import c_array, c_comment, c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
 from tinycc.codegen.row_input import row_place
@@ -64,6 +65,8 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "files": {"source": f"{name}.c", "header": f"{name}.h"},
         "code": code,
         "arena_bytes": max(plan.arena_bytes, 1),
+        "states_span": plan.states_span,
+        "work_offset": plan.work_offset,
         "inputs": [
             _edge_context(edge, tensor, f"{macro}_INPUT_{index}")
             for index, (edge, tensor) in enumerate(zip(plan.edges.inputs, plan.input_tensors, strict=True))
@@ -75,8 +78,8 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "input_type": _pointed_type(plan.input_tensors),
         "output_type": _pointed_type(plan.output_tensors),
         "arena_pointer": _arena_pointer,
-        "input_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.inputs),
-        "output_offsets": ", ".join(str(plan.buffers[buffer].offset) for buffer in plan.outputs),
+        "input_offsets": ", ".join(buffer_offset(plan, buffer) for buffer in plan.inputs),
+        "output_offsets": ", ".join(buffer_offset(plan, buffer) for buffer in plan.outputs),
         "states": _states(plan),
         "row_place": row_place(plan),
     }
@@ -148,7 +151,7 @@ def _states(plan: Plan) -> list[dict[str, object]]:
                 "elements": buffer.bytes // buffer.alignment,
                 "bytes": buffer.bytes,
                 "type": c_type(dtypes[buffer.alignment]),
-                "offset": buffer.offset,
+                "offset": buffer_offset(plan, name),
                 "value": initial,
                 "array": array if isinstance(initial, np.ndarray) else "",
                 "constant": c_array(array, initial) if isinstance(initial, np.ndarray) else "",

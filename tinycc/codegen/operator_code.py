@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tinycc.codegen.addresses import arena_pointer
 from tinycc.codegen.c_text import c_array, c_comment, c_struct, c_type, c_value
 from tinycc.errors import UnsupportedError
 from tinycc.ops.base import KernelCall, Operator, RowWindow
@@ -247,12 +248,3 @@ def describe(operator: Operator) -> str:
     operands: Sequence[str] = [str(tensor) for tensor in operator.inputs if tensor.value is None]
     text = f"{', '.join(operands)} -> {operator.outputs[0]}"
     return c_comment(f"{operator.describe()}, {text}" if operator.describe() else text)
-
-
-def arena_pointer(plan: Plan, buffer: str, dtype: str) -> str:
-    """The address of a buffer, as C of the right type."""
-    offset = plan.buffers[buffer].offset
-    address = f"bytes + {offset}" if offset else "bytes"
-    if dtype in ("int8", "bool"):
-        return address
-    return f"({c_type(dtype)} *)(void *)({address})"

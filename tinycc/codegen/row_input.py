@@ -7,6 +7,7 @@ each member. Whether it holds anything, an inference being under way, is told by
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinycc.codegen.addresses import buffer_offset
 from tinycc.codegen.c_text import c_type
 from tinycc.plan import Plan
 
@@ -34,17 +35,17 @@ return 1;"""
 class RowPlace:
     """What the templates say of the input's rows.
 
-    under_way: offset in the arena of the byte that is not 0 after the first row of an inference.
-    next_row: offset of the number of the row that is next, of the C type `element`; unset before.
-    offset, ring: where the ring of rows begins in the arena, and how many rows it has.
+    under_way: offset in the arena, as C, of the byte that is not 0 after the first row of an inference.
+    next_row: that of the number of the row that is next, of the C type `element`; unset before.
+    offset, ring: that of the ring of rows, and how many rows it has.
     """
 
     rows: int
     row_bytes: int
-    under_way: int
-    next_row: int
+    under_way: str
+    next_row: str
     element: str
-    offset: int
+    offset: str
     ring: int
 
 
@@ -54,14 +55,13 @@ def row_place(plan: Plan) -> RowPlace | None:
     if fed is None:
         return None
     ring = plan.buffers[plan.inputs[0]]
-    offset, element = _next_rows(plan)
     return RowPlace(
         rows=fed.rows,
         row_bytes=fed.row_bytes,
-        under_way=plan.buffers[fed.under_way].offset,
-        next_row=offset + fed.member * plan.steps[0].operator.scratch_alignment,
-        element=element,
-        offset=ring.offset,
+        under_way=buffer_offset(plan, fed.under_way),
+        next_row=_next_row(plan, fed.member),
+        element=_row_type(plan),
+        offset=buffer_offset(plan, plan.inputs[0]),
         ring=ring.bytes // fed.row_bytes,
     )
 
@@ -73,12 +73,12 @@ def fed_stage(plan: Plan, *, name: str, comment: str, first_rows: Sequence[int],
     """
     fed = plan.row_input
     assert fed is not None
-    offset, element = _next_rows(plan)
     first = [f"memset(next, 0, {len(first_rows)} * sizeof *next);"]
     first += [f"next[{member}] = {row};" for member, row in enumerate(first_rows) if row]
     return _FUNCTION.format(
-        name=name, comment=comment, turns=turns, element=element, next=offset,
-        entry=plan.steps[0].members[fed.member].name, under_way=plan.buffers[fed.under_way].offset,
+        name=name, comment=comment, turns=turns, element=_row_type(plan),
+        next=_next_row(plan, 0), entry=plan.steps[0].members[fed.member].name,
+        under_way=buffer_offset(plan, fed.under_way),
         first="\n".join(f"        {line}" for line in first), row=c_type(plan.input_tensors[0].dtype),
     )  # fmt: skip
 
@@ -88,16 +88,21 @@ def fed_finish(plan: Plan) -> str:
     fed = plan.row_input
     assert fed is not None
     awaited = plan.steps[0].members[fed.member].name
-    under_way = plan.buffers[fed.under_way].offset
+    under_way = buffer_offset(plan, fed.under_way)
     return _FINISH.format(member=fed.member, rows=fed.rows, awaited=awaited, under_way=under_way)
 
 
 def counted(plan: Plan, rows: str) -> str:
     """C of a number of rows as the stage remembers it."""
-    return f"({_next_rows(plan)[1]})({rows})"
+    return f"({_row_type(plan)})({rows})"
 
 
-def _next_rows(plan: Plan) -> tuple[int, str]:
-    """Offset and C type of the next row of each member of the stage that takes rows."""
-    scratch = plan.buffers[plan.steps[0].scratch or ""]
-    return scratch.offset, c_type({2: "int16", 4: "int32"}[scratch.alignment])
+def _next_row(plan: Plan, member: int) -> str:
+    """The offset of the number of the next row of a member of the stage that takes rows, as C."""
+    step = plan.steps[0]
+    return buffer_offset(plan, step.scratch or "", member * step.operator.scratch_alignment)
+
+
+def _row_type(plan: Plan) -> str:
+    """The C type of these numbers."""
+    return c_type({2: "int16", 4: "int32"}[plan.steps[0].operator.scratch_alignment])

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from tinycc.codegen.addresses import arena_pointer
 from tinycc.codegen.c_text import c_array, c_type
 from tinycc.codegen.operator_code import (
     OperatorCall,
     OperatorCode,
     add_constants,
-    arena_pointer,
     describe,
     first_row,
     instance_text,

@@ -7,7 +7,7 @@ few orders gives a start, and CP-SAT improves it or proves that nothing smaller 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ortools.sat.python import cp_model
 
@@ -49,6 +49,39 @@ def place(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int)
             best = Placement(offsets, arena_bytes, reached, f"first fit by {name}")
     assert best is not None
     return best if best.optimal else _solve(buffers, overlaps, lower_bound_bytes, best)
+
+
+def place_apart(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int) -> Placement:
+    """`place` with all states in one piece, so that models can share what does not outlive an inference.
+
+    They are behind that, or before it where alignment makes that less.
+    """
+    working = [buffer for buffer in buffers if buffer.kind != "state"]
+    states = [buffer for buffer in buffers if buffer.kind == "state"]
+    placement = place(working, overlaps, lower_bound_bytes - sum(state.bytes for state in states))
+    offsets, state_bytes = _in_a_row(states)
+    behind = _align(placement.arena_bytes, _most_aligned(states))
+    before = _align(state_bytes, _most_aligned(working))
+    state_place, work_place = behind, 0
+    if before + placement.arena_bytes < behind + state_bytes:
+        state_place, work_place = 0, before
+    placed = {name: work_place + offset for name, offset in placement.offsets.items()}
+    placed |= {name: state_place + offset for name, offset in offsets.items()}
+    arena_bytes = max(work_place + placement.arena_bytes, state_place + state_bytes)
+    return replace(placement, offsets=placed, arena_bytes=arena_bytes)
+
+
+def _in_a_row(states: Sequence[Buffer]) -> tuple[dict[str, int], int]:
+    """Offsets of states one behind the other, those that are aligned most first, and where they end."""
+    offsets, end = {}, 0
+    for state in sorted(states, key=lambda state: -state.alignment):
+        offsets[state.name] = _align(end, state.alignment)
+        end = offsets[state.name] + state.bytes
+    return offsets, end
+
+
+def _most_aligned(buffers: Sequence[Buffer]) -> int:
+    return max((buffer.alignment for buffer in buffers), default=1)
 
 
 def _align(offset: int, alignment: int) -> int:

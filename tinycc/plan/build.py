@@ -19,7 +19,7 @@ from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Ring, Stage
 from tinycc.ops.states import Overwrites, Value
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
-from tinycc.plan.arena import place
+from tinycc.plan.arena import place_apart
 from tinycc.plan.check import check_plan
 from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Buffer, BufferKind, Plan, Step
@@ -192,7 +192,7 @@ def build_plan(module: tvm.IRModule) -> Plan:
     )
     bound = _lower_bound(steps, buffers)
     overlaps = {(step.outputs[0], source): gap for step in steps for source, gap in step.overlaps.items()}
-    placement = place(list(buffers.values()), overlaps, bound)
+    placement = place_apart(list(buffers.values()), overlaps, bound)
     plan = Plan(
         steps=steps,
         buffers={name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()},

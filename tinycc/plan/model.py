@@ -114,3 +114,15 @@ class Plan:
     solver: str
     row_input: RowInput | None = None
     dead_macs: int = 0
+
+    @property
+    def states_span(self) -> tuple[int, int]:
+        """Bytes [first, end) of the arena, which hold what outlives an inference: its last, or its first."""
+        states = [buffer for buffer in self.buffers.values() if buffer.kind == "state"]
+        first = min((state.offset for state in states), default=self.arena_bytes)
+        return first, max((state.offset + state.bytes for state in states), default=self.arena_bytes)
+
+    @property
+    def work_offset(self) -> int:
+        """Where in the arena all else begins."""
+        return min((buffer.offset for buffer in self.buffers.values() if buffer.kind != "state"), default=0)
