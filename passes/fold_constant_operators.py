@@ -15,7 +15,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.ops import view_of
+from tinycc.graph import view_of
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.fold_integer_constants import EVALUATORS, FoldIntegerConstants
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps

@@ -8,47 +8,23 @@ operands. Any other operator needs all.
 Source: interval arithmetic on the integers of each channel, from the inputs' element types on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
+from tinycc.graph import Node, OperatorGraph
 from tinycc.ops.base import Operator
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.tensor import Tensor
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A binding of `main`: an operator, or a view that keeps pixels together, which has no `operator`.
-
-    reads: the variables behind the operator's inputs, None for constants.
-    """
-
-    variable: relax.Var
-    operator: Operator | None
-    reads: tuple[relax.Var | None, ...]
-
-    @property
-    def variables(self) -> list[relax.Var]:
-        return [read for read in self.reads if read is not None]
-
-    @property
-    def is_channelwise(self) -> bool:
-        return self.operator is None or self.operator.is_channelwise
-
-    @property
-    def weights(self) -> np.ndarray | None:
-        return None if self.operator is None else self.operator.mixing_weights
-
-
 @dataclass
 class LiveChannels:
-    """The analysis of a module of composites.
+    """The analysis of a graph.
 
     multiple: how many channels kernels take at a time: to save less is not worth the remainder.
 
@@ -56,33 +32,37 @@ class LiveChannels:
     channels.
     """
 
-    module: tvm.IRModule
+    graph: OperatorGraph
     multiple: int
     _groups: dict[relax.Var, relax.Var] = field(default_factory=dict)
     _needed: dict[relax.Var, np.ndarray] = field(default_factory=dict)
     _ranges: dict[relax.Var, ChannelRanges] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        main = self.module["main"]
-        whole = [*main.params, *tvm_adapter.returned(main)]
-        nodes = []
-        for binding in tvm_adapter.bindings_of(main):
-            node = _node(self.module, binding)
-            if node is None:
-                whole += [binding.var, *tvm_adapter.variables_of(binding.value)]
+        graph = self.graph
+        whole: list[relax.Var] = [*graph.parameters, *tvm_adapter.returned(graph.main)]
+        layers = []
+        for variable, value in graph.renamings.items():
+            sources = tvm_adapter.variables_of(value)
+            if self._keeps_pixels(variable):
+                self._join(variable, sources)
+            else:
+                whole += [variable, *sources]
+        for node in graph.nodes:
+            sources = tvm_adapter.variables_of(node.call)
+            if not tvm_adapter.is_tensor(node.variable) or len(sources) < len(node.call.args):
+                whole += [node.variable, *sources]
                 continue
-            nodes.append(node)
             self._ranges[node.variable] = self._ranges_after(node)
-            if node.is_channelwise:
-                for read in node.variables:
-                    self._groups[self._group(read)] = self._group(node.variable)
-            elif node.weights is None:
-                whole += [node.variable, *node.variables]
+            if node.view.is_channelwise:
+                self._join(node.variable, sources)
+            elif node.view.mixing_weights is None:
+                whole += [node.variable, *sources]
+            elif sources:
+                layers.append(node)
         for variable in filter(tvm_adapter.is_tensor, whole):
             self._need(variable, np.ones(channels_of(variable), bool))
-        layers = [node for node in nodes if not node.is_channelwise and node.weights is not None]
-        layers = [layer for layer in layers if layer.variables]
-        while any(self._need(layer.variables[0], self._read(layer)) for layer in reversed(layers)):
+        while any(self._need(layer.call.args[0], self._read(layer)) for layer in reversed(layers)):
             pass
 
     def kept(self, variable: relax.Var) -> np.ndarray:
@@ -104,6 +84,17 @@ class LiveChannels:
         values = self._ranges_of(source).lowest - operator.inputs[0].zero_point
         return np.asarray((weights * values * gone).sum(axis=(1, 2)))
 
+    def _keeps_pixels(self, variable: relax.Var) -> bool:
+        """Whether a variable is another in a shape of as many channels."""
+        value = self.graph.renamings.get(variable)
+        sources = tvm_adapter.variables_of(value) if tvm_adapter.op_name(value) in VIEWS else []
+        return bool(sources) and channels_of(sources[0]) == channels_of(variable)
+
+    def _join(self, variable: relax.Var, sources: Sequence[relax.Var]) -> None:
+        """Note that variables have the same channels."""
+        for source in sources:
+            self._groups[self._group(source)] = self._group(variable)
+
     def _group(self, variable: relax.Var) -> relax.Var:
         while (joined := self._groups.get(variable, variable)) is not variable:
             variable = joined
@@ -118,53 +109,39 @@ class LiveChannels:
         self._needed[self._group(variable)] = before | channels
         return bool((channels & ~before).any())
 
-    def _read(self, layer: _Node) -> np.ndarray:
+    def _read(self, layer: Node) -> np.ndarray:
         """The channels of its input that a layer needs for those of its outputs that are needed."""
-        assert layer.operator is not None and layer.weights is not None
-        ranges = self._ranges_of(layer.variables[0])
+        weights = layer.view.mixing_weights
+        assert weights is not None
+        ranges = self._ranges_of(layer.call.args[0])
         foldable = ranges.is_constant
-        if layer.operator.reads_padding:
-            foldable = foldable & (ranges.lowest == layer.operator.inputs[0].zero_point)
-        used = (layer.weights[self._needed_of(layer.variable)] != 0).any(axis=(0, 1))
+        if layer.view.reads_padding:
+            foldable = foldable & (ranges.lowest == layer.view.inputs[0].zero_point)
+        used = (weights[self._needed_of(layer.variable)] != 0).any(axis=(0, 1))
         return np.asarray(used & ~foldable)
 
     def _ranges_of(self, variable: relax.Var) -> ChannelRanges:
-        if variable not in self._ranges:
+        if variable not in self._ranges and self._keeps_pixels(variable):
+            self._ranges[variable] = self._ranges_of(
+                tvm_adapter.variables_of(self.graph.renamings[variable])[0]
+            )
+        elif variable not in self._ranges:
             tensor = Tensor(tvm_adapter.shape_of(variable), tvm_adapter.dtype_of(variable))
             self._ranges[variable] = ChannelRanges.of(tensor)
         return self._ranges[variable]
 
-    def _ranges_after(self, node: _Node) -> ChannelRanges:
-        if node.operator is None:
-            return self._ranges_of(node.variables[0])
-        inputs = [
-            ChannelRanges.of(tensor) if read is None else self._ranges_of(read)
-            for tensor, read in zip(node.operator.inputs, node.reads, strict=True)
-        ]
-        return node.operator.channel_ranges(inputs)
+    def _ranges_after(self, node: Node) -> ChannelRanges:
+        return node.view.channel_ranges(
+            [
+                ChannelRanges.of(tensor)
+                if tensor.parameter is None
+                else self._ranges_of(node.call.args[tensor.parameter])
+                for tensor in node.view.inputs
+            ]
+        )
 
 
 def channels_of(variable: relax.Var) -> int:
     """The size of a tensor's last dimension."""
     shape = tvm_adapter.shape_of(variable)
     return shape[-1] if shape else 1
-
-
-def _node(module: tvm.IRModule, binding: relax.VarBinding) -> _Node | None:
-    """None for a binding of which nothing is known."""
-    value = binding.value
-    if not isinstance(value, relax.Call) or not tvm_adapter.is_tensor(binding.var):
-        return None
-    if tvm_adapter.op_name(value) in VIEWS:
-        source = value.args[0]
-        is_channelwise = isinstance(source, relax.Var) and channels_of(source) == channels_of(binding.var)
-        return _Node(binding.var, None, (source,)) if is_channelwise else None
-    if not isinstance(value.op, tvm.ir.GlobalVar) or not all(
-        isinstance(arg, relax.Var) for arg in value.args
-    ):
-        return None
-    operator = view_of(module[value.op])
-    reads = tuple(
-        None if tensor.parameter is None else value.args[tensor.parameter] for tensor in operator.inputs
-    )
-    return _Node(binding.var, operator, reads)

@@ -11,7 +11,8 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.ops import fusion_patterns, view_of
+from tinycc.graph import view_of
+from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.fallback import REASON, Fallback
 

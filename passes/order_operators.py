@@ -1,167 +1,254 @@
 """Put the operators in the order that needs the least memory.
 
 Before:  main's composite calls in the order of the file
-After:   the same calls in the order whose largest step is least; among equals, the file's order is kept
-         as far as the search allows
+After:   the same calls in the order whose largest step is least; the file's order where none is better. Where
+         the search was given up, that is a note of main (`tinycc.notes`)
 Requires: rewrite_in_place, order_states. What reads a state's old value stays before what overwrites it.
-Source:  exhaustive search over sets of executed operators, as in Liberis & Lane, "Neural networks on
-         microcontrollers: saving memory at inference via operator reordering" (2019); a set's future does
-         not depend on how it was reached, so each is visited once.
+Source:  search over sets of executed operators, as in Liberis & Lane, "Neural networks on microcontrollers:
+         saving memory at inference via operator reordering" (2019); a set's future does not depend on how it
+         was reached, so each is visited once.
 """
 
 import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import tvm
 from tvm import relax
 
-from tinycc import tvm_adapter
-from tinycc.ops import view_of
+from tinycc.graph import BindingWriter, Node, OperatorGraph, Value
+from tinycc.limits import SearchLimits
+from tinycc.notes import with_note
 from tinycc.ops.footprint import joint_bytes
-from tinycc.ops.overlap import OVERLAP_DISTANCES
-from tinycc.ops.states import Overwrites
-from tinycc.ops.tensor import ITEM_BYTES
-from tinycc.states import state_parameters
-
-# Beyond this many operators looked at, in all sets of executed ones, the file's order is kept.
-_MOST_LOOKS = 4_000_000
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A binding: which variables it reads, how much its result takes, which reads it may overlap.
-
-    after: results of bindings that have to run before it, beside what it reads.
-    """
-
-    reads: tuple[relax.Var, ...]
-    after: frozenset[relax.Var]
-    result: relax.Var
-    result_bytes: int
-    scratch_bytes: int
-    overlaps: tuple[tuple[relax.Var, int], ...]
 
 
 @tvm.transform.module_pass(opt_level=0, name="OrderOperators")
 class OrderOperators:
     """Module pass; see above."""
 
+    def __init__(self, limits: SearchLimits | None = None) -> None:
+        self.limits = limits or SearchLimits()
+
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
-        """Permute the bindings of `main`."""
-        main = module["main"]
-        bindings = list(tvm_adapter.bindings_of(main))
-        overwrites = Overwrites.of(
-            main, bindings, tvm_adapter.returned(main), lambda call: view_of(module[call.op])
-        )
-        order = least_peak_order([_node(module, binding, overwrites) for binding in bindings], main)
-        if order == list(range(len(bindings))):
+        """Permute the operators of `main`."""
+        graph = OperatorGraph.of(module)
+        search = OrderSearch(graph, self.limits.order_steps)
+        order = search.least_peak_order()
+        if order == list(range(len(order))) and not search.is_given_up:
             return module
-        block = relax.DataflowBlock([bindings[index] for index in order])
-        body = relax.SeqExpr([block], main.body.body)
-        rewritten = tvm.IRModule(dict(module.functions), attrs=module.attrs)
+        main, writer = graph.main, BindingWriter(graph, is_main=True)
+        for index in order:
+            writer.write(graph.nodes[index])
+        result = writer.read(main.body.body)
+        body = relax.SeqExpr([relax.DataflowBlock(writer.bindings)], result)
         edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+        if search.is_given_up:
+            edited = with_note(
+                edited,
+                f"the order of the {len(order)} operators may not be the one that needs the least memory: "
+                f"the search for it ended after {self.limits.order_steps:,} steps",
+            )
+        rewritten = tvm.IRModule(dict(module.functions), attrs=module.attrs)
         rewritten.update_func(module.get_global_var("main"), edited)
         return rewritten
 
 
-def _bytes(variable: relax.Var) -> int:
-    size = ITEM_BYTES[tvm_adapter.dtype_of(variable)]
-    for dimension in tvm_adapter.shape_of(variable):
-        size *= dimension
-    return size
+@dataclass(frozen=True)
+class _Executed:
+    """A set of executed operators, bit i for operator i.
 
-
-def _node(module: tvm.IRModule, binding: relax.VarBinding, overwrites: Overwrites) -> _Node:
-    value = binding.value
-    reads = tuple(dict.fromkeys(tvm_adapter.variables_of(value)))
-    after = frozenset(overwrites.before.get(binding.var, ()))
-    has_memory = tvm_adapter.is_tensor(binding.var) and binding.var not in overwrites.written
-    size = _bytes(binding.var) if has_memory else 0
-    if not (isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)):
-        # A view or a tuple: its result is its operand's memory; modelled as an output fully over it.
-        overlaps = tuple((read, 0) for read in reads)
-        return _Node(reads, after, binding.var, size, 0, overlaps)
-    function = module[value.op]
-    view = view_of(function)
-    distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
-    overlaps = tuple(
-        (value.args[view.inputs[int(index)].parameter], int(distance))
-        for index, distance in distances.items()
-    )
-    return _Node(reads, after, binding.var, size, view.scratch_bytes, overlaps)
-
-
-def least_peak_order(nodes: list[_Node], main: relax.Function) -> list[int]:
-    """Indices of `nodes` in an executable order whose largest step is least.
-
-    A best-first search: sets of executed nodes are expanded in order of the peak needed to reach them.
+    ready: the operators that may come next. live_bytes: what is live then. peak: the largest step so far.
     """
-    producer = {node.result: index for index, node in enumerate(nodes)}
-    needs = [{producer[read] for read in (*node.reads, *node.after) if read in producer} for node in nodes]
-    readers: dict[relax.Var, int] = {}
-    for index, node in enumerate(nodes):
-        for read in node.reads:
-            readers[read] = readers.get(read, 0) | 1 << index
-    kept = {*tvm_adapter.returned(main), *state_parameters(main)}
-    sizes = {variable: _bytes(variable) for variable in readers if tvm_adapter.is_tensor(variable)}
-    sizes.update({node.result: node.result_bytes for node in nodes})
-    everything = (1 << len(nodes)) - 1
 
-    def live_after(executed: int) -> set[relax.Var]:
-        return {
-            variable
-            for variable in sizes
-            if (variable not in producer or executed >> producer[variable] & 1)
-            and (readers.get(variable, 0) & ~executed or variable in kept)
+    operators: int
+    ready: int
+    live_bytes: int
+    peak: int
+
+
+class OrderSearch:
+    """The search for the order of a graph's operators whose largest step is least.
+
+    is_given_up: whether it ended before it was known that no order is better.
+
+    Best-first over sets of executed operators. An operator that leaves no more live than there was before it,
+    and whose step is no larger than the peak so far, is executed at once. Proof: let the best way on from a
+    set S be u1, ..., uk, v, ..., and execute v first. Its own step is no larger than the peak. No ui needs v.
+    What v frees after S it would free after S, u1, ..., ui, too, so v leaves no more live there, either. What
+    v reads may now die at ui: what an output overlaps takes no more than both together. So no step becomes
+    larger, and after uk the same operators are executed.
+    """
+
+    def __init__(self, graph: OperatorGraph, most_steps: int) -> None:
+        """most_steps: how many times an operator is looked at."""
+        self._nodes, self._bytes, self._kept = graph.nodes, graph.bytes, graph.kept
+        self._needs = [_set_of(before) for before in graph.before]
+        self._followers = [
+            [later for later, before in enumerate(graph.before) if index in before]
+            for index in range(len(graph.nodes))
+        ]
+        self._readers = {
+            value: _set_of(node.index for node in nodes) for value, nodes in graph.readers.items()
         }
+        self._makers = {value: 1 << node.index for value, node in graph.makers.items()}
+        # Of each operator: what it reads that does not outlive all, and the bytes that it leaves.
+        self._mortal = [[value for value in node.reads if value not in graph.kept] for node in graph.nodes]
+        self._made = [
+            sum(graph.bytes[value] for value in node.results if self._is_wanted(value))
+            for node in graph.nodes
+        ]
+        # Likewise the bytes of its first result, and of all others and its scratch memory.
+        self._sizes = [
+            (first, sum(others) + node.view.scratch_bytes)
+            for node in graph.nodes
+            for first, *others in [[graph.bytes[value] for value in node.results]]
+        ]
+        self._steps_left = most_steps
+        self.is_given_up = False
 
-    def step_bytes(live: set[relax.Var], after: int, node: _Node) -> int:
-        dying = {
-            variable: gap
-            for variable, gap in node.overlaps
-            if variable in live and not readers[variable] & ~after and variable not in kept
-        }
-        joint = joint_bytes(node.result_bytes, [(sizes[variable], gap) for variable, gap in dying.items()])
-        return sum(sizes[variable] for variable in live if variable not in dying) + joint + node.scratch_bytes
+    def least_peak_order(self) -> list[int]:
+        """Indices of operators; the file's order where none is better."""
+        in_file = list(range(len(self._nodes)))
+        peak, least = self._peak_of(in_file), self._least_peak()
+        if peak == least:
+            return in_file
+        found = self._searched(least, peak)
+        if found is None and self.is_given_up:
+            found = self._greedy(least)
+            found = found if self._peak_of(found) < peak else None
+        return found or in_file
 
-    # Some operator that nobody reads is the last: its step is a bound. Below it all sets are alike, or each
-    # set of operators that do not depend on each other would be looked at.
-    bound = min(
-        (
-            step_bytes(live_after(everything ^ 1 << index), everything, node)
-            for index, node in enumerate(nodes)
-            if node.result not in readers
-        ),
-        default=0,
-    )
-    queue: list[tuple[int, int, int]] = [(bound, 0, 0)]
-    paths: dict[int, tuple[int, int]] = {}
-    done: set[int] = set()
-    while queue:
-        peak, _, executed = heapq.heappop(queue)
-        if executed in done:
-            continue
-        done.add(executed)
-        if executed == everything:
-            return _path(paths, everything)
-        if len(done) * len(nodes) > _MOST_LOOKS:
-            break
-        live = live_after(executed)
-        for index, node in enumerate(nodes):
-            after = executed | 1 << index
-            if after in done or any(not executed >> need & 1 for need in needs[index]):
+    def _searched(self, least: int, most: int) -> list[int] | None:
+        """The best order if its peak is less than `most`; None where there is none, or it was not found.
+
+        least: less than which no peak can be. Sets that need no more are alike, so the largest come first.
+        """
+        start = self._start(least)
+        reached = {start.operators: start}
+        came_by: dict[int, int] = {}
+        queue = [(start.peak, len(self._nodes), start.operators)]
+        while queue:
+            peak, left, operators = heapq.heappop(queue)
+            here = reached[operators]
+            if peak > here.peak:
                 continue
-            cost = max(peak, step_bytes(live, after, node))
-            if after not in paths or cost < paths[after][0]:
-                paths[after] = (cost, index)
-                heapq.heappush(queue, (cost, len(nodes) - after.bit_count(), after))
-    return list(range(len(nodes)))
+            if not left:
+                return self._path(came_by)
+            for index, after in self._next(here):
+                known = reached.get(after.operators)
+                if after.peak < most and (known is None or after.peak < known.peak):
+                    reached[after.operators] = after
+                    came_by[after.operators] = index
+                    heapq.heappush(queue, (after.peak, left - 1, after.operators))
+            if self._steps_left <= 0:
+                self.is_given_up = True
+                return None
+        return None
+
+    def _greedy(self, least: int) -> list[int]:
+        """An order in which each operator is the one that needs least at its turn, and then leaves least."""
+        here, order = self._start(least), []
+        while here.ready:
+            index, here = min(self._next(here), key=lambda item: (item[1].peak, item[1].live_bytes))
+            order.append(index)
+        return order
+
+    def _next(self, here: _Executed) -> list[tuple[int, _Executed]]:
+        """What may be executed next; a single operator where nothing else need be tried."""
+        found = []
+        for index in _members_of(here.ready):
+            after = self._after(here, index)
+            self._steps_left -= 1
+            if after.live_bytes <= here.live_bytes and after.peak == here.peak:
+                return [(index, after)]
+            found.append((index, after))
+        return found
+
+    def _path(self, came_by: dict[int, int]) -> list[int]:
+        order = []
+        operators = (1 << len(self._nodes)) - 1
+        while operators:
+            order.append(came_by[operators])
+            operators ^= 1 << order[-1]
+        return order[::-1]
+
+    def _peak_of(self, order: list[int]) -> int:
+        here = self._start(0)
+        for index in order:
+            here = self._after(here, index)
+        return here.peak
+
+    def _start(self, least: int) -> _Executed:
+        """Before all operators: parameters are live."""
+        ready = _set_of(index for index, needs in enumerate(self._needs) if not needs)
+        live = [value for value in self._bytes if value not in self._makers and self._is_wanted(value)]
+        return _Executed(0, ready, sum(self._bytes[value] for value in live), least)
+
+    def _is_wanted(self, value: Value) -> bool:
+        return bool(self._readers[value]) or value in self._kept
+
+    def _after(self, here: _Executed, index: int) -> _Executed:
+        """One more operator executed."""
+        node = self._nodes[index]
+        operators = here.operators | 1 << index
+        dying = [value for value in self._mortal[index] if not self._readers[value] & ~operators]
+        freed = sum(self._bytes[value] for value in dying)
+        ready = here.ready ^ 1 << index
+        for later in self._followers[index]:
+            if not self._needs[later] & ~operators:
+                ready |= 1 << later
+        step = self._step_bytes(node, here.live_bytes, dying)
+        return _Executed(operators, ready, here.live_bytes + self._made[index] - freed, max(here.peak, step))
+
+    def _step_bytes(self, node: Node, live_bytes: int, dying: list[Value]) -> int:
+        """What is live during a step. live_bytes: before it. dying: values that it reads last."""
+        overlapped = [(self._bytes[value], node.overlaps[value]) for value in dying if value in node.overlaps]
+        first, beside = self._sizes[node.index]
+        return live_bytes - sum(size for size, _ in overlapped) + joint_bytes(first, overlapped) + beside
+
+    def _least_peak(self) -> int:
+        """What every order needs at least: for what an operator cannot do without, and at the last one."""
+        everything = (1 << len(self._nodes)) - 1
+        earlier, later = [0] * len(self._nodes), [0] * len(self._nodes)
+        for index, needs in enumerate(self._needs):
+            earlier[index] = needs | _union(earlier[need] for need in _members_of(needs))
+        for index in reversed(range(len(self._nodes))):
+            later[index] = _union(1 << item | later[item] for item in self._followers[index])
+        alone = [self._least_step(*sets) for sets in zip(self._nodes, earlier, later, strict=True)]
+        last = [
+            self._least_step(node, everything ^ 1 << node.index, 0)
+            for node in self._nodes
+            if not self._followers[node.index]
+        ]
+        return max(max(alone, default=0), min(last, default=0))
+
+    def _least_step(self, node: Node, earlier: int, later: int) -> int:
+        """What a step needs at least. earlier, later: what is sure to be executed before it, and after it."""
+        live = [
+            value
+            for value, size in self._bytes.items()
+            if size
+            and not self._makers.get(value, 0) & ~earlier
+            and (value in self._kept or self._readers[value] & (later | 1 << node.index))
+        ]
+        dying = [value for value in self._mortal[node.index] if not self._readers[value] & later]
+        return self._step_bytes(node, sum(self._bytes[value] for value in live), dying)
 
 
-def _path(paths: dict[int, tuple[int, int]], executed: int) -> list[int]:
-    order = []
-    while executed:
-        index = paths[executed][1]
-        order.append(index)
-        executed &= ~(1 << index)
-    return order[::-1]
+def _set_of(members: Iterable[int]) -> int:
+    return _union(1 << member for member in members)
+
+
+def _union(sets: Iterable[int]) -> int:
+    union = 0
+    for item in sets:
+        union |= item
+    return union
+
+
+def _members_of(items: int) -> Iterator[int]:
+    """The members of a set, in order."""
+    while items:
+        least = items & -items
+        yield least.bit_length() - 1
+        items ^= least

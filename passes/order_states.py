@@ -14,19 +14,9 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
-from tinycc.ops.base import Operator
+from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.input_rows import InputRows
-from tinycc.ops.overlap import OVERLAP_DISTANCES
-from tinycc.ops.states import (
-    Overwrites,
-    Value,
-    is_operator,
-    updated_operands,
-    values_of,
-)
 from tinycc.ops.strided_copy import StridedCopy
-from tinycc.states import state_parameters
 
 # A place where a binding reads: its variable and the index of the argument.
 _Read = tuple[relax.Var, int]
@@ -38,21 +28,20 @@ class OrderStates:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Permute the bindings of `main` and put copies between them."""
-        calls = [item for item in tvm_adapter.bindings_of(module["main"]) if is_operator(item.value)]
-        updates = any(not tvm_adapter.is_tensor(item.var) for item in calls)
-        if not updates and not state_parameters(module["main"]):
+        graph = OperatorGraph.of(module)
+        if not graph.states and not any(node.updates for node in graph.nodes):
             return module
-        return _Orderer(module).run()
+        return _Orderer(graph).run()
 
 
 class _Orderer:
     """The bindings and results of `main`, while they are rewritten."""
 
-    def __init__(self, module: tvm.IRModule) -> None:
-        self.module = module
-        self.main = module["main"]
-        self.states = state_parameters(self.main)
-        self.builder = relax.BlockBuilder(module)
+    def __init__(self, graph: OperatorGraph) -> None:
+        """graph: of the module."""
+        self.main = graph.main
+        self.states = graph.states
+        self.builder = relax.BlockBuilder(graph.module)
         self.results = tvm_adapter.returned(self.main)
         self.bindings = [
             binding
@@ -67,15 +56,9 @@ class _Orderer:
         order = self.read_before_overwriting()
         return self.rebuilt(order)
 
-    def view(self, call: relax.Call) -> Operator:
-        return view_of(self.module[call.op])
-
-    def values(self) -> dict[relax.Var, Value]:
-        return values_of(self.main.params, self.bindings)
-
-    def operators(self) -> dict[relax.Var, relax.Call]:
-        """What each operator's variable is bound to."""
-        return {binding.var: binding.value for binding in self.bindings if is_operator(binding.value)}
+    def graph(self) -> OperatorGraph:
+        """Of the bindings as they are now."""
+        return OperatorGraph.of(self.builder.get(), self.bindings, self.results)
 
     def store_next_states(self) -> set[_Read]:
         """Give each state an operator that writes its next value; return where states are updated in place.
@@ -84,100 +67,59 @@ class _Orderer:
         """
         in_place: set[_Read] = set()
         stored: set[Value] = set()
-        values, operators = self.values(), self.operators()
+        graph = self.graph()
         for position, state in enumerate(self.states, len(self.results) - len(self.states)):
-            value = values[self.results[position]]
-            updates = self.updates_between(state, value)
+            value = graph.results[position]
+            updates = _updates_between(graph, state, value)
             if updates is not None:
                 in_place |= updates
-            elif value in operators and value not in stored and not self.is_fed(operators[value]):
+            elif value is not None and value not in stored and _may_be_stored(graph, value):
                 stored.add(value)
             else:
                 self.results[position] = self.copied(self.results[position], len(self.bindings))
         return in_place
 
-    def updates_between(self, state: relax.Var, value: Value) -> set[_Read] | None:
-        """The updates in place that lead from a state to a value, none for itself; None if they do not."""
-        found: set[_Read] = set()
-        values, operators = self.values(), self.operators()
-        while value != state:
-            if not isinstance(value, tuple) or value[0] not in operators:
-                return None
-            variable, result = value
-            view = self.view(operators[variable])
-            update = result - (len(view.outputs) - view.state_count)
-            if update < 0:
-                return None
-            operand = updated_operands(view)[update]
-            found.add((variable, operand))
-            value = values[operators[variable].args[operand]]
-        return found
-
-    def is_fed(self, call: relax.Call) -> bool:
-        """Whether it takes rows from outside, which are nowhere in memory."""
-        return bool(tvm_adapter.attribute(self.module[call.op], "Composite") == f"tinycc.{InputRows.kind}")
-
     def copy_stray_operands(self, in_place: set[_Read]) -> None:
         """What is updated in place without becoming the next state is a copy of its operator's own."""
-        for variable, call in self.operators().items():
-            if not tvm_adapter.is_tensor(variable):
-                for operand in updated_operands(self.view(call)):
-                    if (variable, operand) not in in_place:
-                        self.let_read_copy(variable, operand)
+        for node in self.graph().nodes:
+            for operand in _updated_operands(node):
+                if (node.variable, operand) not in in_place:
+                    self.let_read_copy(node.variable, operand)
 
     def read_before_overwriting(self) -> list[relax.Var]:
         """An order in which all reads of a value come before its memory is overwritten.
 
         What needs the result of the operator that overwrites it, or would close a circle, reads a copy.
         """
-        overwrites = Overwrites.of(self.main, self.bindings, self.results, self.view)
-        graph = networkx.DiGraph()
+        needs = networkx.DiGraph()
         for binding in self.bindings:
-            graph.add_node(binding.var)
-            graph.add_edges_from((read, binding.var) for read in tvm_adapter.variables_of(binding.value))
-        for value, writer in overwrites.overwritten.items():
-            for reader, operand in self.reads_of(value):
-                if reader == writer and self.may_overwrite(reader, operand):
-                    continue
-                if networkx.has_path(graph, writer, reader):
-                    copy = self.let_read_copy(reader, operand)
-                    graph.add_edge(copy, reader)
-                    self.put_before(graph, copy, writer)
-                else:
-                    graph.add_edge(reader, writer)
+            needs.add_node(binding.var)
+            needs.add_edges_from((read, binding.var) for read in tvm_adapter.variables_of(binding.value))
+        for value, overwriting in self.graph().overwritten.items():
+            writer = overwriting.variable
+            graph = self.graph()
+            for node in graph.readers[value]:
+                for operand in _operands_of(graph, node, value):
+                    if node.variable == writer and _may_overwrite(node, operand):
+                        continue
+                    if networkx.has_path(needs, writer, node.variable):
+                        copy = self.let_read_copy(node.variable, operand)
+                        needs.add_edge(copy, node.variable)
+                        self.put_before(needs, copy, writer)
+                    else:
+                        needs.add_edge(node.variable, writer)
             for position in range(len(self.results) - len(self.states)):
-                # A constant result is no value in memory.
-                if self.values().get(self.results[position]) == value:
+                if graph.results[position] == value:
                     copy = self.results[position] = self.copied(self.results[position], self.place_of(writer))
-                    self.put_before(graph, copy, writer)
+                    self.put_before(needs, copy, writer)
         places = {binding.var: place for place, binding in enumerate(self.bindings)}
-        graph.remove_nodes_from([node for node in graph if node not in places])
-        return list(networkx.lexicographical_topological_sort(graph, places.__getitem__))
+        needs.remove_nodes_from([node for node in needs if node not in places])
+        return list(networkx.lexicographical_topological_sort(needs, places.__getitem__))
 
-    def put_before(self, graph: networkx.DiGraph, copy: relax.Var, writer: relax.Var) -> None:
-        """Tell the graph of a copy of what `writer` overwrites."""
+    def put_before(self, needs: networkx.DiGraph, copy: relax.Var, writer: relax.Var) -> None:
+        """Tell of a copy of what `writer` overwrites."""
         [source] = tvm_adapter.variables_of(self.bindings[self.place_of(copy)].value)
-        graph.add_edges_from([(source, copy), (copy, writer)])
-
-    def reads_of(self, value: Value) -> list[_Read]:
-        """Where operators read a value."""
-        values = self.values()
-        return [
-            (variable, operand)
-            for variable, call in self.operators().items()
-            for operand, argument in enumerate(call.args)
-            if isinstance(argument, relax.Var) and values[argument] == value
-        ]
-
-    def may_overwrite(self, variable: relax.Var, operand: int) -> bool:
-        """Whether an operator may write its result onto what it reads as this argument."""
-        call = self.operators()[variable]
-        view = self.view(call)
-        if not tvm_adapter.is_tensor(variable):
-            return operand in updated_operands(view)
-        distances = tvm_adapter.attribute(self.module[call.op], OVERLAP_DISTANCES, {})
-        indices = [index for index, item in enumerate(view.inputs) if item.parameter == operand]
-        return all(str(index) in distances and int(distances[str(index)]) <= 0 for index in indices)
+        needs.add_edges_from([(source, copy), (copy, writer)])
 
     def place_of(self, variable: relax.Var) -> int:
         """The index of a binding."""
@@ -217,12 +159,57 @@ class _Orderer:
         return relax.transform.Normalize()(module)
 
 
+def _updates_between(graph: OperatorGraph, state: Value, value: Value | None) -> set[_Read] | None:
+    """The updates in place that lead from a state to a value, none for itself; None if they do not."""
+    found: set[_Read] = set()
+    while value != state:
+        node = graph.makers.get(value) if value is not None else None
+        before = {} if node is None else {result: old for old, result in node.updates.items()}
+        if node is None or value not in before:
+            return None
+        operand = _updated_operands(node)[list(before).index(value)]
+        found.add((node.variable, operand))
+        value = before[value]
+    return found
+
+
+def _may_be_stored(graph: OperatorGraph, value: Value) -> bool:
+    """Whether what makes a value may write it over a state: rows from outside are nowhere in memory."""
+    is_made = isinstance(value, relax.Var) and value in graph.makers
+    return is_made and not isinstance(graph.makers[value].view, InputRows)
+
+
+def _updated_operands(node: Node) -> list[int]:
+    """Which arguments of its call an operator updates in place, in the order of its last results."""
+    states = node.view.inputs[len(node.view.inputs) - node.view.state_count :]
+    return [tensor.parameter for tensor in states if tensor.parameter is not None]
+
+
+def _operands_of(graph: OperatorGraph, node: Node, value: Value) -> list[int]:
+    """Which arguments of an operator's call are a value."""
+    return [
+        index
+        for index, argument in enumerate(node.call.args)
+        if isinstance(argument, relax.Var) and graph.values[argument] == value
+    ]
+
+
+def _may_overwrite(node: Node, operand: int) -> bool:
+    """Whether an operator may write its result onto what it reads as this argument."""
+    if node.updates:
+        return operand in _updated_operands(node)
+    distances = node.distances
+    indices = [index for index, item in enumerate(node.view.inputs) if item.parameter == operand]
+    return all(index in distances and distances[index] <= 0 for index in indices)
+
+
 def _copy(source: relax.Var, number: int) -> relax.Function:
     """A composite function that returns its parameter, with a number, as no two copies are the same."""
     parameter = relax.Var("x", source.ty)
     axes = range(min(1, len(tvm_adapter.shape_of(source))))
     sizes = [tvm_adapter.shape_of(source)[axis] for axis in axes]
     whole = relax.op.strided_slice(parameter, list(axes), [0 for _ in axes], sizes)
+    whole = relax.BlockBuilder().normalize(whole)
     result = relax.Var("copy", source.ty)
     body = relax.SeqExpr([relax.DataflowBlock([relax.VarBinding(result, whole)])], result)
     function = relax.Function([parameter], body, source.ty)

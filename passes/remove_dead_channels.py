@@ -16,7 +16,8 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops import helium, view_of
+from tinycc.graph import OperatorGraph, view_of
+from tinycc.ops import helium
 from tinycc.ops.base import DEAD_MACS
 from tinycc.ops.composite import Composite
 from tinycc.passes.live_channels import LiveChannels
@@ -36,8 +37,9 @@ class RemoveDeadChannels:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Find out which channels stay, and rebuild what reads or makes tensors of fewer channels."""
-        live = LiveChannels(module, self.multiple)
-        main = module["main"]
+        graph = OperatorGraph.of(module)
+        live = LiveChannels(graph, self.multiple)
+        main = graph.main
         if all(live.is_whole(binding.var) for binding in tvm_adapter.bindings_of(main)):
             return module
         builder = relax.BlockBuilder(module)
@@ -62,14 +64,14 @@ class RemoveDeadChannels:
         rebuilt.update_func(rebuilt.get_global_var("main"), edited)
         tidy = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
         rebuilt = tvm.transform.Sequential(tidy)(rebuilt)
-        main = rebuilt["main"].with_attr(DEAD_MACS, _macs(module) - _macs(rebuilt))
+        main = rebuilt["main"].with_attr(DEAD_MACS, _macs(graph) - _macs(OperatorGraph.of(rebuilt)))
         rebuilt.update_func(rebuilt.get_global_var("main"), main)
         return rebuilt
 
 
-def _macs(module: tvm.IRModule) -> int:
+def _macs(graph: OperatorGraph) -> int:
     """The multiply-accumulates of an inference."""
-    return sum(view_of(module[callee]).macs for callee in tvm_adapter.callees_of(module["main"]))
+    return sum(node.view.macs for node in graph.nodes)
 
 
 def _with_channels(variable: relax.Var, kept: np.ndarray) -> relax.Var:

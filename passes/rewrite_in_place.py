@@ -12,7 +12,7 @@ Source:  in-place depthwise convolution of TinyEngine (Lin et al., "MCUNet", 202
 import tvm
 
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
+from tinycc.graph import view_of
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 
 

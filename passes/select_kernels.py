@@ -11,7 +11,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
+from tinycc.graph import view_of
 from tinycc.ops.base import PORTABLE, VARIANT
 from tinycc.schedule.costs import is_counted, predicted_instructions
 

@@ -8,16 +8,16 @@ Requires: fuse_quantized_ops, lower_fallbacks. schedule_stages puts input_rows i
 Source:  line buffers between a sensor and a pipeline of image operators.
 """
 
+from collections import Counter
+
 import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.ops import view_of
-from tinycc.ops.composite import VIEWS
+from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.input_rows import ROW_INPUT, InputRows
 from tinycc.ops.requantize import Requantize
-from tinycc.states import state_parameters
 
 _COMPOSITE = f"tinycc.{InputRows.kind}"
 _RANK = 4
@@ -29,83 +29,78 @@ class StreamInput:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Let all that reads the input read what input_rows returns."""
-        main = module["main"]
-        bindings = list(tvm_adapter.bindings_of(main))
-        place, image = _image(main, bindings)
-        flip = _sign_flip(module, main, bindings, image)
-        _check_readers(module, bindings, image if flip is None else flip.var)
+        graph = OperatorGraph.of(module)
+        image = _image(graph)
+        flip = _sign_flip(graph, image)
+        _check_readers(graph, image if flip is None else flip.results[0])
         if flip is not None:
             module = module.clone()
-            composite = module[flip.value.op].with_attr("Composite", _COMPOSITE)
-            module.update_func(flip.value.op, composite)
-            module.update_func(module.get_global_var("main"), main.with_attr(ROW_INPUT, 0))
+            module.update_func(flip.call.op, module[flip.call.op].with_attr("Composite", _COMPOSITE))
+            module.update_func(module.get_global_var("main"), graph.main.with_attr(ROW_INPUT, 0))
             return module
-        builder = relax.BlockBuilder(module)
-        function = builder.add_func(_identity(image), InputRows.kind)
-        rows = relax.DataflowVar("rows", image.ty)
-        taken = relax.VarBinding(rows, relax.Call(function, [image], ret_ty=image.ty))
-        after = [
-            relax.VarBinding(binding.var, tvm_adapter.substitute(binding.value, {image: rows}))
-            for binding in bindings[place:]
-        ]
-        body = relax.SeqExpr([relax.DataflowBlock([*bindings[:place], taken, *after])], main.body.body)
-        edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-        module = builder.get()
-        module.update_func(module.get_global_var("main"), edited.with_attr(ROW_INPUT, 0))
-        return relax.transform.Normalize()(module)
+        return _with_input_rows(graph, image)
 
 
 def _refusal(reason: str) -> UnsupportedError:
     return UnsupportedError(f"the input cannot come row by row: {reason}; compile with --input-mode tensor")
 
 
-def _image(main: relax.Function, bindings: list[relax.VarBinding]) -> tuple[int, relax.Var]:
-    """The input as a tensor of rank 4, and how many of the bindings come before all of its readers."""
-    count = len(main.params) - len(state_parameters(main))
+def _image(graph: OperatorGraph) -> relax.Var:
+    """The input as a tensor of rank 4: the parameter, or what it is reshaped to before all that reads it."""
+    count = len(graph.parameters) - len(graph.states)
     if count != 1:
         raise _refusal(f"the model has {count} inputs")
-    image, place = main.params[0], 0
-    while len(tvm_adapter.shape_of(image)) != _RANK:
-        readers = _readers(bindings, image)
-        reader = bindings[readers[0]] if len(readers) == 1 else None
-        if reader is None or tvm_adapter.op_name(reader.value) not in VIEWS:
-            shape = ",".join(map(str, tvm_adapter.shape_of(main.params[0])))
-            raise _refusal(f"[{shape}] is no image of rows, [1,height,width,channels]")
-        image, place = reader.var, readers[0] + 1
-    if image in tvm_adapter.returned(main):
+    parameter = graph.parameters[0]
+    names = [variable for variable, value in graph.values.items() if value == parameter]
+    values = [*graph.renamings.values(), *(node.call for node in graph.nodes)]
+    reads = Counter(variable for value in values for variable in tvm_adapter.variables_of(value))
+    image = next((item for item in names if len(tvm_adapter.shape_of(item)) == _RANK), None)
+    if image is None or any(reads[item] != 1 for item in names[: names.index(image)]):
+        shape = ",".join(map(str, tvm_adapter.shape_of(parameter)))
+        raise _refusal(f"[{shape}] is no image of rows, [1,height,width,channels]")
+    if parameter in graph.results:
         raise _refusal("the model returns it")
-    return place, image
+    return image
 
 
-def _readers(bindings: list[relax.VarBinding], variable: relax.Var) -> list[int]:
-    return [index for index, item in enumerate(bindings) if variable in tvm_adapter.variables_of(item.value)]
-
-
-def _check_readers(module: tvm.IRModule, bindings: list[relax.VarBinding], image: relax.Var) -> None:
+def _check_readers(graph: OperatorGraph, image: Value) -> None:
     """UnsupportedError where an operator that reads the image needs all of it at once, or none reads it."""
-    readers = _readers(bindings, image)
+    readers = graph.readers[graph.values.get(image, image)]
     if not readers:
         raise _refusal("no operator reads it")
-    for index in readers:
-        value = bindings[index].value
-        if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
-            view = view_of(module[value.op])
-            if not view.runs_by_rows:
-                raise _refusal(f"{view.kind} ({view.describe() or view.inputs[0]}) reads all of it at once")
+    for node in readers:
+        if not node.view.runs_by_rows:
+            what = node.view.describe() or node.view.inputs[0]
+            raise _refusal(f"{node.view.kind} ({what}) reads all of it at once")
 
 
-def _sign_flip(
-    module: tvm.IRModule, main: relax.Function, bindings: list[relax.VarBinding], image: relax.Var
-) -> relax.VarBinding | None:
+def _sign_flip(graph: OperatorGraph, image: relax.Var) -> Node | None:
     """The only reader of the image if it makes int8 of uint8, or the other way round, of the same numbers."""
-    readers = [bindings[index] for index in _readers(bindings, image)]
-    if len(readers) != 1 or readers[0].var in tvm_adapter.returned(main):
+    readers = graph.readers[graph.values[image]]
+    if len(readers) != 1 or readers[0].results[0] in graph.results:
         return None
-    call = readers[0].value
-    if not isinstance(call, relax.Call) or not isinstance(call.op, tvm.ir.GlobalVar):
-        return None
-    view = view_of(module[call.op])
+    view = readers[0].view
     return readers[0] if isinstance(view, Requantize) and view.flips_sign else None
+
+
+def _with_input_rows(graph: OperatorGraph, image: relax.Var) -> tvm.IRModule:
+    """The module with input_rows behind the image."""
+    main = graph.main
+    builder = relax.BlockBuilder(graph.module)
+    function = builder.add_func(_identity(image), InputRows.kind)
+    rows = relax.DataflowVar("rows", image.ty)
+    taken = relax.VarBinding(rows, relax.Call(function, [image], ret_ty=image.ty))
+    bindings = list(tvm_adapter.bindings_of(main))
+    place = next((index for index, item in enumerate(bindings, 1) if item.var == image), 0)
+    after = [
+        relax.VarBinding(binding.var, tvm_adapter.substitute(binding.value, {image: rows}))
+        for binding in bindings[place:]
+    ]
+    body = relax.SeqExpr([relax.DataflowBlock([*bindings[:place], taken, *after])], main.body.body)
+    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    module = builder.get()
+    module.update_func(module.get_global_var("main"), edited.with_attr(ROW_INPUT, 0))
+    return relax.transform.Normalize()(module)
 
 
 def _identity(image: relax.Var) -> relax.Function:

@@ -20,7 +20,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, read_edges, with_edges
 from tinycc.errors import UnsupportedError
-from tinycc.ops import view_of
+from tinycc.graph import view_of
 from tinycc.ops.composite import VIEWS, Composite
 from tinycc.ops.requantize import Requantize
 

@@ -15,7 +15,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops import view_of
+from tinycc.graph import view_of
 from tinycc.ops.base import VARIANT, Operator
 from tinycc.ops.dsp import FEATURE, WIDE
 from tinycc.ops.stage import Stage

@@ -17,6 +17,7 @@ import tvm_ffi
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
 from tinycc.errors import BudgetError, OutputError, printable
 from tinycc.frontend.load import load_model
+from tinycc.notes import notes_of
 from tinycc.passes.pipeline import EdgeType, InputMode, default_passes
 from tinycc.passes.schedule_stages import considered
 from tinycc.plan import Plan, build_plan
@@ -51,7 +52,13 @@ class CompiledModel:
         is_whole = not any(step.members for step in self.plan.steps)
         whole = None if is_whole else build_plan(whole_tensors(self.module))
         return summarize(
-            self.plan, self.code, self.request, list(self.passes), considered(self.module), whole
+            self.plan,
+            self.code,
+            self.request,
+            list(self.passes),
+            considered(self.module),
+            whole,
+            notes_of(self.module),
         )
 
     def export(self, path: str | Path) -> None:

@@ -1,6 +1,8 @@
 """The order of operators: executable, and of all orders the one with the least peak."""
 
 import itertools
+import time
+from collections.abc import Sequence
 
 import pytest
 import tvm
@@ -10,8 +12,13 @@ from tvm import relax
 
 from tests.tools.assert_pass import names_in
 from tests.tools.kernel_runner import module_of
+from tests.tools.synthetic_graphs import Sized, synthetic_graph
 from tinycc import tvm_adapter
-from tinycc.passes.order_operators import OrderOperators
+from tinycc.graph import OperatorGraph
+from tinycc.limits import SearchLimits
+from tinycc.notes import notes_of
+from tinycc.ops.footprint import joint_bytes
+from tinycc.passes.order_operators import OrderOperators, OrderSearch
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
 
@@ -80,3 +87,80 @@ def test_a_chain_stays_as_it_is(length: int) -> None:
 
     module = fused(module_of([((1, 8, 8, 2), "int8")], body))
     tvm.ir.assert_structural_equal(OrderOperators()(module), module)
+
+
+def peak_of(graph: OperatorGraph, order: Sequence[int]) -> int | None:
+    """The largest step of an order, looked up tensor by tensor; None if it cannot be executed."""
+    sizes = graph.bytes
+    done: set[int] = set()
+    peak = 0
+    for index in order:
+        node = graph.nodes[index]
+        if any(value in graph.makers and graph.makers[value].index not in done for value in node.reads):
+            return None
+        there = [value for value in sizes if value not in graph.makers or graph.makers[value].index in done]
+        wanted = [v for v in there if v in graph.kept or any(r.index not in done for r in graph.readers[v])]
+        done.add(index)
+        dying = [
+            v
+            for v in node.overlaps
+            if v not in graph.kept and all(reader.index in done for reader in graph.readers[v])
+        ]
+        joint = joint_bytes(sizes[node.results[0]], [(sizes[v], node.overlaps[v]) for v in dying])
+        others = sum(sizes[v] for v in wanted if v not in dying)
+        peak = max(peak, others + joint + node.view.scratch_bytes)
+    return peak
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> OperatorGraph:
+    """Up to six operators that read up to three earlier results or parameters each."""
+    operators = []
+    for index in range(draw(st.integers(1, 6))):
+        reads = tuple(draw(st.lists(st.integers(-2, index - 1), max_size=3, unique=True)))
+        distances = {place: draw(st.integers(-2, 6)) for place in range(len(reads)) if draw(st.booleans())}
+        operators.append(Sized(draw(st.integers(1, 12)), reads, draw(st.integers(0, 3)), distances))
+    kept = draw(st.lists(st.integers(0, len(operators) - 1), max_size=2, unique=True))
+    return synthetic_graph([5, 9], operators, kept)
+
+
+@settings(max_examples=150)
+@given(graphs())
+def test_brute_force_finds_no_lower_peak(graph: OperatorGraph) -> None:
+    search = OrderSearch(graph, 10_000)
+    peaks = [peak_of(graph, order) for order in itertools.permutations(range(len(graph.nodes)))]
+    assert peak_of(graph, search.least_peak_order()) == min(peak for peak in peaks if peak is not None)
+    assert not search.is_given_up
+
+
+@settings(max_examples=100)
+@given(graphs(), st.integers(0, 12))
+def test_a_search_that_ends_early_is_not_worse_than_the_file(graph: OperatorGraph, steps: int) -> None:
+    peak, in_file = (
+        peak_of(graph, OrderSearch(graph, steps).least_peak_order()),
+        peak_of(graph, range(len(graph.nodes))),
+    )
+    assert peak is not None and in_file is not None and peak <= in_file
+
+
+def unordered(count: int) -> OperatorGraph:
+    """Operators that do not depend on each other, every other of which needs more than it leaves."""
+    sizes = [(17 * index % 23 + 1, 29 * index % 31 + 1) for index in range(count)]
+    operators = [Sized(made, (-1 - index,)) for index, (_, made) in enumerate(sizes)]
+    return synthetic_graph([read for read, _ in sizes], operators, kept=range(count))
+
+
+def test_hundreds_of_independent_operators_are_ordered_in_two_seconds() -> None:
+    graph = unordered(400)
+    start = time.process_time()
+    order = OrderSearch(graph, SearchLimits().order_steps).least_peak_order()
+    assert time.process_time() - start < 2
+    peak, in_file = peak_of(graph, order), peak_of(graph, range(400))
+    assert peak is not None and in_file is not None and peak < in_file
+
+
+def test_a_search_that_ends_early_is_told() -> None:
+    sizes = [(3, 4), (5, 2), (2, 8), (1, 4)]
+    module = fused(branches(sizes))
+    assert notes_of(OrderOperators(SearchLimits(order_steps=1))(module))[0].startswith("the order of the")
+    assert not notes_of(OrderOperators()(module))

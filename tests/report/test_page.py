@@ -71,6 +71,12 @@ def test_page_shows_the_figures() -> None:
         assert figure in text
 
 
+def test_notes_are_told() -> None:
+    assert "the search ended" in " ".join(
+        check(render_page(two_step_report(notes=["the search ended"]))).texts
+    )
+
+
 def test_names_are_escaped() -> None:
     hostile = "<script>alert('x')</script>\"&"
     report = two_step_report(model=hostile, peak_operator=hostile)

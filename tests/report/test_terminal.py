@@ -52,6 +52,10 @@ def test_fallbacks_are_listed_with_their_reason() -> None:
     assert "fallback: erf_3: no kernel" in text
 
 
+def test_notes_are_told() -> None:
+    assert "note: the search ended" in shown(two_step_report(notes=["the search ended"]))
+
+
 @pytest.mark.parametrize("length", [1, 150])
 def test_every_operator_has_a_row(length: int) -> None:
     text = shown(chain_report(length))

@@ -10,8 +10,9 @@ from tests.tools.networks import inverted_residual, squeeze_and_excite
 from tinycc.ops.stage import Grid
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
-from tinycc.schedule.candidates import Candidates, staged
+from tinycc.schedule.candidates import Candidates
 from tinycc.schedule.choose import Space
+from tinycc.schedule.staged import staged
 from tinycc.schedule.two_passes import blocks_of
 
 
@@ -27,7 +28,7 @@ def test_the_least_memory_is_that_of_brute_force(seed: int) -> None:
     candidates = candidates_of(random_network(seed))
     schedules = all_schedules(candidates)
     for schedule in schedules:
-        bound = build_plan(staged(candidates, list(schedule.candidates))).lower_bound_bytes
+        bound = build_plan(staged(candidates.graph, schedule.candidates)).lower_bound_bytes
         assert schedule.candidates[0].is_fed and schedule.live_bytes == bound
     found = search_in(candidates).smallest(lambda schedule: arena_of(candidates, schedule))
     best = min(arena_of(candidates, schedule) for schedule in schedules)
@@ -40,7 +41,7 @@ def test_on_whole_tensors_the_rows_run_through_the_shortest_stage() -> None:
     assert [candidate.is_fed for candidate in whole.candidates] == [True] + [False] * (
         len(whole.candidates) - 1
     )
-    assert all(candidate.function is None for candidate in whole.candidates[1:])
+    assert all(candidate.stage is None for candidate in whole.candidates[1:])
     assert whole.candidates[0].members == min(stage.members for stage in candidates.stages if stage.is_fed)
 
 

@@ -12,8 +12,9 @@ from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, inverted_residual, shared
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
-from tinycc.schedule.candidates import Candidate, Candidates, staged
+from tinycc.schedule.candidates import Candidate, Candidates
 from tinycc.schedule.search import Schedule, Search
+from tinycc.schedule.staged import staged
 
 
 def candidates_of(module: tvm.IRModule) -> Candidates:
@@ -23,11 +24,11 @@ def candidates_of(module: tvm.IRModule) -> Candidates:
 
 
 def search_in(candidates: Candidates) -> Search:
-    return Search([*candidates.whole, *candidates.stages], len(candidates.bindings))
+    return Search([*candidates.whole, *candidates.stages], len(candidates.nodes))
 
 
 def arena_of(candidates: Candidates, schedule: Schedule) -> int:
-    return build_plan(staged(candidates, list(schedule.candidates))).arena_bytes
+    return build_plan(staged(candidates.graph, schedule.candidates)).arena_bytes
 
 
 def all_schedules(candidates: Candidates, *, cut: bool = False) -> list[Schedule]:
@@ -36,7 +37,7 @@ def all_schedules(candidates: Candidates, *, cut: bool = False) -> list[Schedule
     for candidate in (*candidates.whole, *candidates.stages, *(candidates.strips if cut else [])):
         graph.add_edge(candidate.first, candidate)
         graph.add_edge(candidate, candidate.last)
-    paths = networkx.all_simple_paths(graph, 0, len(candidates.bindings))
+    paths = networkx.all_simple_paths(graph, 0, len(candidates.nodes))
     return [Schedule(tuple(node for node in path if isinstance(node, Candidate))) for path in paths]
 
 
@@ -87,7 +88,7 @@ def test_a_budget_is_met_with_the_fewest_instructions(seed: int, share: float) -
 def test_the_least_memory_within_an_allowance_is_that_of_brute_force(seed: int, share: float) -> None:
     candidates = candidates_of(random_network(seed))
     most = int(share * sum(candidate.macs for candidate in candidates.whole))
-    search = Search([*candidates.whole, *candidates.stages, *candidates.strips], len(candidates.bindings))
+    search = Search([*candidates.whole, *candidates.stages, *candidates.strips], len(candidates.nodes))
     found = search.smallest(lambda schedule: arena_of(candidates, schedule), most)
     allowed = [item for item in all_schedules(candidates, cut=True) if item.extra_macs <= most]
     assert found.extra_macs <= most
@@ -100,7 +101,7 @@ def test_the_memory_of_a_candidate_is_what_the_planner_needs_at_least(seed: int)
     candidates = candidates_of(random_network(seed))
     for schedule in all_schedules(candidates):
         assert (
-            schedule.live_bytes == build_plan(staged(candidates, list(schedule.candidates))).lower_bound_bytes
+            schedule.live_bytes == build_plan(staged(candidates.graph, schedule.candidates)).lower_bound_bytes
         )
 
 

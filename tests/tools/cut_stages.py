@@ -3,7 +3,8 @@
 import tvm
 
 from tinycc.ops.stage import Grid
-from tinycc.schedule.candidates import Candidates, staged
+from tinycc.schedule.candidates import Candidates
+from tinycc.schedule.staged import staged
 
 
 @tvm.transform.module_pass(opt_level=0, name="CutStages")
@@ -20,5 +21,5 @@ class CutStages:
             cut = candidates.cut(run, self.grid)
             if cut is not None:
                 whole = candidates.whole
-                return staged(candidates, [*whole[: cut.first], cut, *whole[cut.last :]])
+                return staged(candidates.graph, [*whole[: cut.first], cut, *whole[cut.last :]])
         return module

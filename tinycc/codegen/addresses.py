@@ -1,8 +1,8 @@
 """Where buffers lie in the arena, as C.
 
 States, which outlive an inference, are apart, from TINYCC_STATES on; all else, working memory, begins at
-TINYCC_WORK. Only the model's header knows where that is: models that share their working memory begin with it,
-and the states of all of them lie behind (see tinycc.link).
+TINYCC_WORK. Only the model's header knows where that is: models that share their working memory begin with
+it, and the states of all of them lie behind (see tinycc.link).
 """
 
 from tinycc.codegen.c_text import c_type

@@ -10,14 +10,10 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
-from tinycc.ops import view_of
+from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.base import DEAD_MACS, Operator
-from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import Moments
-from tinycc.ops.input_rows import row_input
-from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Ring, Stage
-from tinycc.ops.states import Overwrites, Value
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.plan.arena import place_apart
 from tinycc.plan.check import check_plan
@@ -36,84 +32,51 @@ class _Place(NamedTuple):
 
 @dataclass
 class _Reader:
-    """What has been read so far: buffers by name and the place, or places, of each variable."""
+    """What has been read so far: buffers by name, and the place of each value in memory."""
 
-    module: tvm.IRModule
-    overwrites: Overwrites
+    graph: OperatorGraph
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    storage: dict[relax.Var, tuple[_Place, ...]] = field(default_factory=dict)
+    places: dict[Value, _Place] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def read_binding(self, binding: relax.VarBinding) -> None:
-        value = binding.value
-        if isinstance(value, relax.Var):
-            self.storage[binding.var] = self.storage[value]
-        elif isinstance(value, relax.Tuple):
-            self.storage[binding.var] = tuple(
-                place for item in value.fields for place in self.places_of(item)
-            )
-        elif isinstance(value, relax.TupleGetItem):
-            self.storage[binding.var] = (self.storage[value.tuple_value][value.index],)
-        elif tvm_adapter.op_name(value) in VIEWS:
-            self.storage[binding.var] = self.storage[value.args[0]]
-        elif isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
-            self.storage[binding.var] = self.read_operator(value, self.overwrites.written.get(binding.var))
-        else:
-            raise UnsupportedError(
-                f"no kernel computes {tvm_adapter.op_name(value) or type(value).__name__} "
-                f"with the result {binding.var.ty}"
-            )
+    def read_parameter(self, value: Value, kind: BufferKind, name: str) -> None:
+        """Give a parameter a buffer."""
+        tensor = self.graph.tensor_of(value)
+        self.places[value] = _Place(self.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype]), name)
 
-    def places_of(self, expr: relax.Expr) -> tuple[_Place, ...]:
-        """The places of a variable."""
-        if tvm_adapter.is_constant(expr):
-            raise UnsupportedError("a result of the model is a constant: leave it out of the model")
-        return self.storage[expr]
-
-    def read_operator(self, call: relax.Call, state: Value | None) -> tuple[_Place, ...]:
-        """Append the step of a composite call; return the places of its results.
-
-        state: over which the result is written; None where it has memory of its own.
-        """
-        function = self.module[call.op]
-        operator = view_of(function)
+    def read_operator(self, node: Node) -> None:
+        """Append the step of an operator."""
+        operator = node.view
         name = self.name_of(operator)
         operands = [
-            None if tensor.parameter is None else next(iter(self.storage[call.args[tensor.parameter]]), None)
-            for tensor in operator.inputs
+            None if value is None or value == self.graph.row_input else self.places[value]
+            for value in node.operands
         ]
-        inputs = tuple(None if place is None else place.buffer for place in operands)
-        first_state = len(operator.outputs) - operator.state_count
-        own = [
-            self.add(f"{name}_out{index or ''}", "activation", tensor.bytes, ITEM_BYTES[tensor.dtype])
-            for index, tensor in enumerate(operator.outputs[:first_state])
-            if state is None
-        ]
-        results = [_Place(buffer, buffer) for buffer in own]
-        overwritten = (
-            operands[len(operands) - operator.state_count :] if state is None else self.storage[state]
-        )
-        results += [
-            _Place(place.buffer, f"{place.buffer} after {name}") for place in overwritten if place is not None
-        ]
+        for index, (value, tensor) in enumerate(zip(node.results, operator.outputs, strict=True)):
+            if value in self.graph.written:
+                buffer = self.places[self.graph.written[value]].buffer
+                self.places[value] = _Place(buffer, f"{buffer} after {name}")
+            else:
+                item = ITEM_BYTES[tensor.dtype]
+                buffer = self.add(f"{name}_out{index or ''}", "activation", tensor.bytes, item)
+                self.places[value] = _Place(buffer, buffer)
         scratch = (
             self.add(f"{name}_scratch", "scratch", operator.scratch_bytes, operator.scratch_alignment)
             if operator.scratch_bytes
             else None
         )
-        distances = tvm_adapter.attribute(function, OVERLAP_DISTANCES, {})
+        inputs = tuple(None if place is None else place.buffer for place in operands)
         overlaps: dict[str, int] = {}
-        for key, distance in distances.items():
-            source = inputs[int(key)]
-            assert source is not None
-            overlaps[source] = max(int(distance), overlaps.get(source, int(distance)))
+        for value, distance in node.overlaps.items():
+            source = self.places[value].buffer
+            overlaps[source] = max(distance, overlaps.get(source, distance))
+        results = [self.places[value] for value in node.results]
         outputs = tuple(place.buffer for place in results)
         members = self.read_members(operator, inputs, outputs[0]) if isinstance(operator, Stage) else ()
         reads = tuple(None if place is None else place.value for place in operands)
         writes = tuple(place.value for place in results)
         self.steps.append(Step(name, operator, inputs, outputs, reads, writes, scratch, overlaps, members))
-        return tuple(results)
 
     def name_of(self, operator: Operator) -> str:
         """A name for the next operator of its kind."""
@@ -154,34 +117,29 @@ def build_plan(module: tvm.IRModule) -> Plan:
 
     Raises UnsupportedError for a call that no operator covers.
     """
-    main = module["main"]
-    remembered = read_states(main)
-    state_count = len(remembered)
-    returned = tvm_adapter.returned(main)
-    bindings = list(tvm_adapter.bindings_of(main))
-    overwrites = Overwrites.of(main, bindings, returned, lambda call: view_of(module[call.op]))
-    reader = _Reader(module, overwrites)
-    edge_count = len(main.params) - state_count
-    from_outside = row_input(main)
-    for index, parameter in enumerate(main.params):
-        if parameter == from_outside:
-            reader.storage[parameter] = ()
-            continue
-        is_state = index >= edge_count
-        name = f"state{index - edge_count}" if is_state else f"input{index}"
-        tensor = _tensor(parameter)
-        kind: BufferKind = "state" if is_state else "input"
-        reader.add(name, kind, tensor.bytes, ITEM_BYTES[tensor.dtype])
-        reader.storage[parameter] = (_Place(name, name),)
-    for binding in bindings:
-        reader.read_binding(binding)
-    fed = None if from_outside is None else add_row_input(reader.steps, reader.buffers)
-    places = [reader.places_of(result)[0] for result in returned]
-    outputs = tuple(place.buffer for place in places[: len(places) - state_count])
-    next_states = [
-        (f"state{index}", place.value) for index, place in enumerate(places[len(places) - state_count :])
-    ]
-    states = {f"state{index}": state.initial for index, state in enumerate(remembered)}
+    return plan_of(OperatorGraph.of(module))
+
+
+def plan_of(graph: OperatorGraph) -> Plan:
+    """The plan of a graph."""
+    reader = _Reader(graph)
+    edge_count = len(graph.parameters) - len(graph.states)
+    for index, parameter in enumerate(graph.parameters[:edge_count]):
+        if parameter != graph.row_input:
+            reader.read_parameter(parameter, "input", f"input{index}")
+    for index, parameter in enumerate(graph.states):
+        reader.read_parameter(parameter, "state", f"state{index}")
+    for node in graph.nodes:
+        reader.read_operator(node)
+    fed = None if graph.row_input is None else add_row_input(reader.steps, reader.buffers)
+    if None in graph.results:
+        raise UnsupportedError("a result of the model is a constant: leave it out of the model")
+    returned = [value for value in graph.results if value is not None]
+    places = [reader.places[value] for value in returned]
+    output_count = len(places) - len(graph.states)
+    outputs = tuple(place.buffer for place in places[:output_count])
+    next_states = [(f"state{index}", place.value) for index, place in enumerate(places[output_count:])]
+    states = {f"state{index}": state.initial for index, state in enumerate(read_states(graph.main))}
     inputs = tuple(f"input{index}" for index in range(edge_count))
     if fed is not None:
         inputs = reader.steps[0].members[fed.member].outputs
@@ -198,16 +156,16 @@ def build_plan(module: tvm.IRModule) -> Plan:
         buffers={name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()},
         inputs=inputs,
         outputs=outputs,
-        input_tensors=tuple(_tensor(parameter) for parameter in main.params[:edge_count]),
-        output_tensors=tuple(_tensor(result) for result in returned[: len(outputs)]),
+        input_tensors=tuple(map(_tensor, graph.parameters[:edge_count])),
+        output_tensors=tuple(map(_tensor, tvm_adapter.returned(graph.main)[:output_count])),
         state_values=states,
-        results=(*places[: len(outputs)], *next_states),
-        edges=read_edges(module),
+        results=(*places[:output_count], *next_states),
+        edges=read_edges(graph.module),
         arena_bytes=placement.arena_bytes,
         lower_bound_bytes=bound,
         optimal=placement.optimal,
         solver=placement.solver,
-        dead_macs=int(tvm_adapter.attribute(main, DEAD_MACS, 0)),
+        dead_macs=int(tvm_adapter.attribute(graph.main, DEAD_MACS, 0)),
         row_input=fed,
     )
     check_plan(plan)

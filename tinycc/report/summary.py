@@ -1,5 +1,6 @@
 """The report as a dictionary, the content of report.json."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tinycc.codegen.operator_code import OperatorCode
@@ -45,10 +46,12 @@ def summarize(
     passes: list[PassRecord],
     schedules: list[dict[str, object]],
     whole: Plan | None,
+    notes: Sequence[str] = (),
 ) -> dict[str, object]:
     """All figures of a compiled model; sizes in bytes.
 
     schedules: those that were considered. whole: the plan on whole tensors, None where that was chosen.
+    notes: what passes have to tell.
     """
     timeline = Timeline(plan)
     figures = timeline.describe()
@@ -79,6 +82,7 @@ def summarize(
             for row in timeline.rows
             if row.operator.operator.kind == "fallback"
         ],
+        **({"notes": list(notes)} if notes else {}),
     }
 
 

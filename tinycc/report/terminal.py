@@ -30,6 +30,8 @@ def print_report(report: figures.Report, console: Console) -> None:
     console.print(_cost_table(report, console))
     for fallback in report["fallbacks"]:
         console.print(Text(f"fallback: {fallback['name']}: {fallback['reason']}", style="yellow"))
+    for note in report.get("notes", ()):
+        console.print(Text(f"note: {note}", style="yellow"))
 
 
 def _table(title: str, columns: Iterable[str]) -> Table:

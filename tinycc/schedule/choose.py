@@ -7,10 +7,11 @@ import tvm
 
 from tinycc.errors import UnsupportedError
 from tinycc.ops.stage import Grid
-from tinycc.plan import build_plan
-from tinycc.schedule.candidates import Candidate, Candidates, staged
+from tinycc.plan import plan_of
+from tinycc.schedule.candidates import Candidate, Candidates
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule, Search
+from tinycc.schedule.staged import scheduled, staged
 from tinycc.schedule.two_passes import blocks_of, in_two_passes
 from tinycc.schedule.well_formed import well_formed
 
@@ -29,7 +30,7 @@ class Choice:
     @property
     def module(self) -> tvm.IRModule:
         """The module, scheduled."""
-        return well_formed(staged(self.space.candidates, list(self.schedule.candidates)))
+        return well_formed(staged(self.space.candidates.graph, self.schedule.candidates))
 
 
 @dataclass(eq=False)
@@ -45,7 +46,7 @@ class Space:
     def arena_of(self, schedule: Schedule) -> int:
         """The arena that the planner needs for a schedule."""
         if schedule not in self.arenas:
-            plan = build_plan(staged(self.candidates, list(schedule.candidates)))
+            plan = plan_of(scheduled(self.candidates.graph, schedule.candidates))
             self.arenas[schedule] = plan.arena_bytes
         return self.arenas[schedule]
 
@@ -56,7 +57,7 @@ class Space:
         Raises UnsupportedError where none can take them.
         """
         whole = self.candidates.whole
-        if self.candidates.row_input is None:
+        if self.candidates.graph.row_input is None:
             return Schedule(tuple(whole))
         stages = [stage for stage in self.candidates.stages if stage.is_fed]
         if not stages:
@@ -80,7 +81,7 @@ class Space:
         return self._search([*self.candidates.whole, *self.candidates.stages, *self.candidates.strips])
 
     def _search(self, candidates: list[Candidate]) -> Search:
-        return Search(candidates, len(self.candidates.bindings))
+        return Search(candidates, len(self.candidates.nodes))
 
 
 def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
@@ -89,7 +90,7 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
     Raises UnsupportedError where a schedule that was asked for by name is impossible.
     """
     space = Space(Candidates(module))
-    if not space.candidates.bindings:
+    if not space.candidates.nodes:
         return None
     spaces, whole = [space], space.whole
     if options.form == "whole":
@@ -127,7 +128,7 @@ def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tupl
     chosen = space
     for count in range(len(blocks[:MOST_BLOCKS]) + 1):
         if count:
-            spaces.append(Space(Candidates(in_two_passes(space.candidates, blocks[:count]))))
+            spaces.append(Space(Candidates(in_two_passes(space.candidates.graph, blocks[:count]))))
         tried = spaces[-1]
         if not tried.again.is_possible(most_extra):
             break
@@ -143,7 +144,7 @@ def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tupl
 
 def _patched(space: Space, options: ScheduleOptions) -> Schedule:
     """The first operators patch by patch, all others on whole tensors."""
-    if space.candidates.row_input is not None:
+    if space.candidates.graph.row_input is not None:
         raise UnsupportedError("patches need the whole input: compile with --input-mode tensor")
     grid = Grid(options.patches, options.patches, by_layers=True)
     whole = space.candidates.whole

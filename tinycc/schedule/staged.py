@@ -1,0 +1,42 @@
+"""A graph, and a module, with stages in place of their operators."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import tvm
+from tvm import relax
+
+from tinycc.graph import BindingWriter, Node, OperatorGraph
+from tinycc.schedule.candidates import Candidate
+from tinycc.schedule.stages import stage_function, stage_node
+
+
+def scheduled(graph: OperatorGraph, chosen: Sequence[Candidate]) -> OperatorGraph:
+    """The graph with the stages of `chosen`, which follow each other and cover main, as operators."""
+    nodes: list[Node] = []
+    for candidate in chosen:
+        run = graph.nodes[candidate.first : candidate.last]
+        if candidate.stage is None:
+            nodes += (replace(node, index=index) for index, node in enumerate(run, len(nodes)))
+        else:
+            nodes.append(stage_node(graph, run, candidate.stage, len(nodes)))
+    return replace(graph, nodes=tuple(nodes))
+
+
+def staged(graph: OperatorGraph, chosen: Sequence[Candidate]) -> tvm.IRModule:
+    """The module with the same stages as composites."""
+    after, main = scheduled(graph, chosen), graph.main
+    module = tvm.IRModule(dict(graph.module.functions), attrs=graph.module.attrs)
+    callees = {node.results: node.call.op for node in after.nodes}
+    for candidate in chosen:
+        if candidate.stage is not None:
+            run = graph.nodes[candidate.first : candidate.last]
+            module.update_func(callees[run[-1].results], stage_function(graph, run, candidate.stage))
+    writer = BindingWriter(after, is_main=True)
+    for node in after.nodes:
+        writer.write(node)
+    result = writer.read(main.body.body)
+    body = relax.SeqExpr([relax.DataflowBlock(writer.bindings)], result)
+    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    module.update_func(module.get_global_var("main"), edited)
+    return module
