@@ -17,6 +17,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.ops import view_of
 from tinycc.ops.base import Operator
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.tensor import Tensor
@@ -39,11 +40,11 @@ class _Node:
 
     @property
     def is_channelwise(self) -> bool:
-        return self.operator is None or self.operator.is_channelwise
+        return self.operator is None or is_channelwise(self.operator)
 
     @property
     def weights(self) -> np.ndarray | None:
-        return None if self.operator is None else self.operator.mixing_weights
+        return None if self.operator is None else mixing_weights(self.operator)
 
 
 @dataclass
@@ -97,7 +98,7 @@ class LiveChannels:
 
     def removed_sums(self, operator: Operator, source: relax.Var) -> np.ndarray:
         """What the removed channels of a layer's input add to each of its sums: int64 [output channels]."""
-        weights = operator.mixing_weights
+        weights = mixing_weights(operator)
         assert weights is not None
         gone = np.ones(channels_of(source), bool)
         gone[self.kept(source)] = False
@@ -120,7 +121,7 @@ class LiveChannels:
 
     def _read(self, layer: _Node) -> np.ndarray:
         """The channels of its input that a layer needs for those of its outputs that are needed."""
-        assert layer.operator is not None and layer.weights is not None
+        assert isinstance(layer.operator, ChannelDependence) and layer.weights is not None
         ranges = self._ranges_of(layer.variables[0])
         foldable = ranges.is_constant
         if layer.operator.reads_padding:
@@ -141,7 +142,19 @@ class LiveChannels:
             ChannelRanges.of(tensor) if read is None else self._ranges_of(read)
             for tensor, read in zip(node.operator.inputs, node.reads, strict=True)
         ]
+        if not isinstance(node.operator, ChannelDependence):
+            return ChannelRanges.of(node.operator.outputs[0])
         return node.operator.channel_ranges(inputs)
+
+
+def is_channelwise(operator: Operator) -> bool:
+    """Whether channel c of the output depends on channel c of the inputs alone."""
+    return isinstance(operator, ChannelDependence) and operator.is_channelwise
+
+
+def mixing_weights(operator: Operator) -> np.ndarray | None:
+    """The weights of all channels of the input, see ChannelDependence; None where there are none."""
+    return operator.mixing_weights if isinstance(operator, ChannelDependence) else None
 
 
 def channels_of(variable: relax.Var) -> int:

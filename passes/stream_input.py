@@ -16,7 +16,7 @@ from tinycc.errors import UnsupportedError
 from tinycc.ops import view_of
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.input_rows import ROW_INPUT, InputRows
-from tinycc.ops.requantize import Requantize
+from tinycc.ops.requantize.view import Requantize
 from tinycc.states import state_parameters
 
 _COMPOSITE = f"tinycc.{InputRows.kind}"

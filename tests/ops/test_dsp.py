@@ -15,7 +15,7 @@ from tests.ops.test_depthwise_conv2d import depthwise_module
 from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
 from tests.tools.layers import check_distance, check_reference, inputs_of, random_inputs
 from tests.tools.view_reference import reference_of
-from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.dsp import DspLayer
 from tinycc.passes import select_kernels
 from tinycc.passes.pipeline import default_passes

@@ -20,7 +20,7 @@ from tests.ops.test_pool2d import average_module, inside, maximum_module
 from tests.tools.kernel_runner import views_in
 from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, inputs_of, windows
 from tests.tools.view_reference import reference_of
-from tinycc.ops.conv2d import Conv2D
+from tinycc.ops.conv2d.view import Conv2D
 from tinycc.passes import select_kernels
 from tinycc.run import run
 

@@ -21,21 +21,21 @@ from tests.reference.fixed_point import (
     Range,
     quantize_multipliers,
 )
-from tinycc.ops.add import Add
-from tinycc.ops.average_pool2d import AveragePool2D
+from tinycc.ops.add.view import Add
+from tinycc.ops.average_pool2d.view import AveragePool2D
 from tinycc.ops.base import Operator
-from tinycc.ops.conv2d import Conv2D
-from tinycc.ops.dense import Dense
-from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.conv2d.view import Conv2D
+from tinycc.ops.dense.view import Dense
+from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.linear import Linear
-from tinycc.ops.lookup import Lookup
-from tinycc.ops.max_pool2d import MaxPool2D
-from tinycc.ops.multiply import Multiply
+from tinycc.ops.lookup.view import Lookup
+from tinycc.ops.max_pool2d.view import MaxPool2D
+from tinycc.ops.multiply.view import Multiply
 from tinycc.ops.quantize import Dequantize, Quantize
-from tinycc.ops.reduce import Reduce
-from tinycc.ops.requantize import Requantize
+from tinycc.ops.reduce.view import Reduce
+from tinycc.ops.requantize.view import Requantize
 from tinycc.ops.resize_nearest import ResizeNearest
-from tinycc.ops.softmax import Softmax
+from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 

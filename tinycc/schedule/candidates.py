@@ -14,6 +14,7 @@ from tinycc.ops.base import Operator
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.input_rows import row_input
+from tinycc.ops.kernel_call import AwaitedCall
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 from tinycc.ops.stage import GRID, UNCUT, Grid, Stage
 from tinycc.ops.states import Overwrites, values_of
@@ -182,8 +183,7 @@ class Candidates:
         function = self.callee(index)
         if function is None or self.row_input is None:
             return False
-        call = self.view(function).row_kernel
-        return call is not None and call.is_awaited
+        return isinstance(self.view(function).row_kernel, AwaitedCall)
 
     def is_overwritten(self, variable: relax.Var) -> bool:
         """Whether a variable has another value in its place in the end, so that it cannot be read again."""
