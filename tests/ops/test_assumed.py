@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tools.kernel_runner import kernel_call
 from tinycc.ops import conv2d, dense, depthwise_conv2d
 from tinycc.ops.arithmetic import Assumed, Requantized
 from tinycc.ops.conv2d.view import Conv2D
@@ -108,6 +109,6 @@ def geometry(call: KernelCall) -> dict[str, object]:
 def test_a_layer_without_weights_has_no_constants() -> None:
     tensors = Tensor((1, 8), "int8", parameter=0), Tensor((1, 4), "int8")
     layer = Dense(tensors[:1], tensors[1:], Assumed(), kernels=dense.ROOM.kernels)
-    [weights, *_] = [value for value in layer.call().data.values() if isinstance(value, Packed)]
+    [weights, *_] = [value for value in kernel_call(layer).data.values() if isinstance(value, Packed)]
     with pytest.raises(ValueError, match="has no constants"):
         weights.array()
