@@ -16,6 +16,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.graph import view_of
+from tinycc.ops.evaluable import Evaluable
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.fold_integer_constants import EVALUATORS, FoldIntegerConstants
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
@@ -65,7 +66,8 @@ def _evaluated(function: relax.Function) -> relax.Expr | None:
     if not isinstance(function.ret_ty, relax.TensorType):
         return None
     try:
-        value = view_of(function).evaluated()
+        view = view_of(function)
+        value = view.evaluated() if isinstance(view, Evaluable) else None
     except (UnsupportedError, ValueError):
         return None
     return None if value is None else tvm_adapter.make_constant(value)

@@ -16,7 +16,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops.lookup import Lookup, is_number, source_of, tensor_operands
+from tinycc.ops.lookup.view import Lookup, is_number, source_of, tensor_operands
 from tinycc.ops.lookup_table import INTEGER, OPERATORS, RESHAPES
 
 

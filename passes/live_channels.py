@@ -17,6 +17,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.graph import Node, OperatorGraph
 from tinycc.ops.base import Operator
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.tensor import Tensor
@@ -54,9 +55,9 @@ class LiveChannels:
                 whole += [node.variable, *sources]
                 continue
             self._ranges[node.variable] = self._ranges_after(node)
-            if node.view.is_channelwise:
+            if is_channelwise(node.view):
                 self._join(node.variable, sources)
-            elif node.view.mixing_weights is None:
+            elif mixing_weights(node.view) is None:
                 whole += [node.variable, *sources]
             elif sources:
                 layers.append(node)
@@ -77,7 +78,7 @@ class LiveChannels:
 
     def removed_sums(self, operator: Operator, source: relax.Var) -> np.ndarray:
         """What the removed channels of a layer's input add to each of its sums: int64 [output channels]."""
-        weights = operator.mixing_weights
+        weights = mixing_weights(operator)
         assert weights is not None
         gone = np.ones(channels_of(source), bool)
         gone[self.kept(source)] = False
@@ -111,8 +112,8 @@ class LiveChannels:
 
     def _read(self, layer: Node) -> np.ndarray:
         """The channels of its input that a layer needs for those of its outputs that are needed."""
-        weights = layer.view.mixing_weights
-        assert weights is not None
+        weights = mixing_weights(layer.view)
+        assert isinstance(layer.view, ChannelDependence) and weights is not None
         ranges = self._ranges_of(layer.call.args[0])
         foldable = ranges.is_constant
         if layer.view.reads_padding:
@@ -131,6 +132,8 @@ class LiveChannels:
         return self._ranges[variable]
 
     def _ranges_after(self, node: Node) -> ChannelRanges:
+        if not isinstance(node.view, ChannelDependence):
+            return ChannelRanges.of(node.view.outputs[0])
         return node.view.channel_ranges(
             [
                 ChannelRanges.of(tensor)
@@ -139,6 +142,16 @@ class LiveChannels:
                 for tensor in node.view.inputs
             ]
         )
+
+
+def is_channelwise(operator: Operator) -> bool:
+    """Whether channel c of the output depends on channel c of the inputs alone."""
+    return isinstance(operator, ChannelDependence) and operator.is_channelwise
+
+
+def mixing_weights(operator: Operator) -> np.ndarray | None:
+    """The weights of all channels of the input, see ChannelDependence; None where there are none."""
+    return operator.mixing_weights if isinstance(operator, ChannelDependence) else None
 
 
 def channels_of(variable: relax.Var) -> int:

@@ -46,7 +46,7 @@ class LowerFallbacks:
 def _refusal(function: relax.Function) -> str | None:
     """Why no kernel computes a composite; None if one does."""
     try:
-        view_of(function).kernel()
+        view_of(function).call()
     except (UnsupportedError, ValueError) as error:
         return str(error)
     return None

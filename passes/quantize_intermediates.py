@@ -18,7 +18,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.interpolate import BINARY, UNARY
-from tinycc.ops.lookup import numbers_of
+from tinycc.ops.lookup.view import numbers_of
 from tinycc.ops.lookup_table import OPERATORS
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 

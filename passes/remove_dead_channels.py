@@ -20,7 +20,7 @@ from tinycc.graph import OperatorGraph, view_of
 from tinycc.ops import helium
 from tinycc.ops.base import DEAD_MACS
 from tinycc.ops.composite import Composite
-from tinycc.passes.live_channels import LiveChannels
+from tinycc.passes.live_channels import LiveChannels, is_channelwise, mixing_weights
 
 # Channels in a word, which kernels without Helium take at a time.
 _WORD = 4
@@ -95,7 +95,7 @@ class _Layer:
         self.sources = [live.kept(argument) for argument in arguments]
         self.kept = live.kept(binding.var)
         self.removed_sums: np.ndarray | None = None
-        if self.operator.mixing_weights is not None:
+        if mixing_weights(self.operator) is not None:
             sums = live.removed_sums(self.operator, arguments[0])
             self.removed_sums = sums[self.kept].astype(np.int32)
         composite = Composite(function)
@@ -129,7 +129,7 @@ class _Layer:
         """A call with what stays of its constants; sums without a bias get one where they need it."""
         arguments = [self._argument(argument) for argument in call.args]
         name = tvm_adapter.op_name(call)
-        if name == "relax.nn.conv2d" and self.operator.is_channelwise:
+        if name == "relax.nn.conv2d" and is_channelwise(self.operator):
             return tvm_adapter.conv2d_like(call, *arguments, groups=len(self.kept))
         call = relax.Call(call.op, arguments, call.attrs, call.ty_args)
         sums = self.removed_sums if name in _PRODUCTS and self.bias is None else None

@@ -6,17 +6,15 @@ Requires: fuse_quantized_ops, lower_fallbacks.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import tvm
-from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.graph import view_of
-from tinycc.ops.base import PORTABLE, VARIANT
+from tinycc.ops.base import VARIANT, Operator
+from tinycc.ops.kernel import PORTABLE
 from tinycc.schedule.costs import is_counted, predicted_instructions
-
-# The more work in one instruction the better, unless kernels were counted and it is not so.
-PREFERENCE = ("helium", "dsp")
 
 
 @tvm.transform.module_pass(opt_level=0, name="SelectKernels")
@@ -33,18 +31,16 @@ class SelectKernels:
         for variable, function in module.functions.items():
             if tvm_adapter.attribute(function, "Composite") is None:
                 continue
-            variant = self._best(function)
+            variant = _best(view_of(function), self.features)
             if variant != PORTABLE:
                 chosen.update_func(variable, function.with_attr(VARIANT, variant))
         return chosen
 
-    def _best(self, function: relax.Function) -> str:
-        """The variant of fewest predicted instructions; the first preference where one was never counted."""
-        view = view_of(function)
-        offered = [name for name in PREFERENCE if name in self.features and view.has_variant(name)]
-        if not offered:
-            return PORTABLE
-        views = [view_of(function.with_attr(VARIANT, name)) for name in (*offered, PORTABLE)]
-        if not all(map(is_counted, views)):
-            return offered[0]
-        return min(views, key=predicted_instructions).variant
+
+def _best(view: Operator, features: Sequence[str]) -> str:
+    """The kernel of fewest predicted instructions; the room's first where one was never counted."""
+    offered = [kernel.name for kernel in view.offered(features) if not kernel.takes_spare_flash]
+    views = [replace(view, variant=name) for name in offered]
+    if len(views) == 1 or not all(map(is_counted, views)):
+        return offered[0]
+    return min(views, key=predicted_instructions).variant

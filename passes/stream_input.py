@@ -17,7 +17,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.input_rows import ROW_INPUT, InputRows
-from tinycc.ops.requantize import Requantize
+from tinycc.ops.requantize.view import Requantize
 
 _COMPOSITE = f"tinycc.{InputRows.kind}"
 _RANK = 4

@@ -22,7 +22,7 @@ from tinycc.edges import Edge, Edges, read_edges, with_edges
 from tinycc.errors import UnsupportedError
 from tinycc.graph import view_of
 from tinycc.ops.composite import VIEWS, Composite
-from tinycc.ops.requantize import Requantize
+from tinycc.ops.requantize.view import Requantize
 
 _SHIFT = 128
 
@@ -270,6 +270,6 @@ def _shifted(zero_point: relax.Expr) -> relax.Expr:
 def _has_kernel(function: relax.Function) -> bool:
     """Whether an operator has a kernel for just these types; errors as those of `view_of`."""
     view = view_of(function)
-    view.kernel()
+    view.call()
     read = {tensor.dtype for tensor in view.inputs if tensor.value is None}
     return view.element_types is not None and len(read) == 1

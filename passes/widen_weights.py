@@ -8,7 +8,7 @@ Source:  the knapsack problem, greedily: most predicted instructions for a byte 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import tvm
@@ -17,7 +17,6 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.graph import view_of
 from tinycc.ops.base import VARIANT, Operator
-from tinycc.ops.dsp import FEATURE, WIDE
 from tinycc.ops.stage import Stage
 from tinycc.schedule.costs import runs_of
 from tinycc.schedule.well_formed import well_formed
@@ -31,10 +30,12 @@ class _Widening:
     """Wide weights of one operator: what they take, and what they save.
 
     function: the operator's, or that of its stage. member: its place there.
+    variant: the kernel that takes them.
     """
 
     function: tvm.ir.GlobalVar
     member: int
+    variant: str
     bytes: int
     instructions: int
 
@@ -56,11 +57,11 @@ class WidenWeights:
             view = view_of(module[variable])
             room -= times * constant_bytes(view)
             offered += _widenings(variable, view, times)
-        chosen: dict[tvm.ir.GlobalVar, set[int]] = defaultdict(set)
+        chosen: dict[tvm.ir.GlobalVar, dict[int, str]] = defaultdict(dict)
         for widening in sorted(offered, key=lambda item: -item.instructions / item.bytes):
             if widening.bytes <= room:
                 room -= widening.bytes
-                chosen[widening.function].add(widening.member)
+                chosen[widening.function][widening.member] = widening.variant
         result = tvm.IRModule(dict(module.functions), attrs=module.attrs)
         for variable, members in chosen.items():
             result.update_func(variable, _widened(module[variable], members))
@@ -80,20 +81,26 @@ def _widenings(function: tvm.ir.GlobalVar, view: Operator, times: int) -> Iterat
         size = after.call.data_bytes - before.call.data_bytes
         saved = before.predicted_instructions - after.predicted_instructions
         if size > 0 and saved > 0:
-            yield _Widening(function, member, times * size, times * saved)
+            yield _Widening(function, member, after.view.variant, times * size, times * saved)
 
 
 def _wide(view: Operator) -> Operator:
     """The view with wide weights wherever there may be some."""
     if isinstance(view, Stage):
         return replace(view, members=tuple(_wide(member) for member in view.members))
-    return replace(view, variant=WIDE) if view.variant == FEATURE and view.has_variant(WIDE) else view
+    for kernel in view.kernels:
+        if kernel.takes_spare_flash and kernel.needs == view.kernel.needs and kernel.fits(view):
+            return replace(view, variant=kernel.name)
+    return view
 
 
-def _widened(function: relax.Function, members: set[int]) -> relax.Function:
-    """The function of an operator, or of a stage with the functions of these members, made wide."""
+def _widened(function: relax.Function, members: Mapping[int, str]) -> relax.Function:
+    """The function of an operator, or of a stage with the functions of these members, made wide.
+
+    members: the kernel of each.
+    """
     if tvm_adapter.attribute(function, "Composite") != f"tinycc.{Stage.kind}":
-        return function.with_attr(VARIANT, WIDE)
+        return function.with_attr(VARIANT, members[0])
     bindings = list(tvm_adapter.bindings_of(function))
     bound = {binding.var for binding in bindings if isinstance(binding.value, relax.Function)}
     called = [
@@ -101,9 +108,9 @@ def _widened(function: relax.Function, members: set[int]) -> relax.Function:
         for binding in bindings
         if isinstance(binding.value, relax.Call) and binding.value.op in bound
     ]
-    wide = {called[member] for member in members}
+    wide = {called[member]: variant for member, variant in members.items()}
     edited = [
-        relax.VarBinding(binding.var, binding.value.with_attr(VARIANT, WIDE))
+        relax.VarBinding(binding.var, binding.value.with_attr(VARIANT, wide[binding.var]))
         if binding.var in wide
         else binding
         for binding in bindings

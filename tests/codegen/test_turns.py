@@ -18,7 +18,8 @@ from tests.tools.random_graphs import random_model
 from tinycc import runtime_c
 from tinycc.codegen.turns import askers, rows_asked
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.row_window import RowWindow
 from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.ops.streaming import rows_read
 from tinycc.plan import Plan
@@ -96,8 +97,8 @@ def test_after_a_row_it_is_the_turn_of_the_member_that_all_who_need_it_answer_to
     assert [members[asker] for asker in askers(step.operator)] == ["conv2d", "add", "add", "add"]
 
 
-def call_with(rows: int, window: RowWindow) -> KernelCall:
-    return KernelCall("", "", "", {}, {}, (window,), rows, 1, 10)
+def call_with(rows: int, window: RowWindow) -> RowCall:
+    return RowCall("", "", "", {}, {}, (window,), rows, 1, 10)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_the_rows_that_are_asked_for_are_those_that_are_read(tmp_path: Path) -> 
         )
         window = RowWindow(height, 10, count, stride, dilation, pad, divisor=1 if count > 1 else 2)
         call = call_with(rows, window)
-        spans = [rows_read(call, window, y) for y in range(rows)]
+        spans = [rows_read(window, y) for y in range(rows)]
         expected += [span[1] + 1 if span else 0 for span in spans]
         number = f"tinycc_clamp({rows_asked(call, window)}, 0, 99)"
         statements.append(f'for (int y = 0; y < {rows}; ++y) {{ printf("%d ", (int){number}); }}')

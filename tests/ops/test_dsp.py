@@ -15,8 +15,9 @@ from tests.ops.test_depthwise_conv2d import depthwise_module
 from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
 from tests.tools.layers import check_distance, check_reference, inputs_of, random_inputs
 from tests.tools.view_reference import reference_of
-from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
-from tinycc.ops.dsp import DspLayer
+from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
+from tinycc.ops.dsp_layer import DspLayer
+from tinycc.ops.dsp_linear import Wide
 from tinycc.passes import select_kernels
 from tinycc.passes.pipeline import default_passes
 from tinycc.run import run
@@ -75,7 +76,8 @@ def first_preference() -> Iterator[None]:
     """Small operators run by DSP kernels, too, whatever they are predicted to cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(select_kernels, "is_counted", lambda _view: False)
-        patch.setattr(select_kernels, "PREFERENCE", ("dsp_wide", "dsp"))
+        patch.setattr(Wide, "needs", "dsp_wide")
+        patch.setattr(Wide, "takes_spare_flash", False)
         yield
 
 
@@ -146,7 +148,7 @@ def test_wide_weights_need_no_memory(layer: str) -> None:
     [narrow], [wide] = (views_in(LAYERS[layer], features) for features in (DSP, WIDE))
     assert wide.scratch_bytes == narrow.scratch_bytes
     assert wide.overlap_distance(0) == narrow.overlap_distance(0)
-    assert narrow.kernel().data_bytes < wide.kernel().data_bytes < 2 * narrow.kernel().data_bytes
+    assert narrow.call().data_bytes < wide.call().data_bytes < 2 * narrow.call().data_bytes
 
 
 @pytest.mark.parametrize("layer", ["pointwise", "3x3 of four channels", "dense", "dense of vectors"])

@@ -25,7 +25,7 @@ from tests.tools.kernel_runner import (
     quantized,
     views_in,
 )
-from tinycc.ops.lookup import Lookup
+from tinycc.ops.lookup.view import Lookup
 from tinycc.run import run
 
 VALUES = np.arange(-128, 128, dtype=np.int8).reshape(1, 4, 64)

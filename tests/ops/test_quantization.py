@@ -8,7 +8,14 @@ from tvm import relax
 
 from tests.reference.conversion import requantize
 from tests.reference.fixed_point import Quantization
-from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
+from tests.tools.kernel_runner import (
+    compile_and_run,
+    dequantized,
+    kernel_call,
+    module_of,
+    quantized,
+    views_in,
+)
 from tests.tools.layers import ZERO_POINTS, check_distance, check_reference
 
 SHAPE = (1, 3, 4, 5)
@@ -54,7 +61,7 @@ def test_between_uint8_and_int8_of_one_scale_a_bit_flips(types: tuple[str, str],
         lambda x: quantized(dequantized(x, 0.05, first), 0.05, second, types[1]),
     )
     view = check_reference(module, "requantize", elements)
-    assert view.kernel().header == "flip_sign.h"
+    assert kernel_call(view).header == "flip_sign.h"
     check_distance(module)
 
 

@@ -40,7 +40,7 @@ def test_equals_the_reference(
 def test_axes_of_too_many_strides_are_refused() -> None:
     [view] = views_in(reduce_module((2, 3, 2, 3, 2, 3), (0, 2, 4), True, (0, 0), 0.05))
     with pytest.raises(ValueError, match="more than two strides"):
-        view.kernel()
+        view.call()
 
 
 def test_int16_is_refused() -> None:

@@ -12,7 +12,15 @@ from tvm import relax
 
 import tinycc
 from tests.tools.cut_stages import CutStages
-from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, run_plan, views_in
+from tests.tools.kernel_runner import (
+    compile_and_run,
+    dequantized,
+    kernel_call,
+    module_of,
+    quantized,
+    run_plan,
+    views_in,
+)
 from tests.tools.layers import ZERO_POINTS, Shape, check_distance, random_inputs
 from tests.tools.networks import SCALE, ZERO_POINT, Network, shared
 from tests.tools.view_reference import reference_of
@@ -48,7 +56,7 @@ def rescaled(ratio: float, zero: int, other_zero: int, shape: Shape = (1, 256)) 
 def test_all_elements(ratio: float, zeros: tuple[int, int], features: tuple[str, ...]) -> None:
     module = rescaled(ratio, *zeros)
     [view] = views_in(module, features)
-    assert view.kernel().function == LINES[features]
+    assert kernel_call(view).function == LINES[features]
     values = np.arange(-128, 128, dtype=np.int8)[None]
     [result] = compile_and_run(module, [values], features=features)
     np.testing.assert_array_equal(result, reference_of(view, [values]))
@@ -58,7 +66,7 @@ def test_all_elements(ratio: float, zeros: tuple[int, int], features: tuple[str,
 @given(st.floats(0.002, 6.9), ZERO_POINTS, ZERO_POINTS)
 def test_there_are_lines_for_other_scales(ratio: float, zero: int, other_zero: int) -> None:
     [view] = views_in(rescaled(ratio, zero, other_zero))
-    call = view.kernel()
+    call = kernel_call(view)
     assert call.function == LINES[()]
     values = np.arange(-128, 128)
     sums = values * call.data["factor"] + call.data["offset"]
@@ -70,7 +78,7 @@ def test_there_are_lines_for_other_scales(ratio: float, zero: int, other_zero: i
 
 def test_a_factor_that_may_overflow_keeps_the_other_kernel() -> None:
     [view] = views_in(rescaled(9.0, 3, 3), ("helium",))
-    assert (view.variant, view.kernel().function) == ("portable", "tinycc_requantize_int8_int8")
+    assert (view.variant, kernel_call(view).function) == ("portable", "tinycc_requantize_int8_int8")
 
 
 def test_results_that_lie_on_no_line_have_none() -> None:
@@ -119,7 +127,7 @@ def test_parts_of_rows(grid: Grid, features: tuple[str, ...]) -> None:
     [step] = plan.steps
     assert isinstance(step.operator, Stage)
     members = [member for member in step.operator.members if member.kind == "requantize"]
-    assert [member.kernel().function for member in members] == [LINES[features]] * 2
+    assert [kernel_call(member).function for member in members] == [LINES[features]] * 2
     inputs = random_inputs([(shape, "int8")], 0)
     [[result]], [[expected]] = (run_plan(each, [inputs], True) for each in (plan, whole))
     np.testing.assert_array_equal(result, expected)

@@ -1,16 +1,15 @@
 """Simulated stages: what is computed when, and which rows have to be kept."""
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, RowCall
+from tinycc.ops.row_window import RowWindow
 from tinycc.ops.streaming import Stream, rows_read, simulate
 
 
-def call(rows: int, window: RowWindow, *more: RowWindow, accumulator_bytes: int = 0) -> KernelCall:
-    return KernelCall("", "", "", {}, {}, (window, *more), rows, 1, 10, accumulator_bytes=accumulator_bytes)
+def call(rows: int, window: RowWindow, *more: RowWindow) -> RowCall:
+    return RowCall("", "", "", {}, {}, (window, *more), rows, 1, 10)
 
 
 def sliding(
@@ -75,7 +74,7 @@ def test_nothing_is_computed_that_nobody_asks_for() -> None:
 
 def test_sums_take_in_one_row_after_the_other() -> None:
     rows, window = sliding(6, 3, 1, 1)
-    sums = call(6, RowWindow(6, 10), accumulator_bytes=40)
+    sums = AccumulatingCall("", "", "", {}, {}, 6, 10, 10, accumulator_bytes=40)
     stream = simulate([call(rows, window), sums], [[0], [1]], 1)
     assert stream.order == (0, 1) * 6
     assert stream.ring_rows(1) == 1
@@ -125,7 +124,7 @@ def replay(stream: Stream, tensor: int, ring_rows: int) -> bool:
     done = [0] * len(stream.calls)
     for turn in stream.order:
         for window in stream.calls[turn].windows:
-            span = rows_read(stream.calls[turn], window, done[turn])
+            span = rows_read(window, done[turn])
             if turn == tensor and span is not None:
                 wanted = range(span[0], span[1] + 1)
                 if any(ring.get(row % ring_rows) != row for row in wanted):
@@ -138,7 +137,7 @@ def replay(stream: Stream, tensor: int, ring_rows: int) -> bool:
 
 def test_the_first_row_from_outside_opens_a_stage_and_all_rows_come() -> None:
     """The first output row lies in the padding; input rows 0 to 6 of 8 are asked for."""
-    rows = replace(call(8, RowWindow(8, 10)), is_awaited=True)
+    rows = AwaitedCall("", "", "", {}, {}, 8, 1, 10)
     convolution = call(4, RowWindow(8, 10, rows=1, stride=3, pad_top=3, as_array=True))
     stream = simulate([rows, convolution], [[0], [1]], 1)
     assert stream.order == (0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0)

@@ -19,7 +19,7 @@ from tests.tools.states import fill_states, state_values
 from tests.tools.tflite_writer import TFLiteWriter
 from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc.frontend.load import load_model
-from tinycc.ops.svdf import SVDF
+from tinycc.ops.svdf.view import SVDF
 from tinycc.passes import select_kernels
 from tinycc.run import run
 from tinycc.target import TARGETS

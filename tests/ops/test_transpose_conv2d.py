@@ -43,12 +43,12 @@ def test_equals_the_reference(
     inputs = inputs_of(view, 1)
     [result] = compile_and_run(module, inputs)
     output, bounds = view.outputs[0], INT8 if dtype == "int8" else INT16
-    multiplier, shift = quantize_multipliers(view.multipliers)
+    multiplier, shift = quantize_multipliers(view.requantized.multipliers)
     requantize = convolution.Requantization(multiplier, shift, output.zero_point, bounds, dtype == "int16")
     window = convolution.Window((strides[0], strides[1]), (1, 1), (padding[0], padding[1]))
     expected = convolution.transpose_conv2d(
-        inputs[0], view.weights, view.bias, view.inputs[0].zero_point, (output.height, output.width),
-        window, requantize,
+        inputs[0], view.requantized.weights, view.requantized.bias, view.inputs[0].zero_point,
+        (output.height, output.width), window, requantize,
     )  # fmt: skip
     np.testing.assert_array_equal(result, expected)
 

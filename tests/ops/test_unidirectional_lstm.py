@@ -24,7 +24,7 @@ from tests.tools.tflite_writer import ACTIVATION, TFLiteWriter
 from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.load import load_model
-from tinycc.ops.unidirectional_lstm import UnidirectionalLSTM, sigmoid_table
+from tinycc.ops.unidirectional_lstm.view import UnidirectionalLSTM, sigmoid_table
 from tinycc.passes import select_kernels
 from tinycc.run import run
 from tinycc.target import TARGETS

@@ -12,6 +12,7 @@ import tvm
 
 from tests.conftest import CompileOnce
 from tests.tools.networks import inverted_residual
+from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.stage import Stage
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import Plan, build_plan
@@ -37,6 +38,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, dict[str, flo
 def test_whole_tensors_take_one_run_of_all_rows(models: dict[str, Any]) -> None:
     for step in plan_of("whole").steps:
         (one,) = runs_of(step.operator)
+        assert isinstance(one.call, RowCall)
         assert (one.calls, one.share) == (one.call.rows, 1.0)
         assert predicted_instructions(step.operator) == 2 * step.operator.macs + 10 * one.call.rows
 
@@ -66,7 +68,7 @@ def test_what_is_computed_again_counts_again(models: dict[str, Any]) -> None:
 
 def test_a_kernel_with_a_model_of_its_own_uses_it(models: dict[str, Any]) -> None:
     operator = plan_of("whole").steps[0].operator
-    models["portable"][operator.kernel().function] = {"runs": 7.0}
+    models["portable"][runs_of(operator)[0].kernel] = {"runs": 7.0}
     assert predicted_instructions(operator) == 7
 
 

@@ -27,6 +27,7 @@ from tinycc.codegen import generate_operators, write_folder
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.ops import view_of
 from tinycc.ops.base import Operator
+from tinycc.ops.kernel_call import KernelCall
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.passes.pipeline import default_passes
 from tinycc.passes.select_kernels import SelectKernels
@@ -185,6 +186,13 @@ def views_in(module: tvm.IRModule, features: Features = ()) -> list[Operator]:
         for call in calls
         if isinstance(call, relax.Call) and isinstance(call.op, tvm.ir.GlobalVar)
     ]
+
+
+def kernel_call(view: Operator) -> KernelCall:
+    """The call of the kernel that was chosen, on whole tensors."""
+    call = view.call()
+    assert isinstance(call, KernelCall)
+    return call
 
 
 def compile_and_run(

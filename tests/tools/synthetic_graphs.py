@@ -7,7 +7,7 @@ import tvm
 from tvm import relax
 
 from tinycc.graph import Node, OperatorGraph, Value
-from tinycc.ops.base import KernelCall, Operator
+from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.tensor import Tensor
 
@@ -26,9 +26,6 @@ class _Sized(Operator):
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "_Sized":
-        raise NotImplementedError
-
-    def kernel(self) -> KernelCall:
         raise NotImplementedError
 
     @property

@@ -21,21 +21,21 @@ from tests.reference.fixed_point import (
     Range,
     quantize_multipliers,
 )
-from tinycc.ops.add import Add
-from tinycc.ops.average_pool2d import AveragePool2D
+from tinycc.ops.add.view import Add
+from tinycc.ops.average_pool2d.view import AveragePool2D
 from tinycc.ops.base import Operator
-from tinycc.ops.conv2d import Conv2D
-from tinycc.ops.dense import Dense
-from tinycc.ops.depthwise_conv2d import DepthwiseConv2D
+from tinycc.ops.conv2d.view import Conv2D
+from tinycc.ops.dense.view import Dense
+from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.linear import Linear
-from tinycc.ops.lookup import Lookup
-from tinycc.ops.max_pool2d import MaxPool2D
-from tinycc.ops.multiply import Multiply
+from tinycc.ops.lookup.view import Lookup
+from tinycc.ops.max_pool2d.view import MaxPool2D
+from tinycc.ops.multiply.view import Multiply
 from tinycc.ops.quantize import Dequantize, Quantize
-from tinycc.ops.reduce import Reduce
-from tinycc.ops.requantize import Requantize
+from tinycc.ops.reduce.view import Reduce
+from tinycc.ops.requantize.view import Requantize
 from tinycc.ops.resize_nearest import ResizeNearest
-from tinycc.ops.softmax import Softmax
+from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 
@@ -74,7 +74,7 @@ def _window(view: Conv2D | DepthwiseConv2D | AveragePool2D | MaxPool2D) -> convo
 
 
 def _requantization(view: Linear) -> convolution.Requantization:
-    multiplier, shift = quantize_multipliers(view.multipliers)
+    multiplier, shift = quantize_multipliers(view.requantized.multipliers)
     return convolution.Requantization(
         multiplier,
         shift,
@@ -85,30 +85,30 @@ def _requantization(view: Linear) -> convolution.Requantization:
 
 
 def _conv2d(view: Conv2D, x: Array) -> Array:
-    source = view.inputs[0]
+    source, layer = view.inputs[0], view.requantized
     return convolution.conv2d(
-        _image(source, x), view.weights, view.bias, source.zero_point, _window(view), _requantization(view),
-        view.weight_zero_points[:, None, None, None],
+        _image(source, x), layer.weights, layer.bias, source.zero_point, _window(view), _requantization(view),
+        layer.weight_zero_points[:, None, None, None],
     )  # fmt: skip
 
 
 def _depthwise_conv2d(view: DepthwiseConv2D, x: Array) -> Array:
     """As a convolution with as many groups as input channels: weights [outputs, height, width, 1]."""
-    source = view.inputs[0]
+    source, layer = view.inputs[0], view.requantized
     return convolution.conv2d(
-        _image(source, x), view.weights.transpose(2, 0, 1)[..., None], view.bias, source.zero_point,
-        _window(view), _requantization(view), view.weight_zero_points[:, None, None, None],
+        _image(source, x), layer.weights.transpose(2, 0, 1)[..., None], layer.bias, source.zero_point,
+        _window(view), _requantization(view), layer.weight_zero_points[:, None, None, None],
     )  # fmt: skip
 
 
 def _dense(view: Dense, x: Array) -> Array:
     return dense.fully_connected(
         x,
-        view.weights,
-        view.bias,
+        view.requantized.weights,
+        view.requantized.bias,
         view.inputs[0].zero_point,
         _requantization(view),
-        view.weight_zero_points[:, None],
+        view.requantized.weight_zero_points[:, None],
     )
 
 

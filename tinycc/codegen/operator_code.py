@@ -8,8 +8,13 @@ import numpy as np
 from tinycc.codegen.addresses import arena_pointer
 from tinycc.codegen.c_text import c_array, c_comment, c_struct, c_type, c_value
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import Operator
+from tinycc.ops.kernel_call import KernelCall, Packed, RowCall, SourceCall, WholeCall
+from tinycc.ops.row_window import RowWindow
 from tinycc.plan import Plan, Step
+
+# What all generated C includes.
+COMMON = "common.h"
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,13 @@ class OperatorCode:
     instance_of: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
-    def require(self, call: KernelCall) -> None:
-        """Include what a kernel call needs."""
-        if call.header not in self.headers:
-            self.headers.append(call.header)
-        self.includes += [include for include in call.includes if include not in self.includes]
+    def require(self, call: KernelCall | SourceCall) -> None:
+        """Include what a call needs."""
+        includes = call.includes if isinstance(call, SourceCall) else ()
+        header = COMMON if isinstance(call, SourceCall) else call.header
+        if header not in self.headers:
+            self.headers.append(header)
+        self.includes += [include for include in includes if include not in self.includes]
 
     def add_instance(self, step: Step, body: str) -> str:
         """The name of a function with this body, made unless there is one; @name@ stands for it."""
@@ -72,22 +79,22 @@ def add_operator(code: OperatorCode, plan: Plan, step: Step, index: int) -> None
     index: of the operator among all.
     """
     try:
-        call = step.operator.kernel()
+        call = step.operator.call()
     except ValueError as error:
         raise UnsupportedError(f"{step.name}: {error}") from error
     code.require(call)
     instance = code.add_instance(step, _instance_body(step.operator, call))
     operands = add_constants(code, step, call)
-    code.calls.append(_call(plan, step, index, instance, operands, has_data=bool(call.struct)))
+    code.calls.append(_call(plan, step, index, instance, operands, has_data=isinstance(call, KernelCall)))
 
 
-def add_constants(code: OperatorCode, step: Step, call: KernelCall) -> Mapping[int, str]:
+def add_constants(code: OperatorCode, step: Step, call: KernelCall | SourceCall) -> Mapping[int, str]:
     """Emit the step's flash constants; return the names of its constant operands by index."""
     fields = {}
-    for key, value in call.data.items():
-        if isinstance(value, np.ndarray):
+    for key, value in call.data.items() if isinstance(call, KernelCall) else ():
+        if isinstance(value, np.ndarray | Packed):
             name = f"{step.name}_{key.rpartition('.')[2]}"
-            code.constants.append(c_array(name, value))
+            code.constants.append(c_array(name, value.array() if isinstance(value, Packed) else value))
             fields[key] = name
         else:
             fields[key] = c_value(value)
@@ -96,15 +103,15 @@ def add_constants(code: OperatorCode, step: Step, call: KernelCall) -> Mapping[i
         if tensor.value is not None:
             operands[index] = f"{step.name}_operand{index}"
             code.constants.append(c_array(operands[index], tensor.value))
-    if call.struct:
+    if isinstance(call, KernelCall):
         code.constants.append(c_struct(f"{call.struct}_data", f"{step.name}_data", fields))
     code.constant_bytes[step.name] = call.data_bytes + step.operator.operand_bytes
     return operands
 
 
-def _instance_body(operator: Operator, call: KernelCall) -> str:
+def _instance_body(operator: Operator, call: WholeCall) -> str:
     """A function that runs the kernel over all rows; its name is left as @name@."""
-    if call.source:
+    if isinstance(call, SourceCall):
         return call.source
     operand_count = len(operator.inputs) - operator.state_count
     types = [c_type(tensor.dtype) for tensor in operator.inputs]
@@ -136,7 +143,7 @@ def _instance_body(operator: Operator, call: KernelCall) -> str:
             arguments.append(f"rows{index}")
         else:
             arguments.append(_row(f"input{index}", first, window.row_elements))
-    if call.as_list:
+    if isinstance(call, RowCall) and call.as_list:
         lines.append(
             f"{indent}const {types[0]} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};"
         )

@@ -25,6 +25,7 @@ from tinycc.codegen.operator_code import (
 )
 from tinycc.codegen.row_input import counted, fed_finish, fed_stage
 from tinycc.codegen.turns import askers, lacking
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, RowCall
 from tinycc.ops.stage import Stage
 from tinycc.plan import Plan, Step
 
@@ -117,7 +118,7 @@ class _Writer:
             conditions.append((f"y == {self.end(position)}", self.finish))
         elif by_layers:
             conditions.append((f"y == {self.end(position)}", self.jump(position + 1)))
-        if self.stage.calls[position].is_awaited:
+        if isinstance(self.stage.calls[position], AwaitedCall):
             conditions.append(("row == NULL", "return 0;"))
             lines = [*lines, "row = NULL;"]
         if not by_layers:
@@ -188,7 +189,7 @@ class _Writer:
             parameters.append(f"{pointer}rows{index}")
             arguments.append(f"rows{index}")
         lines = []
-        if call.as_list:
+        if isinstance(call, RowCall) and call.as_list:
             element = c_type(operator.inputs[0].dtype)
             lines.append(f"    const {element} *const inputs[{len(arguments)}] = {{{', '.join(arguments)}}};")
             arguments = ["inputs"]
@@ -197,13 +198,14 @@ class _Writer:
         if self.step.members[position].scratch is not None:
             parameters.append("void *scratch")
             arguments.append("scratch")
-        columns = ["0", str(call.columns)]
-        if call.accumulator_bytes:
+        if isinstance(call, AccumulatingCall):
             parameters.append("int32_t y")
             columns = ["y", "y + 1"]
         elif self.has_strips:
             parameters += ["int32_t x0", "int32_t x1"]
             columns = ["x0", "x1"]
+        else:
+            columns = ["0", str(call.columns)]
         parameters.append(f"const {call.struct}_data *data")
         lines.append(f"    {call.function}({', '.join([*arguments, *columns])}, &shape, data);")
         return instance_text(call, parameters, lines)
@@ -214,9 +216,9 @@ class _Writer:
         operator = step.operator
         lines, arguments = [], []
         for index, window in enumerate(call.windows):
-            first = "y" if call.accumulator_bytes else first_row(window, call.rows)
+            first = "y" if isinstance(call, AccumulatingCall) else first_row(window, call.rows)
             source = self.stage.sources[position][index]
-            if call.is_awaited:
+            if isinstance(call, AwaitedCall):
                 arguments.append("row")
                 continue
             if step.inputs[index] is None or source is None:
@@ -230,14 +232,15 @@ class _Writer:
                 arguments.append(rows.address(first, window.input_rows))
         tensor = operator.outputs[0]
         rows = self.rows_of(len(self.stage.inputs) + position, tensor.dtype, call.row_elements)
-        output = rows.address("0", 1) if call.accumulator_bytes else rows.address("y", call.rows)
+        is_whole = isinstance(call, AccumulatingCall)
+        output = rows.address("0", 1) if is_whole else rows.address("y", call.rows)
         lines.append(f"{c_type(tensor.dtype)} *const output = {output};")
         arguments.append("output")
         if step.scratch is not None:
             arguments.append(arena_pointer(self.plan, step.scratch, "int8"))
-        if call.accumulator_bytes:
+        if isinstance(call, AccumulatingCall):
             arguments.append("y")
-        elif self.has_strips:
+        elif self.has_strips and isinstance(call, RowCall):
             factor = f" * {call.pixel_columns}" if call.pixel_columns > 1 else ""
             arguments += [f"columns[{2 * position}]{factor}", f"columns[{2 * position + 1}]{factor}"]
         arguments.append(f"&{step.name}_data")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tinycc.codegen.operator_code import first_row
-from tinycc.ops.base import KernelCall, RowWindow
+from tinycc.ops.kernel_call import AccumulatingCall, StreamedCall
+from tinycc.ops.row_window import RowWindow
 from tinycc.ops.stage import Stage
 from tinycc.ops.streaming import rows_read
 
@@ -42,16 +43,16 @@ def lacking(stage: Stage, member: int) -> list[tuple[int, str]]:
     ]
 
 
-def rows_asked(call: KernelCall, window: RowWindow) -> str:
+def rows_asked(call: StreamedCall, window: RowWindow) -> str:
     """How many rows, from the first on, of the input under `window` row y asks for, as C; 0 or less for none.
 
     Of the forms that are right for all rows, the simplest.
     """
-    if call.accumulator_bytes:
+    if isinstance(call, AccumulatingCall):
         return "y + 1"
     if window.border is not None:
         return f"{first_row(window, call.rows)} + 1"
-    spans = [rows_read(call, window, y) for y in range(call.rows)]
+    spans = [rows_read(window, y) for y in range(call.rows)]
     extent = (window.rows - 1) * window.dilation + 1
     end = first_row(replace(window, pad_top=window.pad_top - extent), call.rows)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from tvm import relax
 
 from tinycc import ops, tvm_adapter
-from tinycc.ops.base import PORTABLE, REPEATED, VARIANT, Operator
+from tinycc.ops.base import REPEATED, VARIANT, Operator
+from tinycc.ops.kernel import PORTABLE
 from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Stage
 

@@ -7,8 +7,12 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +48,25 @@ class ArgMax(Operator):
         axis = int(call.attrs.axis) % len(source.shape)
         return cls((source,), (composite.result(),), axis, is_minimum)
 
-    def kernel(self) -> KernelCall:
+    def describe(self) -> str:
+        """The axis."""
+        return f"{'minimum' if self.is_minimum else 'maximum'}, axis {self.axis}"
+
+
+class PortableArgMax(Kernel[ArgMax]):
+    """On any core."""
+
+    def call(self, view: ArgMax) -> RowCall:
         """One column for each position before the axis."""
-        source, output = self.inputs[0], self.outputs[0]
-        outer = int(np.prod(source.shape[: self.axis], dtype=np.int64))
+        source, output = view.inputs[0], view.outputs[0]
+        outer = int(np.prod(source.shape[: view.axis], dtype=np.int64))
         types = output.dtype if source.dtype == "int8" else f"{source.dtype}_{output.dtype}"
-        inner = int(np.prod(source.shape[self.axis + 1 :], dtype=np.int64))
-        return KernelCall(
+        inner = int(np.prod(source.shape[view.axis + 1 :], dtype=np.int64))
+        return RowCall(
             header="arg_max.h",
             function=f"tinycc_arg_max_{types}",
             struct="tinycc_arg_max",
-            shape={"size": source.shape[self.axis], "inner": inner, "is_minimum": int(self.is_minimum)},
+            shape={"size": source.shape[view.axis], "inner": inner, "is_minimum": int(view.is_minimum)},
             data={"first": 0},
             windows=(RowWindow.whole(source),),
             rows=1,
@@ -62,6 +74,5 @@ class ArgMax(Operator):
             row_elements=output.elements,
         )
 
-    def describe(self) -> str:
-        """The axis."""
-        return f"{'minimum' if self.is_minimum else 'maximum'}, axis {self.axis}"
+
+ROOM = Room(ArgMax, (PortableArgMax(),))

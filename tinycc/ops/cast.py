@@ -7,8 +7,11 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall
+from tinycc.ops.room import Room
 
 _INTEGERS = ("int8", "int16", "int32")
 
@@ -38,18 +41,23 @@ class Cast(Operator):
         """Read the operand."""
         return cls((composite.tensor(composite.call("relax.astype").args[0]),), (composite.result(),))
 
-    def kernel(self) -> KernelCall:
+
+class PortableCast(Kernel[Cast]):
+    """On any core."""
+
+    def call(self, view: Cast) -> FlatCall:
         """One row of single elements."""
-        source, output = self.inputs[0], self.outputs[0]
-        return KernelCall(
+        source, output = view.inputs[0], view.outputs[0]
+        return FlatCall(
             header="cast.h",
             function=f"tinycc_cast_{source.dtype}_{output.dtype}",
             struct="tinycc_cast",
             shape={"channels": 1},
             data={"zero": 0},
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            is_flat=True,
+            inputs=(source.elements,),
             columns=output.elements,
-            row_elements=output.elements,
+            elements=output.elements,
         )
+
+
+ROOM = Room(Cast, (PortableCast(),))

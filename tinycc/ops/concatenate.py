@@ -7,8 +7,11 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall
+from tinycc.ops.room import Room
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,25 +35,30 @@ class Concatenate(Operator):
         output = composite.result()
         return cls(operands, (output,), int(call.attrs.axis) % len(output.shape))
 
-    def kernel(self) -> KernelCall:
-        """Each input gives a run of elements in turn, as often as there are elements before the axis."""
-        output = self.outputs[0]
-        runs = int(np.prod(output.shape[: self.axis], dtype=np.int64))
-        lengths = np.array([tensor.elements // runs for tensor in self.inputs], np.int32)
-        return KernelCall(
-            header="concatenate.h",
-            function=f"tinycc_concatenate_{output.dtype}",
-            struct="tinycc_concatenate",
-            shape={"inputs": len(self.inputs)},
-            data={"lengths": lengths},
-            windows=tuple(RowWindow.whole(tensor) for tensor in self.inputs),
-            rows=1,
-            is_flat=True,
-            columns=runs,
-            row_elements=output.elements,
-            as_list=True,
-        )
-
     def describe(self) -> str:
         """The axis."""
         return f"axis {self.axis}"
+
+
+class PortableConcatenate(Kernel[Concatenate]):
+    """On any core."""
+
+    def call(self, view: Concatenate) -> FlatCall:
+        """Each input gives a run of elements in turn, as often as there are elements before the axis."""
+        output = view.outputs[0]
+        runs = int(np.prod(output.shape[: view.axis], dtype=np.int64))
+        lengths = np.array([tensor.elements // runs for tensor in view.inputs], np.int32)
+        return FlatCall(
+            header="concatenate.h",
+            function=f"tinycc_concatenate_{output.dtype}",
+            struct="tinycc_concatenate",
+            shape={"inputs": len(view.inputs)},
+            data={"lengths": lengths},
+            inputs=tuple(tensor.elements for tensor in view.inputs),
+            columns=runs,
+            elements=output.elements,
+            as_list=True,
+        )
+
+
+ROOM = Room(Concatenate, (PortableConcatenate(),))

@@ -10,8 +10,12 @@ from tvm import relax
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
 from tinycc.ops.tensor import ITEM_BYTES
 
 
@@ -40,28 +44,6 @@ class DelayLine(Operator):
         """Elements that stay in the line."""
         return self.outputs[0].elements - self.inputs[0].elements
 
-    def overlap_distance(self, index: int) -> int:
-        """The line moves up onto itself; then what comes in is copied to the end, where it may already be."""
-        added, output = self.inputs[0], self.outputs[0]
-        elements = self.kept if index == 0 else -added.elements
-        return elements * ITEM_BYTES[output.dtype]
-
-    def kernel(self) -> KernelCall:
-        """Two runs of memory."""
-        added, output = self.inputs[0], self.outputs[0]
-        return KernelCall(
-            header="delay_line.h",
-            function=f"tinycc_delay_line_{output.dtype}",
-            struct="tinycc_delay_line",
-            shape={"kept": self.kept, "added": added.elements},
-            data={"zero": 0},
-            windows=tuple(RowWindow.whole(tensor) for tensor in self.inputs),
-            rows=1,
-            columns=1,
-            row_elements=output.elements,
-            pixel_columns=0,
-        )
-
     def describe(self) -> str:
         """How much comes in, and how much is kept."""
         return f"{self.inputs[0].elements} of {self.outputs[0].elements} elements"
@@ -79,3 +61,31 @@ def delay_line(added: relax.Var, line: relax.Var, axis: int) -> relax.Function:
         builder.emit_func_output(result)
     function = builder.get()["delay_line"].without_attr("global_symbol")
     return function.with_attrs({"Composite": f"tinycc.{DelayLine.kind}", "Primitive": True})
+
+
+class PortableDelayLine(Kernel[DelayLine]):
+    """Two moves of memory."""
+
+    def call(self, view: DelayLine) -> RowCall:
+        """Two runs of memory."""
+        added, output = view.inputs[0], view.outputs[0]
+        return RowCall(
+            header="delay_line.h",
+            function=f"tinycc_delay_line_{output.dtype}",
+            struct="tinycc_delay_line",
+            shape={"kept": view.kept, "added": added.elements},
+            data={"zero": 0},
+            windows=tuple(RowWindow.whole(tensor) for tensor in view.inputs),
+            rows=1,
+            columns=1,
+            row_elements=output.elements,
+            pixel_columns=0,
+        )
+
+    def overlap(self, view: DelayLine, index: int) -> int:
+        """The line moves up onto itself; then what comes in is copied to the end, where it may already be."""
+        elements = view.kept if index == 0 else -view.inputs[0].elements
+        return elements * ITEM_BYTES[view.outputs[0].dtype]
+
+
+ROOM = Room(DelayLine, (PortableDelayLine(),))

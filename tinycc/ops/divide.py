@@ -6,11 +6,13 @@ from typing import ClassVar
 from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import INT8, ElementTypes, KernelCall
+from tinycc.ops.base import INT8, ElementTypes
 from tinycc.ops.composite import Composite
-from tinycc.ops.elementwise import Elementwise
+from tinycc.ops.elementwise import Elementwise, ElementwiseKernel, elementwise_call
 from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.kernel_call import FlatCall, RowCall
 from tinycc.ops.patterns import activated, dequantized, quantized
+from tinycc.ops.room import Room
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,6 @@ class Divide(Elementwise):
 
     kind: ClassVar[str] = "divide"
     element_types: ClassVar[ElementTypes] = INT8
-    header: ClassVar[str] = "divide.h"
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -32,21 +33,28 @@ class Divide(Elementwise):
         """Read the operands and their scales."""
         return cls(**cls.fields(composite, "relax.divide"))
 
-    def kernel(self) -> KernelCall:
+
+class PortableDivide(ElementwiseKernel[Divide]):
+    """On any core."""
+
+    def call(self, view: Divide) -> FlatCall | RowCall:
         """A row of quotients."""
-        a, b = self.inputs
-        output = self.outputs[0]
+        a, b = view.inputs
+        output = view.outputs[0]
         multiplier, shift = quantize_multiplier(a.real_scale / (b.real_scale * output.real_scale))
-        return self.elementwise_call(
-            "tinycc_divide",
-            "tinycc_divide",
+        return elementwise_call(
+            view,
+            "divide",
             {
                 "a_zero_point": a.zero_point,
                 "b_zero_point": b.zero_point,
                 "output_zero_point": output.zero_point,
                 "multiplier": multiplier,
                 "shift": shift,
-                "output_min": self.output_range[0],
-                "output_max": self.output_range[1],
+                "output_min": view.output_range[0],
+                "output_max": view.output_range[1],
             },
         )
+
+
+ROOM = Room(Divide, (PortableDivide(),))

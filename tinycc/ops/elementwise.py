@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tinycc.ops.base import ColumnWindow, KernelCall, Operator, RowWindow
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.composite import Composite
+from tinycc.ops.evaluable import Evaluable
 from tinycc.ops.fixed_point import activation_range
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import Data, FlatCall, RowCall
+from tinycc.ops.row_window import ColumnWindow, RowWindow
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 
@@ -19,7 +23,7 @@ def _aligned(tensor: Tensor, rank: int) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Elementwise(Operator):
+class Elementwise(ChannelDependence, Evaluable):
     """Two inputs with numpy's broadcasting, one output.
 
     Inputs may be constants. Equal shapes are taken as one row of single elements.
@@ -28,8 +32,6 @@ class Elementwise(Operator):
     """
 
     output_range: tuple[int, int]
-
-    header: ClassVar[str]
 
     @staticmethod
     def fields(composite: Composite, operator: str) -> dict[str, Any]:
@@ -72,51 +74,63 @@ class Elementwise(Operator):
         results = np.frompyfunc(function, 2, 1)(*operands)
         return np.clip(np.asarray(results, np.int64) + output.zero_point, *self.output_range).astype(np.int8)
 
-    def overlap_distance(self, index: int) -> int | None:
+
+ElementwiseView = TypeVar("ElementwiseView", bound=Elementwise, contravariant=True)
+
+
+class ElementwiseKernel(Kernel[ElementwiseView]):
+    """A kernel of two inputs."""
+
+    def overlap(self, view: ElementwiseView, index: int) -> int | None:
         """An element is written once both its operands are read, so in place is free."""
-        source, output = self.inputs[index], self.outputs[0]
+        source, output = view.inputs[index], view.outputs[0]
         same = source.elements == output.elements and ITEM_BYTES[source.dtype] == ITEM_BYTES[output.dtype]
         return 0 if same else None
 
-    def elementwise_call(
-        self, function: str, struct: str, data: dict[str, int | float | np.ndarray]
-    ) -> KernelCall:
-        """The kernel call, with strides that express the broadcasting."""
-        output = self.outputs[0]
-        rank = max(len(output.shape), 2)
-        target = _aligned(output, rank)
-        channels = 1 if self.is_flat else target.channels
-        shape = {"channels": channels}
-        windows = []
-        for letter, tensor in zip("ab", self.inputs, strict=True):
-            if self.is_flat:
-                shape |= {f"{letter}_pixel_stride": 1, f"{letter}_channel_stride": 1}
-                windows.append(RowWindow.whole(tensor))
-                continue
-            source = _aligned(tensor, rank)
-            if source.height not in (1, target.height):
-                raise ValueError(f"broadcasting {tensor} to {output} repeats some rows and not others")
-            shape[f"{letter}_pixel_stride"] = source.channels if source.width > 1 else 0
-            # Of single channels pixels are the runs that kernels take at once.
-            is_row = channels == 1 and source.width > 1
-            shape[f"{letter}_channel_stride"] = 1 if source.channels > 1 or is_row else 0
-            windows.append(
-                RowWindow(
-                    input_rows=source.height,
-                    row_elements=source.width * source.channels,
-                    stride=1 if source.height > 1 else 0,
-                    columns=ColumnWindow(source.width) if source.width > 1 else None,
-                )
-            )
-        return KernelCall(
-            header=self.header,
-            function=f"{function}_{output.dtype}",
-            struct=struct,
-            shape=shape,
+
+def elementwise_call(view: Elementwise, name: str, data: Data, **shape: int) -> FlatCall | RowCall:
+    """The call of a kernel, with strides that express the broadcasting.
+
+    name: of the kernel. data: its constants. shape: what its geometry says beside the strides.
+    """
+    output = view.outputs[0]
+    kernel = f"{name}.h", f"tinycc_{name}_{output.dtype}", f"tinycc_{name}"
+    if view.is_flat:
+        strides = {f"{letter}_{part}_stride": 1 for letter in "ab" for part in ("pixel", "channel")}
+        return FlatCall(
+            *kernel,
+            shape={"channels": 1, **strides, **shape},
             data=data,
-            windows=tuple(windows),
-            rows=1 if self.is_flat else target.height,
-            columns=output.elements if self.is_flat else target.width,
-            row_elements=output.elements if self.is_flat else target.width * channels,
-            is_flat=self.is_flat,
+            inputs=tuple(tensor.elements for tensor in view.inputs),
+            columns=output.elements,
+            elements=output.elements,
         )
+    rank = max(len(output.shape), 2)
+    target = _aligned(output, rank)
+    strides = {}
+    windows = []
+    for letter, tensor in zip("ab", view.inputs, strict=True):
+        source = _aligned(tensor, rank)
+        if source.height not in (1, target.height):
+            raise ValueError(f"broadcasting {tensor} to {output} repeats some rows and not others")
+        strides[f"{letter}_pixel_stride"] = source.channels if source.width > 1 else 0
+        # Of single channels pixels are the runs that kernels take at once.
+        is_row = target.channels == 1 and source.width > 1
+        strides[f"{letter}_channel_stride"] = 1 if source.channels > 1 or is_row else 0
+        windows.append(
+            RowWindow(
+                input_rows=source.height,
+                row_elements=source.width * source.channels,
+                stride=1 if source.height > 1 else 0,
+                columns=ColumnWindow(source.width) if source.width > 1 else None,
+            )
+        )
+    return RowCall(
+        *kernel,
+        shape={"channels": target.channels, **strides, **shape},
+        data=data,
+        windows=tuple(windows),
+        rows=target.height,
+        columns=target.width,
+        row_elements=target.width * target.channels,
+    )

@@ -8,10 +8,11 @@ from tvm.relax.dpl import is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall
 from tinycc.ops.composite import Composite
-from tinycc.ops.elementwise import Elementwise
+from tinycc.ops.elementwise import Elementwise, ElementwiseKernel, elementwise_call
+from tinycc.ops.kernel_call import FlatCall, RowCall
 from tinycc.ops.patterns import activated, dequantized, quantized
+from tinycc.ops.room import Room
 
 
 def _one_scale(context: PatternCheckContext) -> bool:
@@ -27,7 +28,6 @@ class Extremum(Elementwise):
 
     is_maximum: bool
     kind: ClassVar[str] = "extremum"
-    header: ClassVar[str] = "extremum.h"
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -52,18 +52,25 @@ class Extremum(Elementwise):
         """All have one zero point."""
         return max if self.is_maximum else min
 
-    def kernel(self) -> KernelCall:
-        """A comparison of integers."""
-        return self.elementwise_call(
-            "tinycc_extremum",
-            "tinycc_extremum",
-            {
-                "is_maximum": int(self.is_maximum),
-                "output_min": self.output_range[0],
-                "output_max": self.output_range[1],
-            },
-        )
-
     def describe(self) -> str:
         """Which of the two."""
         return "maximum" if self.is_maximum else "minimum"
+
+
+class PortableExtremum(ElementwiseKernel[Extremum]):
+    """On any core."""
+
+    def call(self, view: Extremum) -> FlatCall | RowCall:
+        """A comparison of integers."""
+        return elementwise_call(
+            view,
+            "extremum",
+            {
+                "is_maximum": int(view.is_maximum),
+                "output_min": view.output_range[0],
+                "output_max": view.output_range[1],
+            },
+        )
+
+
+ROOM = Room(Extremum, (PortableExtremum(),))

@@ -11,9 +11,12 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel, Scratch
+from tinycc.ops.kernel_call import SourceCall
 from tinycc.ops.loop_nest import print_loop_nest
+from tinycc.ops.room import Room
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 # Attribute of a composite that another operator could not take: why.
@@ -45,7 +48,7 @@ class Fallback(Operator):
 
     operators: names of what it computes.
     reason: why no kernel does.
-    source, includes: see KernelCall.
+    source, includes: see SourceCall.
     working_bytes: of the buffers between loops.
     is_elementwise: element i of the output depends on elements i of the inputs only, and loops ascend.
     """
@@ -93,42 +96,31 @@ class Fallback(Operator):
             is_elementwise=source.is_elementwise,
         )
 
-    @property
-    def scratch_bytes(self) -> int:
-        """The buffers between loops."""
-        return self.working_bytes
-
-    @property
-    def scratch_alignment(self) -> int:
-        """Enough for every type."""
-        return _SCRATCH_ALIGNMENT
-
-    def overlap_distance(self, index: int) -> int | None:
-        """In place if it is elementwise, and the elements are of one type."""
-        source, output = self.inputs[index], self.outputs[0]
-        if self.is_elementwise and source.dtype == output.dtype and source.elements == output.elements:
-            return 0
-        return None
-
-    def kernel(self) -> KernelCall:
-        """One call for the whole tensors."""
-        return KernelCall(
-            header="common.h",
-            function="",
-            struct="",
-            shape={},
-            data={},
-            windows=tuple(RowWindow.whole(tensor) for tensor in self.inputs),
-            rows=1,
-            columns=1,
-            row_elements=self.outputs[0].elements,
-            source=self.source,
-            includes=self.includes,
-        )
-
     def describe(self) -> str:
         """What it computes, and why it is a fallback."""
         return f"{', '.join(self.operators)}: {self.reason}"
+
+
+class LoopNests(Kernel[Fallback]):
+    """The C that TVM printed."""
+
+    def call(self, view: Fallback) -> SourceCall:
+        """One call for the whole tensors."""
+        return SourceCall(view.source, view.includes)
+
+    def scratch(self, view: Fallback) -> Scratch:
+        """The buffers between loops; the alignment is enough for every type."""
+        return Scratch(view.working_bytes, _SCRATCH_ALIGNMENT)
+
+    def overlap(self, view: Fallback, index: int) -> int | None:
+        """In place if it is elementwise, and the elements are of one type."""
+        source, output = view.inputs[index], view.outputs[0]
+        if view.is_elementwise and source.dtype == output.dtype and source.elements == output.elements:
+            return 0
+        return None
+
+
+ROOM = Room(Fallback, (LoopNests(),))
 
 
 def _legalized(function: relax.Function) -> tvm.IRModule:

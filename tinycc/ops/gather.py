@@ -9,13 +9,17 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall, RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
 
 
 @dataclass(frozen=True, eq=False)
-class Gather(Operator):
+class Gather(ChannelDependence):
     """out[..., j, ...] = in[..., indices[j], ...] along `axis`, of int8 or int16.
 
     indices: int16, from 0 to less than the axis' size.
@@ -63,28 +67,44 @@ class Gather(Operator):
         """Of the elements that are chosen."""
         return inputs[0] if self.is_channelwise else super().channel_ranges(inputs)
 
-    def kernel(self) -> KernelCall:
+    def describe(self) -> str:
+        """The axis."""
+        return f"axis {self.axis}"
+
+
+class PortableGather(Kernel[Gather]):
+    """On any core."""
+
+    def call(self, view: Gather) -> RowCall | FlatCall:
         """A column for each position before the axis, of a row where the axis is within rows."""
-        source, output = self.inputs[0], self.outputs[0]
-        inner = int(np.prod(source.shape[self.axis + 1 :], dtype=np.int64))
-        size = source.shape[self.axis] if source.shape else 1
+        source, output = view.inputs[0], view.outputs[0]
+        inner = int(np.prod(source.shape[view.axis + 1 :], dtype=np.int64))
+        size = source.shape[view.axis] if source.shape else 1
         outer = source.elements // (size * inner)
-        is_by_rows = self.axis == len(source.shape) - 2
+        kernel = "gather.h", f"tinycc_gather_{source.dtype}", "tinycc_gather"
+        shape = {"size": size, "count": view.indices.size, "inner": inner}
+        data = {"indices": view.indices}
+        if view.axis == len(source.shape) - 1:
+            return FlatCall(
+                *kernel,
+                shape=shape,
+                data=data,
+                inputs=(source.elements,),
+                columns=outer,
+                elements=output.elements,
+            )
+        is_by_rows = view.axis == len(source.shape) - 2
         rows = outer if is_by_rows else 1
-        return KernelCall(
-            header="gather.h",
-            function=f"tinycc_gather_{source.dtype}",
-            struct="tinycc_gather",
-            shape={"size": size, "count": self.indices.size, "inner": inner},
-            data={"indices": self.indices},
+        return RowCall(
+            *kernel,
+            shape=shape,
+            data=data,
             windows=(RowWindow(input_rows=rows, row_elements=source.elements // rows),),
             rows=rows,
             columns=outer // rows,
             row_elements=output.elements // rows,
             pixel_columns=0 if is_by_rows else 1,
-            is_flat=self.axis == len(source.shape) - 1,
         )
 
-    def describe(self) -> str:
-        """The axis."""
-        return f"axis {self.axis}"
+
+ROOM = Room(Gather, (PortableGather(),))

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from tinycc.ops.base import KernelCall, RowWindow
 from tinycc.ops.fixed_point import INTEGER_RANGE
+from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.linear import Linear
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.tensor import Tensor
@@ -22,7 +22,7 @@ STEP = 8
 # What fits beside a shift in a word.
 _BIAS_LIMIT = 2**23
 
-Data = dict[str, "int | float | np.ndarray"]
+Data = dict[str, Value]
 
 
 class Clamped(Protocol):
@@ -44,11 +44,16 @@ def is_rectified(layer: Clamped) -> bool:
 
 def fits(layer: Linear) -> bool:
     """Whether constants are as kernels need them: no zero point of weights, small biases, right shifts."""
-    if layer.inputs[0].dtype != "int8" or layer.outputs[0].dtype != "int8" or layer.weight_zero_points.any():
+    is_int8 = layer.inputs[0].dtype == "int8" and layer.outputs[0].dtype == "int8"
+    return is_int8 and layer.arithmetic.meets(lambda: _constants_fit(layer))
+
+
+def _constants_fit(layer: Linear) -> bool:
+    if layer.requantized.weight_zero_points.any():
         return False
-    data = simplified(layer)
+    fields = simplified(layer)
     greatest = 0 if is_rectified(layer) else -1
-    return bool((np.abs(data["bias"]) < _BIAS_LIMIT).all() and (data["shift"] <= greatest).all())
+    return bool((np.abs(fields["bias"]) < _BIAS_LIMIT).all() and (fields["shift"] <= greatest).all())
 
 
 def simplified(layer: Linear) -> dict[str, np.ndarray]:
@@ -57,9 +62,10 @@ def simplified(layer: Linear) -> dict[str, np.ndarray]:
     Channels with a large bias, as pruning leaves them, that give one and the same value for every input are
     put down as that value: no weights, and a bias that is halved twice.
     """
-    data = layer.linear_data()
-    fields = {name: np.array(data[name]) for name in ("bias", "multiplier", "shift")}
-    fields["weights"] = np.moveaxis(layer.weights, layer.channel_axis, 0).copy()
+    arithmetic = layer.requantized
+    multiplier, shift = arithmetic.fixed_point("int8")
+    fields = {"bias": layer.folded_bias, "multiplier": multiplier, "shift": shift}
+    fields["weights"] = np.moveaxis(arithmetic.weights, arithmetic.channel_axis, 0).copy()
     fields["shift"][fields["multiplier"] == 0] = -1
     large = (np.abs(fields["bias"].astype(np.int64)) >= _BIAS_LIMIT) & (fields["shift"] <= 0)
     if large.any():
@@ -141,12 +147,21 @@ def matrix_data(layer: Linear, inputs: int) -> Data:
 
     inputs: of the kernel, which takes zeros after those of the layer.
     """
+    shape = (filled(layer.outputs[0].channels) // LANES, 2 * LANES + _whole_steps(inputs))
+    return {"matrix": Packed(shape, "int32", lambda: _matrix(layer, inputs)), **range_fields(layer)}
+
+
+def _matrix(layer: Linear, inputs: int) -> np.ndarray:
     fields = simplified(layer)
     weights = fields["weights"].reshape(len(fields["bias"]), -1)
     weights = np.pad(weights, ((0, 0), (0, inputs - weights.shape[1])))
     groups = matrix_groups(len(weights))
-    constants, rows = pack_constants(fields, groups), pack_rows(weights, groups)
-    return {"matrix": in_one_stream(constants, rows, len(groups)), **range_fields(layer)}
+    return in_one_stream(pack_constants(fields, groups), pack_rows(weights, groups), len(groups))
+
+
+def _whole_steps(inputs: int) -> int:
+    """Inputs with those that `pack_rows` adds; four rows of them are as many words."""
+    return -(-inputs // STEP) * STEP
 
 
 def matrix_shape(layer: Linear, inputs: int) -> dict[str, int]:
@@ -161,24 +176,7 @@ def matrix_shape(layer: Linear, inputs: int) -> dict[str, int]:
 
 def window_inputs(layer: Linear) -> int:
     """Elements of a window that is laid out, its weights being [outputs, ...]."""
-    return -(-int(np.prod(layer.weights.shape[1:])) // STEP) * STEP
-
-
-def pointwise_call(layer: Linear) -> KernelCall:
-    """Weights times each vector along the last axis, in one row."""
-    source, output = layer.inputs[0], layer.outputs[0]
-    return KernelCall(
-        header="pointwise_helium.h",
-        function="tinycc_pointwise_helium_int8",
-        struct="tinycc_pointwise_helium",
-        shape=matrix_shape(layer, source.channels),
-        data=matrix_data(layer, source.channels),
-        windows=(RowWindow.whole(source),),
-        rows=1,
-        is_flat=True,
-        columns=source.elements // source.channels,
-        row_elements=output.elements,
-    )
+    return _whole_steps(layer.taps)
 
 
 def channel_groups(channels: int) -> list[np.ndarray]:
@@ -192,12 +190,19 @@ def channel_data(layer: Linear, pixels: int) -> Data:
 
     pixels: that are computed together.
     """
+    groups = -(-layer.outputs[0].channels * pixels // CHANNELS)
+    # Words: bias and multiplier of each channel, and a byte for each tap.
+    shape = (groups, 2 * CHANNELS + CHANNELS // 4 * layer.taps)
+    return {"groups": Packed(shape, "int32", lambda: _channel_groups(layer, pixels)), **range_fields(layer)}
+
+
+def _channel_groups(layer: Linear, pixels: int) -> np.ndarray:
     fields = {name: np.concatenate([value] * pixels) for name, value in simplified(layer).items()}
     channels = len(fields["bias"])
     taps = np.pad(fields["weights"].reshape(channels, -1), ((0, -channels % CHANNELS), (0, 0)))
     weights = taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1)
     constants = pack_constants(fields, channel_groups(channels))
-    return {"groups": in_one_stream(constants, weights, len(weights)), **range_fields(layer)}
+    return in_one_stream(constants, weights, len(weights))
 
 
 def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
@@ -213,33 +218,21 @@ def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
     return overlap_distance((reads[:, None] + first).reshape(-1), np.array(ends).reshape(-1), starts)
 
 
-def accumulating_call(layer: Linear, height: int) -> KernelCall:
-    """Sums of one vector, the layer's input, an equal part of it after the other."""
-    source, output = layer.inputs[0], layer.outputs[0]
-    fields = simplified(layer)
-    groups = fours(output.elements)
-    parts = np.split(fields["weights"], height, axis=1)
-    return KernelCall(
-        header="accumulate_helium.h",
-        function="tinycc_dense_rows_helium_int8",
-        struct="tinycc_dense_rows_helium",
-        shape={
-            "rows": height,
-            "row_elements": source.elements // height,
-            "outputs": output.elements,
-            "rectified": int(is_rectified(layer)),
-        },
-        data={
-            "weights": np.concatenate([pack_rows(part, groups) for part in parts]),
-            "constants": pack_constants(fields, groups),
-            **range_fields(layer),
-        },
-        windows=(RowWindow(input_rows=height, row_elements=source.elements // height),),
-        rows=height,
-        columns=1,
-        row_elements=output.elements,
-        accumulator_bytes=4 * filled(output.elements),
-    )
+def parts_data(layer: Linear, count: int) -> Data:
+    """Constants of a kernel that takes in `count` equal parts of one vector after the other."""
+    outputs = filled(layer.outputs[0].elements)
+    groups = fours(layer.outputs[0].elements)
+
+    def weights() -> np.ndarray:
+        parts = np.split(simplified(layer)["weights"], count, axis=1)
+        return np.concatenate([pack_rows(part, groups) for part in parts])
+
+    size = count * outputs * _whole_steps(layer.taps // count)
+    return {
+        "weights": Packed((size,), "int8", weights),
+        "constants": Packed((2 * outputs,), "int32", lambda: pack_constants(simplified(layer), groups)),
+        **range_fields(layer),
+    }
 
 
 def windowed_overlap(reads: np.ndarray, output: Tensor) -> int:

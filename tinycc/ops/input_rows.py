@@ -10,8 +10,11 @@ from tvm import relax
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import AwaitedCall
+from tinycc.ops.room import Room
 from tinycc.ops.tensor import byte_types
 
 # Attribute of `main`: the index of the parameter whose rows the caller hands over one by one.
@@ -43,28 +46,32 @@ class InputRows(Operator):
         """Read the parameter that the function returns, as it is or with its sign flipped."""
         return cls((composite.tensor(composite.function.params[0]),), (composite.result(),))
 
-    def kernel(self) -> KernelCall:
+    def describe(self) -> str:
+        """Where the rows come from."""
+        return "from the caller"
+
+
+class RowsFromOutside(Kernel[InputRows]):
+    """Takes the rows from the caller."""
+
+    def call(self, view: InputRows) -> AwaitedCall:
         """One call for each row."""
-        source, output = self.inputs[0], self.outputs[0]
-        elements = output.width * output.channels
+        source, output = view.inputs[0], view.outputs[0]
         types = output.dtype if source.dtype == output.dtype else byte_types(source, output)
-        return KernelCall(
+        return AwaitedCall(
             header="input_rows.h",
             function=f"tinycc_input_rows_{types}",
             struct="tinycc_input_rows",
             shape={"channels": output.channels},
             data={"zero": 0},
-            windows=(RowWindow(input_rows=output.height, row_elements=elements),),
             rows=output.height,
             columns=output.width,
-            row_elements=elements,
-            is_awaited=True,
+            row_elements=output.width * output.channels,
         )
 
-    def overlap_distance(self, index: int) -> int | None:
+    def overlap(self, view: InputRows, index: int) -> int:
         """The rows are where they came in: what orders operators is to count them once."""
         return 0
 
-    def describe(self) -> str:
-        """Where the rows come from."""
-        return "from the caller"
+
+ROOM = Room(InputRows, (RowsFromOutside(),))

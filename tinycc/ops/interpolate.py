@@ -10,12 +10,16 @@ from tvm.relax.dpl import DFPattern, is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE
-from tinycc.ops.lookup import is_number, name_of, source_of, tree_of
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall
+from tinycc.ops.lookup.view import is_number, name_of, source_of, tree_of
 from tinycc.ops.lookup_table import Tree, evaluate
 from tinycc.ops.patterns import dequantized, quantized
+from tinycc.ops.room import Room
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 # Of one and of two operands, less "relax.".
@@ -66,7 +70,7 @@ def _is_elementwise(context: PatternCheckContext) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Interpolate(Operator):
+class Interpolate(ChannelDependence):
     """Any function from int16 to int8 or int16 of each element of a tensor.
 
     table: int16 [513], the results for -32768, -32640, ... 32768 in steps of the output; of an int8 output in
@@ -105,30 +109,6 @@ class Interpolate(Operator):
         """Element by element."""
         return True
 
-    def overlap_distance(self, index: int) -> int | None:
-        """In place: elements do not grow."""
-        return 0
-
-    def kernel(self) -> KernelCall:
-        """One row of single elements."""
-        source, output = self.inputs[0], self.outputs[0]
-        low, high = INTEGER_RANGE[output.dtype]
-        return KernelCall(
-            header="interpolate.h",
-            function=f"tinycc_interpolate_{output.dtype}",
-            struct="tinycc_interpolate",
-            shape={
-                "channels": 1,
-                "fraction_bits": _FRACTION_BITS if ITEM_BYTES[output.dtype] == 1 else 0,
-            },
-            data={"table": self.table, "output_min": low, "output_max": high},
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            is_flat=True,
-            columns=output.elements,
-            row_elements=output.elements,
-        )
-
     def describe(self) -> str:
         """The function."""
         return self.function
@@ -148,3 +128,32 @@ def _read(composite: Composite) -> tuple[Tensor, Tree]:
             trees[binding.var] = tree_of(value, trees)
     assert source is not None and tree is not None
     return source, tree
+
+
+class PortableInterpolate(Kernel[Interpolate]):
+    """On any core."""
+
+    def call(self, view: Interpolate) -> FlatCall:
+        """One row of single elements."""
+        source, output = view.inputs[0], view.outputs[0]
+        low, high = INTEGER_RANGE[output.dtype]
+        return FlatCall(
+            header="interpolate.h",
+            function=f"tinycc_interpolate_{output.dtype}",
+            struct="tinycc_interpolate",
+            shape={
+                "channels": 1,
+                "fraction_bits": _FRACTION_BITS if ITEM_BYTES[output.dtype] == 1 else 0,
+            },
+            data={"table": view.table, "output_min": low, "output_max": high},
+            inputs=(source.elements,),
+            columns=output.elements,
+            elements=output.elements,
+        )
+
+    def overlap(self, view: Interpolate, index: int) -> int | None:
+        """In place: elements do not grow."""
+        return 0
+
+
+ROOM = Room(Interpolate, (PortableInterpolate(),))

@@ -7,14 +7,17 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall
 from tinycc.ops.patterns import dequantized, quantized
+from tinycc.ops.room import Room
 
 
 @dataclass(frozen=True, eq=False)
-class LeakyReLU(Operator):
+class LeakyReLU(ChannelDependence):
     """x where it is positive, slope * x below, on int16."""
 
     slope: float
@@ -38,19 +41,23 @@ class LeakyReLU(Operator):
         """Element by element."""
         return True
 
-    def overlap_distance(self, index: int) -> int | None:
-        """In place."""
-        return 0
+    def describe(self) -> str:
+        """The slope."""
+        return f"slope {self.slope:g}"
 
-    def kernel(self) -> KernelCall:
+
+class PortableLeakyReLU(Kernel[LeakyReLU]):
+    """On any core."""
+
+    def call(self, view: LeakyReLU) -> FlatCall:
         """One row of single elements; both factors are formed in double, the slope is a float32."""
-        source, output = self.inputs[0], self.outputs[0]
+        source, output = view.inputs[0], view.outputs[0]
         scale_in, scale_out = source.real_scale, output.real_scale
         multiplier, shift = quantize_multiplier(scale_in / scale_out)
         slope_multiplier, slope_shift = quantize_multiplier(
-            scale_in * float(np.float32(self.slope)) / scale_out
+            scale_in * float(np.float32(view.slope)) / scale_out
         )
-        return KernelCall(
+        return FlatCall(
             header="leaky_relu.h",
             function="tinycc_leaky_relu_int16",
             struct="tinycc_leaky_relu",
@@ -63,13 +70,14 @@ class LeakyReLU(Operator):
                 "slope_shift": slope_shift,
                 "output_zero_point": output.zero_point,
             },
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            is_flat=True,
+            inputs=(source.elements,),
             columns=output.elements,
-            row_elements=output.elements,
+            elements=output.elements,
         )
 
-    def describe(self) -> str:
-        """The slope."""
-        return f"slope {self.slope:g}"
+    def overlap(self, view: LeakyReLU, index: int) -> int | None:
+        """In place."""
+        return 0
+
+
+ROOM = Room(LeakyReLU, (PortableLeakyReLU(),))

@@ -1,88 +1,82 @@
-"""What convolutions and dense layers have in common: constant weights, a bias, requantization.
+"""What convolutions and dense layers have in common: constant weights, a bias, and their arithmetic."""
 
-An int8 layer sums in int32 and rounds twice; an int16 layer (16x8) sums in int64, keeps 15 bits of its
-multipliers and rounds once.
-"""
-
+import math
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TypeVar
 
 import numpy as np
 
-from tinycc.ops.base import KernelCall, Operator, RowWindow
+from tinycc.ops.arithmetic import Assumed, Requantized
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
+from tinycc.ops.evaluable import Evaluable
 from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multipliers
 from tinycc.ops.folded_bias import folded_bias
 from tinycc.ops.integer_arithmetic import requantize
+from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.tensor import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Linear(Operator):
-    """Weighted sums of the input: output = clamp(zero point + requantize(bias + sum(input x weights))).
+class Linear(ChannelDependence, Evaluable):
+    """Weighted sums of the input. Which inputs are summed is geometry, and how is arithmetic."""
 
-    weights: int8, in the kernel's layout.
-    weight_zero_points: int64 [output channels].
-    bias: int32 [output channels], of scale input scale x weight scale.
-    multipliers: real requantization factor of each output channel, float64.
-    output_range: clamp of the result.
-    """
-
-    weights: np.ndarray
-    weight_zero_points: np.ndarray
-    bias: np.ndarray
-    multipliers: np.ndarray
-    output_range: tuple[int, int]
-
-    # Of the weights, that of the output channels.
-    channel_axis: ClassVar[int] = 0
+    arithmetic: Requantized | Assumed
 
     @property
-    def shifted_weights(self) -> np.ndarray:
-        """The weights less their zero points, int64."""
-        shape = [1] * self.weights.ndim
-        shape[self.channel_axis] = -1
-        return self.weights.astype(np.int64) - self.weight_zero_points.reshape(shape)
+    @abstractmethod
+    def weights_shape(self) -> tuple[int, ...]:
+        """Of the weights, in the layout of the view."""
 
     @property
-    def zero_points_differ(self) -> bool:
-        """Whether the weights of some channels have another zero point than those of others."""
-        return bool((self.weight_zero_points != self.weight_zero_points[0]).any())
+    def taps(self) -> int:
+        """Weights of each output channel."""
+        return math.prod(self.weights_shape) // self.outputs[0].channels
 
     @property
-    def zero_point_shape(self) -> dict[str, int]:
-        """What a portable kernel's geometry says of the weights' zero points."""
-        if self.zero_points_differ:
-            return {"weight_zero_point": 0, "zero_points_differ": 1}
-        return {"weight_zero_point": int(self.weight_zero_points[0])}
+    def output_range(self) -> tuple[int, int]:
+        """Clamp of the result."""
+        return self.arithmetic.output_range
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each output pixel depends on the input pixel of the same index alone, and on all of it."""
+        return False
+
+    @property
+    def requantized(self) -> Requantized:
+        """The arithmetic with its constants; ValueError where they are only assumed."""
+        if isinstance(self.arithmetic, Assumed):
+            raise ValueError(f"a {self.kind} whose weights are assumed has no constants")
+        return self.arithmetic
+
+    @property
+    def folded_bias(self) -> np.ndarray:
+        """The bias, int32, with the input's zero point taken in."""
+        return folded_bias(self.requantized.bias, self.requantized.by_channel, self.inputs[0].zero_point)
 
     def header(self, name: str) -> str:
-        """The header of the kernel called `name` for this layer's element type."""
+        """The header of the portable kernel called `name` for this layer's element type."""
         return f"{name}.h" if self.inputs[0].dtype == "int8" else f"{name}_{self.inputs[0].dtype}.h"
 
-    def linear_data(self) -> dict[str, int | float | np.ndarray]:
-        """The kernel's constants; the bias takes in the input's zero point."""
-        source, output = self.inputs[0], self.outputs[0]
-        by_channel = np.moveaxis(self.shifted_weights, self.channel_axis, 0)
-        multiplier, shift = quantize_multipliers(self.multipliers)
-        if output.dtype == "int16":
-            multiplier = np.where(
-                multiplier < 0x7FFF0000, (multiplier.astype(np.int64) + 2**15) >> 16, 0x7FFF
-            )
-        differing: dict[str, np.ndarray] = {}
-        if self.zero_points_differ:
-            differing["weight_zero_points"] = self.weight_zero_points.astype(np.int16)
-        return {
-            "weights": self.weights,
-            "bias": folded_bias(self.bias, by_channel, source.zero_point),
-            "multiplier": multiplier.astype(np.int32),
-            "shift": shift,
+    def portable_data(self) -> dict[str, Value]:
+        """The constants of portable kernels; the bias takes in the input's zero point."""
+        output = self.outputs[0]
+        channels = (output.channels,)
+        data: dict[str, Value] = {
+            "weights": Packed(self.weights_shape, "int8", lambda: self.requantized.weights),
+            "bias": Packed(channels, "int32", lambda: self.folded_bias),
+            "multiplier": Packed(channels, "int32", lambda: self.requantized.fixed_point(output.dtype)[0]),
+            "shift": Packed(channels, "int8", lambda: self.requantized.fixed_point(output.dtype)[1]),
             "output_zero_point": output.zero_point,
             "output_min": self.output_range[0],
             "output_max": self.output_range[1],
-            **differing,
         }
+        if self.arithmetic.zero_points_differ:
+            data["weight_zero_points"] = self.requantized.weight_zero_points.astype(np.int16)
+        return data
 
     def summed_ranges(self, weights: np.ndarray, source: ChannelRanges) -> ChannelRanges:
         """What the outputs can be.
@@ -97,10 +91,10 @@ class Linear(Operator):
         if self.reads_padding:
             source = source.joined(zero_point)
         products = [weights * (bound - zero_point) for bound in (source.lowest, source.highest)]
-        multiplier, shift = quantize_multipliers(self.multipliers)
+        multiplier, shift = quantize_multipliers(self.requantized.multipliers)
         bounds = []
         for choose in (np.minimum, np.maximum):
-            sums = self.bias.astype(np.int64) + choose(*products).sum(axis=(1, 2))
+            sums = self.requantized.bias.astype(np.int64) + choose(*products).sum(axis=(1, 2))
             if (abs(sums) << np.maximum(shift, 0)).max() > INTEGER_RANGE["int32"][1]:
                 return ChannelRanges.of(output)
             scaled = [requantize(*map(int, item)) for item in zip(sums, multiplier, shift, strict=True)]
@@ -122,37 +116,29 @@ class Linear(Operator):
         sums = self.sums(source.value.astype(np.int64) - source.zero_point)
         if sums is None:
             return None
-        sums = sums.reshape(output.shape) + self.bias
+        sums = sums.reshape(output.shape) + self.requantized.bias
         if abs(sums).max() > INTEGER_RANGE["int32"][1]:
             return None
-        scaled = np.frompyfunc(requantize, 3, 1)(sums, *quantize_multipliers(self.multipliers))
+        scaled = np.frompyfunc(requantize, 3, 1)(sums, *quantize_multipliers(self.requantized.multipliers))
         return np.clip(scaled.astype(np.int64) + output.zero_point, *self.output_range).astype(np.int8)
 
-    def pointwise_call(self) -> KernelCall:
-        """A dense layer or a 1x1 convolution: weights times each vector along the last axis, in one row."""
-        source, output = self.inputs[0], self.outputs[0]
-        return KernelCall(
-            header=self.header("pointwise"),
-            function=f"tinycc_pointwise_{source.dtype}",
-            struct="tinycc_pointwise",
-            shape={
-                "input_channels": source.channels,
-                "output_channels": output.channels,
-                **self.zero_point_shape,
-            },
-            data=self.linear_data(),
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            is_flat=True,
-            columns=source.elements // source.channels,
-            row_elements=output.elements,
-        )
+
+# Of kernels that several of such layers share.
+LinearView = TypeVar("LinearView", bound=Linear, contravariant=True)
 
 
-def linear_fields(
-    composite: Composite, source: Tensor, weights: Tensor, zero_points: np.ndarray
-) -> dict[str, Any]:
-    """The fields of `Linear` but the weights; scales are multiplied in double, as TFLite Micro does it."""
+def read_requantized(
+    composite: Composite,
+    source: Tensor,
+    scales: Tensor,
+    zero_points: np.ndarray,
+    weights: np.ndarray,
+    channel_axis: int = 0,
+) -> Requantized:
+    """The arithmetic of a composite; scales are multiplied in double, as TFLite Micro does it.
+
+    scales, zero_points: of the weights as they are stored. weights: in the layout of the view.
+    """
     output = composite.result()
     channels = output.channels
     if source.dtype == "int16" and (source.zero_point or output.zero_point or zero_points.any()):
@@ -160,16 +146,16 @@ def linear_fields(
     bounds = activation_range(
         *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
     )
-    scales = np.asarray(weights.scale, np.float32).astype(np.float64).reshape(-1)
-    factors = np.float64(source.real_scale) * scales / np.float64(output.real_scale)
-    return {
-        "inputs": (source,),
-        "outputs": (output,),
-        "weight_zero_points": np.broadcast_to(zero_points, (channels,)),
-        "bias": _bias(composite, channels),
-        "multipliers": np.broadcast_to(factors, (channels,)),
-        "output_range": bounds,
-    }
+    stored = np.asarray(scales.scale, np.float32).astype(np.float64).reshape(-1)
+    factors = np.float64(source.real_scale) * stored / np.float64(output.real_scale)
+    return Requantized(
+        weights=weights,
+        weight_zero_points=np.broadcast_to(zero_points, (channels,)),
+        bias=_bias(composite, channels),
+        multipliers=np.broadcast_to(factors, (channels,)),
+        output_range=bounds,
+        channel_axis=channel_axis,
+    )
 
 
 def _bias(composite: Composite, channels: int) -> np.ndarray:

@@ -10,10 +10,14 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ColumnWindow, KernelCall, Operator, RowWindow
 from tinycc.ops.border import Border
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import ColumnWindow, RowWindow
 from tinycc.ops.tensor import Tensor
 
 
@@ -43,7 +47,7 @@ def _is_symmetric(context: PatternCheckContext) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Pad(Operator):
+class Pad(ChannelDependence):
     """A tensor with elements around it.
 
     before, after: elements added in each dimension of [rows, width, channels].
@@ -104,38 +108,6 @@ class Pad(Operator):
             return super().channel_ranges(inputs)
         return inputs[0].joined(self.pad_value) if self.border is None else inputs[0]
 
-    def kernel(self) -> KernelCall:
-        """One call for each output row."""
-        source, output = self.inputs[0], self.outputs[0]
-        kernel = "pad" if self.border is None else "pad_border"
-        name = "pad" if self.border is None else f"pad_{self.border.value}"
-        return KernelCall(
-            header=f"{kernel}.h",
-            function=f"tinycc_{name}_{source.dtype}",
-            struct=f"tinycc_{kernel}",
-            shape={
-                "input_width": source.width,
-                "input_channels": source.channels,
-                "pad_left": self.before[1],
-                "channels_before": self.before[2],
-                "channels_after": self.after[2],
-            },
-            data={"pad_value": self.pad_value} if self.border is None else {"zero": 0},
-            windows=(
-                RowWindow(
-                    input_rows=source.height,
-                    row_elements=source.width * source.channels,
-                    pad_top=self.before[0],
-                    columns=ColumnWindow(source.width, pad_left=self.before[1], border=self.border),
-                    as_array=self.border is None,
-                    border=self.border,
-                ),
-            ),
-            rows=output.height,
-            columns=output.width,
-            row_elements=output.width * output.channels,
-        )
-
     def describe(self) -> str:
         """Whence the elements are taken."""
         return "" if self.border is None else self.border.value
@@ -152,3 +124,42 @@ def _around_rows(source: Tensor, widths: np.ndarray) -> tuple[tuple[int, int, in
         raise ValueError("padding of the batch dimension is not supported")
     before, after = (tuple(int(width) for width in widths[-3:, side]) for side in (0, 1))
     return (before[0], before[1], before[2]), (after[0], after[1], after[2])
+
+
+class PortablePad(Kernel[Pad]):
+    """On any core."""
+
+    def call(self, view: Pad) -> RowCall:
+        """One call for each output row."""
+        source, output = view.inputs[0], view.outputs[0]
+        kernel = "pad" if view.border is None else "pad_border"
+        name = "pad" if view.border is None else f"pad_{view.border.value}"
+        return RowCall(
+            header=f"{kernel}.h",
+            function=f"tinycc_{name}_{source.dtype}",
+            struct=f"tinycc_{kernel}",
+            shape={
+                "input_width": source.width,
+                "input_channels": source.channels,
+                "pad_left": view.before[1],
+                "channels_before": view.before[2],
+                "channels_after": view.after[2],
+            },
+            data={"pad_value": view.pad_value} if view.border is None else {"zero": 0},
+            windows=(
+                RowWindow(
+                    input_rows=source.height,
+                    row_elements=source.width * source.channels,
+                    pad_top=view.before[0],
+                    columns=ColumnWindow(source.width, pad_left=view.before[1], border=view.border),
+                    as_array=view.border is None,
+                    border=view.border,
+                ),
+            ),
+            rows=output.height,
+            columns=output.width,
+            row_elements=output.width * output.channels,
+        )
+
+
+ROOM = Room(Pad, (PortablePad(),))

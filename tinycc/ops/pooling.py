@@ -1,48 +1,67 @@
-"""What average and maximum pooling share."""
+"""What kernels of average and maximum pooling share, and of other sums over pixels."""
 
-from tinycc.ops import dsp, helium
-from tinycc.ops.base import PORTABLE, KernelCall
+from typing import ClassVar
+
 from tinycc.ops.fixed_point import INTEGER_RANGE
+from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 
 # Of a sum in 16 bits.
 MOST_TAPS = 256
-FEATURES = (dsp.FEATURE, helium.FEATURE)
-# Channels that are summed at once, and bytes of a sum that is kept from one row to the next.
-_SUMS = {PORTABLE: (1, 4), dsp.FEATURE: (4, 2), helium.FEATURE: (8, 2)}
 
 
-def accumulator_bytes(channels: int, variant: str) -> int:
-    """Memory of a kernel that sums channels row by row."""
-    together, item = _SUMS[variant]
-    return -(-channels // together) * together * item
+class Sums:
+    """How a kernel sums channels, and keeps sums from one row to the next.
+
+    suffix: of headers and functions. together: channels that are summed at once. item: bytes of a sum.
+    """
+
+    suffix: ClassVar[str] = ""
+    together: ClassVar[int] = 1
+    item: ClassVar[int] = 4
+
+    @classmethod
+    def accumulator_bytes(cls, channels: int) -> int:
+        """Memory of the sums of so many channels."""
+        return -(-channels // cls.together) * cls.together * cls.item
 
 
-def suffix_of(variant: str) -> str:
-    """What a variant adds to the names of headers and functions."""
-    return "" if variant == PORTABLE else f"_{variant}"
+class DspSums(Sums):
+    """With the DSP extension."""
+
+    suffix: ClassVar[str] = "_dsp"
+    together: ClassVar[int] = 4
+    item: ClassVar[int] = 2
+
+
+class HeliumSums(Sums):
+    """With Helium."""
+
+    suffix: ClassVar[str] = "_helium"
+    together: ClassVar[int] = 8
+    item: ClassVar[int] = 2
 
 
 def pool_call(
-    kind: str,
-    variant: str,
+    name: str,
+    suffix: str,
     window: Window,
     tensors: tuple[Tensor, Tensor],
     data: dict[str, int],
     *,
     mean_bits: int = 0,
-) -> KernelCall:
+) -> RowCall:
     """One call for each output row.
 
-    tensors: input and output. data: of the kernel. mean_bits: fractional bits of a mean that is rescaled.
+    name: of the kernel. suffix: of headers and functions. tensors: input and output. data: of the kernel.
+    mean_bits: fractional bits of a mean that is rescaled.
     """
     source, output = tensors
-    suffix = suffix_of(variant)
     bounds = data["output_min"], data["output_max"]
-    return KernelCall(
+    return RowCall(
         header=f"pool2d{suffix}.h",
-        function=f"tinycc_{kind}{suffix}_{source.dtype}",
+        function=f"tinycc_{name}{suffix}_{source.dtype}",
         struct="tinycc_pool2d",
         shape={
             **window.kernel_shape(source),

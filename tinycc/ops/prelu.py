@@ -8,10 +8,13 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
-from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall
 from tinycc.ops.patterns import dequantized, quantized
+from tinycc.ops.room import Room
 from tinycc.ops.tensor import Tensor
 
 
@@ -49,19 +52,19 @@ class PReLU(Operator):
         slopes = Tensor(vector.shape, slopes.dtype, slopes.scale, slopes.zero_point, value=vector)
         return cls((source,), (composite.result(),), slopes)
 
-    def overlap_distance(self, index: int) -> int | None:
-        """In place."""
-        return 0
 
-    def kernel(self) -> KernelCall:
+class PortablePReLU(Kernel[PReLU]):
+    """On any core."""
+
+    def call(self, view: PReLU) -> FlatCall:
         """One row of pixels."""
-        source, output, slopes = self.inputs[0], self.outputs[0], self.slopes
+        source, output, slopes = view.inputs[0], view.outputs[0], view.slopes
         assert slopes.value is not None
         multiplier, shift = quantize_multiplier(source.real_scale / output.real_scale)
         slope_multiplier, slope_shift = quantize_multiplier(
             source.real_scale * slopes.real_scale / output.real_scale
         )
-        return KernelCall(
+        return FlatCall(
             header="prelu.h",
             function="tinycc_prelu_int8",
             struct="tinycc_prelu",
@@ -76,9 +79,14 @@ class PReLU(Operator):
                 "slope_shift": slope_shift,
                 "output_zero_point": output.zero_point,
             },
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            is_flat=True,
+            inputs=(source.elements,),
             columns=source.elements // source.channels,
-            row_elements=output.elements,
+            elements=output.elements,
         )
+
+    def overlap(self, view: PReLU, index: int) -> int | None:
+        """In place."""
+        return 0
+
+
+ROOM = Room(PReLU, (PortablePReLU(),))

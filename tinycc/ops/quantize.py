@@ -7,35 +7,17 @@ import numpy as np
 from tvm.relax.dpl import wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.evaluable import Evaluable
 from tinycc.ops.fixed_point import INTEGER_RANGE
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import FlatCall
 from tinycc.ops.patterns import dequantized, quantized
+from tinycc.ops.room import Room
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 _INTEGERS = ("int8", "uint8", "int16")
-
-
-def _edge_call(function: str, source: Tensor, output: Tensor, integer: Tensor) -> KernelCall:
-    """The call of a kernel that converts element by element."""
-    low, high = INTEGER_RANGE[integer.dtype]
-    return KernelCall(
-        header="quantize.h",
-        function=function,
-        struct="tinycc_quantize",
-        shape={"channels": 1},
-        data={
-            "scale": integer.real_scale,
-            "zero_point": integer.zero_point,
-            "integer_min": low,
-            "integer_max": high,
-        },
-        windows=(RowWindow.whole(source),),
-        rows=1,
-        is_flat=True,
-        columns=output.elements,
-        row_elements=output.elements,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +37,9 @@ class Quantize(Operator):
         """Read the scale of the result."""
         return cls((composite.tensor(composite.call("relax.quantize").args[0]),), (composite.result(),))
 
-    def overlap_distance(self, index: int) -> int | None:
-        """Elements shrink and are written once read."""
-        return 0
-
-    def kernel(self) -> KernelCall:
-        """One row of single elements."""
-        source, output = self.inputs[0], self.outputs[0]
-        return _edge_call(f"tinycc_quantize_{output.dtype}", source, output, output)
-
 
 @dataclass(frozen=True, eq=False)
-class Dequantize(Operator):
+class Dequantize(Evaluable):
     """int8, uint8 or int16 to float32: scale * (x - zero_point)."""
 
     kind: ClassVar[str] = "dequantize"
@@ -91,12 +64,51 @@ class Dequantize(Operator):
             np.float32
         )
 
-    def overlap_distance(self, index: int) -> int | None:
+
+def _edge_call(function: str, view: Operator, integer: Tensor) -> FlatCall:
+    """The call of a kernel that converts element by element, to or from `integer`."""
+    low, high = INTEGER_RANGE[integer.dtype]
+    return FlatCall(
+        header="quantize.h",
+        function=function,
+        struct="tinycc_quantize",
+        shape={"channels": 1},
+        data={
+            "scale": integer.real_scale,
+            "zero_point": integer.zero_point,
+            "integer_min": low,
+            "integer_max": high,
+        },
+        inputs=(view.inputs[0].elements,),
+        columns=view.outputs[0].elements,
+        elements=view.outputs[0].elements,
+    )
+
+
+class PortableQuantize(Kernel[Quantize]):
+    """Element by element."""
+
+    def call(self, view: Quantize) -> FlatCall:
+        """One row of single elements."""
+        return _edge_call(f"tinycc_quantize_{view.outputs[0].dtype}", view, view.outputs[0])
+
+    def overlap(self, view: Quantize, index: int) -> int:
+        """Elements shrink and are written once read."""
+        return 0
+
+
+class PortableDequantize(Kernel[Dequantize]):
+    """Element by element."""
+
+    def call(self, view: Dequantize) -> FlatCall:
+        """One row of single elements."""
+        return _edge_call(f"tinycc_dequantize_{view.inputs[0].dtype}", view, view.inputs[0])
+
+    def overlap(self, view: Dequantize, index: int) -> int:
         """Elements grow: each must stay behind the next read."""
-        source, output = self.inputs[0], self.outputs[0]
+        source, output = view.inputs[0], view.outputs[0]
         return (ITEM_BYTES[output.dtype] - ITEM_BYTES[source.dtype]) * (source.elements - 1)
 
-    def kernel(self) -> KernelCall:
-        """One row of single elements."""
-        source, output = self.inputs[0], self.outputs[0]
-        return _edge_call(f"tinycc_dequantize_{source.dtype}", source, output, source)
+
+QUANTIZE = Room(Quantize, (PortableQuantize(),))
+DEQUANTIZE = Room(Dequantize, (PortableDequantize(),))

@@ -7,11 +7,16 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
-from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.patterns import dequantized, quantized
 from tinycc.ops.resize_positions import COORDINATES, Positions
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
 
 # Fractional bits that a weighted mean keeps until it is rescaled.
 _MEAN_BITS = 8
@@ -47,7 +52,7 @@ def _table(positions: np.ndarray, size: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class ResizeBilinear(Operator):
+class ResizeBilinear(ChannelDependence):
     """NHWC int8 linear interpolation, positions in 1/1024 pixels.
 
     coordinates: as Relax and ONNX name them.
@@ -82,17 +87,21 @@ class ResizeBilinear(Operator):
         """Always."""
         return True
 
-    def kernel(self) -> KernelCall:
+
+class PortableResizeBilinear(Kernel[ResizeBilinear]):
+    """On any core."""
+
+    def call(self, view: ResizeBilinear) -> RowCall:
         """The whole tensor at once; positions are tables."""
-        source, output = self.inputs[0], self.outputs[0]
-        positions = _exact_steps if self.is_exact else _steps_of_tflite
+        source, output = view.inputs[0], view.outputs[0]
+        positions = _exact_steps if view.is_exact else _steps_of_tflite
         rows, columns = (
-            _table(positions(size, count, self.coordinates), size)
+            _table(positions(size, count, view.coordinates), size)
             for size, count in ((source.height, output.height), (source.width, output.width))
         )
         is_rescaled = (source.scale, source.zero_point) != (output.scale, output.zero_point)
         multiplier, shift = quantize_multiplier(source.real_scale / output.real_scale / 2**_MEAN_BITS)
-        return KernelCall(
+        return RowCall(
             header="resize_bilinear.h",
             function="tinycc_resize_bilinear_int8",
             struct="tinycc_resize_bilinear",
@@ -115,3 +124,6 @@ class ResizeBilinear(Operator):
             columns=output.height,
             row_elements=output.elements,
         )
+
+
+ROOM = Room(ResizeBilinear, (PortableResizeBilinear(),))

@@ -8,10 +8,15 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
-from tinycc.ops.base import INT8, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import INT8, ElementTypes
+from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.resize_positions import nearest_positions
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
 
 
 def _is_nearest(context: PatternCheckContext) -> bool:
@@ -20,7 +25,7 @@ def _is_nearest(context: PatternCheckContext) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class ResizeNearest(Operator):
+class ResizeNearest(ChannelDependence):
     """NHWC int8 rows and columns repeated or left out, in exact arithmetic.
 
     coordinates, rounding: as Relax and ONNX name them.
@@ -65,14 +70,18 @@ class ResizeNearest(Operator):
         """Of the elements that are repeated."""
         return inputs[0]
 
-    def kernel(self) -> KernelCall:
+
+class PortableResizeNearest(Kernel[ResizeNearest]):
+    """On any core."""
+
+    def call(self, view: ResizeNearest) -> RowCall:
         """One call for each output row; columns are looked up in a table."""
-        source, output = self.inputs[0], self.outputs[0]
+        source, output = view.inputs[0], view.outputs[0]
         rows, columns = (
-            nearest_positions(size, count, self.coordinates, self.rounding)
+            nearest_positions(size, count, view.coordinates, view.rounding)
             for size, count in ((source.height, output.height), (source.width, output.width))
         )
-        return KernelCall(
+        return RowCall(
             header="resize_nearest.h",
             function="tinycc_resize_nearest_int8",
             struct="tinycc_resize_nearest",
@@ -91,3 +100,6 @@ class ResizeNearest(Operator):
             columns=output.width,
             row_elements=output.width * output.channels,
         )
+
+
+ROOM = Room(ResizeNearest, (PortableResizeNearest(),))

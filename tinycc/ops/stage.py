@@ -13,9 +13,11 @@ from tvm import relax
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import VIEWS, Composite
 from tinycc.ops.footprint import Moments
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, StreamedCall
+from tinycc.ops.row_window import RowWindow
 from tinycc.ops.streaming import Range, Source, Stream, columns_needed, parts_of, simulate
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
@@ -121,14 +123,14 @@ class Stage(Operator):
         return cls(inputs, members[-1].outputs, tuple(members), tuple(sources), grid)
 
     @cached_property
-    def calls(self) -> tuple[KernelCall, ...]:
+    def calls(self) -> tuple[StreamedCall, ...]:
         """The row call of each member; ValueError where one has none."""
-        calls = []
+        calls: list[StreamedCall] = []
         for index, member in enumerate(self.members):
             is_last = index == len(self.members) - 1
             first = self._tensor(self.sources[index][0])
-            call = member.accumulating_kernel(first.height) if is_last and first is not None else None
-            call = call or member.row_kernel
+            sums = member.accumulating_kernel(first.height) if is_last and first is not None else None
+            call = sums or member.row_kernel
             if call is None:
                 raise ValueError(f"{member.kind} does not run row by row")
             for window, source in zip(call.windows, self.sources[index], strict=False):
@@ -151,6 +153,11 @@ class Stage(Operator):
         if (window.input_rows, window.row_elements) != (rows, elements):
             raise ValueError(f"{member.kind} does not read the rows of {source} one by one")
 
+    @property
+    def _accumulates(self) -> bool:
+        """Whether the last member takes in one row after the other."""
+        return isinstance(self.calls[-1], AccumulatingCall)
+
     @cached_property
     def _windows(self) -> list[tuple[Source, ...]]:
         """The source of each window of each call."""
@@ -160,7 +167,7 @@ class Stage(Operator):
     def stream(self) -> Stream:
         """The stage, simulated; ValueError where it cannot be cut as its grid says."""
         bands = self.grid.bands
-        if bands > self.calls[-1].rows or (bands > 1 and self.calls[-1].accumulator_bytes):
+        if bands > self.calls[-1].rows or (bands > 1 and self._accumulates):
             raise ValueError(f"{self.outputs[0]} cannot be made in {bands} bands of rows")
         if self.awaited is not None and not self.grid.is_whole:
             raise ValueError("rows from outside come once")
@@ -203,7 +210,7 @@ class Stage(Operator):
                 size = self.stream.ring_rows(tensor) * part
                 item = ITEM_BYTES[member.outputs[0].dtype]
                 rings.append(Ring(index, False, size, item, self.stream.moments(tensor)))
-            if call.accumulator_bytes:
+            if isinstance(call, AccumulatingCall):
                 span = (self.stream.accumulating(index),)
                 rings.append(Ring(index, True, call.accumulator_bytes, 4, span))
             elif member.scratch_bytes:
@@ -234,7 +241,7 @@ class Stage(Operator):
     @property
     def awaited(self) -> int | None:
         """The member that takes rows from outside of the model; None where all inputs are in memory."""
-        return next((index for index, call in enumerate(self.calls) if call.is_awaited), None)
+        return next((index for index, call in enumerate(self.calls) if isinstance(call, AwaitedCall)), None)
 
     @property
     def scratch_bytes(self) -> int:
@@ -269,7 +276,7 @@ class Stage(Operator):
     @cached_property
     def _distances(self) -> dict[int, int]:
         distances = {}
-        last, call = self.calls[-1], len(self.calls) - 1
+        call = len(self.calls) - 1
         for index in range(len(self.inputs)):
             distance = self.stream.overlap_distance(
                 self.outputs[0].bytes,
@@ -279,7 +286,7 @@ class Stage(Operator):
             )
             for position, source in enumerate(self.sources[-1]):
                 if source == index:
-                    in_order = not last.accumulator_bytes and self.grid.is_whole
+                    in_order = not self._accumulates and self.grid.is_whole
                     own = self.members[-1].overlap_distance(position) if in_order else None
                     distance = max(distance, self.outputs[0].bytes if own is None else own)
             distances[index] = distance
@@ -323,10 +330,6 @@ class Stage(Operator):
         if self.awaited is not None and index in self.sources[self.awaited]:
             return None
         return self._distances[index]
-
-    def kernel(self) -> KernelCall:
-        """A stage is many calls: see `calls`."""
-        raise ValueError("a stage has no kernel of its own")
 
     def describe(self) -> str:
         """How many operators it runs, and how it is cut."""

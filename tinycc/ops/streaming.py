@@ -16,9 +16,10 @@ from functools import cached_property
 
 import numpy as np
 
-from tinycc.ops.base import KernelCall, RowWindow
 from tinycc.ops.footprint import Moments
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, RowCall, StreamedCall
 from tinycc.ops.overlap import overlap_distance
+from tinycc.ops.row_window import RowWindow
 
 # Where an operand comes from: the stage's inputs count from 0, its operators' results on from there.
 Source = int | None
@@ -35,10 +36,8 @@ class Access:
     last: int
 
 
-def rows_read(call: KernelCall, window: RowWindow, y: int) -> tuple[int, int] | None:
+def rows_read(window: RowWindow, y: int) -> tuple[int, int] | None:
     """First and last input row under the window of row call y; None where all of it is padding."""
-    if call.accumulator_bytes:
-        return y, y
     top, step = window.first_row(y), window.dilation
     # The first and the last j in [0, rows) for which row top + j * step is one of the input's.
     first = max(0, -(top // step))
@@ -61,7 +60,7 @@ class Stream:
     """
 
     input_count: int
-    calls: tuple[KernelCall, ...]
+    calls: tuple[StreamedCall, ...]
     order: tuple[int, ...]
     row_of: tuple[int, ...]
     reads: tuple[tuple[Access, ...], ...]
@@ -84,7 +83,9 @@ class Stream:
             written[turn].append(time)
             last[turn].append(time)
         return tuple(
-            [(times[0], times[-1])] if call.accumulator_bytes else list(zip(times, ends, strict=True))
+            [(times[0], times[-1])]
+            if isinstance(call, AccumulatingCall)
+            else list(zip(times, ends, strict=True))
             for call, times, ends in zip(self.calls, written, last, strict=True)
         )
 
@@ -139,7 +140,7 @@ class Stream:
         """
         last = len(self.calls) - 1
         is_last = np.array(self.order) == last
-        accumulates = bool(self.calls[last].accumulator_bytes)
+        accumulates = isinstance(self.calls[last], AccumulatingCall)
         rows = np.array(self.row_of) * output_row
         ends = [np.where(is_last & (not accumulates), rows + end, 0) for _, end in writes]
         written = np.minimum(np.maximum.accumulate(np.concatenate(ends)), size)
@@ -150,7 +151,7 @@ class Stream:
 
 
 def simulate(
-    calls: Sequence[KernelCall],
+    calls: Sequence[StreamedCall],
     sources: Sequence[Sequence[Source]],
     input_count: int,
     *,
@@ -163,7 +164,7 @@ def simulate(
     by_layers: an operator computes all the rows that a band needs before the next operator begins.
     """
     recorder = _Recorder(calls, sources, input_count)
-    awaited = [member for member, call in enumerate(calls) if call.is_awaited]
+    awaited = [member for member, call in enumerate(calls) if isinstance(call, AwaitedCall)]
     all_needed = []
     for first, end in parts_of(calls[-1].rows, bands):
         needed = rows_needed(calls, sources, input_count, first, end)
@@ -192,7 +193,7 @@ def simulate(
 class _Recorder:
     """Writes down the row calls of a stage. next_row: of each operator, the one it computes next."""
 
-    calls: Sequence[KernelCall]
+    calls: Sequence[StreamedCall]
     sources: Sequence[Sequence[Source]]
     input_count: int
     next_row: list[int] = field(default_factory=list)
@@ -214,34 +215,34 @@ class _Recorder:
             self.next_row[member] += 1
 
 
-def _accesses(call: KernelCall, sources: Sequence[Source], y: int) -> tuple[Access, ...]:
+def _accesses(call: StreamedCall, sources: Sequence[Source], y: int) -> tuple[Access, ...]:
     found = []
     for window, source in zip(call.windows, sources, strict=True):
-        rows = rows_read(call, window, y)
+        rows = rows_read(window, y)
         if source is not None and rows is not None:
             found.append(Access(source, *rows))
     return tuple(found)
 
 
 def rows_needed(
-    calls: Sequence[KernelCall], sources: Sequence[Sequence[Source]], input_count: int, first: int, end: int
+    calls: Sequence[StreamedCall], sources: Sequence[Sequence[Source]], input_count: int, first: int, end: int
 ) -> list[Range]:
     """For each operator the rows [first, end) that rows [first, end) of the last one's result need."""
     needed = [(0, 0)] * len(calls)
     needed[-1] = (first, end)
     for member in reversed(range(len(calls))):
         for window, tensor in zip(calls[member].windows, sources[member], strict=True):
-            rows = _rows_under(calls[member], window, needed[member])
+            rows = _rows_under(window, needed[member])
             if tensor is not None and tensor >= input_count and rows is not None:
                 source = tensor - input_count
                 needed[source] = _union(needed[source], rows)
     return needed
 
 
-def _rows_under(call: KernelCall, window: RowWindow, rows: Range) -> Range | None:
+def _rows_under(window: RowWindow, rows: Range) -> Range | None:
     """Input rows [first, end) under the windows of some rows; None where all of it is padding."""
-    downwards = (rows_read(call, window, y) for y in range(*rows))
-    upwards = (rows_read(call, window, y) for y in reversed(range(*rows)))
+    downwards = (rows_read(window, y) for y in range(*rows))
+    upwards = (rows_read(window, y) for y in reversed(range(*rows)))
     if window.dilation == 1 and window.border is None:
         # Windows move down: of those that are not all padding the first and the last reach furthest.
         first, last = (next((span for span in spans if span), None) for spans in (downwards, upwards))
@@ -251,7 +252,7 @@ def _rows_under(call: KernelCall, window: RowWindow, rows: Range) -> Range | Non
 
 
 def columns_needed(
-    calls: Sequence[KernelCall], sources: Sequence[Sequence[Source]], input_count: int, first: int, end: int
+    calls: Sequence[StreamedCall], sources: Sequence[Sequence[Source]], input_count: int, first: int, end: int
 ) -> list[Range]:
     """For each operator the pixels [first, end) of its rows that those of the last one's result need.
 
@@ -261,7 +262,7 @@ def columns_needed(
     needed[-1] = (first, end)
     for member in reversed(range(len(calls))):
         call = calls[member]
-        if call.accumulator_bytes or not call.pixel_columns:
+        if not isinstance(call, RowCall) or not call.pixel_columns:
             raise ValueError("an operator computes whole rows only")
         for window, source in zip(call.windows, sources[member], strict=True):
             if source is None or source < input_count or needed[member] == (0, 0):

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +10,12 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ColumnWindow, ElementTypes, KernelCall, Operator, RowWindow
+from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import ColumnWindow, RowWindow
 
 _RANK = 4
 _TYPES = ("int8", "int16")
@@ -125,69 +128,6 @@ class StridedCopy(Operator):
         """Whether the output is the run of the input's elements [first, end)."""
         return self.elements.merged() == _Strides(first, (end - first,), (1,)).merged()
 
-    def kernel(self) -> KernelCall:
-        """The whole tensor at once; the first of five dimensions is that of columns."""
-        window, elements = RowWindow.whole(self.inputs[0]), self.elements
-        if len(elements.sizes) <= _RANK:
-            return self._call(elements, window, column_step=0, columns=1, pixel_columns=1)
-        column = _Strides(elements.first, elements.sizes[1:], elements.steps[1:])
-        columns, step = elements.sizes[0], elements.steps[0]
-        return self._call(column, window, column_step=step, columns=columns, pixel_columns=1)
-
-    @cached_property
-    def row_kernel(self) -> KernelCall | None:
-        """Where each row of the output is made of one row of the input, further down for each.
-
-        Pixel by pixel where each pixel is made of one of the input's, further right for each.
-        """
-        source, output = self.inputs[0], self.outputs[0]
-        rows = self.elements.split(output.height)
-        row_elements = source.width * source.channels
-        inside = rows[1].within(row_elements) if rows else None
-        if rows is None or inside is None or rows[0] % row_elements or rows[0] < 0:
-            return None
-        window = RowWindow(source.height, row_elements, stride=rows[0] // row_elements, pad_top=-inside[0])
-        pixels = inside[1].split(output.width)
-        pixel = pixels[1].within(source.channels) if pixels else None
-        if pixels is None or pixel is None or pixels[0] % source.channels or pixels[0] < 0:
-            return self._call(inside[1], window, column_step=0, columns=1, pixel_columns=0)
-        step = pixels[0] // source.channels
-        columns = ColumnWindow(source.width, stride=step, pad_left=-pixel[0])
-        return self._call(
-            pixels[1],
-            replace(window, columns=columns),
-            column_step=pixels[0],
-            columns=output.width,
-            pixel_columns=1,
-        )
-
-    def _call(
-        self, elements: _Strides, window: RowWindow, *, column_step: int, columns: int, pixel_columns: int
-    ) -> KernelCall:
-        """A call for rows of `columns` equal parts, the elements of the first of which are given.
-
-        column_step: from one to the next in the input.
-        """
-        output = self.outputs[0]
-        fill = _RANK - len(elements.sizes)
-        sizes, steps = (1,) * fill + elements.sizes, (0,) * fill + elements.steps
-        shape = {"first": elements.first, "column_stride": column_step}
-        for axis in range(_RANK):
-            shape[f"size{axis}"] = sizes[axis]
-            shape[f"stride{axis}"] = steps[axis]
-        return KernelCall(
-            header="strided_copy.h",
-            function=f"tinycc_strided_copy_{output.dtype}",
-            struct="tinycc_strided_copy",
-            shape=shape,
-            data={"zero": 0},
-            windows=(window,),
-            rows=output.elements // (columns * math.prod(elements.sizes)),
-            columns=columns,
-            row_elements=columns * math.prod(elements.sizes),
-            pixel_columns=pixel_columns,
-        )
-
     def describe(self) -> str:
         """Whether it is a transpose or a slice."""
         return self.what
@@ -208,3 +148,80 @@ def _slice(
         first += min(max(start, 0), size - 1) * int(own[axis])
         strides[axis] *= step
     return first, strides
+
+
+class PortableStridedCopy(Kernel[StridedCopy]):
+    """On any core."""
+
+    def call(self, view: StridedCopy) -> RowCall:
+        """The whole tensor at once; the first of five dimensions is that of columns."""
+        window, elements = RowWindow.whole(view.inputs[0]), view.elements
+        if len(elements.sizes) <= _RANK:
+            return _call(view, elements, window, column_step=0, columns=1, pixel_columns=1)
+        column = _Strides(elements.first, elements.sizes[1:], elements.steps[1:])
+        columns, step = elements.sizes[0], elements.steps[0]
+        return _call(view, column, window, column_step=step, columns=columns, pixel_columns=1)
+
+    def row_call(self, view: StridedCopy) -> RowCall | None:
+        """Where each row of the output is made of one row of the input, further down for each.
+
+        Pixel by pixel where each pixel is made of one of the input's, further right for each.
+        """
+        source, output = view.inputs[0], view.outputs[0]
+        rows = view.elements.split(output.height)
+        row_elements = source.width * source.channels
+        inside = rows[1].within(row_elements) if rows else None
+        if rows is None or inside is None or rows[0] % row_elements or rows[0] < 0:
+            return None
+        window = RowWindow(source.height, row_elements, stride=rows[0] // row_elements, pad_top=-inside[0])
+        pixels = inside[1].split(output.width)
+        pixel = pixels[1].within(source.channels) if pixels else None
+        if pixels is None or pixel is None or pixels[0] % source.channels or pixels[0] < 0:
+            return _call(view, inside[1], window, column_step=0, columns=1, pixel_columns=0)
+        step = pixels[0] // source.channels
+        columns = ColumnWindow(source.width, stride=step, pad_left=-pixel[0])
+        return _call(
+            view,
+            pixels[1],
+            replace(window, columns=columns),
+            column_step=pixels[0],
+            columns=output.width,
+            pixel_columns=1,
+        )
+
+
+def _call(
+    view: StridedCopy,
+    elements: _Strides,
+    window: RowWindow,
+    *,
+    column_step: int,
+    columns: int,
+    pixel_columns: int,
+) -> RowCall:
+    """A call for rows of `columns` equal parts, the elements of the first of which are given.
+
+    column_step: from one to the next in the input.
+    """
+    output = view.outputs[0]
+    fill = _RANK - len(elements.sizes)
+    sizes, steps = (1,) * fill + elements.sizes, (0,) * fill + elements.steps
+    shape = {"first": elements.first, "column_stride": column_step}
+    for axis in range(_RANK):
+        shape[f"size{axis}"] = sizes[axis]
+        shape[f"stride{axis}"] = steps[axis]
+    return RowCall(
+        header="strided_copy.h",
+        function=f"tinycc_strided_copy_{output.dtype}",
+        struct="tinycc_strided_copy",
+        shape=shape,
+        data={"zero": 0},
+        windows=(window,),
+        rows=output.elements // (columns * math.prod(elements.sizes)),
+        columns=columns,
+        row_elements=columns * math.prod(elements.sizes),
+        pixel_columns=pixel_columns,
+    )
+
+
+ROOM = Room(StridedCopy, (PortableStridedCopy(),))

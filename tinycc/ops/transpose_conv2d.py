@@ -1,16 +1,19 @@
 """Transposed convolution with bias, activation and requantization."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
-from tinycc.ops.base import KernelCall, RowWindow
 from tinycc.ops.composite import Composite
-from tinycc.ops.linear import Linear, linear_fields
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import Packed, RowCall
+from tinycc.ops.linear import Linear, read_requantized
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
 
 
 def _is_plain(context: PatternCheckContext) -> bool:
@@ -23,13 +26,15 @@ def _is_plain(context: PatternCheckContext) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class TransposeConv2D(Linear):
-    """int8 or int16 NHWC transposed convolution.
+    """NHWC transposed convolution.
 
-    weights: [output channels, kernel height, kernel width, input channels].
-    stride: (vertical, horizontal).
+    Weights are [output channels, kernel height, kernel width, input channels].
+
+    kernel_size, stride: (vertical, horizontal).
     padding: rows above and columns to the left of the full result that are left out.
     """
 
+    kernel_size: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
 
@@ -51,22 +56,41 @@ class TransposeConv2D(Linear):
         strides, padding = (
             [int(size) for size in sizes] for sizes in (call.attrs.strides, call.attrs.padding)
         )
+        kernel = weights.value.transpose(1, 2, 3, 0)
         return cls(
-            **linear_fields(composite, source, weights, zero_points),
-            weights=weights.value.transpose(1, 2, 3, 0),
+            (source,),
+            (composite.result(),),
+            read_requantized(composite, source, weights, zero_points, kernel),
+            kernel_size=(kernel.shape[1], kernel.shape[2]),
             stride=(strides[0], strides[1]),
             padding=(padding[0], padding[1]),
         )
 
     @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Output channels first."""
+        return (self.outputs[0].channels, *self.kernel_size, self.inputs[0].channels)
+
+    @property
     def macs(self) -> int:
         """Every tap of every input element."""
-        return self.inputs[0].elements * int(np.prod(self.weights.shape[:3]))
+        return self.inputs[0].elements * math.prod(self.weights_shape[:3])
 
-    def kernel(self) -> KernelCall:
+    def describe(self) -> str:
+        """Kernel and stride."""
+        height, width = self.kernel_size
+        return f"{height}x{width} stride {self.stride[0]}x{self.stride[1]}"
+
+
+class PortableTransposeConv2D(Kernel[TransposeConv2D]):
+    """On any core."""
+
+    def call(self, view: TransposeConv2D) -> RowCall:
         """The whole tensor at once."""
-        source, output = self.inputs[0], self.outputs[0]
-        return KernelCall(
+        source, output = view.inputs[0], view.outputs[0]
+        # Each output sees some of the taps only, so the input's zero point stays out of the bias.
+        bias = Packed((output.channels,), "int32", lambda: view.requantized.bias.astype("int32"))
+        return RowCall(
             header="transpose_conv2d.h",
             function=f"tinycc_transpose_conv2d_{source.dtype}",
             struct="tinycc_transpose_conv2d",
@@ -76,26 +100,20 @@ class TransposeConv2D(Linear):
                 "input_channels": source.channels,
                 "output_width": output.width,
                 "output_channels": output.channels,
-                "kernel_height": self.weights.shape[1],
-                "kernel_width": self.weights.shape[2],
-                "stride_height": self.stride[0],
-                "stride_width": self.stride[1],
-                "pad_top": self.padding[0],
-                "pad_left": self.padding[1],
-                **self.zero_point_shape,
+                "kernel_height": view.kernel_size[0],
+                "kernel_width": view.kernel_size[1],
+                "stride_height": view.stride[0],
+                "stride_width": view.stride[1],
+                "pad_top": view.padding[0],
+                "pad_left": view.padding[1],
+                **view.arithmetic.zero_point_shape,
             },
-            data={**self._data(), "input_zero_point": source.zero_point},
+            data={**view.portable_data(), "bias": bias, "input_zero_point": source.zero_point},
             windows=(RowWindow.whole(source),),
             rows=1,
             columns=output.height,
             row_elements=output.elements,
         )
 
-    def _data(self) -> dict[str, int | float | np.ndarray]:
-        """Each output sees some of the taps only, so the input's zero point stays out of the bias."""
-        return {**self.linear_data(), "bias": self.bias.astype(np.int32)}
 
-    def describe(self) -> str:
-        """Kernel and stride."""
-        height, width = self.weights.shape[1:3]
-        return f"{height}x{width} stride {self.stride[0]}x{self.stride[1]}"
+ROOM = Room(TransposeConv2D, (PortableTransposeConv2D(),))

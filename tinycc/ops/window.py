@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from tvm import relax
 
-from tinycc.ops.base import ColumnWindow, RowWindow
 from tinycc.ops.overlap import overlap_distance
+from tinycc.ops.row_window import ColumnWindow, RowWindow
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from tinycc.ops.base import PORTABLE, KernelCall, Operator
+from tinycc.ops.base import Operator
+from tinycc.ops.kernel import PORTABLE
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, SourceCall, StreamedCall, WholeCall
 from tinycc.ops.stage import Stage
 
 # Name of a variant's model for kernels without one of their own.
@@ -55,7 +57,7 @@ class Run:
     """
 
     view: Operator
-    call: KernelCall
+    call: WholeCall | StreamedCall
     calls: int
     share: float
     is_in_stage: bool = False
@@ -63,7 +65,7 @@ class Run:
     @property
     def kernel(self) -> str:
         """What costs are kept under: the kernel's function, or the kind of what TVM made the C of."""
-        return self.call.function or self.view.kind
+        return self.view.kind if isinstance(self.call, SourceCall) else self.call.function
 
     @property
     def work(self) -> Work:
@@ -76,8 +78,8 @@ class Run:
             vector_macs=macs * _rounding(view.outputs[0].channels),
             dot_macs=macs * _rounding(view.macs // view.outputs[0].elements),
             outputs=outputs,
-            segments=outputs * sum(window.rows for window in call.windows),
-            pixels=call.rows * call.columns * self.share,
+            segments=outputs * _segments(view, call),
+            pixels=_pixels(call) * self.share,
             reads=_reads(view, call) * self.share,
             calls=self.calls,
             runs=1,
@@ -96,15 +98,16 @@ class Run:
 def runs_of(operator: Operator) -> list[Run]:
     """The run of an operator on whole tensors, or those of the members of a stage, in order."""
     if not isinstance(operator, Stage):
-        call = operator.kernel()
-        return [Run(operator, call, call.rows, 0.0 if call.is_awaited else 1.0)]
+        whole = operator.call()
+        share = 0.0 if isinstance(whole, AwaitedCall) else 1.0
+        return [Run(operator, whole, 1 if isinstance(whole, SourceCall) else whole.rows, share)]
     runs = []
     for index, (member, call) in enumerate(zip(operator.members, operator.calls, strict=True)):
         rows = operator.stream.order.count(index)
         columns = sum(end - first for first, end in (strip[index] for strip in operator.strips))
         pixels = call.rows * member.outputs[0].width
-        share = 1.0 if call.accumulator_bytes else rows * columns / pixels
-        share = 0.0 if call.is_awaited else share
+        share = 1.0 if isinstance(call, AccumulatingCall) else rows * columns / pixels
+        share = 0.0 if isinstance(call, AwaitedCall) else share
         runs.append(Run(member, call, rows * len(operator.strips), share, is_in_stage=True))
     return runs
 
@@ -116,7 +119,8 @@ def predicted_instructions(operator: Operator) -> int:
 
 def is_counted(view: Operator) -> bool:
     """Whether the model of its kernel, on whole tensors, was fitted to counts of that kernel."""
-    return view.kernel().function in _models().get(view.variant, {})
+    (run,) = runs_of(view)
+    return run.kernel in _models().get(view.variant, {})
 
 
 def _rounding(count: int) -> float:
@@ -124,8 +128,20 @@ def _rounding(count: int) -> float:
     return -(-count // VECTOR) * VECTOR / count if count else 1.0
 
 
-def _reads(view: Operator, call: KernelCall) -> int:
-    if not call.windows or call.accumulator_bytes:
+def _segments(view: Operator, call: WholeCall | StreamedCall) -> int:
+    """Rows under the windows of an output row; C of TVM's takes each input whole."""
+    return len(view.inputs) if isinstance(call, SourceCall) else sum(item.rows for item in call.windows)
+
+
+def _pixels(call: WholeCall | StreamedCall) -> int:
+    """Columns of all rows that are written; accumulators are written as one."""
+    if isinstance(call, SourceCall):
+        return 1
+    return call.rows if isinstance(call, AccumulatingCall) else call.rows * call.columns
+
+
+def _reads(view: Operator, call: WholeCall | StreamedCall) -> int:
+    if isinstance(call, SourceCall | AccumulatingCall) or not call.windows:
         return sum(tensor.elements for tensor in view.inputs)
     return sum(call.rows * window.rows * window.row_elements for window in call.windows)
 

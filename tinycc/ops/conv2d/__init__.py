@@ -1,0 +1,24 @@
+"""Two-dimensional convolution with bias, activation and requantization."""
+
+from tinycc.ops.conv2d.dsp import DspConv2D, WideDspConv2D
+from tinycc.ops.conv2d.helium import HeliumConv2D
+from tinycc.ops.conv2d.portable import PortableConv2D
+from tinycc.ops.conv2d.view import Conv2D
+from tinycc.ops.pointwise.dsp import DspPointwise, WideDspPointwise
+from tinycc.ops.pointwise.helium import HeliumPointwise
+from tinycc.ops.pointwise.portable import PortablePointwise
+from tinycc.ops.room import Room
+
+ROOM = Room(
+    Conv2D,
+    (
+        HeliumPointwise(),
+        HeliumConv2D(),
+        WideDspPointwise(),
+        WideDspConv2D(),
+        DspPointwise(),
+        DspConv2D(),
+        PortablePointwise(),
+        PortableConv2D(),
+    ),
+)

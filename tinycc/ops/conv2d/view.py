@@ -1,0 +1,96 @@
+"""What a convolution is: its geometry, how it is found and read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm.relax.dpl import is_const, is_op
+from tvm.relax.transform import FusionPattern
+
+from tinycc.ops.channel_ranges import ChannelRanges
+from tinycc.ops.composite import Composite
+from tinycc.ops.linear import Linear, read_requantized
+from tinycc.ops.patterns import activated, biased, dequantized, quantized
+from tinycc.ops.window import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2D(Linear):
+    """NHWC convolution.
+
+    Weights are [output channels, kernel height, kernel width, input channels / groups].
+    """
+
+    window: Window
+    groups: int
+
+    kind: ClassVar[str] = "conv2d"
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """quantize(activation(bias + conv2d(dequantize(x), dequantize(weights))))."""
+        convolution = is_op("relax.nn.conv2d")(dequantized(), dequantized(is_const()))
+        return [FusionPattern("tinycc.conv2d", quantized(activated(biased(convolution))))]
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "Conv2D":
+        """Read geometry, weights (HWIO; HWOI of a depthwise convolution of one channel), requantization."""
+        call = composite.call("relax.nn.conv2d")
+        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
+        assert weights.value is not None
+        kernel = np.moveaxis(weights.value, str(call.attrs.kernel_layout).index("O"), 0)
+        return cls(
+            (source,),
+            (composite.result(),),
+            read_requantized(composite, source, weights, zero_points, kernel),
+            window=Window.of_call(call, (kernel.shape[1], kernel.shape[2])),
+            groups=int(call.attrs.groups),
+        )
+
+    @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Output channels first."""
+        return (self.outputs[0].channels, *self.window.kernel, self.inputs[0].channels // self.groups)
+
+    @property
+    def macs(self) -> int:
+        """Every tap of every output element, padding included."""
+        return self.outputs[0].elements * self.taps
+
+    @property
+    def mixing_weights(self) -> np.ndarray | None:
+        """Without groups."""
+        if self.groups > 1:
+            return None
+        outputs, inputs = self.outputs[0].channels, self.inputs[0].channels
+        return self.requantized.shifted_weights.reshape(outputs, -1, inputs)
+
+    @property
+    def reads_padding(self) -> bool:
+        """Where a window reaches out of the input."""
+        return self.window.is_padded(self.inputs[0], self.outputs[0])
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """Of the sums, without groups."""
+        weights = self.mixing_weights
+        return super().channel_ranges(inputs) if weights is None else self.summed_ranges(weights, inputs[0])
+
+    def sums(self, source: np.ndarray) -> np.ndarray:
+        """Group by group."""
+        output, kernel = self.outputs[0], self.requantized.shifted_weights
+        windows = self.window.laid_out(source, output).reshape(
+            -1, kernel[0, ..., 0].size, self.groups, kernel.shape[3]
+        )
+        weights = kernel.reshape(self.groups, -1, kernel[0, ..., 0].size, kernel.shape[3])
+        return np.einsum("ptgc,gotc->pgo", windows, weights)
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether each output pixel depends on the input pixel of the same index alone, and on all of it."""
+        same_pixels = self.inputs[0].shape[:-1] == self.outputs[0].shape[:-1] and not self.reads_padding
+        return same_pixels and self.window.kernel == (1, 1) and self.groups == 1
+
+    def describe(self) -> str:
+        """Kernel, stride, dilation and groups."""
+        return self.window.describe() + (f" groups {self.groups}" if self.groups > 1 else "")

@@ -1,0 +1,19 @@
+"""Fully connected layer with bias, activation and requantization."""
+
+from tinycc.ops.dense.dsp import DspDense, DspDenseParts, WideDspDense, WideDspDenseParts
+from tinycc.ops.dense.helium import HeliumDense
+from tinycc.ops.dense.portable import PortableDense
+from tinycc.ops.dense.view import Dense
+from tinycc.ops.room import Room
+
+ROOM = Room(
+    Dense,
+    (
+        HeliumDense(),
+        WideDspDense(),
+        WideDspDenseParts(),
+        DspDense(),
+        DspDenseParts(),
+        PortableDense(),
+    ),
+)

@@ -1,0 +1,79 @@
+"""Dense layers with the DSP extension."""
+
+from tinycc.ops import dsp_linear
+from tinycc.ops.dense.portable import accumulating_call
+from tinycc.ops.dense.view import Dense
+from tinycc.ops.dsp_layer import DspLayer
+from tinycc.ops.dsp_linear import DENSE_BLOCK, MatrixKernel, Wide
+from tinycc.ops.kernel_call import AccumulatingCall, FlatCall
+from tinycc.ops.pointwise.dsp import DspPointwise
+
+
+class _Accumulating(MatrixKernel[Dense]):
+    """Sums of one vector, an equal part of it after the other."""
+
+    def accumulate(self, view: Dense, height: int) -> AccumulatingCall | None:
+        """The portable one where the sums of a part have more than 24 bits."""
+        if not view.accumulates(height):
+            return None
+        source, output = view.inputs[0], view.outputs[0]
+        elements = source.elements // height
+        if not dsp_linear.fits_parts(view, [elements] * height):
+            return accumulating_call(view, height)
+        return AccumulatingCall(
+            header="accumulate_dsp.h",
+            function="tinycc_dense_rows_dsp_int8",
+            struct="tinycc_dense_rows_dsp",
+            shape={
+                "rows": height,
+                "row_elements": elements,
+                "outputs": output.elements,
+                **dsp_linear.matrix_shape(view, is_wide=self.is_wide),
+            },
+            data=dsp_linear.parts_data(view, [elements] * height, is_wide=self.is_wide, by_parts=True),
+            rows=height,
+            input_elements=elements,
+            row_elements=output.elements,
+            accumulator_bytes=4 * (-(-output.elements // DENSE_BLOCK) * DENSE_BLOCK),
+        )
+
+
+class DspDense(_Accumulating, DspPointwise[Dense]):
+    """A pointwise convolution of as many pixels as there are vectors."""
+
+
+class DspDenseParts(_Accumulating, DspPointwise[Dense]):
+    """One vector whose sums have more than 24 bits: they are summed part by part."""
+
+    def fits(self, view: Dense) -> bool:
+        """int8 sums that are made of parts of 24 bits."""
+        is_vector = view.inputs[0].dtype == "int8" and view.vectors == 1
+        return is_vector and view.arithmetic.meets(lambda: bool(DspLayer.of(view).parts))
+
+    def call(self, view: Dense) -> FlatCall:
+        """A single column."""
+        source, output = view.inputs[0], view.outputs[0]
+        parts = DspLayer.of(view).parts
+        return FlatCall(
+            header="dense_dsp.h",
+            function="tinycc_dense_parts_dsp_int8",
+            struct="tinycc_dense_parts_dsp",
+            shape={
+                "input_channels": source.elements,
+                "output_channels": output.elements,
+                "part": parts[0],
+                **dsp_linear.matrix_shape(view, is_wide=self.is_wide),
+            },
+            data=dsp_linear.parts_data(view, parts, is_wide=self.is_wide, by_parts=False),
+            inputs=(source.elements,),
+            columns=1,
+            elements=output.elements,
+        )
+
+
+class WideDspDense(Wide[Dense], DspDense):
+    """With wide weights."""
+
+
+class WideDspDenseParts(Wide[Dense], DspDenseParts):
+    """With wide weights."""

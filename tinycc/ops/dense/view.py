@@ -1,0 +1,74 @@
+"""What a fully connected layer is, how it is found and read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm.relax.dpl import is_const, is_op
+from tvm.relax.transform import FusionPattern
+
+from tinycc.ops.channel_ranges import ChannelRanges
+from tinycc.ops.composite import Composite
+from tinycc.ops.linear import Linear, read_requantized
+from tinycc.ops.patterns import activated, biased, dequantized, quantized
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Linear):
+    """Matrix product of vectors [..., inputs] with weights [outputs, inputs]."""
+
+    kind: ClassVar[str] = "dense"
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """quantize(activation(bias + matmul(dequantize(x), dequantize(weights))))."""
+        product = is_op("relax.matmul")(dequantized(), dequantized(is_const()))
+        return [FusionPattern("tinycc.dense", quantized(activated(biased(product))))]
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "Dense":
+        """Read weights ([inputs, outputs]) and requantization."""
+        call = composite.call("relax.matmul")
+        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
+        assert weights.value is not None
+        arithmetic = read_requantized(composite, source, weights, zero_points, weights.value.T)
+        return cls((source,), (composite.result(),), arithmetic)
+
+    @property
+    def weights_shape(self) -> tuple[int, ...]:
+        """Outputs first."""
+        return self.outputs[0].channels, self.inputs[0].channels
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors are multiplied."""
+        return self.inputs[0].elements // self.inputs[0].channels
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def macs(self) -> int:
+        """Inputs x outputs for each vector."""
+        return self.outputs[0].elements * self.inputs[0].channels
+
+    @property
+    def mixing_weights(self) -> np.ndarray:
+        """A single tap."""
+        return self.requantized.shifted_weights[:, np.newaxis, :]
+
+    def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
+        """Of the sums."""
+        return self.summed_ranges(self.mixing_weights, inputs[0])
+
+    def sums(self, source: np.ndarray) -> np.ndarray:
+        """Matrix product."""
+        return source @ self.requantized.shifted_weights.T
+
+    def accumulates(self, height: int) -> bool:
+        """Whether the input is one int8 vector that `height` equal parts make up."""
+        source = self.inputs[0]
+        return source.dtype == "int8" and self.vectors == 1 and source.elements % height == 0

@@ -1,0 +1,116 @@
+"""What the kernels for the DSP extension of layers with weights are given: constants, sizes, memory.
+
+The sizes of constants follow from the layer's geometry; the constants themselves are those of `DspLayer`.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tinycc.ops.dsp import FEATURE, mode_of
+from tinycc.ops.dsp_layer import DspLayer
+from tinycc.ops.kernel import Kernel, View
+from tinycc.ops.kernel_call import Packed, Value
+from tinycc.ops.linear import Linear
+
+# Words that a kernel widens on the stack; see TINYCC_POINTWISE_DSP_WORDS.
+_STACK_WORDS = 128
+# Outputs that are summed together, see dsp_matrix.h and dense_dsp.h.
+PAIR, DENSE_BLOCK = 2, 4
+
+
+class MatrixKernel(Kernel[View]):
+    """A kernel that multiplies by a matrix.
+
+    is_wide: it finds all weights as int16.
+    """
+
+    name: ClassVar[str] = FEATURE
+    needs: ClassVar[str | None] = FEATURE
+    is_wide: ClassVar[bool] = False
+
+
+class Wide(MatrixKernel[View]):
+    """The same with wide weights: more flash, fewer instructions."""
+
+    name: ClassVar[str] = "dsp_wide"
+    takes_spare_flash: ClassVar[bool] = True
+    is_wide: ClassVar[bool] = True
+
+
+def fits(layer: Linear) -> bool:
+    """Whether a layer is one of int8, and its constants are within what the kernels can do."""
+    return layer.inputs[0].dtype == "int8" and layer.arithmetic.meets(lambda: DspLayer.of(layer).fits)
+
+
+def fits_parts(layer: Linear, sizes: Sequence[int]) -> bool:
+    """The same for sums of so many taps each."""
+    return layer.arithmetic.meets(lambda: DspLayer.of(layer).fits_parts(sizes))
+
+
+def mode(layer: Linear) -> int:
+    """How sums become outputs, a tinycc_dsp_mode."""
+    is_divided = layer.arithmetic.meets(lambda: bool(DspLayer.of(layer).exponent.min() >= 1))
+    return mode_of(layer.output_range, layer.outputs[0].zero_point, int(is_divided))
+
+
+def matrix_shape(layer: Linear, *, is_wide: bool) -> dict[str, int]:
+    """What of the kernels' geometry concerns the matrix."""
+    return {"mode": mode(layer), "is_wide": int(is_wide)}
+
+
+def matrix_data(layer: Linear, block: int = PAIR, *, is_wide: bool) -> dict[str, Value]:
+    """The constants of kernels that multiply by a matrix."""
+    blocks = -(-layer.outputs[0].channels // block)
+    shape = (blocks, 2 + _words(layer.taps, is_wide), block)
+    matrix = Packed(shape, "int32", lambda: DspLayer.of(layer).matrix(block, is_wide=is_wide))
+    return {"matrix": matrix, **_ranges(layer)}
+
+
+def parts_data(layer: Linear, sizes: Sequence[int], *, is_wide: bool, by_parts: bool) -> dict[str, Value]:
+    """The constants of kernels that sum so many taps each, apart; see `DspLayer.parts_matrix`."""
+    outputs = layer.outputs[0].channels
+    filled = -(-outputs // DENSE_BLOCK) * DENSE_BLOCK
+    matrix = Packed(
+        (filled * sum(_words(size, is_wide) for size in sizes),),
+        "int32",
+        lambda: DspLayer.of(layer).parts_matrix(sizes, DENSE_BLOCK, is_wide=is_wide, by_parts=by_parts),
+    )
+    ranges = {f"layer.{name}": value for name, value in _ranges(layer).items()}
+    return {
+        "layer.matrix": matrix,
+        **ranges,
+        "bias": Packed((filled,), "int32", lambda: DspLayer.of(layer).parts_bias(sizes, DENSE_BLOCK)),
+        "multiplier": Packed((outputs,), "int32", lambda: DspLayer.of(layer).stored_multipliers),
+        "exponent": Packed((outputs,), "int8", lambda: DspLayer.of(layer).stored_exponents),
+    }
+
+
+def channel_data(layer: Linear, kernel: tuple[int, int], *, is_relative: bool) -> dict[str, Value]:
+    """The constants of kernels that go channel by channel; see `DspLayer.channel_constants`."""
+    channels = layer.outputs[0].channels
+    return {
+        "weights": Packed((channels, layer.taps), "int8", lambda: DspLayer.of(layer).channel_weights(kernel)),
+        "constants": Packed(
+            (channels, 2), "int32", lambda: DspLayer.of(layer).channel_constants(is_relative=is_relative)
+        ),
+        **_ranges(layer),
+    }
+
+
+def window_scratch_bytes(taps: int, *, is_gathered: bool = False) -> int:
+    """Memory for two widened windows of so many taps, where they are too much for the stack."""
+    words = (5 if is_gathered else 4) * (-(-taps // 4))
+    return 4 * words if words > _STACK_WORDS else 0
+
+
+def _words(taps: int, is_wide: bool) -> int:
+    return -(-taps // 4) * (2 if is_wide else 1)
+
+
+def _ranges(layer: Linear) -> dict[str, Value]:
+    return {
+        "input_zero_point": layer.inputs[0].zero_point,
+        "output_zero_point": layer.outputs[0].zero_point,
+        "output_min": layer.output_range[0],
+        "output_max": layer.output_range[1],
+    }

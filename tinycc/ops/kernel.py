@@ -1,0 +1,66 @@
+"""Kernels as objects: what a room asks of each of the kernels that compute its operator."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from tinycc.ops.kernel_call import AccumulatingCall, AnyCall
+
+# The name of kernels that any core runs.
+PORTABLE = "portable"
+
+View = TypeVar("View", contravariant=True)
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Working memory in the arena, beside inputs and outputs; its address is a multiple of `alignment`."""
+
+    bytes: int = 0
+    alignment: int = 4
+
+
+class Kernel(ABC, Generic[View]):
+    """One way to compute an operator.
+
+    name: what reports call it. Kernels of a room may share a name: of those the first that fits is meant.
+    needs: the feature of the core without which it does not run; None for none.
+    takes_spare_flash: it is another kernel of the room with more constants and fewer instructions, for flash
+        that would be left.
+    """
+
+    name: ClassVar[str] = PORTABLE
+    needs: ClassVar[str | None] = None
+    takes_spare_flash: ClassVar[bool] = False
+
+    def fits(self, view: View) -> bool:
+        """Whether it computes this operator; the last kernel of a room computes all of them."""
+        return True
+
+    @abstractmethod
+    def call(self, view: View) -> AnyCall:
+        """The call that computes the operator."""
+
+    def row_call(self, view: View) -> AnyCall | None:
+        """The call that computes it row by row, where that is another one; None if there is none."""
+        return self.call(view)
+
+    def accumulate(self, view: View, height: int) -> AccumulatingCall | None:
+        """The call that takes in one of `height` rows of the input after the other; None if there is none."""
+        return None
+
+    def scratch(self, view: View) -> Scratch:
+        """Working memory of `call`."""
+        return Scratch()
+
+    def overlap(self, view: View, index: int) -> int | None:
+        """How many bytes the output must start before input `index`, if that dies here; None for never."""
+        return None
+
+
+class NoKernel(Kernel[Any]):
+    """Of what is no operator of a room: a stage runs the kernels of its members."""
+
+    def call(self, view: Any) -> AnyCall:
+        """None."""
+        raise ValueError("it has no kernel of its own")
