@@ -7,10 +7,11 @@ from tinycc.version import VERSION
 
 if TYPE_CHECKING:
     from tinycc.compiler import CompiledModel, compile
+    from tinycc.linker import link
 
 __version__ = VERSION
 
-__all__ = ["CompiledModel", "TinyccError", "__version__", "compile"]
+__all__ = ["CompiledModel", "TinyccError", "__version__", "compile", "link"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> Any:
         from tinycc import compiler
 
         return getattr(compiler, name)
+    if name == "link":
+        from tinycc.linker import link
+
+        return link
     raise AttributeError(f"module 'tinycc' has no attribute {name!r}")

@@ -97,8 +97,8 @@ def compile_command(
     name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
-    from tinycc.compiler import check_free
     from tinycc.compiler import compile as compile_model
+    from tinycc.output_folder import check_free
     from tinycc.report.terminal import print_report
 
     check_free(output)
@@ -167,6 +167,20 @@ def run_command(
 
         with _printing(folder) as console:
             print_run(result, read_report(folder), console)
+
+
+@main.command("link")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--name", default="firmware", show_default=True, help="Prefix of the C symbols.")
+@click.option("--sram", metavar="SIZE", help="SRAM that all models together may take, e.g. 16K.")
+def link_command(folders: tuple[Path, ...], output: Path, name: str, sram: str | None) -> None:
+    """Link compiled FOLDERS into one folder: models that take turns share the memory of an inference."""
+    from tinycc.linker import link
+    from tinycc.report.listing import print_link
+
+    print_link(link(folders, output, name=name, sram=sram), Console())
+    click.echo(f"Wrote {output}")
 
 
 @main.command("report")

@@ -1,10 +1,8 @@
 """The whole compiler: from a model file to a folder of C, one stage after the other."""
 
 import json
-import shutil
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +13,10 @@ import tvm
 import tvm_ffi
 
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
-from tinycc.errors import BudgetError, OutputError, printable
+from tinycc.errors import BudgetError, printable
 from tinycc.frontend.load import load_model
 from tinycc.notes import notes_of
+from tinycc.output_folder import new_folder
 from tinycc.passes.pipeline import EdgeType, InputMode, default_passes
 from tinycc.passes.schedule_stages import considered
 from tinycc.plan import Plan, build_plan
@@ -66,25 +65,8 @@ class CompiledModel:
 
         The folder appears whole or not at all. Raises OutputError.
         """
-        path = Path(path)
-        check_free(path)
-        missing = [parent for parent in path.parents if not parent.exists()]
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-        except OSError as error:
-            _remove_empty(missing)
-            raise OutputError(f"cannot write {path}: {error.filename}: {error.strerror}") from error
-        try:
-            self._write(staging)
-            staging.chmod(0o755)
-            staging.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-            if not path.exists():
-                _remove_empty(missing)
+        with new_folder(Path(path)) as folder:
+            self._write(folder)
 
     def run(self, inputs: list[np.ndarray], *, keep_state: bool = False) -> list[np.ndarray]:
         """Outputs for a batch of cases, computed by the generated C on the host.
@@ -103,13 +85,6 @@ class CompiledModel:
         write_folder(self.plan, self.code, folder, name=self.request.name, title=self.request.model)
         (folder / "report.json").write_text(json.dumps(self.report, indent=1) + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render_page(self.report), encoding="utf-8")
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders, innermost first, as far as they are empty."""
-    for folder in folders:
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def compile(
@@ -183,16 +158,6 @@ def _run_passes(
         records.append(PassRecord(str(transform.info.name), changed, time.perf_counter() - start))
         module = after
     return module, records
-
-
-def check_free(path: Path) -> None:
-    """OutputError if something stands where a folder is to be written."""
-    try:
-        is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-    if not is_free:
-        raise OutputError(f"{path} exists and is not an empty folder: choose another output or remove it")
 
 
 def check_budgets(report: dict[str, Any]) -> None:

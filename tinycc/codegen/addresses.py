@@ -2,7 +2,7 @@
 
 States, which outlive an inference, are apart, from TINYCC_STATES on; all else, working memory, begins at
 TINYCC_WORK. Only the model's header knows where that is: models that share their working memory begin with
-it, and the states of all of them lie behind (see tinycc.link).
+it, and the states of all of them lie behind (see tinycc.linker).
 """
 
 from tinycc.codegen.c_text import c_type

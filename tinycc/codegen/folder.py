@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from tinycc import runtime_c
 from tinycc.codegen.addresses import buffer_offset
 from tinycc.codegen.c_text import c_array, c_comment, c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
+from tinycc.codegen.rendering import render
 from tinycc.codegen.row_input import row_place
 from tinycc.edges import Edge
 from tinycc.errors import UnsupportedError
@@ -33,12 +33,6 @@ _PRINTED = {
     "int32": '"%ld\\n", (long)output[i]',
     "int64": '"%lld\\n", (long long)output[i]',
 }
-
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("tinycc.codegen"),
-    undefined=jinja2.StrictUndefined,
-    keep_trailing_newline=True,
-)
 
 
 def check_name(name: str) -> None:
@@ -84,7 +78,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "row_place": row_place(plan),
     }
     for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
-        text = _TEMPLATES.get_template(f"{template}.j2").render(context)
+        text = render(template, context)
         (folder / template.replace("model", name)).write_text(text, encoding="utf-8")
     (folder / "kernels").mkdir()
     for header in kernel_headers(code.headers):

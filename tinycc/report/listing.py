@@ -35,6 +35,23 @@ def print_run(result: RunResult, report: dict[str, Any], console: Console) -> No
         console.print(_profile(result, report))
 
 
+def print_link(report: dict[str, Any], console: Console) -> None:
+    """The memory of linked models, beside what they would take without sharing."""
+    console.print(Text(f"{report['name']} for {report['target']}", style="bold"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", overflow="ellipsis", no_wrap=True)
+    for heading in ("an inference", "states", "constants in flash"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for model in report["models"]:
+        sizes = (model["work_bytes"], model["state_bytes"], model["weight_bytes"])
+        table.add_row(model["name"], *(f"{size:,} B" for size in sizes))
+    console.print(table)
+    console.print(
+        f"memory {report['memory_bytes']:,} B: {report['shared_bytes']:,} B shared, "
+        f"{report['state_bytes']:,} B of states; apart the models would take {report['separate_bytes']:,} B"
+    )
+
+
 def _count(value: int, key: str) -> Text:
     return Text(f"{value:,} B" if key.endswith("_bytes") else f"{value:,}", style="bold", justify="right")
 

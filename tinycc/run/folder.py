@@ -22,6 +22,8 @@ def read_report(folder: Path) -> dict[str, Any]:
         raise OutputError(
             f"{folder} is not a folder made by 'tinycc compile': cannot read {path.name}"
         ) from error
+    if isinstance(report, dict) and "models" in report:
+        raise OutputError(f"{folder} holds several linked models: give the folder of one of them")
     if not isinstance(report, dict) or not {"inputs", "outputs", "operators"} <= report.keys():
         raise OutputError(f"{path} is not a report of 'tinycc compile': compile the model again")
     return report
