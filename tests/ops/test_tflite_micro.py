@@ -12,7 +12,7 @@ from tests.tools.random_operators import DRAWS, random_model
 from tests.tools.tflite_writer import run_litert
 from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc.frontend.tflite import load_tflite
-from tinycc.frontend.tflite_converter import CONVERTERS
+from tinycc.frontend.tflite.converter import CONVERTERS
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import Plan, build_plan
 
