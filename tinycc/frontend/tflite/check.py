@@ -32,13 +32,15 @@ _BATCH_FREE = frozenset({"int32", "int64"})
 
 
 def check(file: TfliteFile) -> None:
-    """Raise ModelError where the file contradicts itself, UnsupportedError where tinycc cannot follow it."""
+    """Raise ModelError where the file contradicts itself, UnsupportedError where tinycc cannot follow it.
+
+    file: with its variables resolved, each of its operators looked at by check_operators.
+    """
     total = sum(math.prod(tensor.shape) * np.dtype(tensor.dtype).itemsize for tensor in _used(file))
     if total > MAX_TENSOR_BYTES:
         raise ModelError(
             f"{file.path} has tensors of {total:,} bytes together: too large for a microcontroller"
         )
-    _check_kinds(file)
     _check_operands(file)
     biases = {bias.index for op in file.operators if (bias := _bias(file, op)) is not None}
     for tensor in _used(file):
@@ -65,8 +67,8 @@ def _bias(file: TfliteFile, op: FileOperator) -> FileTensor | None:
     return file.tensor(op.inputs[position]) if position < len(op.inputs) else None
 
 
-def _check_kinds(file: TfliteFile) -> None:
-    """Every operator is one that tinycc compiles; where several are not, the most telling one is named."""
+def check_operators(file: TfliteFile) -> None:
+    """UnsupportedError for an operator that tinycc does not compile, the most telling of several."""
     refused = sorted({op.custom or op.kind for op in file.operators if unsupported_reason(op)})
     if refused:
         kind = "custom operators" if any(op.kind == "CUSTOM" for op in file.operators) else "operators"
@@ -84,7 +86,7 @@ def _check_operands(file: TfliteFile) -> None:
     known |= {tensor.index for tensor in file.tensors if tensor.is_variable and tensor.index in read}
     for op in file.operators:
         where = f"{file.path}: {op.title}"
-        if min(op.outputs) < 0:
+        if min(op.outputs, default=0) < 0:
             raise ModelError(f"{where} lacks an output")
         bias = WEIGHTED[op.kind][2] if op.kind in _BIAS_CHECKED else None
         for position, index in enumerate(op.inputs):

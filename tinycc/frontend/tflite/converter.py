@@ -8,7 +8,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
-from tinycc.frontend.tflite import arithmetic, blocks, constants, layers, movement, recurrent
+from tinycc.frontend.tflite import arithmetic, blocks, constants, layers, movement, recurrent, variables
 from tinycc.frontend.tflite.base import BaseConverter, Converted, Handler
 from tinycc.frontend.tflite.file import FileOperator
 
@@ -18,6 +18,7 @@ CONVERTERS: dict[str, Handler] = {
     "ABS": arithmetic.unary(relax.op.abs),
     "ADD": constants.or_constants(np.add, arithmetic.binary(relax.op.add)),
     "ARG_MAX": arithmetic.arg_max,
+    "ASSIGN_VARIABLE": variables.assign,
     "AVERAGE_POOL_2D": layers.pooling,
     "BATCH_TO_SPACE_ND": blocks.batch_to_space,
     "BROADCAST_TO": movement.broadcast,
@@ -54,6 +55,7 @@ CONVERTERS: dict[str, Handler] = {
     "QUANTIZE": arithmetic.quantize,
     "RANGE": constants.span,
     "RANK": constants.rank,
+    "READ_VARIABLE": variables.read,
     "REDUCE_MAX": arithmetic.choice(relax.op.max),
     "REDUCE_MIN": arithmetic.choice(relax.op.min),
     "REDUCE_PROD": constants.product,
@@ -133,6 +135,6 @@ def unsupported_reason(op: FileOperator) -> str:
     """Why an operator cannot be imported at all; "" if it can."""
     if op.kind == "CUSTOM":
         return f"the custom operator {op.custom} is not supported"
-    if op.kind not in CONVERTERS:
+    if op.kind not in CONVERTERS and op.kind not in variables.RESOLVED:
         return f"the operator {op.kind} is not supported"
     return ""

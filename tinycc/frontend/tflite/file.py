@@ -7,7 +7,8 @@ distrust the file. Format: https://github.com/tensorflow/tensorflow (lite/schema
 import inspect
 import math
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import tflite
 
 from tinycc.errors import ModelError, UnsupportedError
 
+# The type of a tensor that names a variable, and holds no numbers.
+RESOURCE = "resource"
 DTYPES = {
     tflite.TensorType.FLOAT32: "float32",
     tflite.TensorType.FLOAT16: "float16",
@@ -28,6 +31,7 @@ DTYPES = {
     tflite.TensorType.INT8: "int8",
     tflite.TensorType.UINT32: "uint32",
     tflite.TensorType.UINT64: "uint64",
+    tflite.TensorType.RESOURCE: RESOURCE,
 }
 
 
@@ -38,7 +42,7 @@ def _names(enumeration: type) -> dict[int, str]:
 
 
 _TYPE_NAMES = _names(tflite.TensorType)
-_CALLERS = ("CALL", "CALL_ONCE", "IF", "STABLEHLO_COMPOSITE", "WHILE")
+_CALLERS = ("CALL", "IF", "STABLEHLO_COMPOSITE", "WHILE")
 SCHEMA_VERSION = 3
 MAX_FILE_BYTES = 256 << 20
 MAX_TABLE_ENTRIES = 100_000
@@ -56,6 +60,7 @@ class FileTensor:
     zero_points: int64 vector as long as `scales`, or one entry.
     axis: the channel axis of `scales` where it has several entries.
     is_variable: a state tensor that the operator updates.
+    initial: what a state holds at first; None where the file does not say.
     """
 
     index: int
@@ -68,6 +73,7 @@ class FileTensor:
     zero_points: np.ndarray
     axis: int
     is_variable: bool
+    initial: np.ndarray | None = None
 
     @property
     def is_quantized(self) -> bool:
@@ -114,7 +120,10 @@ class FileOperator:
 
 @dataclass(frozen=True, eq=False)
 class TfliteFile:
-    """A parsed file; `model` is the flatbuffer root for TVM's importer."""
+    """A parsed file, or one of its subgraphs; `model` is the flatbuffer root for TVM's importer.
+
+    subgraphs: those behind the first, each of which is there for CALL_ONCE; they have none themselves.
+    """
 
     path: Path
     tensors: tuple[FileTensor, ...]
@@ -122,6 +131,7 @@ class TfliteFile:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     model: tflite.Model
+    subgraphs: tuple["TfliteFile", ...] = ()
 
     def tensor(self, index: int) -> FileTensor | None:
         """The tensor with this index; None for -1."""
@@ -132,7 +142,7 @@ def read_tflite(path: Path) -> TfliteFile:
     """Parse a file.
 
     Raises ModelError where it is missing, too large or malformed, UnsupportedError where it has
-    several subgraphs or no static shapes.
+    subgraphs that are not for CALL_ONCE, or no static shapes.
     """
     try:
         size = path.stat().st_size
@@ -157,12 +167,21 @@ def _parse(path: Path, content: bytes) -> TfliteFile:
         raise UnsupportedError(
             f"{path} has the schema version {model.Version()}, only {SCHEMA_VERSION} is known"
         )
-    if model.SubgraphsLength() != 1:
+    count = model.SubgraphsLength()
+    called = {number for number in _called_once(model) if 0 < number < count}
+    if not 0 < count == 1 + len(called):
         raise UnsupportedError(
-            f"{path} has {model.SubgraphsLength()} subgraphs, one is supported: operators that run or share "
-            f"another{_callers(model)} are not"
+            f"{path} has {count} subgraphs, one is supported beside those of CALL_ONCE: operators that run "
+            f"or share another{_callers(model)} are not"
         )
-    graph = model.Subgraphs(0)
+    first, *others = (_subgraph(path, model, number) for number in range(count))
+    if not first.outputs or any(index < 0 for side in (first.inputs, first.outputs) for index in side):
+        raise ModelError(f"{path} is not a valid TFLite model: an input or output is missing")
+    return replace(first, subgraphs=tuple(others))
+
+
+def _subgraph(path: Path, model: tflite.Model, number: int) -> TfliteFile:
+    graph = model.Subgraphs(number)
     for length in (graph.TensorsLength(), graph.OperatorsLength(), model.BuffersLength()):
         if length > MAX_TABLE_ENTRIES:
             raise ModelError(f"{path} is not a valid TFLite model: a table claims {length:,} entries")
@@ -177,21 +196,28 @@ def _parse(path: Path, content: bytes) -> TfliteFile:
         _indices(path, vector, len(tensors), f"the model's {side}")
         for vector, side in ((graph.InputsAsNumpy(), "inputs"), (graph.OutputsAsNumpy(), "outputs"))
     ]
-    if not edges[1] or any(index < 0 for side in edges for index in side):
-        raise ModelError(f"{path} is not a valid TFLite model: an input or output is missing")
     return TfliteFile(path, tensors, operators, edges[0], edges[1], model)
+
+
+def _first_operators(model: tflite.Model) -> Iterator[tuple[str, tflite.Operator]]:
+    """The operators of the first subgraph with their kinds, before anything of it is checked."""
+    if not model.SubgraphsLength():
+        return
+    graph = model.Subgraphs(0)
+    for index in range(min(graph.OperatorsLength(), MAX_TABLE_ENTRIES)):
+        table = graph.Operators(index)
+        yield _KIND_NAMES.get(_builtin_code(model.OperatorCodes(table.OpcodeIndex())), ""), table
+
+
+def _called_once(model: tflite.Model) -> set[int]:
+    """The numbers of the subgraphs that CALL_ONCE runs."""
+    options = [_options(table) for kind, table in _first_operators(model) if kind == "CALL_ONCE"]
+    return {int(table.InitSubgraphIndex()) for table in options if isinstance(table, tflite.CallOnceOptions)}
 
 
 def _callers(model: tflite.Model) -> str:
     """The operators of the first subgraph that refer to others, as part of a message."""
-    if not model.SubgraphsLength():
-        return ""
-    graph = model.Subgraphs(0)
-    numbers = {
-        _builtin_code(model.OperatorCodes(graph.Operators(index).OpcodeIndex()))
-        for index in range(min(graph.OperatorsLength(), MAX_TABLE_ENTRIES))
-    }
-    named = sorted(name for name in _CALLERS if getattr(tflite.BuiltinOperator, name) in numbers)
+    named = sorted({kind for kind, _ in _first_operators(model) if kind in _CALLERS})
     return f" ({', '.join(named)})" if named else ""
 
 

@@ -3,17 +3,19 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
-from tinycc.frontend.tflite.check import check
+from tinycc.frontend.tflite.check import check, check_operators
 from tinycc.frontend.tflite.converter import TfliteConverter
 from tinycc.frontend.tflite.dilation import join_dilated
 from tinycc.frontend.tflite.file import FileTensor, TfliteFile, read_tflite
 from tinycc.frontend.tflite.unsigned import make_signed
+from tinycc.frontend.tflite.variables import resolve_variables
 from tinycc.states import State, with_states
 
 
@@ -24,6 +26,9 @@ def load_tflite(path: Path) -> tvm.IRModule:
     """
     file = read_tflite(path)
     try:
+        for graph in (file, *file.subgraphs):
+            check_operators(graph)
+        file = resolve_variables(file)
         check(file)
         return _convert(join_dilated(make_signed(file)), _edges(file))
     except TinyccError:
@@ -50,12 +55,20 @@ def _convert(file: TfliteFile, edges: Edges) -> tvm.IRModule:
     module = builder.get()
     main = with_edges(module["main"], edges)
     if states:
-        # As TFLM's reset does: int8 states start at their zero point, wider ones at zero.
-        resets = [tensor.zero_point if tensor.dtype == "int8" else 0 for tensor in state_tensors]
-        names = [tensor.name for tensor in state_tensors]
-        main = with_states(main, list(map(State, names, resets)))
+        main = with_states(main, [State(tensor.name, _initial(tensor)) for tensor in state_tensors])
     module["main"] = main
     return module
+
+
+def _initial(tensor: FileTensor) -> int | np.ndarray:
+    """What a state starts with; one number where all are the same.
+
+    Where the file does not say it is as TFLM's reset does: int8 at the zero point, wider ones at zero.
+    """
+    if tensor.initial is None:
+        return tensor.zero_point if tensor.dtype == "int8" else 0
+    first = tensor.initial.flat[0]
+    return int(first) if np.all(tensor.initial == first) else tensor.initial
 
 
 def _variables(tensors: list[FileTensor], prefix: str) -> dict[int, relax.Var]:

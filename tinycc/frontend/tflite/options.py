@@ -91,7 +91,7 @@ _NOT_BOTH = Values(
 class Signature:
     """One operator.
 
-    inputs: the fewest and the most. outputs: the only number, or None for any.
+    inputs: the fewest and the most. outputs: the only number, or None for one and more.
     table: its options' type, "" for none. fields: all of that table's, with what they may hold.
     is_required: whether TFLite computes something else, or nothing, without the table.
     version: the newest that is known.
@@ -155,9 +155,13 @@ SIGNATURES: dict[str, Signature] = {
     "ABS": _function(5, "AbsOptions"),
     "ADD": _binary(5, "AddOptions", **_SUM),
     "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, True, changes_type=True),
+    "ASSIGN_VARIABLE": Signature((2, 2), 1, "AssignVariableOptions", outputs=0, changes_type=True),
     "AVERAGE_POOL_2D": _pooling(3),
     "BATCH_TO_SPACE_ND": Signature((3, 3), 4, "BatchToSpaceNDOptions", keeps_quantization=True),
     "BROADCAST_TO": Signature((2, 2), 3, "BroadcastToOptions"),
+    "CALL_ONCE": Signature(
+        (0, 0), 1, "CallOnceOptions", {"InitSubgraphIndex": READ}, is_required=True, outputs=0
+    ),
     "CAST": Signature(
         (1, 1), 8, "CastOptions", {"InDataType": IGNORED, "OutDataType": IGNORED}, changes_type=True
     ),
@@ -215,6 +219,7 @@ SIGNATURES: dict[str, Signature] = {
     "QUANTIZE": Signature((1, 1), 5, "QuantizeOptions", changes_type=True),
     "RANGE": Signature((3, 3), 2, "RangeOptions"),
     "RANK": Signature((1, 1), 1, "RankOptions", changes_type=True),
+    "READ_VARIABLE": Signature((1, 1), 1, "ReadVariableOptions", changes_type=True),
     "REDUCE_MAX": replace(_reduction(3), keeps_quantization=True),
     "REDUCE_MIN": replace(_reduction(3), keeps_quantization=True),
     "REDUCE_PROD": _reduction(2),
@@ -284,6 +289,9 @@ SIGNATURES: dict[str, Signature] = {
         (1, 1), 4, "UnpackOptions", {"Axis": READ, "Num": _OUTPUT_COUNT},
         is_required=True, outputs=None, keeps_quantization=True,
     ),
+    "VAR_HANDLE": Signature(
+        (0, 0), 1, "VarHandleOptions", {"Container": READ, "SharedName": READ}, is_required=True
+    ),
     "ZEROS_LIKE": _function(1, "ZerosLikeOptions"),
 }  # fmt: skip
 
@@ -313,11 +321,8 @@ def option_fault(file: TfliteFile, op: FileOperator) -> str:
 
 def _fault(file: TfliteFile, op: FileOperator, signature: Signature) -> str:
     low, high = signature.inputs
-    if (
-        not low <= len(op.inputs) <= high
-        or not op.outputs
-        or len(op.outputs) != (signature.outputs or len(op.outputs))
-    ):
+    outputs = max(1, len(op.outputs)) if signature.outputs is None else signature.outputs
+    if not low <= len(op.inputs) <= high or len(op.outputs) != outputs:
         return f"has {len(op.inputs)} inputs and {len(op.outputs)} outputs, which no kernel takes"
     if op.version > signature.version:
         return f"has the version {op.version}, up to {signature.version} is supported"
@@ -355,7 +360,9 @@ def _present_fields(options: Any) -> list[int]:
 
 def _quantization_fault(file: TfliteFile, op: FileOperator, signature: Signature) -> str:
     tensors = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
-    source = file.tensor(op.inputs[signature.data])
+    if not tensors:
+        return ""
+    source = file.tensor(op.inputs[signature.data]) if op.inputs else None
     if source is not None and not signature.changes_type:
         for tensor in (file.tensor(index) for index in op.outputs):
             if tensor is not None and tensor.dtype != source.dtype:

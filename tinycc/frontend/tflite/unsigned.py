@@ -11,9 +11,9 @@ from tinycc.frontend.tflite.file import FileTensor, TfliteFile
 
 # Operators that do not compute with the integers: any others on uint8 are TFLite's legacy quantization.
 ORDER_PRESERVING = frozenset({
-    "ARG_MAX", "CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "MIRROR_PAD", "PACK", "PAD", "PADV2", "QUANTIZE",
-    "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "SHAPE", "SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE",
-    "TRANSPOSE", "UNPACK",
+    "ARG_MAX", "ASSIGN_VARIABLE", "CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "MIRROR_PAD", "PACK", "PAD",
+    "PADV2", "QUANTIZE", "READ_VARIABLE", "RESHAPE", "RESIZE_NEAREST_NEIGHBOR", "SHAPE", "SLICE", "SPLIT",
+    "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE", "UNPACK",
 })  # fmt: skip
 
 
@@ -25,10 +25,14 @@ def make_signed(file: TfliteFile) -> TfliteFile:
 def _signed(tensor: FileTensor) -> FileTensor:
     if tensor.dtype != "uint8":
         return tensor
-    value = tensor.value
     return replace(
         tensor,
         dtype="int8",
-        value=None if value is None else (value.astype(np.int16) - 128).astype(np.int8),
+        value=_shifted(tensor.value),
         zero_points=tensor.zero_points - 128,
+        initial=_shifted(tensor.initial),
     )
+
+
+def _shifted(value: np.ndarray | None) -> np.ndarray | None:
+    return None if value is None else (value.astype(np.int16) - 128).astype(np.int8)
