@@ -20,6 +20,7 @@ from tinycc.frontend.tflite.file import RESOURCE, FileOperator, FileTensor, Tfli
 
 # Those that are gone once variables are tensors.
 RESOLVED = frozenset({"CALL_ONCE", "VAR_HANDLE"})
+_ACCESSES = frozenset({"READ_VARIABLE", "ASSIGN_VARIABLE"})
 
 # The container and the name of a variable.
 _Key: TypeAlias = tuple[str, str]
@@ -50,7 +51,7 @@ def resolve_variables(file: TfliteFile) -> TfliteFile:
     Raises ModelError where handles lead nowhere, UnsupportedError where initial values are no constants or
     a variable is read as something else than what is assigned.
     """
-    if not any(tensor.dtype == RESOURCE for tensor in file.tensors) and not file.subgraphs:
+    if not any(op.kind in RESOLVED | _ACCESSES for op in file.operators):
         return file
     variables = _variables(file)
     for variable in variables.values():
@@ -64,7 +65,7 @@ def resolve_variables(file: TfliteFile) -> TfliteFile:
     keys = _keys(file)
     operators = []
     for op in file.operators:
-        if op.kind in ("READ_VARIABLE", "ASSIGN_VARIABLE") and keys[op.inputs[0]] in states:
+        if op.kind in _ACCESSES and keys[op.inputs[0]] in states:
             operators.append(replace(op, inputs=(states[keys[op.inputs[0]]], *op.inputs[1:])))
         elif op.kind != "ASSIGN_VARIABLE" and op.kind not in RESOLVED:
             operators.append(op)
@@ -87,7 +88,7 @@ def _accesses(graph: TfliteFile) -> Iterator[tuple[FileOperator, _Key, FileTenso
     """The operators that read or assign a variable, with that and the tensor on the other side."""
     keys = _keys(graph)
     for op in graph.operators:
-        if op.kind in ("READ_VARIABLE", "ASSIGN_VARIABLE"):
+        if op.kind in _ACCESSES:
             index = (*op.outputs, *op.inputs[1:])[0]
             if op.inputs[0] not in keys or index < 0:
                 raise ModelError(f"{graph.path}: {op.title} has no handle of a variable, or no tensor")
@@ -135,7 +136,7 @@ def _call_once(file: TfliteFile, variables: dict[_Key, _Variable]) -> None:
     """Let each CALL_ONCE assign the constants of its subgraph."""
     accessed = False
     for op in file.operators:
-        accessed |= op.kind in ("READ_VARIABLE", "ASSIGN_VARIABLE")
+        accessed |= op.kind in _ACCESSES
         if op.kind != "CALL_ONCE":
             continue
         number = int(op.options.InitSubgraphIndex())
