@@ -9,8 +9,9 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.frontend.torch.base import Converter, axes_of, emit, operand, reshaped, source_of
-from tinycc.frontend.torch.check import FIXED_RANGES, has_fixed_range
-from tinycc.frontend.torch.program import arguments, operator, shape_of
+from tinycc.frontend.torch.nodes import arguments, operator, shape_of
+from tinycc.frontend.torch.operators import FIXED_RANGES
+from tinycc.frontend.torch.program import has_fixed_range
 
 Function = Callable[..., relax.Expr]
 

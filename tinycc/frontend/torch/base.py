@@ -8,7 +8,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.torch.program import arguments, title
+from tinycc.frontend.torch.nodes import arguments, title
 
 # From a node and TVM's importer to the node's value: an expression, or a list of them for several tensors.
 Converter = Callable[[torch.fx.Node, Any], Any]

@@ -9,62 +9,36 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from tinycc.errors import TinyccError, UnsupportedError
-from tinycc.frontend.torch.operators import (
-    ARITHMETIC,
-    CLAMPS,
-    MOVING,
-    OPERATORS,
-    WEIGHTED,
-    check_arguments,
-)
-from tinycc.frontend.torch.program import (
-    QUANTIZE,
+from tinycc.frontend.torch.nodes import (
+    GETITEM,
+    QUANTIZATIONS,
     arguments,
     is_dequantize,
+    is_quantize,
     operator,
     title,
-    user_inputs,
-    user_outputs,
 )
+from tinycc.frontend.torch.operators import ARITHMETIC, FIXED_RANGES, OPERATORS, WEIGHTED, check_arguments
+from tinycc.frontend.torch.program import TorchProgram, readers, sources_of
 
 QUANTIZE_FIRST = (
     "quantize it with PT2E first (prepare_pt2e, calibration, convert_pt2e) and export the converted module"
 )
 
-# Results of these lie in a known range, for which int8 has a scale and zero point by convention (TFLite's).
-FIXED_RANGES = {
-    "aten.softmax.int": (1 / 256, -128),
-    "aten._softmax.default": (1 / 256, -128),
-    "aten.sigmoid.default": (1 / 256, -128),
-    "aten.tanh.default": (1 / 128, 0),
-}
-SEEN_THROUGH = CLAMPS.keys() | MOVING.keys()
 FAKE_TENSORS = "torch._subclasses.fake_tensor"
-GETITEM = "<built-in function getitem>"
-QUANTIZATIONS = {
-    f"quantized_decomposed.{name}"
-    for name in (
-        "quantize_per_tensor.default", "quantize_per_tensor.tensor", "quantize_per_tensor.tensor2",
-        "quantize_per_channel.default", "dequantize_per_tensor.default", "dequantize_per_tensor.tensor",
-        "dequantize_per_tensor.tensor2", "dequantize_per_channel.default",
-    )
-}  # fmt: skip
 
 
-def check_program(program: torch.export.ExportedProgram) -> None:
+def check_program(program: TorchProgram) -> None:
     """Raise UnsupportedError, in one line, for a program that cannot be imported."""
-    for node in user_inputs(program):
+    for node in program.inputs:
         _check_input(node)
-    nodes = [node for node in program.graph.nodes if node.op == "call_function"]
-    user_outputs(program)
-    if not any(operator(node).startswith(QUANTIZE) or is_dequantize(node) for node in nodes):
+    if not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
         raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
-    for node in nodes:
+    for node in program.calls:
         _check_operator(node)
-    inputs = set(user_inputs(program))
-    for node in nodes:
+    for node in program.calls:
         if operator(node) in ARITHMETIC:
-            _check_is_quantized(node, inputs)
+            _check_is_quantized(node, program)
 
 
 def refuse_what_torch_refuses(program: torch.fx.GraphModule) -> None:
@@ -139,14 +113,14 @@ def _check_operator(node: torch.fx.Node) -> None:
     raise UnsupportedError(f"{title(node)}: {name} is not supported")
 
 
-def _check_is_quantized(node: torch.fx.Node, inputs: set[torch.fx.Node]) -> None:
+def _check_is_quantized(node: torch.fx.Node, program: TorchProgram) -> None:
     """The operands of `node` must come from integers, and its result must become integers.
 
     In between there may be other arithmetic, but no layer with weights.
     """
     for operand in node.all_input_nodes:
         for source in sources_of(operand):
-            if source in inputs:
+            if source in program.inputs:
                 raise UnsupportedError(
                     f"{title(node)} reads input {source.name!r} as floating-point numbers: {QUANTIZE_FIRST}"
                 )
@@ -168,26 +142,3 @@ def _check_is_quantized(node: torch.fx.Node, inputs: set[torch.fx.Node]) -> None
                 f"{title(reader)} reads the result of {title(node)} as floating-point numbers: "
                 "let the quantizer annotate the output of each operator"
             )
-
-
-def has_fixed_range(node: torch.fx.Node) -> bool:
-    """Whether `node` gives real numbers of a known range as a result of the module."""
-    return operator(node) in FIXED_RANGES and any(reader.op == "output" for reader in readers(node))
-
-
-def sources_of(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
-    """Where the numbers of `node` come from, seen through what moves or clamps them."""
-    if operator(node) in SEEN_THROUGH or operator(node) == GETITEM:
-        for operand in node.all_input_nodes:
-            yield from sources_of(operand)
-    else:
-        yield node
-
-
-def readers(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
-    """What reads the result of `node`, seen through what moves or clamps it."""
-    for reader in node.users:
-        if operator(reader) in SEEN_THROUGH or operator(reader) == GETITEM:
-            yield from readers(reader)
-        else:
-            yield reader

@@ -13,7 +13,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.torch import arithmetic, layers, movement
 from tinycc.frontend.torch.base import Converter
-from tinycc.frontend.torch.program import STORED_TYPES, title
+from tinycc.frontend.torch.nodes import STORED_TYPES, title
 
 CONVERTERS: dict[str, Converter] = {
     **layers.CONVERTERS,

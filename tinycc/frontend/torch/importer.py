@@ -6,38 +6,32 @@ from typing import Any
 import numpy as np
 import torch
 import tvm
-from torch.export.graph_signature import InputKind
 from tvm import relax
 from tvm.relax.frontend.torch import from_exported_program
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.torch.base import Converter
-from tinycc.frontend.torch.check import QUANTIZATIONS, sources_of
 from tinycc.frontend.torch.converters import CONVERTERS, checked
-from tinycc.frontend.torch.program import (
-    CONSTANT,
+from tinycc.frontend.torch.nodes import (
+    QUANTIZATIONS,
     QUANTIZE,
     STORED_TYPES,
     arguments,
-    constants_of,
     is_dequantize,
     title,
 )
+from tinycc.frontend.torch.program import TorchProgram, sources_of
 
 
-def import_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
+def import_torch(program: TorchProgram) -> tvm.IRModule:
     """The Relax module of a checked program, in torch's layouts; raises what TVM's importer raises."""
-    constants = constants_of(program)
-    for node in program.graph.nodes:
-        if node.name in constants:
-            node.meta[CONSTANT] = constants[node.name]
-    converters = {**CONVERTERS, **_Quantizations(program, constants).converters()}
+    converters = {**CONVERTERS, **_Quantizations(program).converters()}
     named = {name.partition(".")[2]: checked(convert) for name, convert in converters.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return from_exported_program(
-            program,
+            program.exported,
             custom_convert_map=named,
             unwrap_unit_return_tuple=True,
             run_ep_decomposition=False,
@@ -112,10 +106,8 @@ def _constant(value: Any, constants: dict[str, np.ndarray]) -> Any:
 class _Quantizations:
     """Converters of quantized_decomposed's operators in one program."""
 
-    def __init__(self, program: torch.export.ExportedProgram, constants: dict[str, np.ndarray]) -> None:
-        self._constants = constants
-        signature = program.graph_signature.input_specs
-        self._inputs = {spec.arg.name for spec in signature if spec.kind is InputKind.USER_INPUT}
+    def __init__(self, program: TorchProgram) -> None:
+        self._constants, self._inputs = program.constants, program.inputs
 
     def converters(self) -> dict[str, Converter]:
         """By the operators' names."""
@@ -135,7 +127,7 @@ class _Quantizations:
         emit = importer.block_builder.emit
         real = importer.env[source]
         # A clamp in front is fused with the operator that computes `real`; an input has none.
-        is_input = source.name in self._inputs
+        is_input = source in self._inputs
         is_clamped = scheme.is_whole or self._is_within(source, scheme)
         if not is_clamped and not is_input:
             real = emit(relax.op.clip(real, *scheme.real_range))

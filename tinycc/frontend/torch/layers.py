@@ -10,7 +10,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.torch.base import Converter, each, emit, reshaped, source_of, spatial_of
-from tinycc.frontend.torch.program import arguments, shape_of, title
+from tinycc.frontend.torch.nodes import arguments, shape_of, title
 
 
 def _convolution(node: torch.fx.Node, importer: Any) -> relax.Expr:

@@ -10,7 +10,8 @@ from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.normal_form import to_normal_form
 from tinycc.frontend.torch.check import check_program, refuse_what_torch_refuses
 from tinycc.frontend.torch.importer import import_torch
-from tinycc.frontend.torch.program import shape_of, user_inputs, user_outputs
+from tinycc.frontend.torch.nodes import shape_of
+from tinycc.frontend.torch.program import TorchProgram, read_program
 from tinycc.frontend.torch.unsigned import with_signed_inputs
 
 
@@ -24,15 +25,15 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     """
     try:
         refuse_what_torch_refuses(program.graph_module)
-        program = _functional(program)
-        check_program(program)
-        module = import_torch(program)
+        read = read_program(_functional(program))
+        check_program(read)
+        module = import_torch(read)
     except TinyccError:
         raise
     except Exception as error:  # whatever a program of other operators makes the importer stumble over
         raise ModelError(f"the torch program cannot be imported: {_first_line(error)}") from error
     module = with_signed_inputs(module)
-    main = with_edges(module["main"], _edges(program))
+    main = with_edges(module["main"], _edges(read))
     module.update_func(module.get_global_var("main"), main)
     return to_normal_form(module)
 
@@ -44,13 +45,13 @@ def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedP
         return program.run_decompositions({})
 
 
-def _edges(program: torch.export.ExportedProgram) -> Edges:
+def _edges(program: TorchProgram) -> Edges:
     """Inputs and outputs as in the program; quantization is filled in once edges become integers."""
 
     def edge(node: torch.fx.Node) -> Edge:
         return Edge(node.name, str(node.meta["val"].dtype).removeprefix("torch."), shape_of(node))
 
-    return Edges(tuple(map(edge, user_inputs(program))), tuple(map(edge, user_outputs(program))))
+    return Edges(tuple(map(edge, program.inputs)), tuple(map(edge, program.outputs)))
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,8 @@ from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.padding import padded
 from tinycc.frontend.torch.base import Converter, axes_of, emit, listed, reshaped, source_of
-from tinycc.frontend.torch.program import CONSTANT, arguments, shape_of, title
+from tinycc.frontend.torch.nodes import arguments, shape_of, title
+from tinycc.frontend.torch.program import CONSTANT
 
 
 def _identity(node: torch.fx.Node, importer: Any) -> relax.Expr:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.torch.program import arguments, operator, title
+from tinycc.frontend.torch.nodes import arguments, operator, title
 
 
 @dataclass(frozen=True)
@@ -232,6 +232,14 @@ MOVING: dict[str, Arguments] = {
     "aten.contiguous.default": _unary(memory_format=ANYTHING),
     "aten.detach.default": _unary(),
     "aten.alias.default": _unary(),
+}
+
+# Results of these lie in a known range, for which int8 has a scale and zero point by convention (TFLite's).
+FIXED_RANGES = {
+    "aten.softmax.int": (1 / 256, -128),
+    "aten._softmax.default": (1 / 256, -128),
+    "aten.sigmoid.default": (1 / 256, -128),
+    "aten.tanh.default": (1 / 128, 0),
 }
 
 OPERATORS: dict[str, Arguments] = {**ARITHMETIC, **CLAMPS, **MOVING}
