@@ -124,8 +124,8 @@ def compile(
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
     name: prefix of the generated C symbols, and the name of the source and the header.
-    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; schedule and input mode are theirs
-    then.
+    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; schedule, input mode and states are
+    theirs then.
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
@@ -143,8 +143,8 @@ def compile(
     options = read_options(optimize_for, schedule, request.sram_bytes, max_extra_macs)
     features = target_named(target).features if kernels == "auto" else ()
     if passes is None:
-        passes = default_passes(io, options, features, input_mode, request.flash_bytes)
-    module, records = _run_passes(load_model(model, states), passes)
+        passes = default_passes(io, options, features, input_mode, request.flash_bytes, states)
+    module, records = _run_passes(load_model(model), passes)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)

@@ -1,6 +1,5 @@
 """Choosing the frontend for what the user gives."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from tinycc.frontend.onnx import load_onnx
 from tinycc.frontend.onnx.description import describe_onnx
 from tinycc.frontend.tflite import load_tflite
 from tinycc.frontend.tflite.description import describe_tflite
-from tinycc.passes.pair_states import PairStates
 
 
 def model_format(path: Path) -> str:
@@ -35,18 +33,8 @@ def describe_model(path: Path) -> ModelDescription:
     return describe_tflite(path) if model_format(path) == "tflite" else describe_onnx(path)
 
 
-def load_model(
-    model: str | Path | tvm.IRModule | Any, states: Mapping[str, str] | None = None
-) -> tvm.IRModule:
-    """A model file, a torch.export program or a Relax module as a module in the normal form.
-
-    states: inputs that are kept on the device, by name, with the outputs that are their next values.
-    """
-    module = _loaded(model)
-    return tvm.transform.Sequential([PairStates(states)])(module) if states else module
-
-
-def _loaded(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
+def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
+    """A model file, a torch.export program or a Relax module as a module in the normal form."""
     if isinstance(model, tvm.IRModule):
         if model["main"].attrs is None or ATTRIBUTE not in model["main"].attrs:
             raise UnsupportedError(f"the Relax module has no attribute {ATTRIBUTE}: see tinycc.edges")
