@@ -12,7 +12,6 @@ import pytest
 
 import tinycc
 from tests.tools.corpus import corpus_folder, load_arrays
-from tests.tools.kernel_runner import run_plan
 from tinycc.errors import TinyccError
 
 # Cases that are successive inferences from a reset.
@@ -83,12 +82,7 @@ def test_a_fault_is_mended(fault: Fault) -> None:
             return
         raise
     assert not [operator for operator in compiled.report["operators"] if operator["kind"] == "fallback"]
-    inputs = fault.arrays("in")
-    if fault.name in SUCCESSIVE:
-        steps = run_plan(compiled.plan, [list(case) for case in zip(*inputs, strict=True)], sanitize=False)
-        outputs = [np.stack(output) for output in zip(*steps, strict=True)]
-    else:
-        outputs = compiled.run(inputs)
+    outputs = compiled.run(fault.arrays("in"), keep_state=fault.name in SUCCESSIVE)
     for output, right, edge in zip(outputs, fault.arrays("right"), compiled.report["outputs"], strict=True):
         assert output.shape == right.shape
         assert _steps(output, right, edge) <= fault.most_steps

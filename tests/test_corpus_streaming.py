@@ -7,7 +7,6 @@ import pytest
 
 import tinycc
 from tests.tools.corpus import load_arrays, stems
-from tests.tools.kernel_runner import run_plan
 from tinycc.states import read_states
 
 MODELS = stems("streaming/*.tflite")
@@ -20,7 +19,5 @@ def test_sequences_equal_the_goldens(name: str, corpus: Path) -> None:
     assert read_states(compiled.module["main"])
     assert not [operator for operator in compiled.report["operators"] if operator["kind"] == "fallback"]
     for sequence in ("seq0", "seq1", "seq2"):
-        cases = [[step] for step in golden[f"{sequence}_in"]]
-        outputs = run_plan(compiled.plan, cases, sanitize=False)
-        found = np.stack([output for [output] in outputs])
-        np.testing.assert_array_equal(found, golden[f"{sequence}_out_tflm"], sequence)
+        [outputs] = compiled.run([golden[f"{sequence}_in"]], keep_state=True)
+        np.testing.assert_array_equal(outputs, golden[f"{sequence}_out_tflm"], sequence)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tflite
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc import tvm_adapter
 from tinycc.errors import TinyccError
 from tinycc.frontend.load import describe_model, load_model
+from tinycc.frontend.tflite.options import SIGNATURES
 from tinycc.states import read_states, state_parameters
 
 SHAPE = (1, 4)
@@ -275,3 +277,11 @@ def test_what_cannot_be_a_state_is_refused(
     (tmp_path / "model.tflite").write_bytes(net.finish([x], [maximum(net, x, x)]))
     with pytest.raises(TinyccError, match=reason):
         load_model(tmp_path / "model.tflite")
+
+
+@pytest.mark.parametrize("kind", ["CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"])
+def test_every_field_of_the_schema_is_listed(kind: str) -> None:
+    start = f"{SIGNATURES[kind].table}Add"
+    assert set(SIGNATURES[kind].fields) == {
+        name[len(start) :] for name in dir(tflite) if name.startswith(start)
+    }

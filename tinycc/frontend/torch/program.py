@@ -62,7 +62,8 @@ def _outputs(
     for spec in exported.graph_signature.output_specs:
         if spec.kind is not OutputKind.USER_OUTPUT:
             raise UnsupportedError(
-                f"the torch module changes {spec.target!r}; modules with state are not supported"
+                f"the torch module changes {spec.target!r}: let it take and return that, and pair the two "
+                "(states={input: output})"
             )
         name = getattr(spec.arg, "name", None)
         if name not in nodes:
