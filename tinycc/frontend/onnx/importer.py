@@ -13,7 +13,8 @@ from tvm.relax.frontend.onnx import onnx_frontend
 
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
-from tinycc.frontend.onnx.converters import CONVERTERS, Node
+from tinycc.frontend.onnx.base import Node
+from tinycc.frontend.onnx.converters import CONVERTERS
 from tinycc.frontend.onnx.file import first_line, shapes_of, types_of
 from tinycc.frontend.onnx.rewriting import label
 
