@@ -248,6 +248,12 @@ def container_in_doubt(net: TFLiteWriter, x: int) -> None:
         net.add_operator("ASSIGN_VARIABLE", [handle(net, "memory", container), x], [])
 
 
+def handle_written_twice(net: TFLiteWriter, x: int) -> None:
+    result = handle(net, "memory")
+    net.add_operator("VAR_HANDLE", [], [result], "VarHandleOptions", SharedName="other")
+    net.add_operator("ASSIGN_VARIABLE", [result, x], [])
+
+
 def second_subgraph_without_call_once(net: TFLiteWriter, x: int) -> None:
     TFLiteWriter(net)
 
@@ -255,7 +261,7 @@ def second_subgraph_without_call_once(net: TFLiteWriter, x: int) -> None:
 @pytest.mark.parametrize(
     ("add", "reason"),
     [
-        (call_once_of_nothing, "CALL_ONCE.* runs the subgraph 3, which the file has not"),
+        (call_once_of_nothing, "CALL_ONCE.* runs the subgraph 3 of 0 behind the first"),
         (call_once_too_late, "CALL_ONCE.* comes after variables are read or assigned"),
         (computing_initializer, "MAXIMUM.* of the subgraph 1.* does more than"),
         (another_type, r"memory is int8\[1, 4\] in one place and int16\[1, 4\] in another"),
@@ -265,6 +271,7 @@ def second_subgraph_without_call_once(net: TFLiteWriter, x: int) -> None:
         (constant_in_each_inference, "assigns a constant in each inference"),
         (handle_elsewhere, r"handle of a variable, which goes to operator 1 \(SHAPE\)"),
         (container_in_doubt, "memory with and without a container"),
+        (handle_written_twice, "writes a handle that was written before"),
         (second_subgraph_without_call_once, "2 subgraphs"),
     ],
 )

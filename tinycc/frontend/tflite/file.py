@@ -226,7 +226,7 @@ def _vector(stored: Any, dtype: type) -> np.ndarray:
     return np.array(stored, dtype) if isinstance(stored, np.ndarray) else np.empty(0, dtype)
 
 
-def _text(stored: bytes | None) -> str:
+def readable(stored: bytes | None) -> str:
     """A string of the file, fit for a message."""
     text = (stored or b"").decode("utf-8", "replace")
     return text if text.isprintable() and len(text) <= 200 else ascii(text[:40])
@@ -243,7 +243,7 @@ def _indices(path: Path, stored: Any, count: int, where: str) -> tuple[int, ...]
 
 
 def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -> FileTensor:
-    name = _text(table.Name()) or f"tensor{index}"
+    name = readable(table.Name()) or f"tensor{index}"
     where = f"tensor {index} ({name})"
     if table.Type() not in DTYPES:
         kind = _TYPE_NAMES.get(table.Type(), f"of the newer type {table.Type()}")
@@ -311,7 +311,7 @@ def _operator(
     return FileOperator(
         index=index,
         kind=_KIND_NAMES[number],
-        custom=_text(code.CustomCode()),
+        custom=readable(code.CustomCode()),
         version=int(code.Version()),
         inputs=_indices(path, table.InputsAsNumpy(), tensors, f"the inputs of {where}"),
         outputs=_indices(path, table.OutputsAsNumpy(), tensors, f"the outputs of {where}"),

@@ -16,14 +16,14 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite.base import BaseConverter, Converted
-from tinycc.frontend.tflite.file import RESOURCE, FileOperator, FileTensor, TfliteFile
+from tinycc.frontend.tflite.file import RESOURCE, FileOperator, FileTensor, TfliteFile, readable
 
 # Those that are gone once variables are tensors.
 RESOLVED = frozenset({"CALL_ONCE", "VAR_HANDLE"})
 _ACCESSES = frozenset({"READ_VARIABLE", "ASSIGN_VARIABLE"})
 
-# The container and the name of a variable.
-_Key: TypeAlias = tuple[str, str]
+# The container and the name of a variable, as the file has them.
+_Key: TypeAlias = tuple[bytes, bytes]
 
 
 @dataclass
@@ -79,8 +79,9 @@ def _keys(graph: TfliteFile) -> dict[int, _Key]:
     keys = {}
     for op in graph.operators:
         if op.kind == "VAR_HANDLE":
-            container, name = (text or b"" for text in (op.options.Container(), op.options.SharedName()))
-            keys[op.outputs[0]] = (container.decode("utf-8", "replace"), name.decode("utf-8", "replace"))
+            if op.outputs[0] in keys:
+                raise ModelError(f"{graph.path}: {op.title} writes a handle that was written before")
+            keys[op.outputs[0]] = (op.options.Container() or b"", op.options.SharedName() or b"")
     return keys
 
 
@@ -100,7 +101,7 @@ def _variables(file: TfliteFile) -> dict[_Key, _Variable]:
     variables: dict[_Key, _Variable] = {}
     for graph in (file, *file.subgraphs):
         for op, key, tensor in _accesses(graph):
-            variable = variables.setdefault(key, _Variable(key[1]))
+            variable = variables.setdefault(key, _Variable(readable(key[1])))
             if op.kind == "READ_VARIABLE":
                 variable.read.append(tensor)
                 variable.is_read |= graph is file
@@ -111,8 +112,8 @@ def _variables(file: TfliteFile) -> dict[_Key, _Variable]:
     for container, name in variables:
         if not container and names.count(name) > 1:
             raise UnsupportedError(
-                f"{file.path}: variables {name} with and without a container, which TFLite and TFLite Micro "
-                "tell apart differently: give them names of their own"
+                f"{file.path}: variables {readable(name)} with and without a container, which TFLite and "
+                "TFLite Micro tell apart differently: give them names of their own"
             )
     return variables
 
@@ -141,7 +142,8 @@ def _call_once(file: TfliteFile, variables: dict[_Key, _Variable]) -> None:
             continue
         number = int(op.options.InitSubgraphIndex())
         if not 0 < number <= len(file.subgraphs):
-            raise ModelError(f"{file.path}: {op.title} runs the subgraph {number}, which the file has not")
+            others = f"of {len(file.subgraphs)} behind the first"
+            raise ModelError(f"{file.path}: {op.title} runs the subgraph {number} {others}")
         if accessed:
             raise UnsupportedError(f"{file.path}: {op.title} comes after variables are read or assigned")
         for start, key, tensor in _initializers(file.subgraphs[number - 1], number):
