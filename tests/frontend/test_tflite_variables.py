@@ -156,6 +156,7 @@ def test_inspect_lists_the_operators_of_variables_as_supported(tmp_path: Path) -
     kinds = ["CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "MAXIMUM", "VAR_HANDLE", "ASSIGN_VARIABLE"]
     assert [operator.kind for operator in operators] == kinds
     assert all(operator.supported for operator in operators)
+    assert [operator.inputs for operator in operators] == [(), (), (), (SHAPE, SHAPE), (), (SHAPE,)]
 
 
 def random_model(seed: int) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinycc.frontend.description import ModelDescription, OperatorDescription, TensorDescription
 from tinycc.frontend.tflite.check import refusal
-from tinycc.frontend.tflite.file import FileOperator, FileTensor, TfliteFile, read_tflite
+from tinycc.frontend.tflite.file import RESOURCE, FileOperator, FileTensor, TfliteFile, read_tflite
 
 
 def describe_tflite(path: Path) -> ModelDescription:
@@ -37,10 +37,11 @@ def _operator(file: TfliteFile, op: FileOperator) -> OperatorDescription:
     reason = refusal(file, op)
     output = file.tensor(op.outputs[0]) if op.outputs else None
     operands = [file.tensors[index] for index in op.inputs if index >= 0]
+    computed = [tensor for tensor in operands if tensor.value is None and tensor.dtype != RESOURCE]
     return OperatorDescription(
         index=op.index,
         kind=op.custom or op.kind,
-        inputs=tuple(tensor.shape for tensor in operands if tensor.value is None),
+        inputs=tuple(tensor.shape for tensor in computed),
         output=output.shape if output else (),
         dtype=output.dtype if output else "",
         quantization=_quantization(output) if output else "",
