@@ -5,6 +5,7 @@ After:   main(x: int8)    { ...; lvn } with s, z, s2, z2 in the edges' attribute
 Requires: the normal form. An input stays float where anything but one quantization reads it.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import tvm
@@ -38,6 +39,10 @@ def _quantizations(main: relax.Function, parameter: relax.Var) -> list[relax.Var
 class DropEdgeQuantization:
     """Module pass; see above."""
 
+    def __init__(self, inputs: Collection[str] | None = None, outputs: Collection[str] | None = None) -> None:
+        """inputs, outputs: the names of those that are to be integers; all of them where nothing is said."""
+        self.inputs, self.outputs = inputs, outputs
+
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Rewrite `main`'s parameters and results."""
         main = module["main"]
@@ -47,7 +52,11 @@ class DropEdgeQuantization:
         parameters = list(main.params)
         for index in range(len(inputs)):
             readers = _quantizations(main, parameters[index])
-            if readers and tvm_adapter.dtype_of(parameters[index]) == "float32":
+            if (
+                _is_among(inputs[index], self.inputs)
+                and readers
+                and tvm_adapter.dtype_of(parameters[index]) == "float32"
+            ):
                 call = readers[0].value
                 inputs[index] = _with_quantization(inputs[index], call)
                 integer = relax.Var(parameters[index].name, call.ty)
@@ -56,8 +65,9 @@ class DropEdgeQuantization:
         values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(main)}
         results = tvm_adapter.returned(main)
         for index in range(len(outputs)):
-            value = values.get(results[index])
-            if value is not None and tvm_adapter.op_name(value) == "relax.dequantize":
+            value = values.get(results[index], results[index])
+            is_real = tvm_adapter.op_name(value) == "relax.dequantize"
+            if is_real and _is_among(outputs[index], self.outputs):
                 outputs[index] = _with_quantization(outputs[index], value)
                 results[index] = value.args[0]
         if inputs == list(edges.inputs) and outputs == list(edges.outputs):
@@ -67,6 +77,10 @@ class DropEdgeQuantization:
         edges = replace(edges, inputs=tuple(inputs), outputs=tuple(outputs))
         rewritten.update_func(module.get_global_var("main"), with_edges(edited, edges))
         return relax.transform.DeadCodeElimination()(rewritten)
+
+
+def _is_among(edge: Edge, names: Collection[str] | None) -> bool:
+    return names is None or edge.name in names
 
 
 def _with_quantization(edge: Edge, call: relax.Call) -> Edge:

@@ -154,10 +154,7 @@ class FuseLookups:
                 operands = tvm_adapter.variables_of(function.source)
                 value = builder.normalize(relax.Call(composite, operands))
             bindings.append(relax.VarBinding(variable, value))
-        body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
-        edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-        module = builder.get()
-        module.update_func(module.get_global_var("main"), edited)
+        module = tvm_adapter.rebuild_main(builder.get(), bindings)
         cleanup = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
         return tvm.transform.Sequential(cleanup)(module)
 

@@ -66,11 +66,7 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
             function = builder.add_func(_composite(value, variables), "fallback")
             value = builder.normalize(relax.Call(function, variables))
         bindings.append(relax.VarBinding(binding.var, value))
-    body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-    module = builder.get()
-    module.update_func(module.get_global_var("main"), edited)
-    return relax.transform.Normalize()(module)
+    return relax.transform.Normalize()(tvm_adapter.rebuild_main(builder.get(), bindings))
 
 
 def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:

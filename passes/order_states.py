@@ -152,11 +152,7 @@ class _Orderer:
             returned = relax.Tuple(self.results) if len(self.results) > 1 else self.results[0]
             result = relax.Var("result", result.ty)
             bindings.append(relax.VarBinding(result, returned))
-        body = relax.SeqExpr([relax.DataflowBlock(bindings)], result)
-        edited = relax.Function(self.main.params, body, self.main.ret_ty, self.main.is_pure, self.main.attrs)
-        module = self.builder.get()
-        module.update_func(module.get_global_var("main"), edited)
-        return relax.transform.Normalize()(module)
+        return relax.transform.Normalize()(tvm_adapter.rebuild_main(self.builder.get(), bindings, result))
 
 
 def _updates_between(graph: OperatorGraph, state: Value, value: Value | None) -> set[_Read] | None:

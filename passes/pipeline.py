@@ -1,5 +1,6 @@
 """All passes in the order in which they run, each with the reason for its place."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import tvm
@@ -15,6 +16,7 @@ from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.order_states import OrderStates
+from tinycc.passes.pair_states import PairStates
 from tinycc.passes.pool_extrema import PoolExtrema
 from tinycc.passes.quantize_intermediates import QuantizeIntermediates
 from tinycc.passes.remove_dead_channels import RemoveDeadChannels
@@ -40,6 +42,7 @@ def default_passes(
     features: tuple[str, ...] = (),
     input_mode: InputMode = "tensor",
     flash_bytes: int | None = None,
+    states: Mapping[str, str] | None = None,
 ) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
@@ -50,12 +53,15 @@ def default_passes(
     input_mode: "rows" lets the caller feed the input row by row, "tensor" has it in memory whole.
     flash_bytes: what code and constants may take; what is left is used for faster kernels. None for no more
         constants than it takes.
+    states: inputs that are kept on the device, by name, with the outputs that are their next values.
     """
     return [
         # Clean-up after import: what follows should see each computation once.
         relax.transform.CanonicalizeBindings(),
         tvm_adapter.EliminateCommonSubexpr(),
         relax.transform.DeadCodeElimination(),
+        # What is no edge any more has the device's integers and layout, whatever becomes of the others.
+        *([PairStates(states)] if states else []),
         # Constants first, so that a transpose of weights is no transpose any more.
         FoldIntegerConstants(),
         # Its transposes are like any others.

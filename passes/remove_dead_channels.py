@@ -58,10 +58,7 @@ class RemoveDeadChannels:
                     value = relax.op.reshape(value.args[0], tvm_adapter.shape_of(variable))
             bindings.append(relax.VarBinding(variable, value))
         result = tvm_adapter.substitute(main.body.body, fewer)
-        body = relax.SeqExpr([relax.DataflowBlock(bindings)], result)
-        rebuilt = builder.get()
-        edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-        rebuilt.update_func(rebuilt.get_global_var("main"), edited)
+        rebuilt = tvm_adapter.rebuild_main(builder.get(), bindings, result)
         tidy = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
         rebuilt = tvm.transform.Sequential(tidy)(rebuilt)
         main = rebuilt["main"].with_attr(DEAD_MACS, _macs(graph) - _macs(OperatorGraph.of(rebuilt)))

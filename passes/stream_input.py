@@ -85,21 +85,18 @@ def _sign_flip(graph: OperatorGraph, image: relax.Var) -> Node | None:
 
 def _with_input_rows(graph: OperatorGraph, image: relax.Var) -> tvm.IRModule:
     """The module with input_rows behind the image."""
-    main = graph.main
     builder = relax.BlockBuilder(graph.module)
     function = builder.add_func(_identity(image), InputRows.kind)
     rows = relax.DataflowVar("rows", image.ty)
     taken = relax.VarBinding(rows, relax.Call(function, [image], ret_ty=image.ty))
-    bindings = list(tvm_adapter.bindings_of(main))
+    bindings = list(tvm_adapter.bindings_of(graph.main))
     place = next((index for index, item in enumerate(bindings, 1) if item.var == image), 0)
     after = [
         relax.VarBinding(binding.var, tvm_adapter.substitute(binding.value, {image: rows}))
         for binding in bindings[place:]
     ]
-    body = relax.SeqExpr([relax.DataflowBlock([*bindings[:place], taken, *after])], main.body.body)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-    module = builder.get()
-    module.update_func(module.get_global_var("main"), edited.with_attr(ROW_INPUT, 0))
+    module = tvm_adapter.rebuild_main(builder.get(), [*bindings[:place], taken, *after])
+    module.update_func(module.get_global_var("main"), module["main"].with_attr(ROW_INPUT, 0))
     return relax.transform.Normalize()(module)
 
 

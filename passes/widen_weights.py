@@ -115,5 +115,4 @@ def _widened(function: relax.Function, members: Mapping[int, str]) -> relax.Func
         else binding
         for binding in bindings
     ]
-    body = relax.SeqExpr([relax.DataflowBlock(edited)], function.body.body)
-    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs)
+    return tvm_adapter.with_bindings(function, edited)

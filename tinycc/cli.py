@@ -81,6 +81,13 @@ def main() -> None:
     show_default=True,
     help="Have the input in memory whole, or take it row by row.",
 )
+@click.option(
+    "--state",
+    "pairs",
+    metavar="IN=OUT",
+    multiple=True,
+    help="Keep input IN on the device: the output OUT is its next value, 0 its first. May be repeated.",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 def compile_command(
     model: Path,
@@ -94,6 +101,7 @@ def compile_command(
     max_extra_macs: str | None,
     kernels: Any,
     input_mode: Any,
+    pairs: tuple[str, ...],
     name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
@@ -113,11 +121,25 @@ def compile_command(
         max_extra_macs=max_extra_macs,
         kernels=kernels,
         input_mode=input_mode,
+        states=_states(pairs),
         name=name,
     )
     compiled.export(output)
     print_report(compiled.report, Console())
     click.echo(f"Wrote {output}; its pictures are in {output / 'report.html'}")
+
+
+def _states(pairs: tuple[str, ...]) -> dict[str, str]:
+    """The outputs of "IN=OUT" by their inputs; names may hold "=" themselves, the last one divides."""
+    states: dict[str, str] = {}
+    for pair in pairs:
+        source, _, target = pair.rpartition("=")
+        if not source or not target:
+            raise UnsupportedError(f"--state {pair}: give the name of an input and of an output, IN=OUT")
+        if source in states:
+            raise UnsupportedError(f"--state {pair}: the input {source} is paired already")
+        states[source] = target
+    return states
 
 
 @main.command("run")

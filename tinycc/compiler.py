@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,6 +100,7 @@ def compile(
     max_extra_macs: str | None = None,
     kernels: KernelChoice = "auto",
     input_mode: InputMode = "tensor",
+    states: Mapping[str, str] | None = None,
     name: str = "model",
     passes: list[tvm.transform.Pass] | None = None,
 ) -> CompiledModel:
@@ -119,9 +121,11 @@ def compile(
     either folder runs on every core.
     input_mode: "rows" generates model_push_row(), which takes the input row by row (axis 1 of an image or a
     spectrogram [1,height,width,channels]), so that it never stands in memory whole.
+    states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
+    are their next values; they begin with the real number 0.
     name: prefix of the generated C symbols, and the name of the source and the header.
-    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; schedule and input mode are theirs
-    then.
+    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; schedule, input mode and states are
+    theirs then.
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
@@ -139,7 +143,7 @@ def compile(
     options = read_options(optimize_for, schedule, request.sram_bytes, max_extra_macs)
     features = target_named(target).features if kernels == "auto" else ()
     if passes is None:
-        passes = default_passes(io, options, features, input_mode, request.flash_bytes)
+        passes = default_passes(io, options, features, input_mode, request.flash_bytes, states)
     module, records = _run_passes(load_model(model), passes)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))

@@ -103,6 +103,23 @@ def returned(function: relax.Function) -> list[relax.Expr]:
     return [result]
 
 
+def with_bindings(
+    function: relax.Function, bindings: Sequence[relax.VarBinding], result: relax.Expr | None = None
+) -> relax.Function:
+    """The function with one dataflow block of these bindings for its body, and this result if it is new."""
+    body = relax.SeqExpr([relax.DataflowBlock(bindings)], function.body.body if result is None else result)
+    return relax.Function(function.params, body, function.ret_ty, function.is_pure, function.attrs)
+
+
+def rebuild_main(
+    module: tvm.IRModule, bindings: Sequence[relax.VarBinding], result: relax.Expr | None = None
+) -> tvm.IRModule:
+    """The module with one dataflow block of these bindings for the body of `main`; see with_bindings."""
+    rebuilt = module.clone()
+    rebuilt.update_func(module.get_global_var("main"), with_bindings(module["main"], bindings, result))
+    return rebuilt
+
+
 def attribute(function: relax.Function, name: str, default: Any = None) -> Any:
     """A function attribute as a Python value, or `default` where it is not set."""
     if function.attrs is None or name not in function.attrs:

@@ -16,7 +16,7 @@ from tinycc import tvm_adapter
 from tinycc.edges import Edge, read_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.onnx import load_onnx
-from tinycc.frontend.onnx_description import describe_onnx
+from tinycc.frontend.onnx.description import describe_onnx
 
 # The largest difference in int8 steps of the result that corpus/ONNX.md explains by rounding.
 CORPUS_STEPS = {

@@ -23,9 +23,10 @@ from tests.tools.onnx_runtime import run_all
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, read_edges
 from tinycc.errors import TinyccError
-from tinycc.frontend.onnx import explicit_model, load_onnx
-from tinycc.frontend.onnx_attributes import TAKEN
-from tinycc.frontend.onnx_importer import import_onnx
+from tinycc.frontend.onnx import load_onnx
+from tinycc.frontend.onnx.attributes import TAKEN
+from tinycc.frontend.onnx.importer import import_onnx
+from tinycc.frontend.onnx.load import explicit_model
 
 SLOW = os.environ.get("TINYCC_SLOW") == "1"
 QUICK_LLVM = tvm.target.Target({"kind": "llvm", "opt-level": 0})

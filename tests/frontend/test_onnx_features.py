@@ -12,9 +12,10 @@ from tvm import relax
 import tinycc
 from tests.tools.onnx_graph import Graph
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
-from tinycc.frontend import onnx_converters
 from tinycc.frontend.onnx import load_onnx
-from tinycc.frontend.onnx_description import describe_onnx
+from tinycc.frontend.onnx.base import Convert
+from tinycc.frontend.onnx.converters import CONVERTERS
+from tinycc.frontend.onnx.description import describe_onnx
 
 
 def _model(opset: int = 21) -> onnx.ModelProto:
@@ -155,9 +156,9 @@ def test_a_tensor_is_as_the_file_says(name: str, tmp_path: Path) -> None:
     lambda node: relax.op.astype(node.source, "int32"),
 ])  # fmt: skip
 def test_an_operator_that_is_misread_is_noticed(
-    misread: onnx_converters.Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    misread: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(onnx_converters.CONVERTERS, "Relu", misread)
+    monkeypatch.setitem(CONVERTERS, "Relu", misread)
     with pytest.raises(
         ModelError, match=r"'Relu1_0': .* is imported as .* where ONNX has float32 \[1, 4, 6, 6\]"
     ):

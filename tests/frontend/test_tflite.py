@@ -10,7 +10,7 @@ from tvm import relax
 from tinycc.edges import read_edges
 from tinycc.errors import TinyccError
 from tinycc.frontend.tflite import load_tflite
-from tinycc.frontend.tflite_description import describe_tflite
+from tinycc.frontend.tflite.description import describe_tflite
 from tinycc.states import read_states
 
 # Steps of the output that rounding in float instead of twice in fixed point may cost on the goldens.

@@ -9,7 +9,7 @@ import pytest
 
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.tflite import load_tflite
-from tinycc.frontend.tflite_description import describe_tflite
+from tinycc.frontend.tflite.description import describe_tflite
 
 MUTATIONS = 3000 if os.environ.get("TINYCC_SLOW") == "1" else 100
 SEEDS = [

@@ -22,8 +22,8 @@ from tests.tools.tflite_layers import Array, Layer, values_for, write_layers
 from tests.tools.tflite_writer import Field
 from tinycc.errors import TinyccError
 from tinycc.frontend.tflite import load_tflite
-from tinycc.frontend.tflite_converter import CONVERTERS
-from tinycc.frontend.tflite_options import SIGNATURES
+from tinycc.frontend.tflite.converter import CONVERTERS
+from tinycc.frontend.tflite.options import SIGNATURES
 
 IS_SLOW = os.environ.get("TINYCC_SLOW") == "1"
 # LiteRT rounds FULLY_CONNECTED once, has factors of LEAKY_RELU in float32, lets SUM wrap around, and refuses

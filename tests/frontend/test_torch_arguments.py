@@ -26,10 +26,10 @@ pytest.importorskip("torch")
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from tinycc.frontend.torch_check import refuse_what_torch_refuses
-from tinycc.frontend.torch_converters import CONVERTERS, checked
-from tinycc.frontend.torch_operators import OPERATORS, check_arguments
-from tinycc.frontend.torch_program import CONSTANT
+from tinycc.frontend.torch.check import refuse_what_torch_refuses
+from tinycc.frontend.torch.converters import CONVERTERS, checked
+from tinycc.frontend.torch.operators import OPERATORS, check_arguments
+from tinycc.frontend.torch.program import CONSTANT
 
 IMAGE, SMALL, LINE, ROW = (1, 4, 6, 5), (1, 4, 1, 5), (1, 4, 9), (1, 6)
 WEIGHTS: dict[str, tuple[tuple[int, ...], ...]] = {

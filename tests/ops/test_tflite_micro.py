@@ -12,14 +12,14 @@ from tests.tools.random_operators import DRAWS, random_model
 from tests.tools.tflite_writer import run_litert
 from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc.frontend.tflite import load_tflite
-from tinycc.frontend.tflite_converter import CONVERTERS
+from tinycc.frontend.tflite.converter import CONVERTERS
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import Plan, build_plan
 
 # TFLM does not run these on int8; LiteRT's reference kernels do.
 LITERT = {"EXP", "GELU", "GELU by tanh", "LOG", "NEG", "RELU_0_TO_1", "RELU_N1_TO_1", "SQRT", "TILE"}
 # Compared with TFLM by tests of their own, as they have a state.
-STATEFUL = {"SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+STATEFUL = {"ASSIGN_VARIABLE", "READ_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
 # Of constants alone, or around a convolution, of which they become a part.
 ABSORBED = {
     "BATCH_TO_SPACE_ND", "FILL", "FLOOR_DIV", "RANGE", "RANK", "REDUCE_PROD", "SPACE_TO_BATCH_ND",

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from tests.tools.onnx_graph import Graph, Shape
-from tinycc.frontend.onnx_attributes import ELEMENTWISE, MICROSOFT
+from tinycc.frontend.onnx.attributes import ELEMENTWISE, MICROSOFT
 
 NODE = "the_node"
 IMAGE = (1, 4, 6, 5)

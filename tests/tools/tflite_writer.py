@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 SCHEMA_VERSION = 3
 BUFFER_ALIGNMENT = 16
-Field = bool | int | float | Sequence[int]
+Field = bool | int | float | str | Sequence[int]
 
 
 def _code(enumeration: str, name: str) -> int:
@@ -31,14 +31,22 @@ def _code(enumeration: str, name: str) -> int:
 
 
 class TFLiteWriter:
-    """A model of one subgraph under construction. Tensors are known by their index."""
+    """A model of one subgraph under construction. Tensors are known by their index.
 
-    def __init__(self) -> None:
-        self._builder = flatbuffers.Builder(1024)
-        self._buffers = [self._table("Buffer", {})]  # the schema keeps buffer 0 empty
+    first: the writer of the first subgraph, where this is of another one of the same file.
+    """
+
+    def __init__(self, first: "TFLiteWriter | None" = None) -> None:
         self._tensors: list[int] = []
         self._operators: list[int] = []
-        self._codes: dict[tuple[int, str, int], int] = {}  # (code, custom name, version) to index
+        self._others: list[TFLiteWriter] = []
+        self._builder: flatbuffers.Builder = first._builder if first else flatbuffers.Builder(1024)
+        # The schema keeps buffer 0 empty.
+        self._buffers: list[int] = first._buffers if first else [self._table("Buffer", {})]
+        # From code, custom name and version to index.
+        self._codes: dict[tuple[int, str, int], int] = first._codes if first else {}
+        if first:
+            first._others.append(self)
 
     def add_tensor(
         self,
@@ -54,9 +62,9 @@ class TFLiteWriter:
     ) -> int:
         """A tensor, and its index.
 
-        dtype: as numpy names it, or "bool". scale, zero_point: one value, or one for each index along
-        `axis`; no scale: not quantised. data: a constant, of any dtype that converts. variable: state that
-        outlives an invocation. sparse: says so, but nothing of where the elements are.
+        dtype: as numpy names it, "bool" or "resource". scale, zero_point: one value, or one for each index
+        along `axis`; no scale: not quantised. data: a constant, of any dtype that converts. variable: state
+        that outlives an invocation. sparse: says so, but nothing of where the elements are.
         """
         fields: dict[str, Any] = {
             "Name": self._builder.CreateString(name),
@@ -109,19 +117,30 @@ class TFLiteWriter:
             "Outputs": self._vector(outputs, "int32"),
         }
         if options:
-            lowered = {
-                name: self._vector(value, "int32") if isinstance(value, Sequence) else value
-                for name, value in fields.items()
-            }
+            lowered = {name: self._lowered(value) for name, value in fields.items()}
             table["BuiltinOptionsType"] = _code("BuiltinOptions", options)
             table["BuiltinOptions"] = self._table(options, lowered)
         self._operators.append(self._table("Operator", table))
         return len(self._operators) - 1
 
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
-        """The file. Nothing can be added afterwards."""
+        """The file; its other subgraphs have no inputs and outputs. Nothing can be added afterwards."""
         codes = [self._operator_code(*key) for key in self._codes]
-        subgraph = self._table(
+        subgraphs = [self._subgraph(inputs, outputs), *(other._subgraph([], []) for other in self._others)]
+        model = self._table(
+            "Model",
+            {
+                "Version": SCHEMA_VERSION,
+                "OperatorCodes": self._offsets(codes),
+                "Subgraphs": self._offsets(subgraphs),
+                "Buffers": self._offsets(self._buffers),
+            },
+        )
+        self._builder.Finish(model, file_identifier=b"TFL3")
+        return bytes(self._builder.Output())
+
+    def _subgraph(self, inputs: Sequence[int], outputs: Sequence[int]) -> int:
+        return self._table(
             "SubGraph",
             {
                 "Tensors": self._offsets(self._tensors),
@@ -130,17 +149,6 @@ class TFLiteWriter:
                 "Operators": self._offsets(self._operators),
             },
         )
-        model = self._table(
-            "Model",
-            {
-                "Version": SCHEMA_VERSION,
-                "OperatorCodes": self._offsets(codes),
-                "Subgraphs": self._offsets([subgraph]),
-                "Buffers": self._offsets(self._buffers),
-            },
-        )
-        self._builder.Finish(model, file_identifier=b"TFL3")
-        return bytes(self._builder.Output())
 
     def _operator_code(self, code: int, custom: str, version: int) -> int:
         # Old readers know only the one-byte field, which stops at 127.
@@ -159,6 +167,12 @@ class TFLiteWriter:
         for field, value in fields.items():
             self._call(table, "Add" + field, value)
         return self._call(table, "End")
+
+    def _lowered(self, value: Field) -> Any:
+        """A number as it is, a string or a vector as its offset."""
+        if isinstance(value, str):
+            return self._builder.CreateString(value)
+        return self._vector(value, "int32") if isinstance(value, Sequence) else value
 
     def _call(self, table: str, action: str, *values: Any) -> int:
         function: Callable[..., int] = getattr(tflite, table + action)

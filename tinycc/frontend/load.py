@@ -9,9 +9,9 @@ from tinycc.edges import ATTRIBUTE
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.description import ModelDescription
 from tinycc.frontend.onnx import load_onnx
-from tinycc.frontend.onnx_description import describe_onnx
+from tinycc.frontend.onnx.description import describe_onnx
 from tinycc.frontend.tflite import load_tflite
-from tinycc.frontend.tflite_description import describe_tflite
+from tinycc.frontend.tflite.description import describe_tflite
 
 
 def model_format(path: Path) -> str:

@@ -1,0 +1,129 @@
+"""Constant expressions of an ONNX graph, computed before the import."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from tinycc.errors import ModelError
+from tinycc.frontend.onnx.attributes import ELEMENTWISE, TAKEN
+from tinycc.frontend.onnx.file import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
+from tinycc.frontend.onnx.rewriting import GraphEditor, label, tensors_read
+
+# What moves elements: of weights that are dequantized it is done on the integers, after the import.
+MOVING = {
+    "Concat", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze",
+    "Tile", "Transpose", "Unsqueeze",
+}  # fmt: skip
+COMPUTED = MOVING | set(ELEMENTWISE) | {
+    "Add", "And", "Cast", "Clip", "Constant", "ConstantOfShape", "Div", "Equal", "Greater", "GreaterOrEqual",
+    "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Not", "Or", "Pow", "QuantizeLinear", "Range",
+    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub", "Where",
+}  # fmt: skip
+
+
+def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
+    """Compute nodes whose inputs are all constant, and shapes; float weights that are quantized become int8.
+
+    A DequantizeLinear of constants stays, and what only moves its elements, so that weights stay integers;
+    but what computes with it takes its value, and so does a parameter (a bound, a scale, a shape, an axis).
+    """
+    constants = _Constants(model)
+    read = tensors_read(model)
+    kept = []
+    for node in model.graph.node:
+        if node.op_type == "Dropout" and not (read.intersection(node.output[1:]) or _trains(node, constants)):
+            node = helper.make_node("Identity", [node.input[0]], list(node.output[:1]), name=node.name)
+        if not constants.compute(node):
+            kept.append(node)
+    for node in kept:
+        constants.replace_parameters(node)
+    constants.editor.replace_nodes(_read(model, kept))
+    return infer_shapes(path, model)
+
+
+def _read(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """The nodes that the outputs depend on, in order."""
+    wanted = {value.name for value in model.graph.output}
+    read = []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            read.append(node)
+    return read[::-1]
+
+
+def _trains(node: onnx.NodeProto, constants: "_Constants") -> bool:
+    mode = node.input[2] if len(node.input) > 2 else ""
+    return bool(mode) and (mode not in constants or bool(constants.value(mode)))
+
+
+class _Constants:
+    """The constants of a graph by name, those that a node of the graph still computes among them."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.editor = GraphEditor(model)
+        self._shapes = shapes_of(model)
+        self._opsets = [helper.make_opsetid(entry.domain, entry.version) for entry in model.opset_import]
+        self._dequantized: dict[str, onnx.NodeProto] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.editor.constants or name in self._dequantized
+
+    def value(self, name: str) -> np.ndarray:
+        """The array of a constant."""
+        if name in self.editor.constants:
+            return self.editor.constants[name]
+        node = self._dequantized[name]
+        return self._evaluated(node)[list(node.output).index(name)]
+
+    def compute(self, node: onnx.NodeProto) -> bool:
+        """Whether the node's results became initializers, so that it is needed no more."""
+        names = [name for name in node.input if name]
+        is_shape = node.op_type in ("Shape", "Size") and names[0] in self._shapes
+        if node.domain not in ("", "ai.onnx") or not (is_shape or all(name in self for name in names)):
+            return False
+        if node.op_type == "DequantizeLinear" or (
+            node.op_type in MOVING and any(name in self._dequantized for name in names)
+        ):
+            self._dequantized.update(dict.fromkeys(node.output, node))
+            return False
+        if node.op_type not in COMPUTED:
+            return False
+        for name, value in zip(node.output, self._evaluated(node), strict=True):
+            self.editor.constants[name] = value
+            self.editor.graph.initializer.append(numpy_helper.from_array(value, name))
+        return True
+
+    def replace_parameters(self, node: onnx.NodeProto) -> None:
+        """Parameters that are dequantized become plain constants."""
+        taken = TAKEN.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
+        for index in taken.parameters if taken else ():
+            if index < len(node.input) and node.input[index] in self._dequantized:
+                name = node.input[index]
+                node.input[index] = self.editor.add_constant(f"{name}_value", self.value(name))
+
+    def _evaluated(self, node: onnx.NodeProto) -> list[np.ndarray]:
+        for name in node.output:
+            if np.prod([float(size) for size in self._shapes.get(name, ())]) > MAX_TENSOR_ELEMENTS:
+                raise ModelError(f"tensor {name!r} has more than {MAX_TENSOR_ELEMENTS} elements")
+        operands = {name: self.value(name) for name in node.input if name in self}
+        if node.op_type in ("Shape", "Size"):
+            operands[node.input[0]] = np.broadcast_to(np.float32(0), self._shapes[node.input[0]])
+        graph = helper.make_graph(
+            [node],
+            "constant",
+            [
+                helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+                for name, value in operands.items()
+            ],
+            [onnx.ValueInfoProto(name=name) for name in node.output],
+        )
+        try:
+            opsets = [helper.make_opsetid("", 21)] if node.op_type == "DequantizeLinear" else self._opsets
+            evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
+            return [np.asarray(value) for value in evaluator.run(None, operands)]
+        except Exception as error:  # the evaluator raises what numpy raises
+            raise ModelError(f"{label(node)}: its constants cannot be computed ({error})") from error

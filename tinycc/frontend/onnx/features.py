@@ -1,0 +1,96 @@
+"""What a file in the ONNX format may hold and tinycc does not read; refused by name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+
+from tinycc.errors import UnsupportedError
+from tinycc.frontend.onnx.attributes import MICROSOFT
+
+OPSETS = range(11, 29)
+ELEMENT_TYPES = {
+    onnx.TensorProto.BOOL,
+    onnx.TensorProto.DOUBLE,
+    onnx.TensorProto.FLOAT,
+    onnx.TensorProto.INT8,
+    onnx.TensorProto.INT16,
+    onnx.TensorProto.INT32,
+    onnx.TensorProto.INT64,
+    onnx.TensorProto.UINT8,
+    onnx.TensorProto.UINT16,
+    onnx.TensorProto.UINT32,
+    onnx.TensorProto.UINT64,
+}
+
+
+def element_type(kind: int) -> str:
+    """The name of an element type, as "int4"."""
+    names = {value: name for name, value in onnx.TensorProto.DataType.items()}
+    return names.get(kind, f"element type {kind}").lower()
+
+
+def refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
+    """UnsupportedError for opsets and domains that are not known, and all but tensors of plain numbers."""
+    for entry in model.opset_import:
+        if entry.domain in ("", "ai.onnx") and entry.version not in OPSETS:
+            raise UnsupportedError(
+                f"{path}: opset {entry.version}; convert the model to one of {OPSETS[0]} to {OPSETS[-1]} "
+                "(onnx.version_converter)"
+            )
+    if model.functions:
+        raise UnsupportedError(
+            f"{path}: functions ({model.functions[0].name!r}) are not supported; "
+            "inline them (onnx.inliner.inline_local_functions)"
+        )
+    if model.training_info:
+        raise UnsupportedError(
+            f"{path}: training information is not supported; export the model for inference"
+        )
+    for sparse in model.graph.sparse_initializer:
+        raise UnsupportedError(
+            f"{path}: tensor {sparse.values.name!r} is sparse, which is not supported; store a dense one"
+        )
+    for node in model.graph.node:
+        _refuse_node(path, node)
+    for tensor in _tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise UnsupportedError(
+                f"{path}: tensor {tensor.name!r} is stored in another file; save it inside"
+            )
+        _refuse_type(path, tensor.name, tensor.data_type)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        kind = value.type.WhichOneof("value")
+        if kind not in ("tensor_type", None):
+            raise UnsupportedError(f"{path}: {value.name!r} is no tensor ({kind}), which is not supported")
+        _refuse_type(path, value.name, value.type.tensor_type.elem_type)
+
+
+def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
+    name = f"{path}: {node.op_type} {node.name or ''.join(node.output[:1])!r}"
+    if node.domain not in ("", "ai.onnx", MICROSOFT):
+        raise UnsupportedError(f"{name}: this operator of the domain {node.domain} is not supported")
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            raise UnsupportedError(f"{name}: {attribute.name} refers to the attribute of a function")
+        if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+            raise UnsupportedError(f"{name}: this operator is not supported, as it has a graph of its own")
+        if node.op_type == "Cast" and attribute.name == "to" and attribute.i not in ELEMENT_TYPES:
+            raise UnsupportedError(f"{name}: to {element_type(attribute.i)} is not supported")
+        if node.op_type == "Constant" and attribute.name in ("sparse_value", "value_string", "value_strings"):
+            raise UnsupportedError(f"{name}: {attribute.name} is not supported; store a dense tensor")
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    yield from model.graph.initializer
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+
+
+def _refuse_type(path: Path, name: str, kind: int) -> None:
+    if kind and kind not in ELEMENT_TYPES:
+        raise UnsupportedError(
+            f"{path}: tensor {name!r} is {element_type(kind)}, which is not supported; quantize to int8"
+        )
