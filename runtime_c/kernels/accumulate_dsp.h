@@ -12,22 +12,6 @@
 #include "pool2d_dsp.h"
 #include "reduce_dsp.h"
 
-/* sums[c / 4] += the sums of channels c, ... over `pixels` pixels; from 0 where `first`. */
-TINYCC_INLINE void tinycc_accumulate_pixels_dsp(const int8_t *input, tinycc_dsp_sums *sums, int32_t pixels,
-                                                int32_t channels, int first)
-{
-    const int32_t rest = channels % TINYCC_DSP_CHANNELS;
-    const tinycc_dsp_sums none = {0, 0};
-    int32_t c = 0;
-    for (; c < channels - rest; c += TINYCC_DSP_CHANNELS) {
-        *sums = tinycc_dsp_add_pixels(first ? none : *sums, input + c, TINYCC_DSP_CHANNELS, pixels, channels);
-        ++sums;
-    }
-    if (rest > 0) {
-        *sums = tinycc_dsp_add_pixels(first ? none : *sums, input + c, rest, pixels, channels);
-    }
-}
-
 typedef tinycc_average_rows_shape tinycc_average_rows_dsp_shape;
 typedef tinycc_average_rows_data tinycc_average_rows_dsp_data;
 
@@ -41,8 +25,8 @@ TINYCC_INLINE void tinycc_average_rows_dsp_int8(const int8_t *input, int8_t *out
     const int32_t channels = shape->channels;
     const int32_t rest = channels % TINYCC_DSP_CHANNELS;
     const int32_t taps = shape->rows * shape->width;
-    tinycc_accumulate_pixels_dsp(input, (tinycc_dsp_sums *)scratch, (y1 - y0) * shape->width, channels,
-                                 y0 == 0);
+    tinycc_dsp_sums_accumulate(input, (tinycc_dsp_sums *)scratch, (y1 - y0) * shape->width, channels,
+                               y0 == 0);
     if (y1 < shape->rows) {
         return;
     }
@@ -64,8 +48,8 @@ TINYCC_INLINE void tinycc_reduce_rows_dsp_int8(const int8_t *input, int8_t *outp
                                                const tinycc_reduce_rows_dsp_data *data)
 {
     const tinycc_dsp_sums *sums = (const tinycc_dsp_sums *)scratch;
-    tinycc_accumulate_pixels_dsp(input, (tinycc_dsp_sums *)scratch, (y1 - y0) * shape->width, shape->channels,
-                                 y0 == 0);
+    tinycc_dsp_sums_accumulate(input, (tinycc_dsp_sums *)scratch, (y1 - y0) * shape->width, shape->channels,
+                               y0 == 0);
     for (int32_t c = 0; c < shape->channels && y1 == shape->rows; ++c) {
         const int32_t sum = tinycc_dsp_sum(sums[c / TINYCC_DSP_CHANNELS], c % TINYCC_DSP_CHANNELS);
         output[c] = tinycc_reduce_dsp_result(sum, shape->is_clamped, data);

@@ -11,23 +11,6 @@
 #include "pool2d_helium.h"
 #include "reduce_helium.h"
 
-/* sums[c] += the sum of channel c over `pixels` pixels; from 0 where `first`. */
-TINYCC_INLINE void tinycc_accumulate_pixels_helium(const int8_t *input, int16_t *sums, int32_t pixels,
-                                                   int32_t channels, int first)
-{
-    const int32_t rest = channels % TINYCC_SUMMED_CHANNELS;
-    int32_t c = 0;
-    for (; c < channels - rest; c += TINYCC_SUMMED_CHANNELS) {
-        const tinycc_channel_sums before = first ? tinycc_no_sums() : tinycc_load_sums(sums + c);
-        tinycc_store_sums(sums + c,
-                          tinycc_sum_pixels(before, input + c, TINYCC_SUMMED_CHANNELS, pixels, channels));
-    }
-    if (rest > 0) {
-        const tinycc_channel_sums before = first ? tinycc_no_sums() : tinycc_load_sums(sums + c);
-        tinycc_store_sums(sums + c, tinycc_sum_pixels(before, input + c, rest, pixels, channels));
-    }
-}
-
 typedef tinycc_average_rows_shape tinycc_average_rows_helium_shape;
 typedef tinycc_average_rows_data tinycc_average_rows_helium_data;
 
@@ -37,13 +20,12 @@ TINYCC_INLINE void tinycc_average_rows_helium_int8(const int8_t *input, int8_t *
                                                    const tinycc_average_rows_helium_data *data)
 {
     const tinycc_pool2d_shape pool = {.mean_bits = shape->mean_bits, .is_clamped = shape->is_clamped};
-    int16_t *sums = (int16_t *)scratch;
-    tinycc_accumulate_pixels_helium(input, sums, (y1 - y0) * shape->width, shape->channels, y0 == 0);
+    tinycc_helium_sums *sums = (tinycc_helium_sums *)scratch;
+    tinycc_helium_sums_accumulate(input, sums, (y1 - y0) * shape->width, shape->channels, y0 == 0);
     for (int32_t c = 0; c < shape->channels && y1 == shape->rows; c += TINYCC_SUMMED_CHANNELS) {
-        const int32_t left = shape->channels - c;
-        tinycc_average_pool2d_results(output + c, tinycc_load_sums(sums + c),
-                                      left < TINYCC_SUMMED_CHANNELS ? left : TINYCC_SUMMED_CHANNELS,
-                                      shape->rows * shape->width, &pool, data);
+        const int32_t count = tinycc_min(shape->channels - c, TINYCC_SUMMED_CHANNELS);
+        tinycc_average_pool2d_helium_store(output + c, tinycc_helium_sums_restore(sums++), count,
+                                           shape->rows * shape->width, &pool, data);
     }
 }
 
@@ -55,16 +37,13 @@ TINYCC_INLINE void tinycc_reduce_rows_helium_int8(const int8_t *input, int8_t *o
                                                   const tinycc_reduce_rows_helium_shape *shape,
                                                   const tinycc_reduce_rows_helium_data *data)
 {
-    int16_t *sums = (int16_t *)scratch;
-    tinycc_accumulate_pixels_helium(input, sums, (y1 - y0) * shape->width, shape->channels, y0 == 0);
+    tinycc_helium_sums *sums = (tinycc_helium_sums *)scratch;
+    tinycc_helium_sums_accumulate(input, sums, (y1 - y0) * shape->width, shape->channels, y0 == 0);
     for (int32_t c = 0; c < shape->channels && y1 == shape->rows; c += TINYCC_SUMMED_CHANNELS) {
-        const int32_t left = shape->channels - c;
-        tinycc_lanes even = tinycc_equal_lanes(0);
-        tinycc_lanes odd = tinycc_equal_lanes(0);
-        tinycc_add_sums(&even, &odd, tinycc_load_sums(sums + c));
-        tinycc_reduce_helium_results(output + c, even, odd,
-                                     left < TINYCC_SUMMED_CHANNELS ? left : TINYCC_SUMMED_CHANNELS,
-                                     shape->is_clamped, data);
+        const int32_t count = tinycc_min(shape->channels - c, TINYCC_SUMMED_CHANNELS);
+        tinycc_helium_totals totals = tinycc_helium_totals_none();
+        tinycc_helium_totals_add(&totals, tinycc_helium_sums_restore(sums++));
+        tinycc_reduce_helium_store(output + c, &totals, count, shape->is_clamped, data);
     }
 }
 
@@ -91,7 +70,7 @@ TINYCC_INLINE void tinycc_dense_rows_helium_int8(const int8_t *input, int8_t *ou
     int32_t *sums = (int32_t *)scratch;
     const int32_t inputs = shape->row_elements;
     const int32_t fours = (shape->outputs + TINYCC_LANES - 1) / TINYCC_LANES;
-    const int8_t *weights = data->weights + y0 * fours * TINYCC_LANES * ((inputs + 7) / 8 * 8);
+    const int8_t *weights = data->weights + y0 * fours * TINYCC_LANES * tinycc_dot_weights(inputs);
     for (int32_t y = y0; y < y1; ++y) {
         for (int32_t o = 0; o < shape->outputs; o += TINYCC_LANES) {
             const tinycc_lanes lanes = tinycc_restore_lanes(sums + o, y == 0);

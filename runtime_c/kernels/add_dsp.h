@@ -49,8 +49,7 @@ TINYCC_INLINE int8_t tinycc_add_dsp_output(int32_t sum, const tinycc_add_dsp_dat
 {
     const int32_t result = tinycc_dsp_rescale(sum, data->output_multiplier, data->output_exponent,
                                               data->output_zero_point, mode == TINYCC_DSP_RECTIFIED);
-    return (int8_t)(mode == TINYCC_DSP_CLAMPED ? tinycc_clamp(result, data->output_min, data->output_max)
-                                               : tinycc_dsp_saturate(result));
+    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode == TINYCC_DSP_CLAMPED);
 }
 
 /* Functions for each mode, which all operators share: the sum of two vectors; the difference, coarse - fine

@@ -8,9 +8,6 @@
 
 #include "dsp_pairs.h"
 
-/* Words on the stack: for two windows of 128 taps, or of 96 that are gathered first. */
-#define TINYCC_CONV2D_DSP_WORDS 128
-
 typedef struct {
     int32_t input_width;
     int32_t input_channels;
@@ -128,7 +125,7 @@ TINYCC_INLINE void tinycc_conv2d_dsp_int8(const int8_t *const *rows, int8_t *out
                                           const tinycc_conv2d_dsp_shape *shape,
                                           const tinycc_conv2d_dsp_data *data)
 {
-    uint32_t widened[TINYCC_CONV2D_DSP_WORDS];
+    uint32_t widened[TINYCC_DSP_STACK_WORDS];
     tinycc_conv2d_dsp_scratch_int8(rows, out_row, widened, x0, x1, shape, data);
 }
 

@@ -228,9 +228,9 @@ TINYCC_INLINE int32_t tinycc_dsp_saturate16(int32_t value)
 
 /* How sums become outputs; see `dsp.py`. */
 typedef enum {
-    TINYCC_DSP_RECTIFIED, /* clamped to int8, and to no less than the zero point */
-    TINYCC_DSP_FULL,      /* clamped to int8 */
-    TINYCC_DSP_CLAMPED    /* clamped to what the data says */
+    TINYCC_DSP_RECTIFIED = 0, /* clamped to int8, and to no less than the zero point */
+    TINYCC_DSP_FULL = 1,      /* clamped to int8 */
+    TINYCC_DSP_CLAMPED = 2    /* clamped to what the data says */
 } tinycc_dsp_mode;
 
 /* Calls <function>_rectified, <function>_full or <function>_clamped. */
@@ -244,6 +244,12 @@ typedef enum {
             function##_clamped(__VA_ARGS__);                                                                 \
         }                                                                                                    \
     } while (0)
+
+/* A result as an output; low, high: where it is clamped to less than int8. */
+TINYCC_INLINE int8_t tinycc_dsp_clamp(int32_t result, int32_t low, int32_t high, int is_clamped)
+{
+    return (int8_t)(is_clamped ? tinycc_clamp(result, low, high) : tinycc_dsp_saturate(result));
+}
 
 typedef struct {
     const int32_t *matrix; /* weights and requantization of all outputs */
@@ -259,8 +265,7 @@ TINYCC_INLINE int8_t tinycc_dsp_output(int32_t value, int32_t multiplier, int32_
 {
     const int32_t result = tinycc_dsp_rescale(value, multiplier, exponent, data->output_zero_point,
                                               mode == TINYCC_DSP_RECTIFIED);
-    return (int8_t)(mode == TINYCC_DSP_CLAMPED ? tinycc_clamp(result, data->output_min, data->output_max)
-                                               : tinycc_dsp_saturate(result));
+    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode == TINYCC_DSP_CLAMPED);
 }
 
 #endif

@@ -1,10 +1,11 @@
 /* Sums, means and maxima of four channels at a time, for the DSP extension.
  *
  * Sums are two pairs of int16, so that 256 elements can be added. A mean is sum * reciprocal, half a unit
- * more, rounded down: a reciprocal that is a little too large rounds halves away from zero. */
+ * more, rounded down. */
 #ifndef TINYCC_DSP_CHANNELS_H
 #define TINYCC_DSP_CHANNELS_H
 
+#include "channel_sums.h"
 #include "dsp.h"
 
 #define TINYCC_DSP_CHANNELS 4
@@ -28,21 +29,37 @@ TINYCC_INLINE void tinycc_dsp_store_channels(int8_t *out, uint32_t word, int32_t
     memcpy(out, &word, count < TINYCC_DSP_CHANNELS ? (size_t)count : sizeof word);
 }
 
+typedef uint32_t tinycc_dsp_sums_elements;
+
+TINYCC_INLINE uint32_t tinycc_dsp_sums_load(const int8_t *in, int32_t count)
+{
+    return tinycc_dsp_load_channels(in, count);
+}
+
+TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_sums_none(void)
+{
+    const tinycc_dsp_sums sums = {0, 0};
+    return sums;
+}
+
 /* Sums of one element each. */
-TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_first_channels(uint32_t word)
+TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_sums_first(uint32_t word)
 {
     const tinycc_dsp_sums sums = {tinycc_dsp_even(word), tinycc_dsp_odd(word)};
     return sums;
 }
 
-/* sums + the four elements of a word; modulo 2**16. */
-TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_add_channels(tinycc_dsp_sums sums, uint32_t word)
+/* sums + the four elements of a word, modulo 2**16; the first ones as they are. */
+TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_sums_add(tinycc_dsp_sums sums, uint32_t word, int is_first)
 {
+    if (is_first) {
+        return tinycc_dsp_sums_first(word);
+    }
 #if TINYCC_HAS_DSP
     __asm__("sxtab16 %0, %0, %1" : "+r"(sums.even) : "r"(word));
     __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(sums.odd) : "r"(word));
 #else
-    const tinycc_dsp_sums more = tinycc_dsp_first_channels(word);
+    const tinycc_dsp_sums more = tinycc_dsp_sums_first(word);
     sums.even =
         tinycc_dsp_pack((int32_t)(sums.even + more.even), (int32_t)((sums.even >> 16) + (more.even >> 16)));
     sums.odd =
@@ -51,17 +68,17 @@ TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_add_channels(tinycc_dsp_sums sums, uint
     return sums;
 }
 
-/* sums + the first `count` of four channels of pixels that are `step` elements apart. */
-TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_add_pixels(tinycc_dsp_sums sums, const int8_t *in, int32_t count,
-                                                    int32_t pixels, int32_t step)
+TINYCC_INLINE tinycc_dsp_sums tinycc_dsp_sums_restore(const void *place)
 {
-    TINYCC_UNROLL
-    for (int32_t p = 0; p < pixels; ++p) {
-        sums = tinycc_dsp_add_channels(sums, tinycc_dsp_load_channels(in, count));
-        in += step;
-    }
-    return sums;
+    return *(const tinycc_dsp_sums *)place;
 }
+
+TINYCC_INLINE void tinycc_dsp_sums_save(void *place, tinycc_dsp_sums sums)
+{
+    *(tinycc_dsp_sums *)place = sums;
+}
+
+TINYCC_DEFINE_CHANNEL_SUMS(dsp, TINYCC_DSP_CHANNELS)
 
 /* The sum of channel 0 to 3. */
 TINYCC_INLINE int32_t tinycc_dsp_sum(tinycc_dsp_sums sums, int32_t channel)
@@ -70,10 +87,39 @@ TINYCC_INLINE int32_t tinycc_dsp_sum(tinycc_dsp_sums sums, int32_t channel)
     return (int16_t)(channel & 2 ? pair >> 16 : pair & 0xFFFFU);
 }
 
-/* What sums of `count` elements, at most 256, are multiplied by. */
-TINYCC_INLINE int32_t tinycc_dsp_reciprocal(int32_t count)
+/* The same in 32 bits. */
+typedef struct {
+    int32_t channel[TINYCC_DSP_CHANNELS];
+} tinycc_dsp_totals;
+
+TINYCC_INLINE tinycc_dsp_totals tinycc_dsp_totals_none(void)
 {
-    return (1 << 24) / count + 1;
+    const tinycc_dsp_totals totals = {{0, 0, 0, 0}};
+    return totals;
+}
+
+TINYCC_INLINE void tinycc_dsp_totals_add(tinycc_dsp_totals *totals, tinycc_dsp_sums sums)
+{
+    TINYCC_UNROLL
+    for (int32_t c = 0; c < TINYCC_DSP_CHANNELS; ++c) {
+        totals->channel[c] += tinycc_dsp_sum(sums, c);
+    }
+}
+
+/* The sum of elements that lie one after the other. */
+TINYCC_INLINE int32_t tinycc_dsp_sum_elements(const int8_t *in, int32_t count)
+{
+    uint32_t sum = 0;
+    int32_t i = 0;
+    TINYCC_UNROLL
+    for (; i + 4 <= count; i += 4) {
+        sum = tinycc_dsp_add_bytes(sum, tinycc_dsp_load(in + i) ^ UINT32_C(0x80808080));
+    }
+    int32_t rest = (int32_t)sum - 128 * i;
+    for (; i < count; ++i) {
+        rest += in[i];
+    }
+    return rest;
 }
 
 /* 256 * sum / count + 128, where sum is one half of `pair`. */
@@ -138,6 +184,25 @@ TINYCC_INLINE uint32_t tinycc_dsp_larger(uint32_t a, uint32_t b)
 TINYCC_INLINE uint32_t tinycc_dsp_smaller(uint32_t a, uint32_t b)
 {
     return ~tinycc_dsp_larger(~a, ~b);
+}
+
+/* The largest elements of four channels. */
+typedef uint32_t tinycc_dsp_maxima;
+typedef uint32_t tinycc_dsp_maxima_elements;
+
+TINYCC_INLINE uint32_t tinycc_dsp_maxima_load(const int8_t *in, int32_t count)
+{
+    return tinycc_dsp_load_channels(in, count);
+}
+
+TINYCC_INLINE tinycc_dsp_maxima tinycc_dsp_maxima_none(void)
+{
+    return tinycc_dsp_all(INT8_MIN);
+}
+
+TINYCC_INLINE tinycc_dsp_maxima tinycc_dsp_maxima_add(tinycc_dsp_maxima maxima, uint32_t word, int is_first)
+{
+    return is_first ? word : tinycc_dsp_larger(maxima, word);
 }
 
 #endif

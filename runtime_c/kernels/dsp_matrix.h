@@ -8,6 +8,9 @@
 
 #include "dsp.h"
 
+/* Words on the stack: for two pixels of 128 inputs, or for two windows of 96 taps that are gathered first. */
+#define TINYCC_DSP_STACK_WORDS 128
+
 /* sums[2 * pixel + output] += taps of two pixels and two outputs; returns where the weights end. */
 TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
                                                   int32_t words, int is_wide)

@@ -2,56 +2,68 @@
 #ifndef TINYCC_HELIUM_CHANNELS_H
 #define TINYCC_HELIUM_CHANNELS_H
 
+#include "channel_sums.h"
 #include "helium.h"
 
 #define TINYCC_SUMMED_CHANNELS 8
 #define TINYCC_COMPARED_CHANNELS 16
 
-/* What sums of `count` elements, at most 256, are multiplied by for their means: a little more than 2**24 /
- * count, so that rounding down half a unit more rounds halves away from zero. */
-TINYCC_INLINE int32_t tinycc_channel_reciprocal(int32_t count)
+/* Sums in 32 bits: of channels 0, 2, 4 and 6, and of channels 1, 3, 5 and 7. */
+typedef struct {
+    tinycc_lanes even;
+    tinycc_lanes odd;
+} tinycc_helium_totals;
+
+TINYCC_INLINE tinycc_helium_totals tinycc_helium_totals_none(void)
 {
-    return (1 << 24) / count + 1;
+    const tinycc_helium_totals totals = {tinycc_equal_lanes(0), tinycc_equal_lanes(0)};
+    return totals;
 }
 
 #if TINYCC_MVE
 
-typedef int16x8_t tinycc_channel_sums;
-typedef int8x16_t tinycc_channel_maxima;
+typedef int16x8_t tinycc_helium_sums;
+typedef int8x16_t tinycc_helium_maxima;
 
-TINYCC_INLINE tinycc_channel_sums tinycc_no_sums(void)
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_none(void)
 {
     return vdupq_n_s16(0);
 }
 
-/* sums + the first `count` of eight elements at `in`; modulo 2**16. */
-TINYCC_INLINE tinycc_channel_sums tinycc_sum_channels(tinycc_channel_sums sums, const int8_t *in,
-                                                      int32_t count)
+/* The first `count` of eight elements, and zeros. */
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_load(const int8_t *in, int32_t count)
 {
-    return vaddq_s16(sums, count >= TINYCC_SUMMED_CHANNELS ? vldrbq_s16(in)
-                                                           : vldrbq_z_s16(in, vctp16q((uint32_t)count)));
+    return count >= TINYCC_SUMMED_CHANNELS ? vldrbq_s16(in) : vldrbq_z_s16(in, vctp16q((uint32_t)count));
 }
 
-TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
+/* Modulo 2**16. Sums of no element are zeros, so that the first ones are nothing special. */
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_add(tinycc_helium_sums sums, tinycc_helium_sums elements,
+                                                        int is_first)
 {
-    vstrhq_s16(out, sums);
+    (void)is_first;
+    return vaddq_s16(sums, elements);
 }
 
-TINYCC_INLINE tinycc_channel_sums tinycc_load_sums(const int16_t *in)
+TINYCC_INLINE void tinycc_helium_sums_save(void *place, tinycc_helium_sums sums)
 {
-    return vldrhq_s16(in);
+    vstrhq_s16((int16_t *)place, sums);
 }
 
-/* The even and the odd sums, added to what is there. */
-TINYCC_INLINE void tinycc_add_sums(tinycc_lanes *even, tinycc_lanes *odd, tinycc_channel_sums sums)
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_restore(const void *place)
 {
-    *even = vaddq_s32(*even, vmovlbq_s16(sums));
-    *odd = vaddq_s32(*odd, vmovltq_s16(sums));
+    return vldrhq_s16((const int16_t *)place);
 }
 
-/* sum + `count` elements that lie one after the other. */
-TINYCC_INLINE int32_t tinycc_sum_elements(int32_t sum, const int8_t *in, int32_t count)
+TINYCC_INLINE void tinycc_helium_totals_add(tinycc_helium_totals *totals, tinycc_helium_sums sums)
 {
+    totals->even = vaddq_s32(totals->even, vmovlbq_s16(sums));
+    totals->odd = vaddq_s32(totals->odd, vmovltq_s16(sums));
+}
+
+/* The sum of elements that lie one after the other. */
+TINYCC_INLINE int32_t tinycc_helium_sum_elements(const int8_t *in, int32_t count)
+{
+    int32_t sum = 0;
     for (; count >= 16; count -= 16) {
         sum = vaddvaq_s8(sum, vldrbq_s8(in));
         in += 16;
@@ -60,8 +72,7 @@ TINYCC_INLINE int32_t tinycc_sum_elements(int32_t sum, const int8_t *in, int32_t
 }
 
 /* The first `count` means of sums that are multiplied by a reciprocal, see tinycc_channel_reciprocal. */
-TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int32_t reciprocal,
-                                      int32_t count)
+TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_helium_sums sums, int32_t reciprocal, int32_t count)
 {
     const int32x4_t even = vmlasq_n_s32(vmovlbq_s16(sums), vdupq_n_s32(reciprocal), 1 << 23);
     const int32x4_t odd = vmlasq_n_s32(vmovltq_s16(sums), vdupq_n_s32(reciprocal), 1 << 23);
@@ -74,20 +85,25 @@ TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int
     }
 }
 
-TINYCC_INLINE tinycc_channel_maxima tinycc_least_maxima(void)
+TINYCC_INLINE tinycc_helium_maxima tinycc_helium_maxima_none(void)
 {
     return vdupq_n_s8(INT8_MIN);
 }
 
-/* The larger of each of the maxima and the first `count` of sixteen elements at `in`. */
-TINYCC_INLINE tinycc_channel_maxima tinycc_compare_channels(tinycc_channel_maxima maxima, const int8_t *in,
-                                                            int32_t count)
+/* The first `count` of sixteen elements; the others are not stored. */
+TINYCC_INLINE tinycc_helium_maxima tinycc_helium_maxima_load(const int8_t *in, int32_t count)
 {
-    return vmaxq_s8(maxima, count >= TINYCC_COMPARED_CHANNELS ? vldrbq_s8(in)
-                                                              : vldrbq_z_s8(in, vctp8q((uint32_t)count)));
+    return count >= TINYCC_COMPARED_CHANNELS ? vldrbq_s8(in) : vldrbq_z_s8(in, vctp8q((uint32_t)count));
 }
 
-TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima, int32_t count)
+TINYCC_INLINE tinycc_helium_maxima tinycc_helium_maxima_add(tinycc_helium_maxima maxima,
+                                                            tinycc_helium_maxima elements, int is_first)
+{
+    (void)is_first;
+    return vmaxq_s8(maxima, elements);
+}
+
+TINYCC_INLINE void tinycc_helium_maxima_store(int8_t *out, tinycc_helium_maxima maxima, int32_t count)
 {
     if (count >= TINYCC_COMPARED_CHANNELS) {
         vstrbq_s8(out, maxima);
@@ -100,56 +116,66 @@ TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima
 
 typedef struct {
     int16_t lane[TINYCC_SUMMED_CHANNELS];
-} tinycc_channel_sums;
+} tinycc_helium_sums;
 
 typedef struct {
     int8_t lane[TINYCC_COMPARED_CHANNELS];
-} tinycc_channel_maxima;
+} tinycc_helium_maxima;
 
-TINYCC_INLINE tinycc_channel_sums tinycc_no_sums(void)
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_none(void)
 {
-    const tinycc_channel_sums sums = {{0}};
+    const tinycc_helium_sums sums = {{0}};
     return sums;
 }
 
-TINYCC_INLINE tinycc_channel_sums tinycc_sum_channels(tinycc_channel_sums sums, const int8_t *in,
-                                                      int32_t count)
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_load(const int8_t *in, int32_t count)
 {
+    tinycc_helium_sums elements = tinycc_helium_sums_none();
     for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS && c < count; ++c) {
-        sums.lane[c] = (int16_t)(sums.lane[c] + in[c]);
+        elements.lane[c] = in[c];
+    }
+    return elements;
+}
+
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_add(tinycc_helium_sums sums, tinycc_helium_sums elements,
+                                                        int is_first)
+{
+    (void)is_first;
+    for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS; ++c) {
+        sums.lane[c] = (int16_t)(sums.lane[c] + elements.lane[c]);
     }
     return sums;
 }
 
-TINYCC_INLINE void tinycc_store_sums(int16_t *out, tinycc_channel_sums sums)
+TINYCC_INLINE void tinycc_helium_sums_save(void *place, tinycc_helium_sums sums)
 {
-    memcpy(out, sums.lane, sizeof(sums.lane));
+    memcpy(place, sums.lane, sizeof(sums.lane));
 }
 
-TINYCC_INLINE tinycc_channel_sums tinycc_load_sums(const int16_t *in)
+TINYCC_INLINE tinycc_helium_sums tinycc_helium_sums_restore(const void *place)
 {
-    tinycc_channel_sums sums;
-    memcpy(sums.lane, in, sizeof(sums.lane));
+    tinycc_helium_sums sums;
+    memcpy(sums.lane, place, sizeof(sums.lane));
     return sums;
 }
 
-TINYCC_INLINE void tinycc_add_sums(tinycc_lanes *even, tinycc_lanes *odd, tinycc_channel_sums sums)
+TINYCC_INLINE void tinycc_helium_totals_add(tinycc_helium_totals *totals, tinycc_helium_sums sums)
 {
     for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS; ++c) {
-        (c % 2 == 0 ? even : odd)->lane[c / 2] += sums.lane[c];
+        (c % 2 == 0 ? &totals->even : &totals->odd)->lane[c / 2] += sums.lane[c];
     }
 }
 
-TINYCC_INLINE int32_t tinycc_sum_elements(int32_t sum, const int8_t *in, int32_t count)
+TINYCC_INLINE int32_t tinycc_helium_sum_elements(const int8_t *in, int32_t count)
 {
+    int32_t sum = 0;
     for (int32_t i = 0; i < count; ++i) {
         sum += in[i];
     }
     return sum;
 }
 
-TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int32_t reciprocal,
-                                      int32_t count)
+TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_helium_sums sums, int32_t reciprocal, int32_t count)
 {
     for (int32_t c = 0; c < TINYCC_SUMMED_CHANNELS && c < count; ++c) {
         const int64_t mean = (int64_t)sums.lane[c] * reciprocal + (1 << 23);
@@ -157,23 +183,33 @@ TINYCC_INLINE void tinycc_store_means(int8_t *out, tinycc_channel_sums sums, int
     }
 }
 
-TINYCC_INLINE tinycc_channel_maxima tinycc_least_maxima(void)
+TINYCC_INLINE tinycc_helium_maxima tinycc_helium_maxima_none(void)
 {
-    tinycc_channel_maxima maxima;
+    tinycc_helium_maxima maxima;
     memset(maxima.lane, INT8_MIN, sizeof(maxima.lane));
     return maxima;
 }
 
-TINYCC_INLINE tinycc_channel_maxima tinycc_compare_channels(tinycc_channel_maxima maxima, const int8_t *in,
-                                                            int32_t count)
+TINYCC_INLINE tinycc_helium_maxima tinycc_helium_maxima_load(const int8_t *in, int32_t count)
 {
+    tinycc_helium_maxima elements = tinycc_helium_maxima_none();
     for (int32_t c = 0; c < TINYCC_COMPARED_CHANNELS && c < count; ++c) {
-        maxima.lane[c] = in[c] > maxima.lane[c] ? in[c] : maxima.lane[c];
+        elements.lane[c] = in[c];
+    }
+    return elements;
+}
+
+TINYCC_INLINE tinycc_helium_maxima tinycc_helium_maxima_add(tinycc_helium_maxima maxima,
+                                                            tinycc_helium_maxima elements, int is_first)
+{
+    (void)is_first;
+    for (int32_t c = 0; c < TINYCC_COMPARED_CHANNELS; ++c) {
+        maxima.lane[c] = elements.lane[c] > maxima.lane[c] ? elements.lane[c] : maxima.lane[c];
     }
     return maxima;
 }
 
-TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima, int32_t count)
+TINYCC_INLINE void tinycc_helium_maxima_store(int8_t *out, tinycc_helium_maxima maxima, int32_t count)
 {
     for (int32_t c = 0; c < TINYCC_COMPARED_CHANNELS && c < count; ++c) {
         out[c] = maxima.lane[c];
@@ -182,16 +218,9 @@ TINYCC_INLINE void tinycc_store_maxima(int8_t *out, tinycc_channel_maxima maxima
 
 #endif
 
-/* sums + the first `count` of eight channels of pixels that are `step` elements apart. */
-TINYCC_INLINE tinycc_channel_sums tinycc_sum_pixels(tinycc_channel_sums sums, const int8_t *in, int32_t count,
-                                                    int32_t pixels, int32_t step)
-{
-    TINYCC_UNROLL
-    for (int32_t p = 0; p < pixels; ++p) {
-        sums = tinycc_sum_channels(sums, in, count);
-        in += step;
-    }
-    return sums;
-}
+typedef tinycc_helium_sums tinycc_helium_sums_elements;
+typedef tinycc_helium_maxima tinycc_helium_maxima_elements;
+
+TINYCC_DEFINE_CHANNEL_SUMS(helium, TINYCC_SUMMED_CHANNELS)
 
 #endif

@@ -8,6 +8,15 @@
 
 #include "helium.h"
 
+/* Elements that the shorter step takes in. */
+#define TINYCC_DOT_STEP 8
+
+/* Weights of a row of so many, with the zeros at its end. */
+TINYCC_INLINE int32_t tinycc_dot_weights(int32_t inputs)
+{
+    return (inputs + TINYCC_DOT_STEP - 1) / TINYCC_DOT_STEP * TINYCC_DOT_STEP;
+}
+
 #if TINYCC_MVE
 
 /* The sums are in r0, r2, r4, r6 and, for the second input, r8, r10, r12, r14: the instruction takes even

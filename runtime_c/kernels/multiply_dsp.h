@@ -33,8 +33,7 @@ TINYCC_INLINE int8_t tinycc_multiply_dsp_output(int32_t product, const tinycc_mu
 {
     const int32_t result = tinycc_dsp_rescale(product, data->multiplier, data->exponent,
                                               data->output_zero_point, mode == TINYCC_DSP_RECTIFIED);
-    return (int8_t)(mode == TINYCC_DSP_CLAMPED ? tinycc_clamp(result, data->output_min, data->output_max)
-                                               : tinycc_dsp_saturate(result));
+    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode == TINYCC_DSP_CLAMPED);
 }
 
 /* Functions for each mode, which all operators share. */

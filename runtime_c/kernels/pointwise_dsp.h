@@ -7,9 +7,6 @@
 
 #include "dsp_pairs.h"
 
-/* Words that are widened on the stack: two pixels of 128 channels. */
-#define TINYCC_POINTWISE_DSP_WORDS 128
-
 typedef struct {
     int32_t input_channels;
     int32_t output_channels;
@@ -57,7 +54,7 @@ TINYCC_INLINE void tinycc_pointwise_dsp_int8(const int8_t *row, int8_t *out_row,
                                              const tinycc_pointwise_dsp_shape *shape,
                                              const tinycc_pointwise_dsp_data *data)
 {
-    uint32_t widened[TINYCC_POINTWISE_DSP_WORDS];
+    uint32_t widened[TINYCC_DSP_STACK_WORDS];
     tinycc_pointwise_dsp_scratch_int8(row, out_row, widened, x0, x1, shape, data);
 }
 

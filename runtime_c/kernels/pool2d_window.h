@@ -45,12 +45,38 @@ TINYCC_INLINE int32_t tinycc_pool2d_row_count(const int8_t *const *rows, const t
     return count;
 }
 
-/* A kernel that pools `width` channels of a pixel at a time, and then the rest, with a function
- * pool(rows, output, offset, count, columns, taps, shape, data): `count` channels from `offset` in each of
- * `columns` pixels of a row; the window has `taps` elements of a channel. */
-#define TINYCC_DEFINE_CHANNEL_POOL2D(name, pool, width)                                                      \
-    TINYCC_INLINE void name(const int8_t *const *rows, int8_t *out_row, int32_t x0, int32_t x1,              \
-                            const tinycc_pool2d_shape *shape, const tinycc_pool2d_data *data)                \
+/* The kernel tinycc_<kernel>_int8, which pools `width` channels of a pixel at a time, and then the rest.
+ * tinycc_<state> is what becomes of a window's elements:
+ *   tinycc_<state>_none(): of none;
+ *   tinycc_<state>_load(in, count): tinycc_<state>_elements, one of each of `count` channels;
+ *   tinycc_<state>_add(state, elements, is_first): with these; where `is_first`, they are the first ones;
+ *   tinycc_<kernel>_store(output, state, count, taps, shape, data): the outputs, of `taps` elements each. */
+#define TINYCC_DEFINE_CHANNEL_POOL2D(kernel, state, width)                                                   \
+    /* `count` channels from `offset` in each of `columns` pixels of a row. */                               \
+    TINYCC_INLINE void tinycc_##kernel##_channels(                                                           \
+        const int8_t *const *rows, int8_t *output, int32_t offset, int32_t count, int32_t columns,           \
+        int32_t taps, const tinycc_pool2d_shape *shape, const tinycc_pool2d_data *data)                      \
+    {                                                                                                        \
+        tinycc_##state pooled = tinycc_##state##_none();                                                     \
+        TINYCC_UNROLL_TWICE                                                                                  \
+        for (int32_t j = 0; j < shape->kernel_height; ++j) {                                                 \
+            if (tinycc_pool2d_has_row(rows, j, shape)) {                                                     \
+                const int8_t *in = rows[j] + offset;                                                         \
+                TINYCC_UNROLL                                                                                \
+                for (int32_t k = 0; k < columns; ++k) {                                                      \
+                    const tinycc_##state##_elements elements = tinycc_##state##_load(in, count);             \
+                    const int is_first = shape->is_inside && j == 0 && k == 0;                               \
+                    pooled = tinycc_##state##_add(pooled, elements, is_first);                               \
+                    in += shape->dilation_width * shape->input_channels;                                     \
+                }                                                                                            \
+            }                                                                                                \
+        }                                                                                                    \
+        tinycc_##kernel##_store(output, pooled, count, taps, shape, data);                                   \
+    }                                                                                                        \
+                                                                                                             \
+    TINYCC_INLINE void tinycc_##kernel##_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,        \
+                                              int32_t x1, const tinycc_pool2d_shape *shape,                  \
+                                              const tinycc_pool2d_data *data)                                \
     {                                                                                                        \
         const int32_t channels = shape->input_channels;                                                      \
         const int32_t rest = channels % (width);                                                             \
@@ -62,10 +88,12 @@ TINYCC_INLINE int32_t tinycc_pool2d_row_count(const int8_t *const *rows, const t
             int8_t *output = out_row + x * channels;                                                         \
             int32_t c = 0;                                                                                   \
             for (; c < channels - rest; c += (width)) {                                                      \
-                pool(rows, output + c, offset + c, (width), columns.count, taps, shape, data);               \
+                tinycc_##kernel##_channels(rows, output + c, offset + c, (width), columns.count, taps,       \
+                                           shape, data);                                                     \
             }                                                                                                \
             if (rest > 0) {                                                                                  \
-                pool(rows, output + c, offset + c, rest, columns.count, taps, shape, data);                  \
+                tinycc_##kernel##_channels(rows, output + c, offset + c, rest, columns.count, taps, shape,   \
+                                           data);                                                            \
             }                                                                                                \
         }                                                                                                    \
     }

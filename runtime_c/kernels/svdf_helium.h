@@ -15,7 +15,7 @@ typedef struct {
 TINYCC_INLINE void tinycc_svdf_helium_sums(int32_t *sums, const int8_t *input, int32_t filter, int32_t inputs,
                                            const tinycc_svdf_helium_features *features)
 {
-    const int8_t *weights = features->feature_weights + filter * ((inputs + 7) / 8 * 8);
+    const int8_t *weights = features->feature_weights + filter * tinycc_dot_weights(inputs);
     const tinycc_lanes dots = tinycc_dots(input, &weights, inputs);
     tinycc_save_lanes(sums, tinycc_add_lanes(dots, tinycc_restore_lanes(features->feature_bias + filter, 0)));
 }
