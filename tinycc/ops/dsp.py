@@ -6,7 +6,7 @@ from tinycc.runtime_c.constants import constant
 
 FEATURE = "dsp"
 INT8_RANGE = (-128, 127)
-# Names of tinycc_dsp_mode.
+# Of tinycc_dsp_mode.
 _RECTIFIED, _FULL, _CLAMPED = (constant(f"TINYCC_DSP_{mode}") for mode in ("RECTIFIED", "FULL", "CLAMPED"))
 
 
