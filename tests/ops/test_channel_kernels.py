@@ -132,9 +132,9 @@ def test_means_and_sums(shape: Shape, axes: Shape, mean: bool, zero: int, scale:
 
 _MEANS = """
 #include <stdio.h>
-#include "dsp_channels.h"
-#include "helium_channels.h"
-#include "pool2d.h"
+#include "dsp/dsp_channels.h"
+#include "helium/helium_channels.h"
+#include "portable/pool2d.h"
 
 int main(void)
 {

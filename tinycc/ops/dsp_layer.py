@@ -1,4 +1,4 @@
-"""Layers with weights as the integers that DSP kernels take; see runtime_c/kernels/dsp.h."""
+"""Layers with weights as the integers that DSP kernels take; see runtime_c/kernels/dsp/dsp.h."""
 
 import weakref
 from bisect import bisect_left

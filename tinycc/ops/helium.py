@@ -1,6 +1,6 @@
 """Constants of layers with weights, in the order in which the Helium kernels read them.
 
-See runtime_c/kernels/helium.h, helium_dots.h and helium_matrix.h for what is asked for.
+See runtime_c/kernels/helium/helium.h, helium_dots.h and helium_matrix.h for what is asked for.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Requantization of int8 in one multiplication by a short factor, checked for all 256 elements.
 
-See runtime_c/kernels/requantize_lines.h.
+See runtime_c/kernels/portable/requantize_lines.h.
 """
 
 from dataclasses import dataclass
