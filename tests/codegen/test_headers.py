@@ -10,7 +10,7 @@ from tinycc import runtime_c
 from tinycc.run.toolchain import WARNINGS
 
 FOLDER = Path(runtime_c.__file__).parent
-HEADERS = sorted((FOLDER / "kernels").glob("*.h"))
+HEADERS = sorted((FOLDER / "kernels").rglob("*.h"))
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "arm-none-eabi-gcc"])

@@ -130,7 +130,7 @@ def test_the_rows_that_are_asked_for_are_those_that_are_read(tmp_path: Path) -> 
         number = f"tinycc_clamp({rows_asked(call, window)}, 0, 99)"
         statements.append(f'for (int y = 0; y < {rows}; ++y) {{ printf("%d ", (int){number}); }}')
     body = "\n".join(statements)
-    source = f'#include <stdio.h>\n#include "common.h"\nint main(void)\n{{\n{body}\nreturn 0;\n}}\n'
+    source = f'#include <stdio.h>\n#include "shared/common.h"\nint main(void)\n{{\n{body}\nreturn 0;\n}}\n'
     (tmp_path / "asked.c").write_text(source, encoding="utf-8")
     kernels = Path(runtime_c.__file__).parent / "kernels"
     command = [host_compiler(), "-std=c99", f"-I{kernels}", "asked.c", "-o", "asked"]

@@ -132,9 +132,9 @@ def test_means_and_sums(shape: Shape, axes: Shape, mean: bool, zero: int, scale:
 
 _MEANS = """
 #include <stdio.h>
-#include "dsp_channels.h"
-#include "helium_channels.h"
-#include "pool2d.h"
+#include "dsp/dsp_channels.h"
+#include "helium/helium_channels.h"
+#include "portable/pool2d.h"
 
 int main(void)
 {
@@ -144,8 +144,8 @@ int main(void)
         for (int32_t sum = -128 * count; sum <= 127 * count; ++sum) {
             const uint32_t half = (uint32_t)sum & 0xFFFFU;
             const tinycc_dsp_sums pairs = {half << 16 | (half ^ 1U), half};
-            const uint32_t means = tinycc_dsp_means(pairs, tinycc_dsp_reciprocal(count));
-            tinycc_channel_sums sums = tinycc_no_sums();
+            const uint32_t means = tinycc_dsp_means(pairs, tinycc_channel_reciprocal(count));
+            tinycc_helium_sums sums = tinycc_helium_sums_none();
             sums.lane[0] = (int16_t)sum;
             int8_t lanes[8];
             tinycc_store_means(lanes, sums, tinycc_channel_reciprocal(count), 8);

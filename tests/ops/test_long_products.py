@@ -8,7 +8,7 @@ from tinycc.codegen.folder import KERNELS
 from tinycc.run.toolchain import WARNINGS, host_compiler
 
 _PROGRAM = r"""
-#include "exponential.h"
+#include "shared/exponential.h"
 
 static const int32_t corners[] = {INT32_MIN, INT32_MIN + 1, -65537, -65536, -65535, -32769, -32768, -1,
                                   0, 1, 32767, 32768, 65535, 65536, 1 << 30, INT32_MAX - 1, INT32_MAX};

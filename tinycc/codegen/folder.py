@@ -26,6 +26,8 @@ C_HEADERS = (
 )  # fmt: skip
 CMAKE_TARGETS = ("all", "clean", "help", "install")
 KERNELS = Path(runtime_c.__file__).parent / "kernels"
+# Where each header lies below it; no two have one name.
+_PLACES = {path.name: path.relative_to(KERNELS).as_posix() for path in KERNELS.rglob("*.h")}
 
 # How the example prints an output, where it is not an int.
 _PRINTED = {
@@ -58,6 +60,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "version": VERSION,
         "files": {"source": f"{name}.c", "header": f"{name}.h"},
         "code": code,
+        "headers": [_PLACES[header] for header in code.headers],
         "arena_bytes": max(plan.arena_bytes, 1),
         "states_span": plan.states_span,
         "work_offset": plan.work_offset,
@@ -80,20 +83,22 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
     for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
         text = render(template, context)
         (folder / template.replace("model", name)).write_text(text, encoding="utf-8")
-    (folder / "kernels").mkdir()
-    for header in kernel_headers(code.headers):
-        (folder / "kernels" / header).write_bytes((KERNELS / header).read_bytes())
+    for place in kernel_places(code.headers):
+        copy = folder / "kernels" / place
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((KERNELS / place).read_bytes())
 
 
-def kernel_headers(headers: list[str]) -> list[str]:
-    """The headers named and all that they include, sorted."""
+def kernel_places(headers: list[str]) -> list[str]:
+    """Where the headers named and all that they include lie below `KERNELS`, sorted."""
     needed: set[str] = set()
     waiting = list(headers)
     while waiting:
-        header = waiting.pop()
-        if header not in needed:
-            needed.add(header)
-            waiting += re.findall(r'#include "([^"]+)"', (KERNELS / header).read_text(encoding="utf-8"))
+        place = _PLACES[waiting.pop()]
+        if place not in needed:
+            needed.add(place)
+            text = (KERNELS / place).read_text(encoding="utf-8")
+            waiting += re.findall(r'#include "(?:.*/)?([^"/]+)"', text)
     return sorted(needed)
 
 

@@ -38,7 +38,7 @@ class OperatorCode:
     """All C that comes from operators, in order of appearance.
 
     includes: standard headers.
-    headers: files below runtime_c/kernels.
+    headers: names of files in runtime_c/kernels/*.
     functions: one for each stage.
     constant_bytes: flash that each operator's constants take, by operator name.
     instance_of: the function that computes an operator, by operator name.

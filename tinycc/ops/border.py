@@ -6,7 +6,7 @@ from enum import Enum
 class Border(Enum):
     """Which element of an axis an index outside of it stands for.
 
-    The values are the names of Relax's padding modes and of the functions in `runtime_c/kernels/border.h`.
+    The values name Relax's padding modes, and the functions in `runtime_c/kernels/shared/border.h`.
     """
 
     REPLICATE = "replicate"  # a a | a b c d | d d

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from tinycc.runtime_c.constants import constant
+
 FEATURE = "dsp"
 INT8_RANGE = (-128, 127)
-# Names of tinycc_dsp_mode.
-_RECTIFIED, _FULL, _CLAMPED = 0, 1, 2
+# Of tinycc_dsp_mode.
+_RECTIFIED, _FULL, _CLAMPED = (constant(f"TINYCC_DSP_{mode}") for mode in ("RECTIFIED", "FULL", "CLAMPED"))
 
 
 def stored_multiplier(multiplier: Any) -> Any:

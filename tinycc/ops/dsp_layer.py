@@ -1,4 +1,4 @@
-"""Layers with weights as the integers that DSP kernels take; see runtime_c/kernels/dsp.h."""
+"""Layers with weights as the integers that DSP kernels take; see runtime_c/kernels/dsp/dsp.h."""
 
 import weakref
 from bisect import bisect_left
@@ -12,11 +12,12 @@ from tinycc.ops.dsp import INT8_RANGE, stored_multiplier
 from tinycc.ops.fixed_point import quantize_multipliers
 from tinycc.ops.integer_arithmetic import clamp, requantize
 from tinycc.ops.linear import Linear
+from tinycc.runtime_c.constants import constant
 
 # Values that are multiplied by 256 to make room for their exponent.
 _VALUE_LIMIT = 2**23
 # TINYCC_DEPTHWISE_DSP_CONSTANT.
-_CONSTANT = 0x80
+_CONSTANT = constant("TINYCC_DEPTHWISE_DSP_CONSTANT")
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,12 @@ from tinycc.ops.dsp_layer import DspLayer
 from tinycc.ops.kernel import Kernel, View
 from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.linear import Linear
+from tinycc.runtime_c.constants import constant
 
-# Words that a kernel widens on the stack; see TINYCC_POINTWISE_DSP_WORDS.
-_STACK_WORDS = 128
+# Words that a kernel widens on the stack.
+_STACK_WORDS = constant("TINYCC_DSP_STACK_WORDS")
 # Outputs that are summed together, see dsp_matrix.h and dense_dsp.h.
-PAIR, DENSE_BLOCK = 2, 4
+PAIR, DENSE_BLOCK = 2, constant("TINYCC_DENSE_DSP_BLOCK")
 
 
 class MatrixKernel(Kernel[View]):

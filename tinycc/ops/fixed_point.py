@@ -8,8 +8,10 @@ import math
 
 import numpy as np
 
+from tinycc.runtime_c.constants import constant
+
 # Bits by which ADD and SUB widen inputs before they bring them to a common scale.
-SUM_LEFT_SHIFT = {"int8": 20, "int16": 15}
+SUM_LEFT_SHIFT = {"int8": constant("TINYCC_ADD_DSP_SHIFT"), "int16": 15}
 INTEGER_RANGE = {
     "int8": (-128, 127),
     "uint8": (0, 255),

@@ -1,6 +1,6 @@
 """Constants of layers with weights, in the order in which the Helium kernels read them.
 
-See runtime_c/kernels/helium.h, helium_dots.h and helium_matrix.h for what is asked for.
+See runtime_c/kernels/helium/helium.h, helium_dots.h and helium_matrix.h for what is asked for.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.linear import Linear
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.tensor import Tensor
+from tinycc.runtime_c.constants import constant
 
 FEATURE = "helium"
-LANES = 4
-CHANNELS = 16
+LANES = constant("TINYCC_LANES")
+CHANNELS = constant("TINYCC_CHANNELS")
 # Elements that the shorter step of a dot product takes in.
-STEP = 8
+STEP = constant("TINYCC_DOT_STEP")
 # What fits beside a shift in a word.
 _BIAS_LIMIT = 2**23
 

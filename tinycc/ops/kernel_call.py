@@ -62,7 +62,7 @@ class KernelCall:
 
     The C call is `function(<inputs>, out_row, [<states>,] [scratch,] x0, x1, &shape, &data)`.
 
-    header: file below runtime_c/kernels that defines the kernel.
+    header: name of a file in runtime_c/kernels/* that defines the kernel.
     struct: prefix of the kernel's parameter types, `<struct>_shape` and `<struct>_data`.
     shape: compile-time geometry; calls with equal geometry share one function.
     data: integers, or arrays that are stored in flash; "a.b" is member b of member a.

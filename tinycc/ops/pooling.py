@@ -6,9 +6,10 @@ from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
+from tinycc.runtime_c.constants import constant
 
 # Of a sum in 16 bits.
-MOST_TAPS = 256
+MOST_TAPS = constant("TINYCC_CHANNEL_SUMS_TAPS")
 
 
 class Sums:
@@ -31,7 +32,7 @@ class DspSums(Sums):
     """With the DSP extension."""
 
     suffix: ClassVar[str] = "_dsp"
-    together: ClassVar[int] = 4
+    together: ClassVar[int] = constant("TINYCC_DSP_CHANNELS")
     item: ClassVar[int] = 2
 
 
@@ -39,7 +40,7 @@ class HeliumSums(Sums):
     """With Helium."""
 
     suffix: ClassVar[str] = "_helium"
-    together: ClassVar[int] = 8
+    together: ClassVar[int] = constant("TINYCC_SUMMED_CHANNELS")
     item: ClassVar[int] = 2
 
 

@@ -1,6 +1,6 @@
 """Requantization of int8 in one multiplication by a short factor, checked for all 256 elements.
 
-See runtime_c/kernels/requantize_lines.h.
+See runtime_c/kernels/portable/requantize_lines.h.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinycc.ops.lookup_table import INT8_VALUES
+from tinycc.runtime_c.constants import constant
 
-# TINYCC_LINES_BITS.
-BITS = 20
+# Fraction bits of factors and offsets.
+BITS = constant("TINYCC_LINES_BITS")
 # Of offsets, and of factors times an element: their sum fits 32 bits, a half less as well.
 _LIMIT = 2**30 - 2**BITS
 # Factors that are tried on either side of the nearest.

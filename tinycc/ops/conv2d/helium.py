@@ -4,9 +4,10 @@ from tinycc.ops import helium
 from tinycc.ops.conv2d.view import Conv2D
 from tinycc.ops.kernel import Kernel, Scratch
 from tinycc.ops.kernel_call import RowCall
+from tinycc.runtime_c.constants import constant
 
 # Bytes of windows that the kernel lays out on the stack.
-_STACK_BYTES = 256
+_STACK_BYTES = constant("TINYCC_CONV2D_STACK")
 
 
 class HeliumConv2D(Kernel[Conv2D]):

@@ -5,9 +5,10 @@ from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.dsp_layer import DspLayer
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
+from tinycc.runtime_c.constants import constant
 
 # Limits of depthwise_conv2d_dsp.h: words on the stack, words of weights, outputs in a block.
-_WORDS, _TAPS, _BLOCK = 104, 25, 5
+_WORDS, _TAPS, _BLOCK = (constant(f"TINYCC_DEPTHWISE_DSP_{limit}") for limit in ("WORDS", "TAPS", "BLOCK"))
 # Longer tiles save little, and in place they keep the output further behind the input.
 _TILE = 40
 

@@ -4,9 +4,10 @@ from tinycc.ops import helium
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.kernel import Kernel, Scratch
 from tinycc.ops.kernel_call import RowCall
+from tinycc.runtime_c.constants import constant
 
 # The largest window.
-_TAPS = 64
+_TAPS = constant("TINYCC_DEPTHWISE_TAPS")
 
 
 class HeliumDepthwiseConv2D(Kernel[DepthwiseConv2D]):

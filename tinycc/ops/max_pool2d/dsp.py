@@ -3,6 +3,7 @@
 from tinycc.ops import dsp
 from tinycc.ops.max_pool2d.portable import PortableMaxPool2D
 from tinycc.ops.max_pool2d.view import MaxPool2D
+from tinycc.runtime_c.constants import constant
 
 
 class DspMaxPool2D(PortableMaxPool2D):
@@ -11,7 +12,7 @@ class DspMaxPool2D(PortableMaxPool2D):
     name = dsp.FEATURE
     needs = dsp.FEATURE
     suffix = "_dsp"
-    together = 4
+    together = constant("TINYCC_DSP_CHANNELS")
 
     def fits(self, view: MaxPool2D) -> bool:
         """int8."""

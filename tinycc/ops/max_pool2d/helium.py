@@ -3,6 +3,7 @@
 from tinycc.ops import helium
 from tinycc.ops.max_pool2d.portable import PortableMaxPool2D
 from tinycc.ops.max_pool2d.view import MaxPool2D
+from tinycc.runtime_c.constants import constant
 
 
 class HeliumMaxPool2D(PortableMaxPool2D):
@@ -11,7 +12,7 @@ class HeliumMaxPool2D(PortableMaxPool2D):
     name = helium.FEATURE
     needs = helium.FEATURE
     suffix = "_helium"
-    together = 16
+    together = constant("TINYCC_COMPARED_CHANNELS")
 
     def fits(self, view: MaxPool2D) -> bool:
         """int8."""

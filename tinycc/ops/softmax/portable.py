@@ -5,9 +5,10 @@ from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import Data, FlatCall, Value
 from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import ITEM_BYTES
+from tinycc.runtime_c.constants import constant
 
 # Exponentials of a pixel that are kept, see softmax.h.
-_MOST_KEPT = 16
+_MOST_KEPT = constant("TINYCC_SOFTMAX_KEPT")
 
 
 class PortableSoftmax(Kernel[Softmax]):

@@ -8,9 +8,10 @@ from tinycc.ops.dsp import stored_multiplier
 from tinycc.ops.kernel_call import Value
 from tinycc.ops.svdf.portable import PortableSVDF
 from tinycc.ops.svdf.view import SVDF
+from tinycc.runtime_c.constants import constant
 
 # Filters that are computed together.
-FOURS = 4
+FOURS = constant("TINYCC_SVDF_BLOCK")
 # Bits by which sums may be shifted to the left.
 _MOST_LEFT = 8
 
