@@ -14,7 +14,7 @@ STATES, WORK = "TINYCC_STATES", "TINYCC_WORK"
 def buffer_offset(plan: Plan, name: str, more: int = 0) -> str:
     """How many bytes a buffer, or what lies so many bytes further on, is from the arena's begin."""
     buffer = plan.buffers[name]
-    base, first = (STATES, plan.states_span[0]) if buffer.kind == "state" else (WORK, plan.work_offset)
+    base, first = (STATES, plan.states_span[0]) if buffer.kind == "state" else (WORK, plan.work_span[0])
     place = buffer.offset - first + more
     if buffer.kind != "state" and not plan.state_values:
         return str(place)

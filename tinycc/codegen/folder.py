@@ -63,7 +63,7 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "headers": [_PLACES[header] for header in code.headers],
         "arena_bytes": max(plan.arena_bytes, 1),
         "states_span": plan.states_span,
-        "work_offset": plan.work_offset,
+        "work_offset": plan.work_span[0],
         "inputs": [
             _edge_context(edge, tensor, f"{macro}_INPUT_{index}")
             for index, (edge, tensor) in enumerate(zip(plan.edges.inputs, plan.input_tensors, strict=True))

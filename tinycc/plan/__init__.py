@@ -2,5 +2,16 @@
 
 from tinycc.plan.build import build_plan, plan_of
 from tinycc.plan.model import Buffer, Plan, RowInput, Step
+from tinycc.plan.program import INVOKE, Program, build_program
 
-__all__ = ["Buffer", "Plan", "RowInput", "Step", "build_plan", "plan_of"]
+__all__ = [
+    "INVOKE",
+    "Buffer",
+    "Plan",
+    "Program",
+    "RowInput",
+    "Step",
+    "build_plan",
+    "build_program",
+    "plan_of",
+]

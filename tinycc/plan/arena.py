@@ -59,19 +59,24 @@ def place_apart(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes
     working = [buffer for buffer in buffers if buffer.kind != "state"]
     states = [buffer for buffer in buffers if buffer.kind == "state"]
     placement = place(working, overlaps, lower_bound_bytes - sum(state.bytes for state in states))
-    offsets, state_bytes = _in_a_row(states)
-    behind = _align(placement.arena_bytes, _most_aligned(states))
-    before = _align(state_bytes, _most_aligned(working))
-    state_place, work_place = behind, 0
-    if before + placement.arena_bytes < behind + state_bytes:
-        state_place, work_place = 0, before
+    offsets, state_bytes = in_a_row(states)
+    work_place, state_place = place_beside(working, placement.arena_bytes, states, state_bytes)
     placed = {name: work_place + offset for name, offset in placement.offsets.items()}
     placed |= {name: state_place + offset for name, offset in offsets.items()}
     arena_bytes = max(work_place + placement.arena_bytes, state_place + state_bytes)
     return replace(placement, offsets=placed, arena_bytes=arena_bytes)
 
 
-def _in_a_row(states: Sequence[Buffer]) -> tuple[dict[str, int], int]:
+def place_beside(
+    working: Sequence[Buffer], work_bytes: int, states: Sequence[Buffer], state_bytes: int
+) -> tuple[int, int]:
+    """Where working memory and states begin: states behind, or before where alignment makes that less."""
+    behind = _align(work_bytes, _most_aligned(states))
+    before = _align(state_bytes, _most_aligned(working))
+    return (before, 0) if before + work_bytes < behind + state_bytes else (0, behind)
+
+
+def in_a_row(states: Sequence[Buffer]) -> tuple[dict[str, int], int]:
     """Offsets of states one behind the other, those that are aligned most first, and where they end."""
     offsets, end = {}, 0
     for state in sorted(states, key=lambda state: -state.alignment):

@@ -123,6 +123,8 @@ class Plan:
         return first, max((state.offset + state.bytes for state in states), default=self.arena_bytes)
 
     @property
-    def work_offset(self) -> int:
-        """Where in the arena all else begins."""
-        return min((buffer.offset for buffer in self.buffers.values() if buffer.kind != "state"), default=0)
+    def work_span(self) -> tuple[int, int]:
+        """Bytes [first, end) of the arena that hold all else."""
+        work = [buffer for buffer in self.buffers.values() if buffer.kind != "state"]
+        first = min((buffer.offset for buffer in work), default=0)
+        return first, max((buffer.offset + buffer.bytes for buffer in work), default=0)
