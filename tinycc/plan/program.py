@@ -19,8 +19,8 @@ INVOKE = "invoke"
 class Program:
     """Entries by name, each with a module and a plan of its own.
 
-    What outlives an entry, states and trained weights, lies at the same offsets in the plans of all; what does
-    not, they share.
+    What outlives an entry, states and trained weights, lies at the same offsets in all plans; what does not,
+    the entries share.
     """
 
     entries: Mapping[str, Plan]
