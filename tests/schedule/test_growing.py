@@ -1,7 +1,8 @@
 """Stages that grow operator by operator need what each needs when it is simulated from the beginning."""
 
+import itertools
+
 import numpy as np
-import pytest
 import tvm
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,19 +26,18 @@ def figures(candidate: Candidate | None) -> dict[str, object] | None:
     return {name: value for name, value in vars(candidate).items() if name not in ("graph", "stage")}
 
 
-def check_runs(candidates: Candidates) -> int:
-    """Compare every run with its stage by itself; how many there are."""
-    for run in candidates.runs:
-        assert figures(candidates.simulated(run.run)) == figures(run)
+def check_runs(candidates: Candidates) -> None:
+    """Compare every run of operators with its stage by itself."""
+    grown = {(candidate.first, candidate.last): candidate for candidate in candidates.runs}
     nodes = candidates.nodes
-    found = {(run.first, run.last) for run in candidates.runs}
-    for first in range(len(nodes)):
-        for last in range(first + 2, len(nodes) + 1):
-            stage = None
-            if all(map(candidates.streams, nodes[first:last])):
-                stage = candidates.simulated(nodes[first:last])
-            assert ((first, last) in found) == (stage is not None), (first, last)
-    return len(candidates.runs)
+    most = 2 * max(candidate.live_bytes for candidate in candidates.whole)
+    for first, last in itertools.combinations(range(len(nodes) + 1), 2):
+        run = nodes[first:last]
+        if len(run) > 1 and all(map(candidates.streams, run)):
+            alone = candidates.simulated(run)
+            # Runs that have more in rings than that are left out.
+            if alone is None or alone.ring_bytes <= most:
+                assert figures(grown.get((first, last))) == figures(alone)
 
 
 def branching(seed: int) -> tvm.IRModule:
@@ -69,18 +69,3 @@ def branching(seed: int) -> tvm.IRModule:
 @given(st.integers(0, 9999))
 def test_a_grown_stage_is_what_it_is_by_itself(seed: int) -> None:
     check_runs(candidates_of(branching(seed)))
-
-
-@pytest.mark.parametrize("length", [2, 12])
-def test_every_run_of_a_chain_can_be_a_stage(length: int) -> None:
-    network = Network()
-
-    def body(x: relax.Expr) -> relax.Expr:
-        for _ in range(length):
-            x = network.depthwise(x, 4)
-        return x
-
-    assert (
-        check_runs(candidates_of(shared(module_of([((1, 12, 6, 4), "int8")], body))))
-        == length * (length - 1) // 2
-    )
