@@ -52,7 +52,7 @@ def rows_asked(call: StreamedCall, window: RowWindow) -> str:
         return "y + 1"
     if window.border is not None:
         return f"{first_row(window, call.rows)} + 1"
-    spans = [rows_read(window, y) for y in range(call.rows)]
+    spans = rows_read(window, call.rows)
     extent = (window.rows - 1) * window.dilation + 1
     end = first_row(replace(window, pad_top=window.pad_top - extent), call.rows)
 

@@ -29,7 +29,7 @@ def overlap_distance(reads: np.ndarray, write_ends: np.ndarray, early_write_ends
     return distance
 
 
-def _may_share_bytes(source: Tensor, output: Tensor) -> bool:
+def may_share_bytes(source: Tensor, output: Tensor) -> bool:
     """Whether C allows accesses of both types to the same bytes in one function: one is a character."""
     return source.dtype == output.dtype or 1 in (ITEM_BYTES[source.dtype], ITEM_BYTES[output.dtype])
 
@@ -41,5 +41,5 @@ def overlap_distances(view: Operator) -> dict[str, int]:
         for index in range(len(view.inputs) - view.state_count)
         if (distance := view.overlap_distance(index)) is not None
         and view.inputs[index].parameter is not None
-        and _may_share_bytes(view.inputs[index], view.outputs[0])
+        and may_share_bytes(view.inputs[index], view.outputs[0])
     }

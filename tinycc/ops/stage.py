@@ -134,7 +134,7 @@ class Stage(Operator):
             if call is None:
                 raise ValueError(f"{member.kind} does not run row by row")
             for window, source in zip(call.windows, self.sources[index], strict=False):
-                self._check_rows(member, window, self._tensor(source))
+                self.check_rows(member, window, self._tensor(source))
             calls.append(call)
         return tuple(calls)
 
@@ -145,7 +145,7 @@ class Stage(Operator):
         return self.inputs[source] if source < count else self.members[source - count].outputs[0]
 
     @staticmethod
-    def _check_rows(member: Operator, window: RowWindow, source: Tensor | None) -> None:
+    def check_rows(member: Operator, window: RowWindow, source: Tensor | None) -> None:
         """ValueError where the rows that the member reads are not those that were written."""
         if source is None:
             return
@@ -303,7 +303,7 @@ class Stage(Operator):
         tensor = self.inputs[index]
         row = tensor.bytes // tensor.height
         starts = [
-            min((self._first_column(window, strip[member], tensor)
+            min((self.first_column(window, strip[member], tensor)
                  for window, source in zip(call.windows, self._windows[member], strict=True)
                  if source == index), default=0)
             for member, call in enumerate(self.calls)
@@ -315,7 +315,7 @@ class Stage(Operator):
         ]  # fmt: skip
 
     @staticmethod
-    def _first_column(window: RowWindow, part: Range, tensor: Tensor) -> int:
+    def first_column(window: RowWindow, part: Range, tensor: Tensor) -> int:
         """The first byte of a row of `tensor` under the output pixels `part`."""
         if window.columns is None:
             return 0

@@ -12,7 +12,8 @@ Rows from outside all come, also those that nobody asks for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,8 +28,7 @@ Source = int | None
 Range = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """What a row call touches: rows [first, last] of a tensor."""
 
     tensor: int
@@ -36,8 +36,13 @@ class Access:
     last: int
 
 
-def rows_read(window: RowWindow, y: int) -> tuple[int, int] | None:
-    """First and last input row under the window of row call y; None where all of it is padding."""
+@lru_cache(4096)
+def rows_read(window: RowWindow, rows: int) -> tuple[Range | None, ...]:
+    """First and last input row under the window of each of `rows` row calls; None where all is padding."""
+    return tuple(_rows_under(window, y) for y in range(rows))
+
+
+def _rows_under(window: RowWindow, y: int) -> Range | None:
     top, step = window.first_row(y), window.dilation
     # The first and the last j in [0, rows) for which row top + j * step is one of the input's.
     first = max(0, -(top // step))
@@ -201,11 +206,25 @@ class _Recorder:
     row_of: list[int] = field(default_factory=list)
     reads: list[tuple[Access, ...]] = field(default_factory=list)
 
+    @cached_property
+    def _spans(self) -> list[list[tuple[int, tuple[Range | None, ...]]]]:
+        """For each operator the tensors that it reads, and which rows each of its calls reads of them."""
+        return [
+            [
+                (source, rows_read(window, call.rows))
+                for window, source in zip(call.windows, sources, strict=True)
+                if source is not None
+            ]
+            for call, sources in zip(self.calls, self.sources, strict=True)
+        ]
+
     def produce(self, member: int, end: int) -> None:
         """Compute an operator's rows up to `end`, and before each what it reads."""
         while self.next_row[member] < end:
             row = self.next_row[member]
-            accesses = _accesses(self.calls[member], self.sources[member], row)
+            accesses = tuple(
+                Access(source, *span) for source, spans in self._spans[member] if (span := spans[row])
+            )
             for access in accesses:
                 if access.tensor >= self.input_count:
                     self.produce(access.tensor - self.input_count, access.last + 1)
@@ -213,15 +232,6 @@ class _Recorder:
             self.row_of.append(row)
             self.reads.append(accesses)
             self.next_row[member] += 1
-
-
-def _accesses(call: StreamedCall, sources: Sequence[Source], y: int) -> tuple[Access, ...]:
-    found = []
-    for window, source in zip(call.windows, sources, strict=True):
-        rows = rows_read(window, y)
-        if source is not None and rows is not None:
-            found.append(Access(source, *rows))
-    return tuple(found)
 
 
 def rows_needed(
@@ -232,22 +242,21 @@ def rows_needed(
     needed[-1] = (first, end)
     for member in reversed(range(len(calls))):
         for window, tensor in zip(calls[member].windows, sources[member], strict=True):
-            rows = _rows_under(window, needed[member])
+            rows = _union_under(calls[member], window, needed[member])
             if tensor is not None and tensor >= input_count and rows is not None:
                 source = tensor - input_count
                 needed[source] = _union(needed[source], rows)
     return needed
 
 
-def _rows_under(window: RowWindow, rows: Range) -> Range | None:
+def _union_under(call: StreamedCall, window: RowWindow, rows: Range) -> Range | None:
     """Input rows [first, end) under the windows of some rows; None where all of it is padding."""
-    downwards = (rows_read(window, y) for y in range(*rows))
-    upwards = (rows_read(window, y) for y in reversed(range(*rows)))
+    spans = rows_read(window, call.rows)[slice(*rows)]
     if window.dilation == 1 and window.border is None:
         # Windows move down: of those that are not all padding the first and the last reach furthest.
-        first, last = (next((span for span in spans if span), None) for spans in (downwards, upwards))
+        first, last = (next(filter(None, ends), None) for ends in (spans, reversed(spans)))
         return (first[0], last[1] + 1) if first and last else None
-    found = [span for span in downwards if span]
+    found = [span for span in spans if span]
     return (min(first for first, _ in found), max(last for _, last in found) + 1) if found else None
 
 

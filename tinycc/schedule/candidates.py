@@ -1,17 +1,19 @@
 """All runs of neighbouring operators that could be a stage, and what each would need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import tvm
+from tvm import relax
 
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.plan.row_input import UNDER_WAY_BYTES
-from tinycc.schedule.costs import predicted_instructions
+from tinycc.schedule.costs import predicted_instructions, run_in_stage
+from tinycc.schedule.growing import GrowingStage, Member, Simulation
 from tinycc.schedule.stages import stage_inputs, stage_of
 
 # The order of row calls is a table of bytes.
@@ -23,9 +25,9 @@ RING_SHARE = 0.25
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """Operators [first, last) of main as one step, on whole tensors or as a stage.
+    """Operators [first, last) of a graph as one step, on whole tensors or as a stage.
 
-    stage: its view, None for an operator on whole tensors.
+    grid: how a stage is cut, None for an operator on whole tensors.
     live_bytes: the least memory that holds all that is live while it runs.
     macs: what it executes; extra_macs of them are of elements that were computed before.
     instructions: what it is predicted to execute.
@@ -33,30 +35,36 @@ class Candidate:
         whole tensors.
     """
 
+    graph: OperatorGraph
     first: int
     last: int
-    stage: Stage | None
     live_bytes: int
     macs: int
-    row_calls: int
+    extra_macs: int
+    instructions: int
+    grid: Grid | None = None
+    row_calls: int = 0
     ring_bytes: int = 0
-    extra_macs: int = 0
-    instructions: int = 0
+
+    @property
+    def run(self) -> tuple[Node, ...]:
+        """Its operators."""
+        return self.graph.nodes[self.first : self.last]
 
     @property
     def members(self) -> int:
         """How many operators a stage has; 0 on whole tensors."""
-        return self.last - self.first if self.stage is not None else 0
-
-    @property
-    def grid(self) -> Grid:
-        """How a stage is cut."""
-        return UNCUT if self.stage is None else self.stage.grid
+        return 0 if self.grid is None else self.last - self.first
 
     @property
     def is_fed(self) -> bool:
         """Whether it takes rows from outside."""
-        return self.stage is not None and self.stage.awaited is not None
+        return any(self.graph.row_input in node.reads for node in self.run)
+
+    @cached_property
+    def stage(self) -> Stage | None:
+        """The view of a stage; None on whole tensors."""
+        return None if self.grid is None else stage_of(self.graph, self.run, self.grid)
 
 
 class Candidates:
@@ -65,6 +73,8 @@ class Candidates:
     def __init__(self, module: tvm.IRModule) -> None:
         self.graph = OperatorGraph.of(module)
         self.nodes = self.graph.nodes
+        # By operator, whether it accumulates, and rows.
+        self._work: dict[tuple[Node, bool, int], tuple[int, int]] = {}
 
     @cached_property
     def whole(self) -> list[Candidate]:
@@ -93,10 +103,12 @@ class Candidates:
         most = 2 * self._most_whole
         streams = [self.streams(node) for node in self.nodes]
         for first in range(len(self.nodes)):
+            growing = GrowingStage(self.graph)
             for last in range(first + 1, min(len(self.nodes), first + MOST_MEMBERS) + 1):
-                if not streams[last - 1]:
+                if not streams[last - 1] or not growing.can_grow:
                     break
-                stage = self._stage(first, last) if last - first > 1 else None
+                simulation = growing.add(self.nodes[last - 1])
+                stage = self._grown(self.nodes[first:last], simulation) if last - first > 1 else None
                 if stage is None:
                     continue
                 if stage.ring_bytes > most:
@@ -121,7 +133,7 @@ class Candidates:
 
     def cut(self, stage: Candidate, grid: Grid) -> Candidate | None:
         """A stage cut as `grid` says, None where it cannot be."""
-        return self._stage(stage.first, stage.last, grid)
+        return self.simulated(stage.run, grid)
 
     def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
         """Of what its last operator makes."""
@@ -154,6 +166,11 @@ class Candidates:
             return False
 
     @cached_property
+    def _last_reads(self) -> list[int]:
+        """Of each operator, the last that reads a result of it."""
+        return [max(self._lifetimes[value][1] for value in node.results) for node in self.nodes]
+
+    @cached_property
     def _lifetimes(self) -> dict[Value, tuple[int, int]]:
         """From the operator that makes a value, -1 for parameters, to the last that reads it."""
         graph, lifetimes = self.graph, {}
@@ -165,22 +182,64 @@ class Candidates:
 
     def _single(self, node: Node) -> Candidate:
         view = node.view
-        live = self._live_bytes(node.index, node.index + 1, node.overlaps) + view.scratch_bytes
         return Candidate(
+            self.graph,
             node.index,
             node.index + 1,
-            None,
-            live,
+            self._live_bytes((node,), node.overlaps) + view.scratch_bytes,
             macs=view.macs,
-            row_calls=0,
             extra_macs=view.extra_macs,
             instructions=predicted_instructions(view),
         )
 
-    def _stage(self, first: int, last: int, grid: Grid = UNCUT) -> Candidate | None:
+    def _grown(self, run: tuple[Node, ...], simulation: Simulation | None) -> Candidate | None:
+        """The stage of a run, which was simulated; None if it cannot be one."""
+        if self.graph.row_input is not None and any(map(self.is_awaited, run)):
+            return self.simulated(run)
+        if simulation is None or not simulation.is_complete or self._escapes(run):
+            return None
+        overlaps = self._overlaps_of(run, simulation.overlap_distances())
+        if overlaps is None:
+            return None
+        work = [
+            self._work_of(member, rows)
+            for member, rows in zip(simulation.members, simulation.counts(), strict=True)
+        ]
+        executed = sum(macs for macs, _ in work)
+        once = sum(node.view.macs for node in run if not node.view.is_repeated)
+        again = max(0, executed - once)
+        rings = simulation.ring_bytes()
+        return Candidate(
+            self.graph,
+            run[0].index,
+            run[-1].index + 1,
+            self._live_bytes(run, overlaps) + rings,
+            macs=once + again,
+            extra_macs=again,
+            instructions=sum(instructions for _, instructions in work),
+            grid=UNCUT,
+            row_calls=len(simulation.order),
+            ring_bytes=rings,
+        )
+
+    def _work_of(self, member: Member, rows: int) -> tuple[int, int]:
+        """The multiply-accumulates and the predicted instructions of a member that computes so many rows."""
+        key = (member.node, member.accumulator_bytes > 0, rows)
+        if key not in self._work:
+            view = member.node.view
+            pixels = rows * view.outputs[0].width
+            macs = view.macs // (member.call.rows * view.outputs[0].width) * pixels
+            run = run_in_stage(view, member.call, rows, pixels)
+            self._work[key] = macs, run.predicted_instructions
+        return self._work[key]
+
+    def _escapes(self, run: Sequence[Node]) -> bool:
+        """Whether anything but the last result of a run is read behind it."""
+        return max(self._last_reads[run[0].index : run[-1].index], default=0) > run[-1].index
+
+    def simulated(self, run: tuple[Node, ...], grid: Grid = UNCUT) -> Candidate | None:
         """The stage of a run, cut as `grid` says; None if it cannot be one."""
-        run = self.nodes[first:last]
-        if any(self._lifetimes[value][1] >= last for node in run[:-1] for value in node.results):
+        if self._escapes(run):
             return None
         stage = stage_of(self.graph, run, grid)
         try:
@@ -190,36 +249,51 @@ class Candidates:
             return None
         if len(set(calls)) < len(stage.members):
             return None
-        gaps: dict[Value, int] = {}
-        inputs = [self.graph.values[variable] for variable in stage_inputs(self.graph, run)]
+        inputs = stage_inputs(self.graph, run)
         distances = overlap_distances(stage)
-        for key, value in enumerate(inputs):
-            if value == self.graph.written.get(run[-1].results[0]) and distances.get(str(key), 1) > 0:
-                return None  # Rows of a state would be overwritten before they are read.
-            if str(key) in distances:
-                gaps[value] = max(distances[str(key)], gaps.get(value, distances[str(key)]))
-        live = self._live_bytes(first, last, gaps) + rings + stage.scratch_bytes
+        overlaps = self._overlaps_of(run, {inputs[int(key)]: distances[key] for key in distances})
+        if overlaps is None:
+            return None
         return Candidate(
-            first,
-            last,
-            stage,
-            live,
+            self.graph,
+            run[0].index,
+            run[-1].index + 1,
+            self._live_bytes(run, overlaps) + rings + stage.scratch_bytes,
             macs=stage.macs + stage.extra_macs,
-            row_calls=len(calls) * grid.strips,
-            ring_bytes=rings,
             extra_macs=stage.extra_macs,
             instructions=predicted_instructions(stage),
+            grid=grid,
+            row_calls=len(calls) * grid.strips,
+            ring_bytes=rings,
         )
 
-    def _live_bytes(self, first: int, last: int, gaps: Mapping[Value, int]) -> int:
-        """What is live while operators [first, last) run, tensors between them left out.
+    def _overlaps_of(
+        self, run: Sequence[Node], distances: Mapping[relax.Var, int]
+    ) -> dict[Value, int] | None:
+        """Overlap distances of a stage's result to values; None where it would overwrite rows of a state.
 
-        gaps: overlap distance of the result to the tensors it may overlap.
+        distances: to the variables that it reads from outside.
         """
+        values, state = self.graph.values, self.graph.written.get(run[-1].results[0])
+        if state is not None:
+            reads = [variable for variable in stage_inputs(self.graph, run) if values[variable] == state]
+            if any(distances.get(variable, 1) > 0 for variable in reads):
+                return None
+        overlaps: dict[Value, int] = {}
+        for variable, distance in distances.items():
+            overlaps[values[variable]] = max(distance, overlaps.get(values[variable], distance))
+        return overlaps
+
+    def _live_bytes(self, run: Sequence[Node], overlaps: Mapping[Value, int]) -> int:
+        """What is live while a run of operators is executed, tensors between them left out.
+
+        overlaps: overlap distances of the result to the values that it may overlap.
+        """
+        first, last = run[0].index, run[-1].index
         sizes = self.graph.bytes
         around = [value for value, (birth, death) in self._lifetimes.items() if birth < first <= death]
-        dying = [value for value in around if value in gaps and self._lifetimes[value][1] < last]
-        result, *others = (sizes[value] for value in self.nodes[last - 1].results)
-        joint = joint_bytes(result, [(sizes[value], gaps[value]) for value in dying])
+        dying = [value for value in around if value in overlaps and self._lifetimes[value][1] <= last]
+        result, *others = (sizes[value] for value in run[-1].results)
+        joint = joint_bytes(result, [(sizes[value], overlaps[value]) for value in dying])
         state = 0 if self.graph.row_input is None else UNDER_WAY_BYTES
         return state + joint + sum(others) + sum(sizes[value] for value in around if value not in dying)

@@ -105,11 +105,16 @@ def runs_of(operator: Operator) -> list[Run]:
     for index, (member, call) in enumerate(zip(operator.members, operator.calls, strict=True)):
         rows = operator.stream.order.count(index)
         columns = sum(end - first for first, end in (strip[index] for strip in operator.strips))
-        pixels = call.rows * member.outputs[0].width
-        share = 1.0 if isinstance(call, AccumulatingCall) else rows * columns / pixels
-        share = 0.0 if isinstance(call, AwaitedCall) else share
-        runs.append(Run(member, call, rows * len(operator.strips), share, is_in_stage=True))
+        runs.append(run_in_stage(member, call, rows * len(operator.strips), rows * columns))
     return runs
+
+
+def run_in_stage(member: Operator, call: StreamedCall, calls: int, pixels: int) -> Run:
+    """The run of a member of a stage that computes so many pixels, some perhaps again."""
+    share = pixels / (call.rows * member.outputs[0].width)
+    if isinstance(call, AccumulatingCall | AwaitedCall):
+        share = 1.0 if isinstance(call, AccumulatingCall) else 0.0
+    return Run(member, call, calls, share, is_in_stage=True)
 
 
 def predicted_instructions(operator: Operator) -> int:
