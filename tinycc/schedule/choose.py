@@ -73,12 +73,16 @@ class Space:
     @cached_property
     def once(self) -> Search:
         """Whole tensors and stages that compute everything once."""
-        return self._search([*self.candidates.whole, *self.candidates.stages])
+        return self._search(self._each_once)
 
     @cached_property
     def again(self) -> Search:
         """These, and stages cut into strips."""
-        return self._search([*self.candidates.whole, *self.candidates.stages, *self.candidates.strips])
+        return self._search([*self._each_once, *self.candidates.strips])
+
+    @property
+    def _each_once(self) -> list[Candidate]:
+        return [*self.candidates.whole, *self.candidates.sparing, *self.candidates.stages]
 
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes))
