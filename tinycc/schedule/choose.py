@@ -84,6 +84,16 @@ class Space:
     def _each_once(self) -> list[Candidate]:
         return [*self.candidates.whole, *self.candidates.sparing, *self.candidates.stages]
 
+    def unspared(self, schedule: Schedule) -> Schedule:
+        """The schedule with the usual kernels wherever those that need less memory save none of the arena."""
+        for sparing in schedule.candidates:
+            if sparing.node is not None:
+                usual = next(one for one in self.candidates.whole if one.first == sparing.first)
+                other = Schedule(tuple(usual if one is sparing else one for one in schedule.candidates))
+                if self.arena_of(other) <= self.arena_of(schedule):
+                    schedule = other
+        return schedule
+
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes))
 
@@ -105,6 +115,7 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
         schedule = _patched(space, options)
     else:
         spaces, schedule = _best(space, options)
+        schedule = spaces[-1].unspared(schedule)
     considered = [schedule]
     for item in spaces:
         considered += item.once.front()
