@@ -71,6 +71,11 @@ class Space:
         return Schedule((*before, fed, *after))
 
     @cached_property
+    def usual(self) -> Search:
+        """Whole tensors by the chosen kernels, and stages."""
+        return self._search([*self.candidates.whole, *self.candidates.stages])
+
+    @cached_property
     def once(self) -> Search:
         """Whole tensors and stages that compute everything once."""
         return self._search(self._each_once)
@@ -110,7 +115,7 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
     if options.form == "whole":
         schedule = whole
     elif options.form == "stream":
-        schedule = space.once.longest_stages()
+        schedule = space.usual.longest_stages()
     elif options.form == "patch":
         schedule = _patched(space, options)
     else:
