@@ -39,7 +39,7 @@ class SelectKernels:
 
 def _best(view: Operator, features: Sequence[str]) -> str:
     """The kernel of fewest predicted instructions; the room's first where one was never counted."""
-    offered = [kernel.name for kernel in view.offered(features) if not kernel.takes_spare_flash]
+    offered = [kernel.name for kernel in view.offered(features) if kernel.trade is None]
     views = [replace(view, variant=name) for name in offered]
     if len(views) == 1 or not all(map(is_counted, views)):
         return offered[0]

@@ -88,10 +88,7 @@ def _wide(view: Operator) -> Operator:
     """The view with wide weights wherever there may be some."""
     if isinstance(view, Stage):
         return replace(view, members=tuple(_wide(member) for member in view.members))
-    for kernel in view.kernels:
-        if kernel.takes_spare_flash and kernel.needs == view.kernel.needs and kernel.fits(view):
-            return replace(view, variant=kernel.name)
-    return view
+    return next(iter(view.traded("flash")), view)
 
 
 def _widened(function: relax.Function, members: Mapping[int, str]) -> relax.Function:

@@ -77,7 +77,7 @@ def first_preference() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(select_kernels, "is_counted", lambda _view: False)
         patch.setattr(Wide, "needs", "dsp_wide")
-        patch.setattr(Wide, "takes_spare_flash", False)
+        patch.setattr(Wide, "trade", None)
         yield
 
 

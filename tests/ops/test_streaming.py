@@ -123,8 +123,9 @@ def replay(stream: Stream, tensor: int, ring_rows: int) -> bool:
     ring: dict[int, int] = {}
     done = [0] * len(stream.calls)
     for turn in stream.order:
-        for window in stream.calls[turn].windows:
-            span = rows_read(window, done[turn])
+        call = stream.calls[turn]
+        for window in call.windows:
+            span = rows_read(window, call.rows)[done[turn]]
             if turn == tensor and span is not None:
                 wanted = range(span[0], span[1] + 1)
                 if any(ring.get(row % ring_rows) != row for row in wanted):

@@ -64,6 +64,16 @@ def test_an_output_in_place_costs_nothing() -> None:
     )
 
 
+def test_an_output_that_overlaps_exactly_starts_nowhere_else_within_its_input() -> None:
+    pair = ("out", "in")
+    buffers = [buffer("base", 8, 0, 2), buffer("in", 100, 0, 1), buffer("out", 90, 1, 2)]
+    placement = place(buffers, {pair: 0}, 108, exact={pair})
+    assert placement.offsets["in"] == placement.offsets["out"] and placement.arena_bytes == 108
+    held = [*buffers, buffer("least", 1, 1, 2), buffer("other", 99, 2, 3)]
+    offsets = place(held, {pair: 0}, 0, exact={pair}).offsets
+    assert offsets["in"] == offsets["out"]
+
+
 def test_rings_of_one_stage_share_memory_where_their_moments_are_apart() -> None:
     rings = [
         Buffer("a", "ring", 10, 1, 0, 0, ((0, 1), (4, 5))),

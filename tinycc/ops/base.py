@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.composite import Composite
-from tinycc.ops.kernel import PORTABLE, Kernel, NoKernel
+from tinycc.ops.kernel import PORTABLE, Kernel, NoKernel, Trade
 from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, FlatCall, RowCall, WholeCall, by_rows
 from tinycc.ops.tensor import Tensor
 
@@ -68,6 +68,14 @@ class Operator(ABC):
             if runs and kernel.name not in offered and kernel.fits(self):
                 offered[kernel.name] = kernel
         return list(offered.values())
+
+    def traded(self, trade: Trade) -> "list[Operator]":
+        """The view with each other kernel that fits, on the same core, and is taken for this trade."""
+        return [
+            replace(self, variant=kernel.name)
+            for kernel in self.kernels
+            if kernel.trade == trade and kernel.needs in (None, self.kernel.needs) and kernel.fits(self)
+        ]
 
     @cached_property
     def kernel(self) -> Kernel[Any]:

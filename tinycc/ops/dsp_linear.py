@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tinycc.ops.dsp import FEATURE, mode_of
 from tinycc.ops.dsp_layer import DspLayer
-from tinycc.ops.kernel import Kernel, View
+from tinycc.ops.kernel import Kernel, Trade, View
 from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.linear import Linear
 from tinycc.runtime_c.constants import constant
@@ -34,7 +34,7 @@ class Wide(MatrixKernel[View]):
     """The same with wide weights: more flash, fewer instructions."""
 
     name: ClassVar[str] = "dsp_wide"
-    takes_spare_flash: ClassVar[bool] = True
+    trade: ClassVar[Trade | None] = "flash"
     is_wide: ClassVar[bool] = True
 
 

@@ -151,7 +151,7 @@ class PortableInterpolate(Kernel[Interpolate]):
             elements=output.elements,
         )
 
-    def overlap(self, view: Interpolate, index: int) -> int | None:
+    def overlap(self, view: Interpolate, index: int) -> int:
         """In place: elements do not grow."""
         return 0
 

@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from tinycc.ops.kernel_call import AccumulatingCall, AnyCall
 
 # The name of kernels that any core runs.
 PORTABLE = "portable"
+
+# What a kernel costs or saves against another one: constants, of flash that would be left, for fewer
+# instructions; memory, for more of them.
+Trade: TypeAlias = Literal["flash", "memory"]
 
 View = TypeVar("View", contravariant=True)
 
@@ -25,13 +29,15 @@ class Kernel(ABC, Generic[View]):
 
     name: what reports call it. Kernels of a room may share a name: of those the first that fits is meant.
     needs: the feature of the core without which it does not run; None for none.
-    takes_spare_flash: it is another kernel of the room with more constants and fewer instructions, for flash
-        that would be left.
+    trade: of a kernel that is taken in place of another one only where that pays.
+    overlaps_exactly: an output that overlaps an input starts just as many bytes before it as `overlap` says;
+        others may start further before.
     """
 
     name: ClassVar[str] = PORTABLE
     needs: ClassVar[str | None] = None
-    takes_spare_flash: ClassVar[bool] = False
+    trade: ClassVar[Trade | None] = None
+    overlaps_exactly: ClassVar[bool] = False
 
     def fits(self, view: View) -> bool:
         """Whether it computes this operator; the last kernel of a room computes all of them."""

@@ -75,7 +75,7 @@ class PortableLeakyReLU(Kernel[LeakyReLU]):
             elements=output.elements,
         )
 
-    def overlap(self, view: LeakyReLU, index: int) -> int | None:
+    def overlap(self, view: LeakyReLU, index: int) -> int:
         """In place."""
         return 0
 

@@ -84,7 +84,7 @@ class PortablePReLU(Kernel[PReLU]):
             elements=output.elements,
         )
 
-    def overlap(self, view: PReLU, index: int) -> int | None:
+    def overlap(self, view: PReLU, index: int) -> int:
         """In place."""
         return 0
 

@@ -1,12 +1,13 @@
 """Placing buffers in one arena, exactly.
 
 Two buffers whose lifetimes meet must not share bytes, except that an output may overlap the input that dies
-at its operator when it starts at least the operator's overlap distance before it. Minimising the arena
+at its operator when it starts at least the operator's overlap distance before it, or just that for some
+operators. Minimising the arena
 under these rules is dynamic storage allocation, which is NP-hard in general and small here: first-fit in a
 few orders gives a start, and CP-SAT improves it or proves that nothing smaller exists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ortools.sat.python import cp_model
@@ -15,6 +16,8 @@ from tinycc.plan.model import Buffer
 
 # (output, input) -> how many bytes the output must start before the input to overlap it
 Overlaps = Mapping[tuple[str, str], int]
+# Of these pairs those of which it must start just so many bytes before it.
+Exact = Collection[tuple[str, str]]
 
 _SOLVER_SECONDS = 20.0
 
@@ -29,7 +32,9 @@ class Placement:
     solver: str
 
 
-def place(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int) -> Placement:
+def place(
+    buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int, exact: Exact = ()
+) -> Placement:
     """Offsets for all buffers with the least arena found.
 
     buffers: their `offset` is ignored.
@@ -42,23 +47,26 @@ def place(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int)
     }
     best: Placement | None = None
     for name, order in orders.items():
-        offsets = _first_fit(order, overlaps)
+        offsets = _first_fit(order, overlaps, exact)
         arena_bytes = max((offsets[buffer.name] + buffer.bytes for buffer in buffers), default=0)
         if best is None or arena_bytes < best.arena_bytes:
             reached = arena_bytes <= lower_bound_bytes
             best = Placement(offsets, arena_bytes, reached, f"first fit by {name}")
     assert best is not None
-    return best if best.optimal else _solve(buffers, overlaps, lower_bound_bytes, best)
+    return best if best.optimal else _solve(buffers, overlaps, exact, lower_bound_bytes, best)
 
 
-def place_apart(buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int) -> Placement:
+def place_apart(
+    buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int, exact: Exact = ()
+) -> Placement:
     """`place` with all states in one piece, so that models can share what does not outlive an inference.
 
     They are behind that, or before it where alignment makes that less.
     """
     working = [buffer for buffer in buffers if buffer.kind != "state"]
     states = [buffer for buffer in buffers if buffer.kind == "state"]
-    placement = place(working, overlaps, lower_bound_bytes - sum(state.bytes for state in states))
+    least = lower_bound_bytes - sum(state.bytes for state in states)
+    placement = place(working, overlaps, least, exact)
     offsets, state_bytes = in_a_row(states)
     work_place, state_place = place_beside(working, placement.arena_bytes, states, state_bytes)
     placed = {name: work_place + offset for name, offset in placement.offsets.items()}
@@ -93,29 +101,50 @@ def _align(offset: int, alignment: int) -> int:
     return -(-offset // alignment) * alignment
 
 
-def _first_fit(order: Sequence[Buffer], overlaps: Overlaps) -> dict[str, int]:
+def _first_fit(order: Sequence[Buffer], overlaps: Overlaps, exact: Exact) -> dict[str, int]:
     """The lowest offset that is free, for one buffer after the other."""
     offsets: dict[str, int] = {}
     placed: list[Buffer] = []
     for buffer in order:
-        forbidden = []
+        # Where it may not start, and where in between it may.
+        forbidden: list[tuple[int, int, int | None]] = []
         for other in placed:
             if not buffer.meets(other):
                 continue
             start = offsets[other.name]
-            below = min(buffer.bytes, overlaps.get((buffer.name, other.name), buffer.bytes))
-            above = min(other.bytes, overlaps.get((other.name, buffer.name), other.bytes))
-            forbidden.append((start - below, start + above))
-        candidates = sorted({0} | {max(0, _align(high, buffer.alignment)) for _, high in forbidden})
+            below, above = _gaps(buffer, other, overlaps, exact)
+            just = _just(buffer, other, overlaps, exact)
+            forbidden.append((start - below, start + above, None if just is None else start + just))
+        highs = {max(0, _align(high, buffer.alignment)) for _, high, _ in forbidden}
+        justs = {just for _, _, just in forbidden if just is not None and just >= 0}
         offsets[buffer.name] = next(
-            offset for offset in candidates if all(offset <= low or offset >= high for low, high in forbidden)
+            offset
+            for offset in sorted({0} | highs | {just for just in justs if just % buffer.alignment == 0})
+            if all(offset <= low or offset >= high or offset == just for low, high, just in forbidden)
         )
         placed.append(buffer)
     return offsets
 
 
+def _gaps(one: Buffer, other: Buffer, overlaps: Overlaps, exact: Exact) -> tuple[int, int]:
+    """How many bytes `one` must start before `other`, or else after it."""
+    pairs = (one.name, other.name), (other.name, one.name)
+    before, after = (
+        min(size, overlaps.get(pair, size)) if pair not in exact else size
+        for pair, size in zip(pairs, (one.bytes, other.bytes), strict=True)
+    )
+    return before, after
+
+
+def _just(one: Buffer, other: Buffer, overlaps: Overlaps, exact: Exact) -> int | None:
+    """How many bytes after `other` `one` may start although they overlap; None for never."""
+    if (one.name, other.name) in exact:
+        return -overlaps[one.name, other.name]
+    return overlaps[other.name, one.name] if (other.name, one.name) in exact else None
+
+
 def _solve(
-    buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int, start: Placement
+    buffers: Sequence[Buffer], overlaps: Overlaps, exact: Exact, lower_bound_bytes: int, start: Placement
 ) -> Placement:
     """CP-SAT: an order decision for each pair of buffers that meet, the arena minimised."""
     model = cp_model.CpModel()
@@ -131,7 +160,7 @@ def _solve(
         model.add_hint(units[buffer.name], start.offsets[buffer.name] // buffer.alignment)
         for other in buffers[index + 1 :]:
             if buffer.meets(other):
-                _separate(model, offset, buffer, other, overlaps)
+                _separate(model, offset, buffer, other, overlaps, exact)
     model.minimize(arena)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
@@ -152,11 +181,15 @@ def _separate(
     one: Buffer,
     other: Buffer,
     overlaps: Overlaps,
+    exact: Exact,
 ) -> None:
     """`one` lies wholly before or after `other`, or overlaps it the one way that is allowed."""
-    before, after = model.new_bool_var(""), model.new_bool_var("")
-    gap_before = min(one.bytes, overlaps.get((one.name, other.name), one.bytes))
-    gap_after = min(other.bytes, overlaps.get((other.name, one.name), other.bytes))
-    model.add(offset[one.name] + gap_before <= offset[other.name]).only_enforce_if(before)
-    model.add(offset[other.name] + gap_after <= offset[one.name]).only_enforce_if(after)
-    model.add_bool_or(before, after)
+    ways = [model.new_bool_var(""), model.new_bool_var("")]
+    gap_before, gap_after = _gaps(one, other, overlaps, exact)
+    model.add(offset[one.name] + gap_before <= offset[other.name]).only_enforce_if(ways[0])
+    model.add(offset[other.name] + gap_after <= offset[one.name]).only_enforce_if(ways[1])
+    just = _just(one, other, overlaps, exact)
+    if just is not None:
+        ways.append(model.new_bool_var(""))
+        model.add(offset[one.name] == offset[other.name] + just).only_enforce_if(ways[2])
+    model.add_bool_or(ways)

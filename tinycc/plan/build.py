@@ -150,7 +150,13 @@ def plan_of(graph: OperatorGraph) -> Plan:
     )
     bound = _lower_bound(steps, buffers)
     overlaps = {(step.outputs[0], source): gap for step in steps for source, gap in step.overlaps.items()}
-    placement = place_apart(list(buffers.values()), overlaps, bound)
+    exact = {
+        (step.outputs[0], source)
+        for step in steps
+        if step.operator.kernel.overlaps_exactly
+        for source in step.overlaps
+    }
+    placement = place_apart(list(buffers.values()), overlaps, bound, exact)
     plan = Plan(
         steps=steps,
         buffers={name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()},

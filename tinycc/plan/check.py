@@ -93,6 +93,7 @@ def _share_bytes(one: Buffer, other: Buffer) -> bool:
 
 def _may_overlap(plan: Plan, index: int, output: Buffer, source: Buffer) -> bool:
     step = plan.steps[index]
+    gap = source.offset - output.offset
     return (
         output.name in step.outputs
         and output.first_step == index
@@ -100,5 +101,6 @@ def _may_overlap(plan: Plan, index: int, output: Buffer, source: Buffer) -> bool
         and source.last_step == index
         and source.name not in plan.outputs
         and source.name in step.overlaps
-        and output.offset + step.overlaps[source.name] <= source.offset
+        and gap >= step.overlaps[source.name]
+        and (gap == step.overlaps[source.name] or not step.operator.kernel.overlaps_exactly)
     )

@@ -1,7 +1,7 @@
 """All runs of neighbouring operators that could be a stage, and what each would need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import tvm
@@ -14,6 +14,7 @@ from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.plan.row_input import UNDER_WAY_BYTES
 from tinycc.schedule.costs import predicted_instructions, run_in_stage
 from tinycc.schedule.growing import GrowingStage, Member, Simulation
+from tinycc.schedule.other_kernels import by_kernel
 from tinycc.schedule.stages import stage_inputs, stage_of
 
 # The order of row calls is a table of bytes.
@@ -27,6 +28,7 @@ RING_SHARE = 0.25
 class Candidate:
     """Operators [first, last) of a graph as one step, on whole tensors or as a stage.
 
+    node: the operator by itself, where another kernel runs it than the one that was chosen; else None.
     grid: how a stage is cut, None for an operator on whole tensors.
     live_bytes: the least memory that holds all that is live while it runs.
     macs: what it executes; extra_macs of them are of elements that were computed before.
@@ -45,6 +47,7 @@ class Candidate:
     grid: Grid | None = None
     row_calls: int = 0
     ring_bytes: int = 0
+    node: Node | None = None
 
     @property
     def run(self) -> tuple[Node, ...]:
@@ -80,6 +83,18 @@ class Candidates:
     def whole(self) -> list[Candidate]:
         """Every operator by itself, on whole tensors; not the one that takes rows from outside."""
         return [self._single(node) for node in self.nodes if not self.is_awaited(node)]
+
+    @cached_property
+    def sparing(self) -> list[Candidate]:
+        """Operators by themselves, run by kernels that need less memory than the chosen ones."""
+        found = []
+        for whole in self.whole:
+            chosen = self.nodes[whole.first]
+            for view in chosen.view.traded("memory"):
+                node = by_kernel(chosen, view)
+                candidate = replace(self._single(node), node=node)
+                found += [candidate] if candidate.live_bytes < whole.live_bytes else []
+        return found
 
     @cached_property
     def _most_whole(self) -> int:

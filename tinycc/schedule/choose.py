@@ -71,14 +71,33 @@ class Space:
         return Schedule((*before, fed, *after))
 
     @cached_property
+    def usual(self) -> Search:
+        """Whole tensors by the chosen kernels, and stages."""
+        return self._search([*self.candidates.whole, *self.candidates.stages])
+
+    @cached_property
     def once(self) -> Search:
         """Whole tensors and stages that compute everything once."""
-        return self._search([*self.candidates.whole, *self.candidates.stages])
+        return self._search(self._each_once)
 
     @cached_property
     def again(self) -> Search:
         """These, and stages cut into strips."""
-        return self._search([*self.candidates.whole, *self.candidates.stages, *self.candidates.strips])
+        return self._search([*self._each_once, *self.candidates.strips])
+
+    @property
+    def _each_once(self) -> list[Candidate]:
+        return [*self.candidates.whole, *self.candidates.sparing, *self.candidates.stages]
+
+    def unspared(self, schedule: Schedule) -> Schedule:
+        """The schedule with the usual kernels wherever those that need less memory save none of the arena."""
+        for sparing in schedule.candidates:
+            if sparing.node is not None:
+                usual = next(one for one in self.candidates.whole if one.first == sparing.first)
+                other = Schedule(tuple(usual if one is sparing else one for one in schedule.candidates))
+                if self.arena_of(other) <= self.arena_of(schedule):
+                    schedule = other
+        return schedule
 
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes))
@@ -96,11 +115,12 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
     if options.form == "whole":
         schedule = whole
     elif options.form == "stream":
-        schedule = space.once.longest_stages()
+        schedule = space.usual.longest_stages()
     elif options.form == "patch":
         schedule = _patched(space, options)
     else:
         spaces, schedule = _best(space, options)
+        schedule = spaces[-1].unspared(schedule)
     considered = [schedule]
     for item in spaces:
         considered += item.once.front()
