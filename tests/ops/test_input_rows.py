@@ -9,7 +9,7 @@ from tests.ops.test_stage import BODIES, SHAPE, module_for
 from tests.tools.kernel_runner import dequantized, module_of, quantized, run_plan
 from tests.tools.layers import random_inputs
 from tests.tools.networks import Network, inverted_residual
-from tinycc.ops.input_rows import InputRows
+from tinycc.ops.input_rows import ROOM, InputRows
 from tinycc.ops.stage import Stage
 from tinycc.ops.tensor import Tensor
 from tinycc.passes.pipeline import InputMode, default_passes
@@ -101,6 +101,6 @@ def test_the_whole_input_is_nowhere() -> None:
 @pytest.mark.parametrize(("height", "item"), [(32767, 2), (32768, 4)])
 def test_rows_beyond_int16_are_counted_in_int32(height: int, item: int) -> None:
     tensor = Tensor((1, height, 1, 1), "int8", parameter=0)
-    rows = InputRows((tensor,), (tensor,))
+    rows = InputRows((tensor,), (tensor,), kernels=ROOM.kernels)
     stage = Stage((tensor,), (tensor,), (rows, rows), ((0,), (1,)))
     assert (stage.scratch_alignment, stage.scratch_bytes) == (item, 2 * item)
