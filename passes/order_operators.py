@@ -17,7 +17,7 @@ import tvm
 from tvm import relax
 
 from tinycc.graph import BindingWriter, Node, OperatorGraph, Value
-from tinycc.limits import SearchLimits
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.notes import with_note
 from tinycc.ops.footprint import joint_bytes
 
@@ -26,8 +26,8 @@ from tinycc.ops.footprint import joint_bytes
 class OrderOperators:
     """Module pass; see above."""
 
-    def __init__(self, limits: SearchLimits | None = None) -> None:
-        self.limits = limits or SearchLimits()
+    def __init__(self, limits: SearchLimits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Permute the operators of `main`."""

@@ -7,6 +7,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.limits import DEFAULT_LIMITS
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.eliminate_transposes import EliminateTransposes
 from tinycc.passes.fold_constant_operators import FoldConstantOperators
@@ -97,7 +98,7 @@ def default_passes(
         RewriteInPlace(),
         # Some operators may write over a state that they read, which distances tell; copies need memory.
         OrderStates(),
-        OrderOperators(),
+        OrderOperators(schedule.limits if schedule else DEFAULT_LIMITS),
         # On the final order, of which a stage is a part.
         ScheduleStages(schedule),
         # Once all other constants are known.

@@ -2,9 +2,9 @@
 
 Two buffers whose lifetimes meet must not share bytes, except that an output may overlap the input that dies
 at its operator when it starts at least the operator's overlap distance before it, or just that for some
-operators. Minimising the arena
-under these rules is dynamic storage allocation, which is NP-hard in general and small here: first-fit in a
-few orders gives a start, and CP-SAT improves it or proves that nothing smaller exists.
+operators. Minimising the arena under these rules is dynamic storage allocation, which is NP-hard in general
+and small here: first-fit in a few orders gives a start, and CP-SAT improves it or proves that nothing smaller
+exists.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 from ortools.sat.python import cp_model
 
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.plan.model import Buffer
 
 # (output, input) -> how many bytes the output must start before the input to overlap it
 Overlaps = Mapping[tuple[str, str], int]
 # Of these pairs those of which it must start just so many bytes before it.
 Exact = Collection[tuple[str, str]]
-
-_SOLVER_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,11 @@ class Placement:
 
 
 def place(
-    buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int, exact: Exact = ()
+    buffers: Sequence[Buffer],
+    overlaps: Overlaps,
+    lower_bound_bytes: int,
+    exact: Exact = (),
+    limits: SearchLimits = DEFAULT_LIMITS,
 ) -> Placement:
     """Offsets for all buffers with the least arena found.
 
@@ -53,11 +56,15 @@ def place(
             reached = arena_bytes <= lower_bound_bytes
             best = Placement(offsets, arena_bytes, reached, f"first fit by {name}")
     assert best is not None
-    return best if best.optimal else _solve(buffers, overlaps, exact, lower_bound_bytes, best)
+    return best if best.optimal else _solve(buffers, overlaps, exact, lower_bound_bytes, best, limits)
 
 
 def place_apart(
-    buffers: Sequence[Buffer], overlaps: Overlaps, lower_bound_bytes: int, exact: Exact = ()
+    buffers: Sequence[Buffer],
+    overlaps: Overlaps,
+    lower_bound_bytes: int,
+    exact: Exact = (),
+    limits: SearchLimits = DEFAULT_LIMITS,
 ) -> Placement:
     """`place` with all states in one piece, so that models can share what does not outlive an inference.
 
@@ -66,7 +73,7 @@ def place_apart(
     working = [buffer for buffer in buffers if buffer.kind != "state"]
     states = [buffer for buffer in buffers if buffer.kind == "state"]
     least = lower_bound_bytes - sum(state.bytes for state in states)
-    placement = place(working, overlaps, least, exact)
+    placement = place(working, overlaps, least, exact, limits)
     offsets, state_bytes = in_a_row(states)
     work_place, state_place = place_beside(working, placement.arena_bytes, states, state_bytes)
     placed = {name: work_place + offset for name, offset in placement.offsets.items()}
@@ -144,7 +151,12 @@ def _just(one: Buffer, other: Buffer, overlaps: Overlaps, exact: Exact) -> int |
 
 
 def _solve(
-    buffers: Sequence[Buffer], overlaps: Overlaps, exact: Exact, lower_bound_bytes: int, start: Placement
+    buffers: Sequence[Buffer],
+    overlaps: Overlaps,
+    exact: Exact,
+    lower_bound_bytes: int,
+    start: Placement,
+    limits: SearchLimits,
 ) -> Placement:
     """CP-SAT: an order decision for each pair of buffers that meet, the arena minimised."""
     model = cp_model.CpModel()
@@ -164,7 +176,7 @@ def _solve(
     model.minimize(arena)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
-    solver.parameters.max_deterministic_time = _SOLVER_SECONDS
+    solver.parameters.max_deterministic_time = limits.solver_seconds
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return start

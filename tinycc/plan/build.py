@@ -11,6 +11,7 @@ from tinycc import tvm_adapter
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
 from tinycc.graph import Node, OperatorGraph, Value
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.ops.base import DEAD_MACS, Operator
 from tinycc.ops.footprint import Moments
 from tinycc.ops.stage import Ring, Stage
@@ -112,15 +113,15 @@ class _Reader:
         return self.add(name, kind, ring.bytes, ring.alignment, ring.moments)
 
 
-def build_plan(module: tvm.IRModule) -> Plan:
+def build_plan(module: tvm.IRModule, limits: SearchLimits = DEFAULT_LIMITS) -> Plan:
     """The plan of a module whose operators are all composites.
 
     Raises UnsupportedError for a call that no operator covers.
     """
-    return plan_of(OperatorGraph.of(module))
+    return plan_of(OperatorGraph.of(module), limits)
 
 
-def plan_of(graph: OperatorGraph) -> Plan:
+def plan_of(graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS) -> Plan:
     """The plan of a graph."""
     reader = _Reader(graph)
     edge_count = len(graph.parameters) - len(graph.states)
@@ -156,7 +157,7 @@ def plan_of(graph: OperatorGraph) -> Plan:
         if step.operator.kernel.overlaps_exactly
         for source in step.overlaps
     }
-    placement = place_apart(list(buffers.values()), overlaps, bound, exact)
+    placement = place_apart(list(buffers.values()), overlaps, bound, exact, limits)
     plan = Plan(
         steps=steps,
         buffers={name: replace(buffer, offset=placement.offsets[name]) for name, buffer in buffers.items()},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import tvm
 
 from tinycc.errors import UnsupportedError
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.plan.arena import in_a_row, place_beside
 from tinycc.plan.build import build_plan
 from tinycc.plan.check import check_plan
@@ -37,13 +38,13 @@ class Program:
         return max(plan.arena_bytes for plan in self.entries.values())
 
 
-def build_program(modules: Mapping[str, tvm.IRModule]) -> Program:
+def build_program(modules: Mapping[str, tvm.IRModule], limits: SearchLimits = DEFAULT_LIMITS) -> Program:
     """The program of modules whose passes are done, by the names of the entries.
 
     States are the same in all: those of one place among the last parameters of `main` are one buffer.
     Raises UnsupportedError where they differ in size.
     """
-    plans = {name: build_plan(module) for name, module in modules.items()}
+    plans = {name: build_plan(module, limits) for name, module in modules.items()}
     if len(plans) == 1:
         return Program(plans)
     states: dict[str, Buffer] = {}

@@ -8,6 +8,7 @@ import tvm
 from tvm import relax
 
 from tinycc.graph import Node, OperatorGraph, Value
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
@@ -19,9 +20,6 @@ from tinycc.schedule.stages import stage_inputs, stage_of
 
 # The order of row calls is a table of bytes.
 MOST_MEMBERS = 255
-# Into how many strips of columns stages are cut, where their rings take this share of what is live.
-STRIPS = (2, 3, 4, 6, 8)
-RING_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,8 @@ class Candidate:
 class Candidates:
     """What `main` of a module in its final order could be cut into."""
 
-    def __init__(self, module: tvm.IRModule) -> None:
+    def __init__(self, module: tvm.IRModule, limits: SearchLimits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
         self.graph = OperatorGraph.of(module)
         self.nodes = self.graph.nodes
         # By operator, whether it accumulates, and rows.
@@ -137,7 +136,8 @@ class Candidates:
         found = []
         for whole in self.stages:
             least = whole.live_bytes
-            for count in STRIPS if whole.ring_bytes > RING_SHARE * whole.live_bytes else ():
+            is_worth_it = whole.ring_bytes > self.limits.ring_share * whole.live_bytes
+            for count in self.limits.strips if is_worth_it else ():
                 cut = self.cut(whole, Grid(strips=count))
                 if cut is None:
                     break

@@ -15,9 +15,6 @@ from tinycc.schedule.staged import scheduled, staged
 from tinycc.schedule.two_passes import blocks_of, in_two_passes
 from tinycc.schedule.well_formed import well_formed
 
-# How many blocks are tried in two passes, those that save most first.
-MOST_BLOCKS = 8
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -46,7 +43,7 @@ class Space:
     def arena_of(self, schedule: Schedule) -> int:
         """The arena that the planner needs for a schedule."""
         if schedule not in self.arenas:
-            plan = plan_of(scheduled(self.candidates.graph, schedule.candidates))
+            plan = plan_of(scheduled(self.candidates.graph, schedule.candidates), self.candidates.limits)
             self.arenas[schedule] = plan.arena_bytes
         return self.arenas[schedule]
 
@@ -100,7 +97,7 @@ class Space:
         return schedule
 
     def _search(self, candidates: list[Candidate]) -> Search:
-        return Search(candidates, len(self.candidates.nodes))
+        return Search(candidates, len(self.candidates.nodes), self.candidates.limits)
 
 
 def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
@@ -108,7 +105,7 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
 
     Raises UnsupportedError where a schedule that was asked for by name is impossible.
     """
-    space = Space(Candidates(module))
+    space = Space(Candidates(module, options.limits))
     if not space.candidates.nodes:
         return None
     spaces, whole = [space], space.whole
@@ -146,9 +143,13 @@ def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tupl
     blocks = blocks_of(space.candidates)
     spaces, best = [space], space.again.smallest(space.arena_of, most_extra)
     chosen = space
-    for count in range(len(blocks[:MOST_BLOCKS]) + 1):
+    for count in range(len(blocks[: space.candidates.limits.blocks]) + 1):
         if count:
-            spaces.append(Space(Candidates(in_two_passes(space.candidates.graph, blocks[:count]))))
+            spaces.append(
+                Space(
+                    Candidates(in_two_passes(space.candidates.graph, blocks[:count]), space.candidates.limits)
+                )
+            )
         tried = spaces[-1]
         if not tried.again.is_possible(most_extra):
             break

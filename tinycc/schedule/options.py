@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from tinycc.errors import UnsupportedError
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 
 Objective = Literal["latency", "memory"]
 Form = Literal["auto", "whole", "stream", "patch"]
@@ -21,6 +22,7 @@ class ScheduleOptions:
     most_extra: how much may be computed again, as a share of the model's MACs; None for as much as it takes.
     patches: of the form "patch", into how many parts height and width are cut.
     split: how many operators run by patches; None for what needs the least memory.
+    limits: how far the search for a schedule goes.
     """
 
     objective: Objective = "latency"
@@ -29,6 +31,7 @@ class ScheduleOptions:
     most_extra: float | None = None
     patches: int = 1
     split: int | None = None
+    limits: SearchLimits = DEFAULT_LIMITS
 
 
 def read_options(

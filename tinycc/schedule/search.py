@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import networkx
 
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.schedule.candidates import Candidate
-
-# Schedules that are planned before the search is content with the best so far.
-MOST_PLANS = 24
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,14 @@ class Schedule:
 class Search:
     """All schedules that a list of candidates allows for."""
 
-    def __init__(self, candidates: list[Candidate], length: int) -> None:
+    def __init__(
+        self, candidates: list[Candidate], length: int, limits: SearchLimits = DEFAULT_LIMITS
+    ) -> None:
         """length: number of bindings."""
         self._graph = networkx.DiGraph()
         self._graph.add_nodes_from(range(length + 1))
         self._end = length
+        self._most_plans = limits.plans
         most = 1 + sum(candidate.instructions for candidate in candidates)
         for candidate in candidates:
             again = candidate.extra_macs * most + candidate.instructions
@@ -135,7 +136,7 @@ class Search:
         self, budget: int, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None
     ) -> Schedule | None:
         """The cheapest schedule whose planned arena is within a budget; None if none was found."""
-        for _, schedule in zip(range(MOST_PLANS), self.by_cost(budget, most_extra_macs), strict=False):
+        for _, schedule in zip(range(self._most_plans), self.by_cost(budget, most_extra_macs), strict=False):
             if not _is_within(schedule, most_extra_macs):
                 return None
             if arena_of(schedule) <= budget:
@@ -149,7 +150,7 @@ class Search:
         plans = 0
         least = self.least_bytes(most_extra_macs)
         for limit in (size for size in self.footprints if size >= least):
-            if best is not None and (limit >= arena_of(best) or plans >= MOST_PLANS):
+            if best is not None and (limit >= arena_of(best) or plans >= self._most_plans):
                 break
             for schedule in self.by_cost(limit, most_extra_macs):
                 if not _is_within(schedule, most_extra_macs):
@@ -157,7 +158,7 @@ class Search:
                 plans += 1
                 if best is None or arena_of(schedule) < arena_of(best):
                     best = schedule
-                if arena_of(best) <= limit or plans >= MOST_PLANS:
+                if arena_of(best) <= limit or plans >= self._most_plans:
                     break
         assert best is not None
         return best
