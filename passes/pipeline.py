@@ -1,7 +1,12 @@
-"""All passes in the order in which they run, each with the reason for its place."""
+"""All passes in the order in which they run, each with the reason for its place.
+
+Levels, for TVM's PassContext: 0 is what a module cannot be compiled without, 1 saves memory or work by a
+rewriting, 2 by a search or an analysis. TVM's own level is 2. No pass has TVM's `required`, as that would run
+the passes named there once more; what one needs of those before it is said in its file.
+"""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import tvm
 from tvm import relax
@@ -13,6 +18,7 @@ from tinycc.passes.fold_constant_operators import FoldConstantOperators
 from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.infer_edges import InferEdges
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.order_states import OrderStates
@@ -28,12 +34,20 @@ from tinycc.passes.slide_states import SlideStates
 from tinycc.passes.softmax_over_last_axis import SoftmaxOverLastAxis
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 from tinycc.passes.stream_input import StreamInput
+from tinycc.passes.to_normal_form import ToNormalForm
 from tinycc.passes.unsigned_edges import UnsignedEdges
 from tinycc.passes.widen_weights import WidenWeights
-from tinycc.schedule.options import ScheduleOptions
+from tinycc.schedule.options import Objective, ScheduleOptions, read_options
+from tinycc.target import parse_size, target_named
 
 EdgeType = Literal["integer", "int8", "float"]
 InputMode = Literal["tensor", "rows"]
+KernelChoice = Literal["auto", "portable"]
+
+
+def import_passes() -> list[tvm.transform.Pass]:
+    """The passes from a module of one of TVM's importers to the normal form."""
+    return [InferEdges(), ToNormalForm()]
 
 
 def default_passes(
@@ -105,6 +119,28 @@ def default_passes(
     ]
 
 
-def default_pipeline(io: EdgeType = "integer") -> tvm.transform.Sequential:
-    """`default_passes` as one pass, for use in other TVM flows."""
-    return tvm.transform.Sequential(default_passes(io), name="tinycc")
+def passes_for(
+    *,
+    target: str = "cortex-m4",
+    sram: str | int | None = None,
+    flash: str | int | None = None,
+    io: EdgeType = "integer",
+    optimize_for: Objective = "latency",
+    schedule: str = "auto",
+    max_extra_macs: str | None = None,
+    kernels: KernelChoice = "auto",
+    input_mode: InputMode = "tensor",
+) -> list[tvm.transform.Pass]:
+    """`default_passes` for what a user says; see `tinycc.compile` for each of these."""
+    sram_bytes, flash_bytes = (None if size is None else parse_size(str(size)) for size in (sram, flash))
+    options = read_options(optimize_for, schedule, sram_bytes, max_extra_macs)
+    features = target_named(target).features if kernels == "auto" else ()
+    return default_passes(io, options, features, input_mode, flash_bytes)
+
+
+def default_pipeline(**options: Any) -> tvm.transform.Sequential:
+    """From a module of one of TVM's importers to one that can be planned, as one pass for TVM flows.
+
+    options: those of `passes_for`, as in `relax.get_pipeline("tinycc", target="cortex-m7", sram="320K")`.
+    """
+    return tvm.transform.Sequential([*import_passes(), *passes_for(**options)], name="tinycc")

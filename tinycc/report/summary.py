@@ -7,6 +7,7 @@ from tinycc.codegen.operator_code import OperatorCode
 from tinycc.edges import Edge
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Buffer, Plan
+from tinycc.report.pass_records import PassRecord
 from tinycc.report.timeline import Timeline
 from tinycc.version import VERSION
 
@@ -28,15 +29,6 @@ class Request:
     flash_bytes: int | None
     optimize_for: str
     schedule: str
-
-
-@dataclass(frozen=True)
-class PassRecord:
-    """One pass that ran."""
-
-    name: str
-    changed: bool
-    seconds: float
 
 
 def summarize(
