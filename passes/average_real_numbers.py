@@ -40,7 +40,7 @@ class _Averager(DataflowRewriter):
             call = self.producer(call.args[0])
         if tvm_adapter.op_name(call) == "relax.quantize" and not tvm_adapter.shape_of(call.args[1]):
             return list(call.args[1:3])
-        return [tvm_adapter.make_constant(np.float32(1)), tvm_adapter.make_constant(np.int32(0))]
+        return [tvm_adapter.make_constant(np.asarray(number)) for number in (np.float32(1), np.int32(0))]
 
 
 @tvm.transform.module_pass(opt_level=0, name="AverageRealNumbers")

@@ -88,7 +88,8 @@ def _with_constants(main: relax.Function) -> relax.Function:
 def _with_batch_of_one(main: relax.Function) -> relax.Function:
     """`main` with 1 for the symbols that are nothing but the first dimensions of inputs."""
     shapes = [variable.ty.shape for variable in main.params if isinstance(variable.ty, relax.TensorType)]
-    batches, others = set(), set()
+    batches: set[tirx.Var] = set()
+    others: set[tirx.Var] = set()
     for dimensions in (list(shape.values) for shape in shapes if isinstance(shape, relax.ShapeExpr)):
         batches.update(item for item in dimensions[:1] if isinstance(item, tirx.Var))
         others.update(item for item in dimensions[1:] if isinstance(item, tirx.Var))

@@ -11,10 +11,13 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.fallback_reasons import FLOAT_WEIGHTS
 from tinycc.graph import view_of
 from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.fallback import REASON, Fallback
+from tinycc.ops.quantize import Dequantize
+from tinycc.passes.fold_into_products import PRODUCTS
 
 _COMPOSITE = f"tinycc.{Fallback.kind}"
 
@@ -57,16 +60,34 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
     main = module["main"]
     builder = relax.BlockBuilder(module)
     bindings = []
+    values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(main)}
     for binding in tvm_adapter.bindings_of(main):
         name, value = tvm_adapter.op_name(binding.value), binding.value
         if name.startswith("relax.call_"):
             raise UnsupportedError(f"{name} is lowered already: run tinycc's passes before TVM's LegalizeOps")
         if name and name not in VIEWS:
             variables = list(dict.fromkeys(tvm_adapter.variables_of(value)))
-            function = builder.add_func(_composite(value, variables), "fallback")
+            composite = _composite(value, variables)
+            if name in PRODUCTS and _has_float_weights(module, value, values):
+                composite = composite.with_attr(REASON, FLOAT_WEIGHTS)
+            function = builder.add_func(composite, "fallback")
             value = builder.normalize(relax.Call(function, variables))
         bindings.append(relax.VarBinding(binding.var, value))
     return relax.transform.Normalize()(tvm_adapter.rebuild_main(builder.get(), bindings))
+
+
+def _has_float_weights(
+    module: tvm.IRModule, product: relax.Call, values: dict[relax.Var, relax.Expr]
+) -> bool:
+    """Whether a layer's weights are the only operand that is not quantized."""
+    data, weights = product.args[:2]
+    source = values.get(data, data)
+    while tvm_adapter.op_name(source) in VIEWS:
+        source = values.get(source.args[0], source.args[0])
+    if not isinstance(source, relax.Call) or not isinstance(source.op, tvm.ir.GlobalVar):
+        return False
+    composite = tvm_adapter.attribute(module[source.op], "Composite")
+    return composite == f"tinycc.{Dequantize.kind}" and tvm_adapter.is_constant(weights)
 
 
 def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:

@@ -55,7 +55,7 @@ class ToNormalForm:
             result = min(result, channels_last, key=_count_transposes)
         if not self.allow_float:
             _refuse_float_layers(result)
-        return InferEdgeQuantization()(result)
+        return tvm_adapter.run_passes([InferEdgeQuantization()], result)
 
 
 def _refuse_shapes(module: tvm.IRModule) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 import tvm
 
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
-from tinycc.errors import BudgetError, printable
+from tinycc.errors import BudgetError, TinyccWarning, printable
 from tinycc.frontend.load import load_model
 from tinycc.notes import notes_of
 from tinycc.output_folder import new_folder
@@ -20,6 +21,7 @@ from tinycc.passes.infer_edges import has_edges
 from tinycc.passes.pipeline import EdgeType, InputMode, KernelChoice, import_passes, passes_for
 from tinycc.passes.schedule_stages import considered
 from tinycc.plan import Plan, build_plan
+from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
 from tinycc.report.pass_records import PassRecord, recorded_passes
@@ -129,6 +131,9 @@ def compile(
     All passes run as one Sequential in the current tvm.transform.PassContext, so that its instruments see
     them, and its level and lists of passes choose among them.
 
+    Warns (tinycc.errors.TinyccWarning) of layers whose weights somebody has made floats of, and of fallbacks
+    that are a large share of the work.
+
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
@@ -163,6 +168,8 @@ def compile(
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)
+    for sentence in advise(compiled.report):
+        warnings.warn(sentence, TinyccWarning, stacklevel=2)
     return compiled
 
 

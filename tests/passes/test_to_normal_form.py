@@ -58,7 +58,7 @@ def _forms(x: relax.Expr) -> list[relax.Expr]:
 
 def test_constants_around_layers_become_weights_and_biases() -> None:
     module = module_of([((1, 4, 5, 6), "int8")], _forms)
-    normal = ToNormalForm()(module)
+    normal = tvm_adapter.run_passes([ToNormalForm()], module)
     assert {view.kind for view in views_in(normal)} <= {"conv2d", "dense", "strided_copy"}
     inputs = random_inputs(module)
     permutation = read_edges(normal).inputs[0].permutation

@@ -6,6 +6,7 @@ from pathlib import Path
 import onnx
 import tvm
 
+from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.onnx.attributes import MICROSOFT
@@ -36,7 +37,7 @@ def load_onnx(path: Path) -> tvm.IRModule:
         module = import_onnx(model)
         edges = _edges(read_onnx(path), model)
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
-        return ToNormalForm(allow_float=False)(module)
+        return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
     except TinyccError as error:
         raise located(path, error) from error
     except Exception as error:  # whatever a damaged graph makes the importer stumble over

@@ -5,6 +5,7 @@ import warnings
 import torch
 import tvm
 
+from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.torch.check import check_program, refuse_what_torch_refuses
@@ -35,7 +36,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     module = with_signed_inputs(module)
     main = with_edges(module["main"], _edges(read))
     module.update_func(module.get_global_var("main"), main)
-    return ToNormalForm(allow_float=False)(module)
+    return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
 
 
 def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
