@@ -167,9 +167,13 @@ def register_pipeline(name: str, make: Callable[..., tvm.transform.Pass]) -> Non
 
 
 def run_passes(passes: Sequence[tvm.transform.Pass], module: tvm.IRModule) -> tvm.IRModule:
-    """The steps of a pass: all of them, where a Sequential leaves out what the PassContext's level does."""
-    for step in passes:
-        module = step(module)
+    """The steps of a pass, all of them whatever the caller's PassContext leaves out: it chooses passes.
+
+    Some of TVM's passes are a Sequential inside, so that its level counts even where they are called alone.
+    """
+    with tvm.transform.PassContext(config=dict(tvm.transform.PassContext.current().config)):
+        for step in passes:
+            module = step(module)
     return module
 
 
