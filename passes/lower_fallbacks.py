@@ -64,7 +64,11 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
     for binding in tvm_adapter.bindings_of(main):
         name, value = tvm_adapter.op_name(binding.value), binding.value
         if name.startswith("relax.call_"):
-            raise UnsupportedError(f"{name} is lowered already: run tinycc's passes before TVM's LegalizeOps")
+            callee = getattr(value.args[0], "name_hint", value.args[0])
+            raise UnsupportedError(
+                f"{callee} is lowered already: run tinycc's passes before TVM's LegalizeOps; where TVM's "
+                "importer has lowered it, compile the model file instead"
+            )
         if name and name not in VIEWS:
             variables = list(dict.fromkeys(tvm_adapter.variables_of(value)))
             composite = _composite(value, variables)

@@ -78,6 +78,8 @@ class _Mover(DataflowRewriter):
             return self._reshape_later(call)
         if name == "relax.nn.relu":
             return self._clamp_integers(call)
+        if name == "relax.clip" and tvm_adapter.dtype_of(call.args[0]) in RANGES:
+            return self._clamp_earlier(call)
         if name == "relax.concat":
             return self._concatenate_integers(call)
         if name == "relax.quantize":
@@ -235,19 +237,35 @@ class _Mover(DataflowRewriter):
 
     def _clamped(self, integers: relax.Expr, clamp: relax.Call, like: relax.Call, dtype: str) -> relax.Expr:
         """`clamp` on integers quantized as `like` says; before their own quantize if possible."""
-        quantize = self.producer(integers)
-        if (
-            tvm_adapter.op_name(quantize) == "relax.quantize"
-            and self._quantization(quantize.args[0]) is None
-            and not isinstance(self.producer(quantize.args[0]), relax.Var)
-            and self.is_used_once(integers)
-        ):
+        quantize = self._own_quantize(integers)
+        if quantize is not None:
             real = self.emit(
                 relax.Call(clamp.op, [quantize.args[0], *clamp.args[1:]], clamp.attrs, clamp.ty_args)
             )
             return relax.op.quantize(real, *quantize.args[1:3], axis=0, out_dtype=dtype)
         low, high = (_quantized(bound, like, dtype) for bound in _bounds(clamp))
         return relax.op.clip(integers, low, high)
+
+    def _own_quantize(self, integers: relax.Expr) -> relax.Call | None:
+        """The quantize of what an operator computes, where nothing else reads the integers."""
+        quantize = self.producer(integers)
+        is_own = (
+            tvm_adapter.op_name(quantize) == "relax.quantize"
+            and self._quantization(quantize.args[0]) is None
+            and not isinstance(self.producer(quantize.args[0]), relax.Var)
+            and self.is_used_once(integers)
+        )
+        return quantize if is_own else None
+
+    def _clamp_earlier(self, call: relax.Call) -> relax.Expr:
+        """clip(quantize(x), a, b) = quantize(clip(x, dequantize(a), dequantize(b))): x's kernel clamps."""
+        quantize = self._own_quantize(call.args[0])
+        if quantize is None:
+            return call
+        scale, zero_point, dtype = self._own(quantize)
+        low, high = ((bound - zero_point) * scale for bound in _bounds(call))
+        real = self.emit(relax.op.clip(quantize.args[0], low, high))
+        return relax.op.quantize(real, *quantize.args[1:3], axis=0, out_dtype=dtype)
 
     def _concatenate_integers(self, call: relax.Call) -> relax.Expr:
         fields = list(call.args[0].fields)
