@@ -33,7 +33,7 @@ class LowerFallbacks:
         fused = {pattern.name for pattern in fusion_patterns()}
         for variable, function in module.functions.items():
             composite = tvm_adapter.attribute(function, "Composite")
-            reason = None if composite is None else _refusal(function)
+            reason = None if composite is None else refusal(function)
             if reason is not None and composite not in fused:
                 raise UnsupportedError(f"{str(composite).removeprefix('tinycc.')}: {reason}")
             if reason is not None:
@@ -46,7 +46,7 @@ class LowerFallbacks:
         return rewritten
 
 
-def _refusal(function: relax.Function) -> str | None:
+def refusal(function: relax.Function) -> str | None:
     """Why no kernel computes a composite; None if one does."""
     try:
         view_of(function).call()
@@ -71,7 +71,7 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
             )
         if name and name not in VIEWS:
             variables = list(dict.fromkeys(tvm_adapter.variables_of(value)))
-            composite = _composite(value, variables)
+            composite = composite_of(value, variables, _COMPOSITE)
             if name in PRODUCTS and _has_float_weights(module, value, values):
                 composite = composite.with_attr(REASON, FLOAT_WEIGHTS)
             function = builder.add_func(composite, "fallback")
@@ -94,7 +94,7 @@ def _has_float_weights(
     return composite == f"tinycc.{Dequantize.kind}" and tvm_adapter.is_constant(weights)
 
 
-def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:
+def composite_of(call: relax.Call, variables: list[relax.Var], composite: str) -> relax.Function:
     """A private function of `variables` that returns the call; constants stay inside."""
     builder = relax.BlockBuilder()
     parameters = [relax.Var(f"x{index}", variable.ty) for index, variable in enumerate(variables)]
@@ -103,4 +103,4 @@ def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:
             value = tvm_adapter.substitute(call, dict(zip(variables, parameters, strict=True)))
             result = builder.emit_output(builder.emit(value))
         builder.emit_func_output(result)
-    return builder.get()["fallback"].with_attrs({"Composite": _COMPOSITE, "Primitive": True})
+    return builder.get()["fallback"].with_attrs({"Composite": composite, "Primitive": True})

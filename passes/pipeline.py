@@ -50,6 +50,42 @@ def import_passes() -> list[tvm.transform.Pass]:
     return [InferEdges(), ToNormalForm()]
 
 
+def quantized_passes(states: Mapping[str, str] | None = None) -> list[tvm.transform.Pass]:
+    """The passes on the operators of the normal form that say what has no kernel with what has.
+
+    states: as in `default_passes`.
+    """
+    return [
+        # Clean-up after import: what follows should see each computation once.
+        relax.transform.CanonicalizeBindings(),
+        tvm_adapter.EliminateCommonSubexpr(),
+        relax.transform.DeadCodeElimination(),
+        # What is no edge any more has the device's integers and layout, whatever becomes of the others.
+        *([PairStates(states)] if states else []),
+        # Constants first, so that a transpose of weights is no transpose any more.
+        FoldIntegerConstants(),
+        # Its transposes are like any others.
+        SoftmaxOverLastAxis(),
+        # Transposes that meet others, constants, reductions or an edge cost nothing.
+        EliminateTransposes(),
+        # Once axes are the device's, what has no kernel as it stands is said with what has.
+        PoolExtrema(),
+        RepeatByGathering(),
+        # Before what lies between operators is computed for each of its readers.
+        QuantizeIntermediates(),
+    ]
+
+
+def fusing_passes() -> list[tvm.transform.Pass]:
+    """The passes that make composites of the normal form's operators."""
+    return [
+        # Folding looks through a dequantize, and may change it only where one consumer reads it.
+        SplitSharedDequantize(),
+        FoldPadding(),
+        FuseQuantizedOps(),
+    ]
+
+
 def default_passes(
     io: EdgeType = "integer",
     schedule: ScheduleOptions | None = None,
@@ -70,29 +106,10 @@ def default_passes(
     states: inputs that are kept on the device, by name, with the outputs that are their next values.
     """
     return [
-        # Clean-up after import: what follows should see each computation once.
-        relax.transform.CanonicalizeBindings(),
-        tvm_adapter.EliminateCommonSubexpr(),
-        relax.transform.DeadCodeElimination(),
-        # What is no edge any more has the device's integers and layout, whatever becomes of the others.
-        *([PairStates(states)] if states else []),
-        # Constants first, so that a transpose of weights is no transpose any more.
-        FoldIntegerConstants(),
-        # Its transposes are like any others.
-        SoftmaxOverLastAxis(),
-        # Transposes that meet others, constants, reductions or an edge cost nothing.
-        EliminateTransposes(),
-        # Once axes are the device's, what has no kernel as it stands is said with what has.
-        PoolExtrema(),
-        RepeatByGathering(),
-        # Before what lies between operators is computed for each of its readers.
-        QuantizeIntermediates(),
+        *quantized_passes(states),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
         *([DropEdgeQuantization()] if io != "float" else []),
-        # Folding looks through a dequantize, and may change it only where one consumer reads it.
-        SplitSharedDequantize(),
-        FoldPadding(),
-        FuseQuantizedOps(),
+        *fusing_passes(),
         # On composites, which know their kernels' integers; before fallbacks, which nobody takes apart.
         FoldConstantOperators(),
         # What is left, or refused by its kernel, once all others have had their pick.

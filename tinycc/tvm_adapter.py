@@ -166,6 +166,11 @@ def register_pipeline(name: str, make: Callable[..., tvm.transform.Pass]) -> Non
         relax.register_pipeline(name)(make)
 
 
+def include_folders() -> list[str]:
+    """Where the headers of TVM's C interface are, and those of DLPack that they include."""
+    return [str(tvm_ffi.libinfo.find_include_path()), str(tvm_ffi.libinfo.find_dlpack_include_path())]
+
+
 def run_passes(passes: Sequence[tvm.transform.Pass], module: tvm.IRModule) -> tvm.IRModule:
     """The steps of a pass, all of them whatever the caller's PassContext leaves out: it chooses passes.
 

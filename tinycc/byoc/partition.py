@@ -1,0 +1,120 @@
+"""Choosing the regions of a module that tinycc compiles: as many of its operators in one as can be."""
+
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.byoc.backend import register
+from tinycc.byoc.file_edges import FileEdges
+from tinycc.ops import fusion_patterns
+from tinycc.ops.composite import VIEWS
+from tinycc.passes.lower_fallbacks import composite_of, refusal
+from tinycc.passes.pipeline import fusing_passes, import_passes, quantized_passes
+
+CODEGEN = "tinycc"
+VIEW = f"{CODEGEN}.view"
+
+
+def partition_for_tinycc(module: tvm.IRModule) -> tvm.IRModule:
+    """The module with what tinycc has kernels for in functions that `relax.transform.RunCodegen` hands it.
+
+    module: with one public function, from one of TVM's importers or alike. Constants that an importer kept as
+    parameters are bound, a batch that is not stated is 1; the function keeps its name, and its parameters and
+    results else. What tinycc has no kernel for is left to TVM.
+
+    After it `relax.transform.RunCodegen` knows tinycc, whether or not TVM has loaded its entry point.
+
+    Raises UnsupportedError for a module that is not one model of static shapes.
+    """
+    register()
+    public = [str(name.name_hint) for name, item in module.functions.items() if tvm_adapter.is_public(item)]
+    passes = [*import_passes(), *quantized_passes(), FileEdges(), *fusing_passes()]
+    module = _with_views(_without_refused(tvm_adapter.run_passes(passes, module)))
+    module = tvm_adapter.run_passes([relax.transform.MergeCompositeFunctions()], module)
+    return _named(module, public[0])
+
+
+def _without_refused(module: tvm.IRModule) -> tvm.IRModule:
+    """Composites that no kernel computes are operators again."""
+    patterns = {pattern.name for pattern in fusion_patterns()}
+    refused = {}
+    for variable, function in module.functions.items():
+        composite = tvm_adapter.attribute(function, "Composite")
+        if composite is None:
+            continue
+        if composite not in patterns or refusal(function) is not None:
+            refused[variable] = function.without_attr("Composite")
+    main = module["main"].inline_functions(refused)
+    kept = {name: item for name, item in module.functions.items() if name not in refused}
+    result = tvm.IRModule(kept, attrs=module.attrs)
+    result.update_func(result.get_global_var("main"), main)
+    return tvm_adapter.run_passes([relax.transform.Normalize()], result)
+
+
+def _with_views(module: tvm.IRModule) -> tvm.IRModule:
+    """Views between composites are composites, too, so that they cut no region in two."""
+    main = module["main"]
+    bindings = list(tvm_adapter.bindings_of(main))
+    is_inner = _after_composites(bindings) & _before_composites(bindings)
+    builder = relax.BlockBuilder(module)
+    rebuilt = []
+    for binding in bindings:
+        value = binding.value
+        if binding.var in is_inner and tvm_adapter.op_name(value) in VIEWS:
+            variables = tvm_adapter.variables_of(value)
+            function = builder.add_func(composite_of(value, variables, VIEW), "view")
+            value = builder.normalize(relax.Call(function, variables))
+        rebuilt.append(relax.VarBinding(binding.var, value))
+    body = relax.SeqExpr([relax.DataflowBlock(rebuilt)], main.body.body)
+    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    result = builder.get()
+    result.update_func(result.get_global_var("main"), edited)
+    return tvm_adapter.run_passes([relax.transform.Normalize()], result)
+
+
+def _after_composites(bindings: list[relax.VarBinding]) -> set[relax.Var]:
+    """What composites compute, and views of it."""
+    found: set[relax.Var] = set()
+    for binding in bindings:
+        if _is_composite_call(binding.value) or (
+            tvm_adapter.op_name(binding.value) in VIEWS and binding.value.args[0] in found
+        ):
+            found.add(binding.var)
+    return found
+
+
+def _before_composites(bindings: list[relax.VarBinding]) -> set[relax.Var]:
+    """What composites read, and what views of it are made of."""
+    found: set[relax.Var] = set()
+    for binding in reversed(bindings):
+        is_inner_view = tvm_adapter.op_name(binding.value) in VIEWS and binding.var in found
+        if _is_composite_call(binding.value) or is_inner_view:
+            found.update(tvm_adapter.variables_of(binding.value))
+    return found
+
+
+def _is_composite_call(value: relax.Expr) -> bool:
+    """Whether a binding calls a function: after `_without_refused` those are composites."""
+    return isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)
+
+
+def _named(module: tvm.IRModule, entry: str) -> tvm.IRModule:
+    """`main` called `entry` again, and the regions <entry>_tinycc_0, ... in the order of their calls."""
+    main = module["main"]
+    builder = relax.BlockBuilder()
+    regions: dict[tvm.ir.GlobalVar, tvm.ir.GlobalVar] = {}
+    rebuilt = []
+    for binding in tvm_adapter.bindings_of(main):
+        value = binding.value
+        if _is_composite_call(value):
+            if value.op not in regions:
+                name = f"{entry}_{CODEGEN}_{len(regions)}"
+                regions[value.op] = builder.add_func(module[value.op].with_attr("global_symbol", name), name)
+            value = relax.Call(regions[value.op], value.args, ty_args=value.ty_args)
+            value = builder.normalize(value)
+        rebuilt.append(relax.VarBinding(binding.var, value))
+    body = relax.SeqExpr([relax.DataflowBlock(rebuilt)], main.body.body)
+    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+    result = builder.get()
+    result[entry] = edited.with_attr("global_symbol", entry)
+    return tvm_adapter.run_passes([relax.transform.Normalize()], result)
