@@ -15,7 +15,6 @@ from tvm.relax.frontend.onnx import from_onnx
 import tinycc
 from tests.tools.kernel_runner import dequantized, quantized
 from tinycc import tvm_adapter
-from tinycc.byoc.codegen import compile_regions
 from tinycc.errors import UnsupportedError
 
 DATA = Path(__file__).parents[1] / "data"
@@ -42,10 +41,10 @@ def regions_of(module: tvm.IRModule) -> list[str]:
 
 
 def convolved(x: relax.Expr, seed: int, scale: float = 0.05) -> relax.Expr:
-    """A pointwise convolution of int8, quantized."""
+    """A pointwise convolution of int8, quantized with a scale that makes no ties."""
     weights = np.random.default_rng(seed).integers(-128, 128, (1, 1, 4, 4)).astype(np.int8)
     product = relax.op.nn.conv2d(
-        dequantized(x, scale, 3), dequantized(weights, 0.01), data_layout="NHWC", kernel_layout="HWIO"
+        dequantized(x, scale, 3), dequantized(weights, 0.0097), data_layout="NHWC", kernel_layout="HWIO"
     )
     return quantized(product, scale, 3)
 
@@ -120,9 +119,17 @@ def test_an_entry_of_another_name_keeps_it() -> None:
     assert len(run(built(partitioned), inputs_of_shape(), "predict")) == 3
 
 
-def test_what_has_no_kernel_is_left_as_it_is() -> None:
-    partitioned = tinycc.partition_for_tinycc(module_with(lambda _builder, x: [relax.op.cos(x)]))
+def test_what_has_no_kernel_is_left_to_tvm() -> None:
+    def body(builder: relax.BlockBuilder, x: relax.Expr) -> list[relax.Expr]:
+        return [relax.op.cos(builder.emit(dequantized(x, 0.05, 3)))]
+
+    partitioned = tinycc.partition_for_tinycc(module_with(body))
     assert regions_of(partitioned) == []
+    inputs = inputs_of_shape()
+    check_near(run(built(partitioned), inputs), run(relax.build(module_with(body), "llvm"), inputs), 0)
+
+
+def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="none"):
         tinycc.partition_for_tinycc(tvm.IRModule({}))
 
@@ -156,8 +163,19 @@ np.save({str(tmp_path / "found.npy")!r}, np.array(results))
 
 
 def test_wrong_tensors_are_errors_that_name_them(tmp_path: Path) -> None:
-    partitioned = tinycc.partition_for_tinycc(module_with(lambda _builder, x: [convolved(x, 1)]))
-    [library] = compile_regions([partitioned["main_tinycc_0"]], {}, {})
-    assert library.implements_function("main_tinycc_0")
-    path = tmp_path / "region.so"
-    library.export_library(str(path)) if hasattr(library, "export_library") else None
+    executable = built(tinycc.partition_for_tinycc(module_with(lambda _builder, x: [convolved(x, 1)])))
+    executable.export_library(str(tmp_path / "model.so"))
+    library = tvm.runtime.load_module(str(tmp_path / "model.so"))
+    region = library.get_function("main_tinycc_0", query_imports=True)
+    good = tvm.runtime.tensor(inputs_of_shape()[0])
+    region(good, good)
+    for bad, fault in (
+        (tvm.runtime.tensor(np.zeros(SHAPE, np.int16)), "another element type"),
+        (tvm.runtime.tensor(np.zeros((1, 6, 5, 5), np.int8)), "another shape"),
+        (tvm.runtime.tensor(np.zeros((6, 5, 4), np.int8)), "another rank"),
+        (3, "no tensor"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=f"argument 1 must be int8 .*{fault}"):
+            region(good, bad)
+    with pytest.raises(TypeError, match="takes 2 tensors"):
+        region(good)

@@ -10,6 +10,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.byoc.region import as_partitioned, flat
 from tinycc.codegen import generate_operators, write_folder
 from tinycc.codegen.c_text import c_type
 from tinycc.ops.tensor import Tensor
@@ -42,7 +43,7 @@ def compile_regions(
 
 def _library(region: relax.Function, name: str) -> tvm.runtime.Module:
     passes = [InferEdges(), *default_passes("float")]
-    plan = build_plan(tvm_adapter.run_passes(passes, tvm.IRModule({"main": _flat(region)})))
+    plan = build_plan(tvm_adapter.run_passes(passes, tvm.IRModule({"main": flat(as_partitioned(region))})))
     with tempfile.TemporaryDirectory(prefix="tinycc-region-") as directory:
         folder = Path(directory)
         write_folder(plan, generate_operators(plan, name), folder, name=name, title=f"region {name}")
@@ -55,36 +56,6 @@ def _library(region: relax.Function, name: str) -> tvm.runtime.Module:
             [host_compiler(), *flags, "-c", str(source), "-o", str(item)], f"compiling {name}", where=folder
         )
         return tvm.runtime.load_static_library(str(item), [name])
-
-
-def _flat(region: relax.Function) -> relax.Function:
-    """The operators of a region, which calls functions that stand within it."""
-    builder = relax.BlockBuilder()
-    values: dict[relax.Var, relax.Expr] = {}
-    members: dict[relax.Var, relax.Function] = {}
-    with builder.function("main", list(region.params)):
-        with builder.dataflow():
-            for binding in tvm_adapter.bindings_of(region):
-                if isinstance(binding.value, relax.Function):
-                    members[binding.var] = binding.value
-                elif isinstance(binding.value, relax.Call) and binding.value.op in members:
-                    arguments = [tvm_adapter.substitute(item, values) for item in binding.value.args]
-                    values[binding.var] = _emitted(builder, members[binding.value.op], arguments)
-                else:
-                    values[binding.var] = builder.emit(tvm_adapter.substitute(binding.value, values))
-            results = [tvm_adapter.substitute(item, values) for item in tvm_adapter.returned(region)]
-            output = builder.emit_output(results[0] if len(results) == 1 else relax.Tuple(results))
-        builder.emit_func_output(output)
-    return builder.get()["main"]
-
-
-def _emitted(builder: relax.BlockBuilder, member: relax.Function, arguments: list[relax.Expr]) -> relax.Expr:
-    """The operators of a member on other operands, and their result."""
-    values = dict(zip(member.params, arguments, strict=True))
-    for binding in tvm_adapter.bindings_of(member):
-        values[binding.var] = builder.emit(tvm_adapter.substitute(binding.value, values))
-    [result] = tvm_adapter.returned(member)
-    return tvm_adapter.substitute(result, values)
 
 
 def _packed(plan: Plan, name: str) -> str:

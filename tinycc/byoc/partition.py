@@ -6,13 +6,17 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.byoc.backend import register
 from tinycc.byoc.file_edges import FileEdges
+from tinycc.byoc.region import composites_of, flat, with_name
 from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
+from tinycc.ops.quantize import Dequantize, Quantize
 from tinycc.passes.lower_fallbacks import composite_of, refusal
 from tinycc.passes.pipeline import fusing_passes, import_passes, quantized_passes
 
 CODEGEN = "tinycc"
 VIEW = f"{CODEGEN}.view"
+# What is not worth a region of its own.
+_IDLE = {VIEW, *(f"{CODEGEN}.{operator.kind}" for operator in (Quantize, Dequantize))}
 
 
 def partition_for_tinycc(module: tvm.IRModule) -> tvm.IRModule:
@@ -31,7 +35,7 @@ def partition_for_tinycc(module: tvm.IRModule) -> tvm.IRModule:
     passes = [*import_passes(), *quantized_passes(), FileEdges(), *fusing_passes()]
     module = _with_views(_without_refused(tvm_adapter.run_passes(passes, module)))
     module = tvm_adapter.run_passes([relax.transform.MergeCompositeFunctions()], module)
-    return _named(module, public[0])
+    return _named(_without_idle(module), public[0])
 
 
 def _without_refused(module: tvm.IRModule) -> tvm.IRModule:
@@ -44,11 +48,7 @@ def _without_refused(module: tvm.IRModule) -> tvm.IRModule:
             continue
         if composite not in patterns or refusal(function) is not None:
             refused[variable] = function.without_attr("Composite")
-    main = module["main"].inline_functions(refused)
-    kept = {name: item for name, item in module.functions.items() if name not in refused}
-    result = tvm.IRModule(kept, attrs=module.attrs)
-    result.update_func(result.get_global_var("main"), main)
-    return tvm_adapter.run_passes([relax.transform.Normalize()], result)
+    return _inlined(module, refused)
 
 
 def _with_views(module: tvm.IRModule) -> tvm.IRModule:
@@ -98,6 +98,24 @@ def _is_composite_call(value: relax.Expr) -> bool:
     return isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)
 
 
+def _without_idle(module: tvm.IRModule) -> tvm.IRModule:
+    """Regions that only convert are operators again."""
+    idle = {
+        variable: flat(function)
+        for variable, function in module.functions.items()
+        if tvm_adapter.attribute(function, "Codegen") == CODEGEN and set(composites_of(function)) <= _IDLE
+    }
+    return _inlined(module, idle)
+
+
+def _inlined(module: tvm.IRModule, functions: dict[tvm.ir.GlobalVar, relax.Function]) -> tvm.IRModule:
+    """`main` with the operators of `functions` in place of their calls."""
+    kept = {variable: item for variable, item in module.functions.items() if variable not in functions}
+    result = tvm.IRModule(kept, attrs=module.attrs)
+    result.update_func(result.get_global_var("main"), module["main"].inline_functions(functions))
+    return tvm_adapter.run_passes([relax.transform.Normalize()], result)
+
+
 def _named(module: tvm.IRModule, entry: str) -> tvm.IRModule:
     """`main` called `entry` again, and the regions <entry>_tinycc_0, ... in the order of their calls."""
     main = module["main"]
@@ -109,7 +127,7 @@ def _named(module: tvm.IRModule, entry: str) -> tvm.IRModule:
         if _is_composite_call(value):
             if value.op not in regions:
                 name = f"{entry}_{CODEGEN}_{len(regions)}"
-                regions[value.op] = builder.add_func(module[value.op].with_attr("global_symbol", name), name)
+                regions[value.op] = builder.add_func(with_name(module[value.op], name), name)
             value = relax.Call(regions[value.op], value.args, ty_args=value.ty_args)
             value = builder.normalize(value)
         rebuilt.append(relax.VarBinding(binding.var, value))
