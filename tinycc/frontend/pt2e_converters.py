@@ -28,7 +28,8 @@ def _operand(value: Any, importer: Any, dtype: str) -> relax.Expr:
 
 def _arguments(node: torch.fx.Node, importer: Any) -> tuple[list[relax.Expr], int, int, int, str]:
     """Tensor, scale and zero point, axis (0 where there is none), lowest and highest integer, their type."""
-    source, scale, zero_point, *others = node.args
+    given: tuple[Any, ...] = node.args
+    source, scale, zero_point, *others = given
     axis, (low, high, dtype) = (int(others[0]), others[1:4]) if len(others) > 3 else (0, others)
     if dtype not in _TYPES:
         raise UnsupportedError(f"{node.name}: quantization to {dtype} is not supported")
