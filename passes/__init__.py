@@ -41,6 +41,7 @@ __all__ = [
     "RewriteInPlace",
     "ScheduleStages",
     "SelectKernels",
+    "SlideStates",
     "SoftmaxOverLastAxis",
     "SplitSharedDequantize",
     "StreamInput",

@@ -11,13 +11,15 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.fallback_reasons import FLOAT_WEIGHTS
 from tinycc.graph import view_of
 from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.fallback import REASON, Fallback
 from tinycc.ops.quantize import Dequantize
 from tinycc.passes.fold_into_products import PRODUCTS
+
+# Why a layer is a fallback whose int8 weights somebody has made floats of.
+FLOAT_WEIGHTS = "float weights beside a quantized input"
 
 _COMPOSITE = f"tinycc.{Fallback.kind}"
 

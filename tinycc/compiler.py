@@ -173,8 +173,6 @@ def compile(
     return compiled
 
 
-
-
 def check_budgets(report: dict[str, Any]) -> None:
     """BudgetError if the arena or the constants exceed what the user gave; it says what would need less."""
     excess = explain_excess(report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinycc.fallback_reasons import FLOAT_WEIGHTS
+from tinycc.passes.lower_fallbacks import FLOAT_WEIGHTS
 from tinycc.report.figures import Report, operator_kind
 
 # From this share of the predicted instructions on, fallbacks are worth a line.

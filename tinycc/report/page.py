@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tinycc.report import advice, explain, figures
+from tinycc.report import explain, figures
 from tinycc.report.beside import draw_panels
 from tinycc.report.front import draw_front
 from tinycc.report.geometry import operator_family
@@ -39,7 +39,6 @@ def render_page(report: figures.Report) -> str:
         peak=figures.peak_moment(report),
         budgets=figures.budgets(report),
         excess=explain.explain_excess(report),
-        advice=advice.advise(report),
         optimality=figures.describe_optimality(report),
         most_macs=max((operator["macs"] for operator in operators), default=0),
         most_weights=max((operator["weight_bytes"] for operator in operators), default=0),

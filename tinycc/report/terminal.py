@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tinycc.report import advice, explain, figures
+from tinycc.report import explain, figures
 
 BAR_CELLS = 12
 ROOM_FOR_ROLES = 72
@@ -32,8 +32,6 @@ def print_report(report: figures.Report, console: Console) -> None:
         console.print(Text(f"fallback: {fallback['name']}: {fallback['reason']}", style="yellow"))
     for note in report.get("notes", ()):
         console.print(Text(f"note: {note}", style="yellow"))
-    for sentence in advice.advise(report):
-        console.print(Text(sentence, style="bold yellow"))
 
 
 def _table(title: str, columns: Iterable[str]) -> Table:
