@@ -27,7 +27,7 @@ class CountCalls:
 
 
 def compile_to_c(module: tvm.IRModule, output: str) -> None:
-    """tinycc's passes and one's own, in a PassContext of one's own."""
+    """Tinycc's passes and one's own, in a PassContext of one's own."""
     passes = default_passes(io="int8")
     print("tinycc's passes:")
     for transform in passes:

@@ -16,6 +16,7 @@ import tinycc
 from tests.tools.kernel_runner import dequantized, quantized
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.load import load_model
 
 DATA = Path(__file__).parents[1] / "data"
 SHAPE = (1, 6, 5, 4)
@@ -90,6 +91,23 @@ def test_a_model_is_one_region_and_computes_what_tinycc_compiles(name: str) -> N
     [found] = run(built(partitioned), inputs)
     [expected] = tinycc.compile(DATA / name, io="float", kernels="portable").run([inputs[0][np.newaxis]])
     np.testing.assert_array_equal(found, expected[0])
+
+
+def test_a_module_of_tinyccs_own_doors_keeps_its_parameters_too() -> None:
+    module = load_model(DATA / "branches_uint8_qdq.onnx")
+    partitioned = tinycc.partition_for_tinycc(module)
+    assert regions_of(partitioned) == ["main_tinycc_0"]
+    for one, other in zip(module["main"].params, partitioned["main"].params, strict=True):
+        assert one.ty == other.ty
+    assert module["main"].ret_ty == partitioned["main"].ret_ty
+
+
+def test_states_are_parameters_and_results_like_others(corpus: Path) -> None:
+    module = load_model(corpus / "tflite" / "int8" / "tflm_keyword_scrambled.tflite")
+    partitioned = tinycc.partition_for_tinycc(module)
+    assert len(partitioned["main"].params) == len(module["main"].params)
+    assert partitioned["main"].ret_ty == module["main"].ret_ty
+    assert regions_of(partitioned)
 
 
 def test_two_regions_around_an_operator_of_tvms_have_several_outputs() -> None:

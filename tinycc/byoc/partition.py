@@ -3,13 +3,14 @@
 import tvm
 from tvm import relax
 
-from tinycc import tvm_adapter
+from tinycc import edges, states, tvm_adapter
 from tinycc.byoc.backend import register
 from tinycc.byoc.file_edges import FileEdges
 from tinycc.byoc.region import composites_of, flat, with_name
 from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.quantize import Dequantize, Quantize
+from tinycc.passes.infer_edges import InferEdges, has_edges
 from tinycc.passes.lower_fallbacks import composite_of, refusal
 from tinycc.passes.pipeline import fusing_passes, import_passes, quantized_passes
 
@@ -32,10 +33,25 @@ def partition_for_tinycc(module: tvm.IRModule) -> tvm.IRModule:
     """
     register()
     public = [str(name.name_hint) for name, item in module.functions.items() if tvm_adapter.is_public(item)]
-    passes = [*import_passes(), *quantized_passes(), FileEdges(), *fusing_passes()]
-    module = _with_views(_without_refused(tvm_adapter.run_passes(passes, module)))
+    # With edges a module is in the normal form already.
+    is_normal = any(map(has_edges, module.functions.values()))
+    first = [InferEdges()] if is_normal else import_passes()
+    passes = [*first, *quantized_passes(), FileEdges(), *fusing_passes()]
+    module = tvm_adapter.run_passes(passes, _as_tvm_sees_it(module))
+    module = _with_views(_without_refused(module))
     module = tvm_adapter.run_passes([relax.transform.MergeCompositeFunctions()], module)
     return _named(_without_idle(module), public[0])
+
+
+def _as_tvm_sees_it(module: tvm.IRModule) -> tvm.IRModule:
+    """The module without what tinycc's doors say of parameters and results, which stay what they are."""
+    plain = module.clone()
+    for variable, function in module.functions.items():
+        for name in (edges.ATTRIBUTE, states.ATTRIBUTE):
+            if function.attrs is not None and name in function.attrs:
+                function = function.without_attr(name)
+        plain.update_func(variable, function)
+    return plain
 
 
 def _without_refused(module: tvm.IRModule) -> tvm.IRModule:
