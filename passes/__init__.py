@@ -33,6 +33,7 @@ __all__ = [
     "MoveToIntegers",
     "OrderOperators",
     "OrderStates",
+    "PairStates",
     "PoolExtrema",
     "QuantizeConstants",
     "QuantizeIntermediates",

@@ -147,12 +147,13 @@ def passes_for(
     max_extra_macs: str | None = None,
     kernels: KernelChoice = "auto",
     input_mode: InputMode = "tensor",
+    states: Mapping[str, str] | None = None,
 ) -> list[tvm.transform.Pass]:
     """`default_passes` for what a user says; see `tinycc.compile` for each of these."""
     sram_bytes, flash_bytes = (None if size is None else parse_size(str(size)) for size in (sram, flash))
     options = read_options(optimize_for, schedule, sram_bytes, max_extra_macs)
     features = target_named(target).features if kernels == "auto" else ()
-    return default_passes(io, options, features, input_mode, flash_bytes)
+    return default_passes(io, options, features, input_mode, flash_bytes, states)
 
 
 def default_pipeline(**options: Any) -> tvm.transform.Sequential:

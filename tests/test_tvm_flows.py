@@ -92,7 +92,7 @@ def test_a_torch_program_from_tvms_importer_is_compiled_like_the_program() -> No
     from tvm.relax.frontend.torch import from_exported_program
 
     from tests.frontend.torch_tools import EveryOperator, quantized_program
-    from tinycc.frontend.pt2e_converters import CONVERTERS
+    from tinycc.frontend.torch.pt2e_converters import CONVERTERS
 
     layers = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, stride=2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
