@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import tvm
-from tvm import relax
+from tvm import relax, topi
 from tvm.relax.frontend.onnx import from_onnx
 
 import tinycc
@@ -127,6 +127,17 @@ def test_a_view_cuts_no_region_in_two() -> None:
     partitioned = tinycc.partition_for_tinycc(module_with(body))
     assert regions_of(partitioned) == ["main_tinycc_0"]
     assert len(list(tvm_adapter.bindings_of(partitioned["main"]))) == 1
+
+
+def test_what_an_importer_has_lowered_is_left_to_tvm() -> None:
+    def body(builder: relax.BlockBuilder, x: relax.Expr) -> list[relax.Expr]:
+        padded = builder.emit_te(topi.nn.pad, builder.emit(convolved(x, 1)), [0, 1, 1, 0])
+        return [convolved(padded, 2)]
+
+    partitioned = tinycc.partition_for_tinycc(module_with(body))
+    assert regions_of(partitioned) == ["main_tinycc_0", "main_tinycc_1"]
+    inputs = inputs_of_shape()
+    check_near(run(built(partitioned), inputs), run(relax.build(module_with(body), "llvm"), inputs), 1)
 
 
 def test_an_entry_of_another_name_keeps_it() -> None:

@@ -71,7 +71,12 @@ def _with_views(module: tvm.IRModule) -> tvm.IRModule:
     """Views between composites are composites, too, so that they cut no region in two."""
     main = module["main"]
     bindings = list(tvm_adapter.bindings_of(main))
-    is_inner = _after_composites(bindings) & _before_composites(bindings)
+    composites = {
+        binding.var
+        for binding in bindings
+        if _callee_attribute(module, binding.value, "Composite") is not None
+    }
+    is_inner = _after(composites, bindings) & _before(composites, bindings)
     builder = relax.BlockBuilder(module)
     rebuilt = []
     for binding in bindings:
@@ -88,30 +93,30 @@ def _with_views(module: tvm.IRModule) -> tvm.IRModule:
     return tvm_adapter.run_passes([relax.transform.Normalize()], result)
 
 
-def _after_composites(bindings: list[relax.VarBinding]) -> set[relax.Var]:
+def _after(composites: set[relax.Var], bindings: list[relax.VarBinding]) -> set[relax.Var]:
     """What composites compute, and views of it."""
-    found: set[relax.Var] = set()
+    found = set(composites)
     for binding in bindings:
-        if _is_composite_call(binding.value) or (
-            tvm_adapter.op_name(binding.value) in VIEWS and binding.value.args[0] in found
-        ):
+        if tvm_adapter.op_name(binding.value) in VIEWS and binding.value.args[0] in found:
             found.add(binding.var)
     return found
 
 
-def _before_composites(bindings: list[relax.VarBinding]) -> set[relax.Var]:
+def _before(composites: set[relax.Var], bindings: list[relax.VarBinding]) -> set[relax.Var]:
     """What composites read, and what views of it are made of."""
     found: set[relax.Var] = set()
     for binding in reversed(bindings):
         is_inner_view = tvm_adapter.op_name(binding.value) in VIEWS and binding.var in found
-        if _is_composite_call(binding.value) or is_inner_view:
+        if binding.var in composites or is_inner_view:
             found.update(tvm_adapter.variables_of(binding.value))
     return found
 
 
-def _is_composite_call(value: relax.Expr) -> bool:
-    """Whether a binding calls a function: after `_without_refused` those are composites."""
-    return isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar)
+def _callee_attribute(module: tvm.IRModule, value: relax.Expr, name: str) -> str | None:
+    """An attribute of the function of the module that a binding calls; None where it calls none."""
+    if not isinstance(value, relax.Call) or not isinstance(value.op, tvm.ir.GlobalVar):
+        return None
+    return tvm_adapter.attribute(module[value.op], name)
 
 
 def _without_idle(module: tvm.IRModule) -> tvm.IRModule:
@@ -135,12 +140,17 @@ def _inlined(module: tvm.IRModule, functions: dict[tvm.ir.GlobalVar, relax.Funct
 def _named(module: tvm.IRModule, entry: str) -> tvm.IRModule:
     """`main` called `entry` again, and the regions <entry>_tinycc_0, ... in the order of their calls."""
     main = module["main"]
-    builder = relax.BlockBuilder()
+    others = {
+        variable: function
+        for variable, function in module.functions.items()
+        if variable.name_hint != "main" and tvm_adapter.attribute(function, "Codegen") != CODEGEN
+    }
+    builder = relax.BlockBuilder(tvm.IRModule(others, attrs=module.attrs))
     regions: dict[tvm.ir.GlobalVar, tvm.ir.GlobalVar] = {}
     rebuilt = []
     for binding in tvm_adapter.bindings_of(main):
         value = binding.value
-        if _is_composite_call(value):
+        if _callee_attribute(module, value, "Codegen") == CODEGEN:
             if value.op not in regions:
                 name = f"{entry}_{CODEGEN}_{len(regions)}"
                 regions[value.op] = builder.add_func(with_name(module[value.op], name), name)
