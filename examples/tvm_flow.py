@@ -1,16 +1,19 @@
-"""tinycc's passes in a TVM flow of one's own: import, passes one by one, plan, C.
+"""tinycc in TVM flows of one's own: an imported module, passes one by one, C; and regions in relax.build.
 
 python examples/tvm_flow.py models/spoken_digits/spoken_digits.onnx build/flow
 """
 
 import sys
-from pathlib import Path
 
+import numpy as np
+import onnx
 import tvm
+from tvm import relax
+from tvm.ir.instrument import PassTimingInstrument
+from tvm.relax.frontend.onnx import from_onnx
 
 import tinycc
-from tinycc.frontend.load import load_model
-from tinycc.passes.pipeline import default_passes
+from tinycc.passes import default_passes
 
 
 @tvm.transform.module_pass(opt_level=0, name="CountCalls")
@@ -23,20 +26,42 @@ class CountCalls:
         return module
 
 
-def main(model: str, output: str) -> None:
-    """Show the pipeline, put a pass of one's own into it, compile with it."""
+def compile_to_c(module: tvm.IRModule, output: str) -> None:
+    """Tinycc's passes and one's own, in a PassContext of one's own."""
     passes = default_passes(io="int8")
     print("tinycc's passes:")
     for transform in passes:
         print(f"  {transform.info.name}")
-
-    module = load_model(Path(model))
-    print("Any prefix of them gives a module that TVM's VM can run:")
-    print(tvm.transform.Sequential(passes[:3])(module)["main"].script()[:300], "...")
-
-    compiled = tinycc.compile(module, passes=[*passes, CountCalls()])
+    times = PassTimingInstrument()
+    with tvm.transform.PassContext(instruments=[times], disabled_pass=["WidenWeights"]):
+        compiled = tinycc.compile(module, passes=[*passes, CountCalls()])
+        print(times.render().partition("\n")[0])
     compiled.export(output)
     print(f"{output}: an arena of {compiled.report['arena_bytes']:,} bytes")
+
+
+def lower_in_tvm(module: tvm.IRModule) -> tvm.IRModule:
+    """The whole pipeline by its name, as any of TVM's."""
+    return relax.get_pipeline("tinycc", target="cortex-m7", sram="64K")(module)
+
+
+def run_in_tvm(module: tvm.IRModule, output: str) -> None:
+    """What tinycc has kernels for runs on them, in an executable of TVM's; the rest is TVM's."""
+    regions = relax.transform.RunCodegen()(tinycc.partition_for_tinycc(module))
+    executable = relax.build(regions, target="llvm")
+    executable.export_library(f"{output}/model.so")
+    machine = relax.VirtualMachine(tvm.runtime.load_module(f"{output}/model.so"), tvm.cpu())
+    kind = regions["main"].params[0].ty
+    zeros = np.zeros([int(extent) for extent in kind.shape.values], str(kind.dtype))
+    print(f"{output}/model.so:", machine["main"](tvm.runtime.tensor(zeros)).numpy())
+
+
+def main(model: str, output: str) -> None:
+    """Import with TVM, compile in three ways."""
+    module = from_onnx(onnx.load(model))
+    compile_to_c(module, output)
+    print(f"{len(lower_in_tvm(module).functions)} functions after the pipeline")
+    run_in_tvm(module, output)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ class _Converter(DataflowRewriter):
             return self._transposed_convolution(call)
         if name in POOLING and call.attrs.layout in ("NCHW", "NCW"):
             return self._pooling(POOLING[name], call)
+        if name == "relax.nn.adaptive_avg_pool2d" and call.attrs.layout == "NCHW":
+            return self._global_average(call)
         if name == "relax.image.resize2d" and call.attrs.layout == "NCHW":
             return self._resizing(call)
         if name == "relax.nn.prelu" and int(call.attrs.axis) == 1:
@@ -131,6 +133,11 @@ class _Converter(DataflowRewriter):
             out_layout="NHWC",
         )
         return self._channels_first(self.emit(result), len(tvm_adapter.shape_of(call.args[0])))
+
+    def _global_average(self, call: relax.Call) -> relax.Expr:
+        """A mean, of which the layout is a matter of axes; other sizes are left."""
+        is_global = tvm_adapter.shape_of(self.builder.normalize(call))[2:] == (1, 1)
+        return relax.op.mean(call.args[0], [2, 3], keepdims=True) if is_global else call
 
     def _rectifier(self, call: relax.Call) -> relax.Expr:
         """Slopes of channels lie along the last axis."""

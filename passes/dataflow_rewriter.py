@@ -85,7 +85,7 @@ class DataflowRewriter:
         module = self.module.clone()
         module.update_func(self.module.get_global_var("main"), function)
         cleanup = [relax.transform.CanonicalizeBindings(), relax.transform.DeadCodeElimination(["main"])]
-        return tvm.transform.Sequential(cleanup)(module)
+        return tvm_adapter.run_passes(cleanup, module)
 
     def _count_uses(self) -> None:
         def count(expr: relax.Expr) -> None:

@@ -402,7 +402,7 @@ def _permuted_edges(edges: Edges, inputs: dict[int, Axes], outputs: dict[int, Ax
     return Edges(tuple(new_inputs), tuple(new_outputs))
 
 
-@tvm.transform.module_pass(opt_level=0, name="EliminateTransposes")
+@tvm.transform.module_pass(opt_level=1, name="EliminateTransposes")
 class EliminateTransposes:
     """Push transposes of `main` down, cancel them, and record in the edges those that reach an edge."""
 

@@ -10,7 +10,6 @@ flash; so does one whose output is a result of the model.
 """
 
 import tvm
-import tvm_ffi
 from tvm import relax
 
 from tinycc import tvm_adapter
@@ -73,18 +72,17 @@ def _evaluated(function: relax.Function) -> relax.Expr | None:
     return None if value is None else tvm_adapter.make_constant(value)
 
 
-@tvm.transform.module_pass(opt_level=0, name="FoldConstantOperators")
+@tvm.transform.module_pass(opt_level=1, name="FoldConstantOperators")
 class FoldConstantOperators:
     """Module pass; see above."""
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Fold until nothing changes."""
-        again = tvm.transform.Sequential([FoldIntegerConstants(), FuseQuantizedOps()])
         while any(_is_foldable(module, callee) for callee in tvm_adapter.callees_of(module["main"])):
             folded = _Folder(module).run()
-            if tvm_ffi.structural_equal(module, folded):
+            if tvm_adapter.structural_equal(module, folded):
                 break
-            module = again(folded)
+            module = tvm_adapter.run_passes([FoldIntegerConstants(), FuseQuantizedOps()], folded)
         return module
 
 

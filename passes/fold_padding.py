@@ -47,7 +47,7 @@ class _Folder(relax.PyExprMutator):
         )
 
 
-@relax.transform.function_pass(opt_level=0, name="FoldPadding")
+@relax.transform.function_pass(opt_level=1, name="FoldPadding")
 class FoldPadding:
     """Function pass; see above."""
 

@@ -156,7 +156,7 @@ class FuseLookups:
             bindings.append(relax.VarBinding(variable, value))
         module = tvm_adapter.rebuild_main(builder.get(), bindings)
         cleanup = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
-        return tvm.transform.Sequential(cleanup)(module)
+        return tvm_adapter.run_passes(cleanup, module)
 
 
 def _composite(function: _Function, values: dict[relax.Var, relax.Expr]) -> relax.Function:

@@ -9,6 +9,7 @@ Source:  relax.transform.FuseOpsByPattern with the patterns of tinycc.ops.
 import tvm
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.ops import fusion_patterns
 from tinycc.passes.fuse_lookups import FuseLookups
 
@@ -23,4 +24,4 @@ class FuseQuantizedOps:
         Then TVM's pattern fusion with the patterns of all operators, constants kept inside.
         """
         by_pattern = relax.transform.FuseOpsByPattern(fusion_patterns(), bind_constants=True)
-        return tvm.transform.Sequential([FuseLookups(), by_pattern])(module)
+        return tvm_adapter.run_passes([FuseLookups(), by_pattern], module)

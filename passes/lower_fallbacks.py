@@ -15,6 +15,11 @@ from tinycc.graph import view_of
 from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.fallback import REASON, Fallback
+from tinycc.ops.quantize import Dequantize
+from tinycc.passes.fold_into_products import PRODUCTS
+
+# Why a layer is a fallback whose int8 weights somebody has made floats of.
+FLOAT_WEIGHTS = "float weights beside a quantized input"
 
 _COMPOSITE = f"tinycc.{Fallback.kind}"
 
@@ -30,7 +35,7 @@ class LowerFallbacks:
         fused = {pattern.name for pattern in fusion_patterns()}
         for variable, function in module.functions.items():
             composite = tvm_adapter.attribute(function, "Composite")
-            reason = None if composite is None else _refusal(function)
+            reason = None if composite is None else refusal(function)
             if reason is not None and composite not in fused:
                 raise UnsupportedError(f"{str(composite).removeprefix('tinycc.')}: {reason}")
             if reason is not None:
@@ -43,7 +48,7 @@ class LowerFallbacks:
         return rewritten
 
 
-def _refusal(function: relax.Function) -> str | None:
+def refusal(function: relax.Function) -> str | None:
     """Why no kernel computes a composite; None if one does."""
     try:
         view_of(function).call()
@@ -57,19 +62,41 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
     main = module["main"]
     builder = relax.BlockBuilder(module)
     bindings = []
+    values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(main)}
     for binding in tvm_adapter.bindings_of(main):
         name, value = tvm_adapter.op_name(binding.value), binding.value
         if name.startswith("relax.call_"):
-            raise UnsupportedError(f"{name} is lowered already: run tinycc's passes before TVM's LegalizeOps")
+            callee = getattr(value.args[0], "name_hint", value.args[0])
+            raise UnsupportedError(
+                f"{callee} is lowered already: run tinycc's passes before TVM's LegalizeOps; where TVM's "
+                "importer has lowered it, compile the model file instead"
+            )
         if name and name not in VIEWS:
             variables = list(dict.fromkeys(tvm_adapter.variables_of(value)))
-            function = builder.add_func(_composite(value, variables), "fallback")
+            composite = composite_of(value, variables, _COMPOSITE)
+            if name in PRODUCTS and _has_float_weights(module, value, values):
+                composite = composite.with_attr(REASON, FLOAT_WEIGHTS)
+            function = builder.add_func(composite, "fallback")
             value = builder.normalize(relax.Call(function, variables))
         bindings.append(relax.VarBinding(binding.var, value))
     return relax.transform.Normalize()(tvm_adapter.rebuild_main(builder.get(), bindings))
 
 
-def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:
+def _has_float_weights(
+    module: tvm.IRModule, product: relax.Call, values: dict[relax.Var, relax.Expr]
+) -> bool:
+    """Whether a layer's weights are the only operand that is not quantized."""
+    data, weights = product.args[:2]
+    source = values.get(data, data)
+    while tvm_adapter.op_name(source) in VIEWS:
+        source = values.get(source.args[0], source.args[0])
+    if not isinstance(source, relax.Call) or not isinstance(source.op, tvm.ir.GlobalVar):
+        return False
+    composite = tvm_adapter.attribute(module[source.op], "Composite")
+    return composite == f"tinycc.{Dequantize.kind}" and tvm_adapter.is_constant(weights)
+
+
+def composite_of(call: relax.Call, variables: list[relax.Var], composite: str) -> relax.Function:
     """A private function of `variables` that returns the call; constants stay inside."""
     builder = relax.BlockBuilder()
     parameters = [relax.Var(f"x{index}", variable.ty) for index, variable in enumerate(variables)]
@@ -78,4 +105,4 @@ def _composite(call: relax.Call, variables: list[relax.Var]) -> relax.Function:
             value = tvm_adapter.substitute(call, dict(zip(variables, parameters, strict=True)))
             result = builder.emit_output(builder.emit(value))
         builder.emit_func_output(result)
-    return builder.get()["fallback"].with_attrs({"Composite": _COMPOSITE, "Primitive": True})
+    return builder.get()["fallback"].with_attrs({"Composite": composite, "Primitive": True})

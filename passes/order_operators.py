@@ -22,7 +22,7 @@ from tinycc.notes import with_note
 from tinycc.ops.footprint import joint_bytes
 
 
-@tvm.transform.module_pass(opt_level=0, name="OrderOperators")
+@tvm.transform.module_pass(opt_level=1, name="OrderOperators")
 class OrderOperators:
     """Module pass; see above."""
 

@@ -1,7 +1,12 @@
-"""All passes in the order in which they run, each with the reason for its place."""
+"""All passes in the order in which they run, each with the reason for its place.
+
+Levels, for TVM's PassContext: 0 is what a module cannot be compiled without, 1 saves memory or work by a
+rewriting, 2 by a search or an analysis. TVM's own level is 2. No pass has TVM's `required`, as that would run
+the passes named there once more; what one needs of those before it is said in its file.
+"""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import tvm
 from tvm import relax
@@ -14,6 +19,7 @@ from tinycc.passes.fold_constant_operators import FoldConstantOperators
 from tinycc.passes.fold_integer_constants import FoldIntegerConstants
 from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.infer_edges import InferEdges
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.order_states import OrderStates
@@ -29,12 +35,56 @@ from tinycc.passes.slide_states import SlideStates
 from tinycc.passes.softmax_over_last_axis import SoftmaxOverLastAxis
 from tinycc.passes.split_shared_dequantize import SplitSharedDequantize
 from tinycc.passes.stream_input import StreamInput
+from tinycc.passes.to_normal_form import ToNormalForm
 from tinycc.passes.unsigned_edges import UnsignedEdges
 from tinycc.passes.widen_weights import WidenWeights
-from tinycc.schedule.options import ScheduleOptions
+from tinycc.schedule.options import Objective, ScheduleOptions, read_options
+from tinycc.target import parse_size, target_named
 
 EdgeType = Literal["integer", "int8", "float"]
 InputMode = Literal["tensor", "rows"]
+KernelChoice = Literal["auto", "portable"]
+
+
+def import_passes() -> list[tvm.transform.Pass]:
+    """The passes from a module of one of TVM's importers to the normal form."""
+    return [InferEdges(), ToNormalForm()]
+
+
+def quantized_passes(states: Mapping[str, str] | None = None) -> list[tvm.transform.Pass]:
+    """The passes on the operators of the normal form that say what has no kernel with what has.
+
+    states: as in `default_passes`.
+    """
+    return [
+        # Clean-up after import: what follows should see each computation once.
+        relax.transform.CanonicalizeBindings(),
+        tvm_adapter.EliminateCommonSubexpr(),
+        relax.transform.DeadCodeElimination(),
+        # What is no edge any more has the device's integers and layout, whatever becomes of the others.
+        *([PairStates(states)] if states else []),
+        # Constants first, so that a transpose of weights is no transpose any more.
+        FoldIntegerConstants(),
+        # Its transposes are like any others.
+        SoftmaxOverLastAxis(),
+        # Transposes that meet others, constants, reductions or an edge cost nothing.
+        EliminateTransposes(),
+        # Once axes are the device's, what has no kernel as it stands is said with what has.
+        PoolExtrema(),
+        RepeatByGathering(),
+        # Before what lies between operators is computed for each of its readers.
+        QuantizeIntermediates(),
+    ]
+
+
+def fusing_passes() -> list[tvm.transform.Pass]:
+    """The passes that make composites of the normal form's operators."""
+    return [
+        # Folding looks through a dequantize, and may change it only where one consumer reads it.
+        SplitSharedDequantize(),
+        FoldPadding(),
+        FuseQuantizedOps(),
+    ]
 
 
 def default_passes(
@@ -57,29 +107,10 @@ def default_passes(
     states: inputs that are kept on the device, by name, with the outputs that are their next values.
     """
     return [
-        # Clean-up after import: what follows should see each computation once.
-        relax.transform.CanonicalizeBindings(),
-        tvm_adapter.EliminateCommonSubexpr(),
-        relax.transform.DeadCodeElimination(),
-        # What is no edge any more has the device's integers and layout, whatever becomes of the others.
-        *([PairStates(states)] if states else []),
-        # Constants first, so that a transpose of weights is no transpose any more.
-        FoldIntegerConstants(),
-        # Its transposes are like any others.
-        SoftmaxOverLastAxis(),
-        # Transposes that meet others, constants, reductions or an edge cost nothing.
-        EliminateTransposes(),
-        # Once axes are the device's, what has no kernel as it stands is said with what has.
-        PoolExtrema(),
-        RepeatByGathering(),
-        # Before what lies between operators is computed for each of its readers.
-        QuantizeIntermediates(),
+        *quantized_passes(states),
         # Before fusion, which would make operators of the edges' quantize and dequantize.
         *([DropEdgeQuantization()] if io != "float" else []),
-        # Folding looks through a dequantize, and may change it only where one consumer reads it.
-        SplitSharedDequantize(),
-        FoldPadding(),
-        FuseQuantizedOps(),
+        *fusing_passes(),
         # On composites, which know their kernels' integers; before fallbacks, which nobody takes apart.
         FoldConstantOperators(),
         # What is left, or refused by its kernel, once all others have had their pick.
@@ -106,6 +137,29 @@ def default_passes(
     ]
 
 
-def default_pipeline(io: EdgeType = "integer") -> tvm.transform.Sequential:
-    """`default_passes` as one pass, for use in other TVM flows."""
-    return tvm.transform.Sequential(default_passes(io), name="tinycc")
+def passes_for(
+    *,
+    target: str = "cortex-m4",
+    sram: str | int | None = None,
+    flash: str | int | None = None,
+    io: EdgeType = "integer",
+    optimize_for: Objective = "latency",
+    schedule: str = "auto",
+    max_extra_macs: str | None = None,
+    kernels: KernelChoice = "auto",
+    input_mode: InputMode = "tensor",
+    states: Mapping[str, str] | None = None,
+) -> list[tvm.transform.Pass]:
+    """`default_passes` for what a user says; see `tinycc.compile` for each of these."""
+    sram_bytes, flash_bytes = (None if size is None else parse_size(str(size)) for size in (sram, flash))
+    options = read_options(optimize_for, schedule, sram_bytes, max_extra_macs)
+    features = target_named(target).features if kernels == "auto" else ()
+    return default_passes(io, options, features, input_mode, flash_bytes, states)
+
+
+def default_pipeline(**options: Any) -> tvm.transform.Sequential:
+    """From a module of one of TVM's importers to one that can be planned, as one pass for TVM flows.
+
+    options: those of `passes_for`, as in `relax.get_pipeline("tinycc", target="cortex-m7", sram="320K")`.
+    """
+    return tvm.transform.Sequential([*import_passes(), *passes_for(**options)], name="tinycc")

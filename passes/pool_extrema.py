@@ -55,7 +55,7 @@ class _Pooler(DataflowRewriter):
         )
 
 
-@tvm.transform.module_pass(opt_level=0, name="PoolExtrema")
+@tvm.transform.module_pass(opt_level=1, name="PoolExtrema")
 class PoolExtrema:
     """Rewrite `max` and `min` of integers in `main`."""
 

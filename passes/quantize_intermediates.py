@@ -313,7 +313,7 @@ def _reach(points: np.ndarray, results: np.ndarray) -> float:
     return float(max(abs(points[changes[0]]), abs(points[changes[-1] + 1])))
 
 
-@tvm.transform.module_pass(opt_level=0, name="QuantizeIntermediates")
+@tvm.transform.module_pass(opt_level=1, name="QuantizeIntermediates")
 class QuantizeIntermediates:
     """Rewrite the quantized results of `main` that read layers through other operators."""
 

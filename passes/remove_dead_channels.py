@@ -27,7 +27,7 @@ _WORD = 4
 _PRODUCTS = ("relax.nn.conv2d", "relax.matmul")
 
 
-@tvm.transform.module_pass(opt_level=0, name="RemoveDeadChannels")
+@tvm.transform.module_pass(opt_level=2, name="RemoveDeadChannels")
 class RemoveDeadChannels:
     """Module pass; see above."""
 
@@ -60,7 +60,7 @@ class RemoveDeadChannels:
         result = tvm_adapter.substitute(main.body.body, fewer)
         rebuilt = tvm_adapter.rebuild_main(builder.get(), bindings, result)
         tidy = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
-        rebuilt = tvm.transform.Sequential(tidy)(rebuilt)
+        rebuilt = tvm_adapter.run_passes(tidy, rebuilt)
         main = rebuilt["main"].with_attr(DEAD_MACS, _macs(graph) - _macs(OperatorGraph.of(rebuilt)))
         rebuilt.update_func(rebuilt.get_global_var("main"), main)
         return rebuilt

@@ -77,7 +77,7 @@ class _Gatherer(DataflowRewriter):
         return call if is_inside else self._taken(call.args[0], chosen)
 
 
-@tvm.transform.module_pass(opt_level=0, name="RepeatByGathering")
+@tvm.transform.module_pass(opt_level=1, name="RepeatByGathering")
 class RepeatByGathering:
     """Rewrite repetitions in `main`."""
 

@@ -16,7 +16,7 @@ from tinycc.graph import view_of
 from tinycc.ops.overlap import OVERLAP_DISTANCES, overlap_distances
 
 
-@tvm.transform.module_pass(opt_level=0, name="RewriteInPlace")
+@tvm.transform.module_pass(opt_level=1, name="RewriteInPlace")
 class RewriteInPlace:
     """Module pass; see above."""
 

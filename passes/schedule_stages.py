@@ -34,7 +34,7 @@ def considered(module: tvm.IRModule) -> list[dict[str, Any]]:
     return found
 
 
-@tvm.transform.module_pass(opt_level=0, name="ScheduleStages")
+@tvm.transform.module_pass(opt_level=2, name="ScheduleStages")
 class ScheduleStages:
     """Module pass; see above."""
 

@@ -17,7 +17,7 @@ from tinycc.ops.kernel import PORTABLE
 from tinycc.schedule.costs import is_counted, predicted_instructions
 
 
-@tvm.transform.module_pass(opt_level=0, name="SelectKernels")
+@tvm.transform.module_pass(opt_level=1, name="SelectKernels")
 class SelectKernels:
     """Module pass; see above."""
 

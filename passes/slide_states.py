@@ -41,7 +41,7 @@ class _Line:
     has_room: bool
 
 
-@tvm.transform.module_pass(opt_level=0, name="SlideStates")
+@tvm.transform.module_pass(opt_level=1, name="SlideStates")
 class SlideStates:
     """Module pass; see above."""
 

@@ -26,7 +26,7 @@ class _Mover(DataflowRewriter):
         return relax.op.permute_dims(self.emit(relax.op.nn.softmax(moved, -1)), inverse)
 
 
-@tvm.transform.module_pass(opt_level=0, name="SoftmaxOverLastAxis")
+@tvm.transform.module_pass(opt_level=1, name="SoftmaxOverLastAxis")
 class SoftmaxOverLastAxis:
     """Transpose what a softmax over another axis reads and computes."""
 

@@ -40,7 +40,7 @@ class _Widening:
     instructions: int
 
 
-@tvm.transform.module_pass(opt_level=0, name="WidenWeights")
+@tvm.transform.module_pass(opt_level=2, name="WidenWeights")
 class WidenWeights:
     """Module pass; see above."""
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the wheel, installs it into a clean venv outside the checkout, and compiles and runs models there.
+# Builds the wheel, installs it into a clean venv outside the checkout, compiles and runs models there, and lets
+# TVM find its code generator.
 set -euo pipefail
 unset PYTHONPATH # the checkout in it would count as installed
 cd "$(dirname "$0")/.."
@@ -16,6 +17,34 @@ for model in mobile_int8.tflite branches_int8_qdq.onnx; do
     venv/bin/tinycc compile "$checkout/tests/data/$model" -o "${model%.*}" >/dev/null
     venv/bin/tinycc run "${model%.*}" --json
 done
+venv/bin/python -W error - <<'PYTHON'
+import sys
+
+import tvm
+from tvm import relax
+
+tvm.get_global_func("relax.ext.tinycc")
+if {"tinycc.compiler", "tinycc.passes"} & set(sys.modules):
+    sys.exit("import tvm imports tinycc's compiler")
+print(f"import tvm finds tinycc: {relax.get_pipeline('tinycc').info.name}")
+PYTHON
+cat >region.py <<'PYTHON'
+import sys
+
+import numpy as np
+import onnx
+import tinycc
+import tvm
+from tvm import relax
+from tvm.relax.frontend.onnx import from_onnx
+
+module = tinycc.partition_for_tinycc(from_onnx(onnx.load(sys.argv[1])))
+executable = relax.build(relax.transform.RunCodegen()(module), target="llvm")
+image = tvm.runtime.tensor(np.zeros((1, 2, 9, 8), np.float32))
+result = relax.VirtualMachine(executable, tvm.cpu())["main"](image)
+print(f"a region runs in TVM's VM: {result.shape}")
+PYTHON
+venv/bin/python region.py "$checkout/tests/data/branches_int8_qdq.onnx"
 venv/bin/python - "$checkout" <<'PYTHON'
 import pathlib
 import sys

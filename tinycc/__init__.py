@@ -6,12 +6,13 @@ from tinycc.errors import TinyccError
 from tinycc.version import VERSION
 
 if TYPE_CHECKING:
+    from tinycc.byoc.partition import partition_for_tinycc
     from tinycc.compiler import CompiledModel, compile
     from tinycc.linker import link
 
 __version__ = VERSION
 
-__all__ = ["CompiledModel", "TinyccError", "__version__", "compile", "link"]
+__all__ = ["CompiledModel", "TinyccError", "__version__", "compile", "link", "partition_for_tinycc"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from tinycc.linker import link
 
         return link
+    if name == "partition_for_tinycc":
+        from tinycc.byoc import partition
+
+        return partition.partition_for_tinycc
     raise AttributeError(f"module 'tinycc' has no attribute {name!r}")

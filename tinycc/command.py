@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from typing import IO, Any
 
 import click
@@ -46,7 +47,7 @@ class Command(click.Group):
             sys.stdout.reconfigure(errors="backslashreplace")
         with _stderr_of_libraries() as noise:
             try:
-                with _terminable() as received:
+                with _terminable() as received, _without_torch():
                     return super().invoke(context)
             except TinyccError as error:
                 message = str(error)
@@ -111,6 +112,29 @@ def _terminable() -> Iterator[list[int]]:
         yield received
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+class _NoTorch(MetaPathFinder):
+    """Finds that there is no torch."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """ModuleNotFoundError for torch; nothing for other modules, which leaves them to other finders."""
+        if name == "torch":
+            raise ModuleNotFoundError("a model file needs no torch", name=name)
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Keeps tvm_ffi from importing torch, which it does wherever that is installed.
+
+    No command reads torch programs, and the import takes longer than most compilations.
+    """
+    finder = _NoTorch()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def _fault(error: Exception, noise: IO[bytes] | None) -> str:

@@ -2,34 +2,34 @@
 
 import json
 import tempfile
-import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tvm
-import tvm_ffi
 
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
-from tinycc.errors import BudgetError, printable
+from tinycc.errors import BudgetError, TinyccWarning, printable
 from tinycc.frontend.load import load_model
 from tinycc.notes import notes_of
 from tinycc.output_folder import new_folder
-from tinycc.passes.pipeline import EdgeType, InputMode, default_passes
+from tinycc.passes.infer_edges import has_edges
+from tinycc.passes.pipeline import EdgeType, InputMode, KernelChoice, import_passes, passes_for
 from tinycc.passes.schedule_stages import considered
 from tinycc.plan import Plan, build_plan
+from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
-from tinycc.report.summary import PassRecord, Request, summarize
+from tinycc.report.pass_records import PassRecord, recorded_passes
+from tinycc.report.summary import Request, summarize
 from tinycc.run import run
-from tinycc.schedule.options import Objective, read_options
+from tinycc.schedule.options import Objective
 from tinycc.schedule.whole_tensors import whole_tensors
 from tinycc.target import parse_size, target_named
-
-KernelChoice = Literal["auto", "portable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +106,9 @@ def compile(
 ) -> CompiledModel:
     """Compile a model for a microcontroller.
 
-    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module in the
-    normal form. target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
+    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module: from one
+    of TVM's importers as it is, or in the normal form with edges (tinycc.edges).
+    target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on
     weights that lie wide, for fewer instructions; see `passes.widen_weights`.
     io: the element types of inputs and outputs. "integer": uint8, int8 and int16 as in the file, float as the
@@ -124,8 +125,14 @@ def compile(
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
     name: prefix of the generated C symbols, and the name of the source and the header.
-    passes: instead of `tinycc.passes.pipeline.default_passes(io, ...)`; schedule, input mode and states are
-    theirs then.
+    passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
+    then.
+
+    All passes run as one Sequential in the current tvm.transform.PassContext, so that its instruments see
+    them, and its level and lists of passes choose among them.
+
+    Warns (tinycc.errors.TinyccWarning) of layers whose weights somebody has made floats of, and of fallbacks
+    that are a large share of the work.
 
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
@@ -140,28 +147,30 @@ def compile(
         optimize_for=optimize_for,
         schedule=schedule,
     )
-    options = read_options(optimize_for, schedule, request.sram_bytes, max_extra_macs)
-    features = target_named(target).features if kernels == "auto" else ()
     if passes is None:
-        passes = default_passes(io, options, features, input_mode, request.flash_bytes, states)
-    module, records = _run_passes(load_model(model), passes)
+        passes = passes_for(
+            target=target,
+            sram=sram,
+            flash=flash,
+            io=io,
+            optimize_for=optimize_for,
+            schedule=schedule,
+            max_extra_macs=max_extra_macs,
+            kernels=kernels,
+            input_mode=input_mode,
+            states=states,
+        )
+    module = load_model(model)
+    if not any(map(has_edges, module.functions.values())):
+        passes = [*import_passes(), *passes]
+    with recorded_passes() as records:
+        module = tvm.transform.Sequential(passes, name="tinycc")(module)
     plan = build_plan(module)
     compiled = CompiledModel(module, plan, request, tuple(records))
     check_budgets(compiled.report)
+    for sentence in advise(compiled.report):
+        warnings.warn(sentence, TinyccWarning, stacklevel=2)
     return compiled
-
-
-def _run_passes(
-    module: tvm.IRModule, passes: list[tvm.transform.Pass]
-) -> tuple[tvm.IRModule, list[PassRecord]]:
-    records = []
-    for transform in passes:
-        start = time.perf_counter()
-        after = transform(module)
-        changed = not tvm_ffi.structural_equal(module, after)
-        records.append(PassRecord(str(transform.info.name), changed, time.perf_counter() - start))
-        module = after
-    return module, records
 
 
 def check_budgets(report: dict[str, Any]) -> None:

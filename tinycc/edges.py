@@ -12,6 +12,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.errors import UnsupportedError
 
 ATTRIBUTE = "tinycc.edges"
 
@@ -49,8 +50,14 @@ def _edge(fields: dict) -> Edge:
 
 
 def read_edges(module: tvm.IRModule) -> Edges:
-    """The edges that `with_edges` stored on the module's `main`."""
-    stored = json.loads(str(tvm_adapter.attribute(module["main"], ATTRIBUTE)))
+    """The edges that `with_edges` stored on the module's `main`; UnsupportedError where there are none."""
+    names = [str(variable.name_hint) for variable in module.functions]
+    stored = tvm_adapter.attribute(module["main"], ATTRIBUTE) if "main" in names else None
+    if stored is None:
+        raise UnsupportedError(
+            f"the Relax module has no function main with the attribute {ATTRIBUTE}: run InferEdges before"
+        )
+    stored = json.loads(str(stored))
     return Edges(*(tuple(_edge(fields) for fields in stored[side]) for side in ("inputs", "outputs")))
 
 

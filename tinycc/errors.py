@@ -21,6 +21,10 @@ class TinyccError(Exception):
         return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
 
 
+class TinyccWarning(UserWarning):
+    """Of a model that compiles, but not as it could: one line that says why and what to do."""
+
+
 class ModelError(TinyccError):
     """The model file is missing, malformed or contradicts itself."""
 

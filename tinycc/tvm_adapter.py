@@ -5,7 +5,7 @@ expression is `.ty` (0.26: `relax.Constant.data`, `.struct_info`).
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,23 @@ for _error in vars(errors).values():
         tvm_ffi.register_error(_error)
 for _error in (KeyboardInterrupt, OSError, RecursionError):
     tvm_ffi.register_error(_error)
+
+
+@contextlib.contextmanager
+def observed_by(instrument: tvm.ir.instrument.PassInstrument) -> Iterator[None]:
+    """Adds an instrument to the current PassContext.
+
+    Neither a context within it nor override_instruments would do: both end and begin the caller's
+    instruments, and PassTimingInstrument forgets then what it has measured.
+    """
+    context = tvm.transform.PassContext.current()
+    [field] = [item for item in type(context).__tvm_ffi_type_info__.fields if item.name == "instruments"]
+    before = list(context.instruments)
+    field.setter(context, [*before, instrument])
+    try:
+        yield
+    finally:
+        field.setter(context, before)
 
 
 @contextlib.contextmanager
@@ -80,6 +97,17 @@ def op_name(expr: relax.Expr) -> str:
     return ""
 
 
+def clip_bounds(call: relax.Call) -> tuple[float, float]:
+    """The bounds of a relax.clip."""
+    low, high = (float(getattr(bound.value, "value", bound.value)) for bound in call.args[1:3])
+    return low, high
+
+
+def structural_equal(one: tvm.IRModule, other: tvm.IRModule) -> bool:
+    """Whether two modules say the same."""
+    return bool(tvm_ffi.structural_equal(one, other))
+
+
 def bindings_of(function: relax.Function) -> Iterator[relax.VarBinding]:
     """The variable bindings of a function's body, in order."""
     for block in function.body.blocks:
@@ -127,6 +155,33 @@ def attribute(function: relax.Function, name: str, default: Any = None) -> Any:
     return function.attrs[name]
 
 
+def is_public(function: tvm.ir.BaseFunc) -> bool:
+    """Whether a Relax function can be called from outside its module."""
+    return isinstance(function, relax.Function) and attribute(function, "global_symbol") is not None
+
+
+def register_pipeline(name: str, make: Callable[..., tvm.transform.Pass]) -> None:
+    """Let relax.get_pipeline find a pipeline, which may be known to it already."""
+    if name not in relax.pipeline.PIPELINE_MAP:
+        relax.register_pipeline(name)(make)
+
+
+def include_folders() -> list[str]:
+    """Where the headers of TVM's C interface are, and those of DLPack that they include."""
+    return [str(tvm_ffi.libinfo.find_include_path()), str(tvm_ffi.libinfo.find_dlpack_include_path())]
+
+
+def run_passes(passes: Sequence[tvm.transform.Pass], module: tvm.IRModule) -> tvm.IRModule:
+    """The steps of a pass, all of them whatever the caller's PassContext leaves out: it chooses passes.
+
+    Some of TVM's passes are a Sequential inside, so that its level counts even where they are called alone.
+    """
+    with tvm.transform.PassContext(config=dict(tvm.transform.PassContext.current().config)):
+        for step in passes:
+            module = step(module)
+    return module
+
+
 def substitute(expr: relax.Expr, mapping: Mapping[relax.Var, relax.Expr]) -> relax.Expr:
     """`expr`, the value of a binding, with the variables of `mapping` replaced."""
     if isinstance(expr, relax.Var):
@@ -154,7 +209,7 @@ def variables_of(expr: relax.Expr) -> list[relax.Var]:
     return []
 
 
-@tvm.transform.module_pass(opt_level=0, name="EliminateCommonSubexpr")
+@tvm.transform.module_pass(opt_level=1, name="EliminateCommonSubexpr")
 class EliminateCommonSubexpr:
     """TVM's pass of the same name, but what a composite function computes stays as it is written.
 

@@ -216,3 +216,14 @@ def test_two_folders_are_compared(cli: Cli, tflite_file: Path, compiled: Path, t
     assert f"A  {compiled}" in outcome.stdout.replace("\n", "")
     assert "arena" in outcome.stdout and "At the peak" in outcome.stdout
     assert "tinycc compile" in cli("report", "--compare", compiled, tmp_path / "absent").reason
+
+
+def test_a_model_file_is_compiled_without_importing_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from tinycc.cli import main; main(sys.argv[1:], standalone_mode=False); "
+        "assert 'tvm' in sys.modules and 'torch' not in sys.modules; "
+        "assert not any(type(finder).__name__ == '_NoTorch' for finder in sys.meta_path)"
+    )
+    model = Path(__file__).parents[1] / "data" / "mobile_int8.tflite"
+    command = [sys.executable, "-c", code, "compile", str(model), "-o", str(tmp_path / "out")]
+    subprocess.run(command, capture_output=True, check=True)

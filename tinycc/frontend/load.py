@@ -5,7 +5,6 @@ from typing import Any
 
 import tvm
 
-from tinycc.edges import ATTRIBUTE
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.description import ModelDescription
 from tinycc.frontend.onnx import load_onnx
@@ -34,10 +33,8 @@ def describe_model(path: Path) -> ModelDescription:
 
 
 def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
-    """A model file, a torch.export program or a Relax module as a module in the normal form."""
+    """A model file or a torch.export program as a module in the normal form; a Relax module as it is."""
     if isinstance(model, tvm.IRModule):
-        if model["main"].attrs is None or ATTRIBUTE not in model["main"].attrs:
-            raise UnsupportedError(f"the Relax module has no attribute {ATTRIBUTE}: see tinycc.edges")
         return model
     if isinstance(model, str | Path):
         path = Path(model)

@@ -128,16 +128,15 @@ def _legalized(function: relax.Function) -> tvm.IRModule:
     plain = relax.Function(function.params, function.body, function.ret_ty, function.is_pure)
     module = tvm.IRModule({"main": plain.with_attr("global_symbol", "main")})
     with tvm.target.Target("c"):
-        return tvm.transform.Sequential(
-            [
-                relax.backend.DispatchSortScan(),
-                relax.transform.LegalizeOps(),
-                relax.transform.AnnotateTIROpPattern(),
-                relax.transform.FuseOps(),
-                relax.transform.FuseTIR(),
-                relax.transform.AnnotateTIROpPattern(),
-            ]
-        )(module)
+        steps = [
+            relax.backend.DispatchSortScan(),
+            relax.transform.LegalizeOps(),
+            relax.transform.AnnotateTIROpPattern(),
+            relax.transform.FuseOps(),
+            relax.transform.FuseTIR(),
+            relax.transform.AnnotateTIROpPattern(),
+        ]
+        return tvm_adapter.run_passes(steps, module)
 
 
 def _tensors(result: relax.Type) -> tuple[Tensor, ...]:

@@ -7,6 +7,8 @@ from tinycc.codegen.operator_code import OperatorCode
 from tinycc.edges import Edge
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Buffer, Plan
+from tinycc.report.advice import advise
+from tinycc.report.pass_records import PassRecord
 from tinycc.report.timeline import Timeline
 from tinycc.version import VERSION
 
@@ -30,15 +32,6 @@ class Request:
     schedule: str
 
 
-@dataclass(frozen=True)
-class PassRecord:
-    """One pass that ran."""
-
-    name: str
-    changed: bool
-    seconds: float
-
-
 def summarize(
     plan: Plan,
     code: OperatorCode,
@@ -58,7 +51,7 @@ def summarize(
     for entry, row in zip(figures["operators"], timeline.rows, strict=True):
         name = row.operator.name
         entry |= {"weight_bytes": code.constant_bytes[name], "instance": code.instance_of[name]}
-    return {
+    report = {
         "tinycc_version": VERSION,
         **asdict(request),
         "input_mode": "tensor" if plan.row_input is None else "rows",
@@ -82,8 +75,9 @@ def summarize(
             for row in timeline.rows
             if row.operator.operator.kind == "fallback"
         ],
-        **({"notes": list(notes)} if notes else {}),
     }
+    told = [*notes, *advise(report)]
+    return report | ({"notes": told} if told else {})
 
 
 def _edge(edge: Edge, tensor: Tensor, buffer: Buffer) -> dict[str, object]:

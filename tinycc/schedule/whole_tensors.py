@@ -44,7 +44,7 @@ def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
     builder.add_func(edited, "main")
     # A repetition has become a second call of the same function.
     once = [relax.transform.Normalize(), tvm_adapter.EliminateCommonSubexpr()]
-    return tvm.transform.Sequential(once)(builder.get())
+    return tvm_adapter.run_passes(once, builder.get())
 
 
 def _add(builder: relax.BlockBuilder, function: relax.Function, name: str) -> tvm.ir.GlobalVar:

@@ -6,9 +6,9 @@ from pathlib import Path
 import onnx
 import tvm
 
+from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
-from tinycc.frontend.normal_form import to_normal_form
 from tinycc.frontend.onnx.attributes import MICROSOFT
 from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.explicit import write_out_padding, write_out_shapes, write_out_zero_points
@@ -18,6 +18,7 @@ from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.qoperators import expand_qoperators
 from tinycc.frontend.onnx.rewriting import label, tensors_read
 from tinycc.frontend.onnx.unsigned import make_signed
+from tinycc.passes.to_normal_form import ToNormalForm
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
 
@@ -36,7 +37,7 @@ def load_onnx(path: Path) -> tvm.IRModule:
         module = import_onnx(model)
         edges = _edges(read_onnx(path), model)
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
-        return to_normal_form(module)
+        return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
     except TinyccError as error:
         raise located(path, error) from error
     except Exception as error:  # whatever a damaged graph makes the importer stumble over

@@ -5,14 +5,15 @@ import warnings
 import torch
 import tvm
 
+from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
-from tinycc.frontend.normal_form import to_normal_form
 from tinycc.frontend.torch.check import check_program, refuse_what_torch_refuses
 from tinycc.frontend.torch.importer import import_torch
 from tinycc.frontend.torch.nodes import shape_of
 from tinycc.frontend.torch.program import TorchProgram, read_program
 from tinycc.frontend.torch.unsigned import with_signed_inputs
+from tinycc.passes.to_normal_form import ToNormalForm
 
 
 def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
@@ -35,7 +36,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     module = with_signed_inputs(module)
     main = with_edges(module["main"], _edges(read))
     module.update_func(module.get_global_var("main"), main)
-    return to_normal_form(module)
+    return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
 
 
 def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

@@ -1,4 +1,9 @@
-"""What integers at a model's edges mean, where the file tells it only by what reads and makes them."""
+"""Find out what integers at a model's edges mean, where only what reads and makes them tells it.
+
+Before:  main(x: int8) { lv = dequantize(x, s, z); ... }, an edge without scale
+After:   the same, with s and z in the edges' attribute
+Requires: the normal form.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,20 +13,6 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, read_edges, with_edges
-
-
-def with_edge_quantization(module: tvm.IRModule) -> tvm.IRModule:
-    """A module in the normal form with scale and zero point of its integer edges written down."""
-    main, edges = module["main"], read_edges(module)
-    inputs, outputs = (
-        tuple(_described(edge, main, item) for edge, item in zip(side, items, strict=False))
-        for side, items in ((edges.inputs, main.params), (edges.outputs, tvm_adapter.returned(main)))
-    )
-    described = module.clone()
-    described.update_func(
-        module.get_global_var("main"), with_edges(main, Edges(tuple(inputs), tuple(outputs)))
-    )
-    return described
 
 
 def _described(edge: Edge, main: relax.Function, item: relax.Expr) -> Edge:
@@ -58,3 +49,21 @@ def _moves(binding: relax.VarBinding) -> bool:
         return False
     types = {tvm_adapter.dtype_of(tensor) for tensor in tensors}
     return len(types) == 1 and types <= {"int8", "int16"}
+
+
+@tvm.transform.module_pass(opt_level=0, name="InferEdgeQuantization")
+class InferEdgeQuantization:
+    """Module pass; see above."""
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Write down scale and zero point of `main`'s integer edges."""
+        main, edges = module["main"], read_edges(module)
+        inputs, outputs = (
+            tuple(_described(edge, main, item) for edge, item in zip(side, items, strict=False))
+            for side, items in ((edges.inputs, main.params), (edges.outputs, tvm_adapter.returned(main)))
+        )
+        described = module.clone()
+        described.update_func(
+            module.get_global_var("main"), with_edges(main, Edges(tuple(inputs), tuple(outputs)))
+        )
+        return described

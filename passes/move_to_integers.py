@@ -7,17 +7,20 @@ Four facts do the work, all of them exact:
   quantize(clip(x, a, b)) = clip(quantize(x), quantize(a), quantize(b));
 * and so does a choice of two: quantize(maximum(x, y)) = maximum(quantize(x), quantize(y));
 * quantize(dequantize(q)) = q for one scale and zero point.
+
+Before: quantize(max_pool2d(dequantize(x, s, z)), s, z)
+After:  max_pool2d(x)
+Requires: quantize and dequantize as ToNormalForm has them.
 """
 
 import numpy as np
 import tvm
 from tvm import relax
-from tvm_ffi import structural_equal
 
 from tinycc import tvm_adapter
-from tinycc.frontend.real_constants import real_value
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.fold_integer_constants import EVALUATORS
+from tinycc.passes.real_constants import real_value
 
 RESHAPES = ("relax.reshape", "relax.squeeze", "relax.expand_dims")
 MOVING = (
@@ -32,21 +35,28 @@ ARITHMETIC = ("relax.add", "relax.subtract", "relax.multiply", "relax.divide")
 RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
 
 
-def move_to_integers(module: tvm.IRModule, sweeps: int = 8) -> tvm.IRModule:
-    """`MoveToIntegers` until nothing changes."""
-    for _ in range(sweeps):
-        moved = MoveToIntegers(module).run()
-        if structural_equal(moved, module):
-            break
-        module = moved
-    return module
+_MOST_SWEEPS = 8
+
+
+@tvm.transform.module_pass(opt_level=0, name="MoveToIntegers")
+class MoveToIntegers:
+    """Module pass; see above."""
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Sweep over `main` until nothing changes."""
+        for _ in range(_MOST_SWEEPS):
+            moved = _Mover(module).run()
+            if tvm_adapter.structural_equal(moved, module):
+                break
+            module = moved
+        return module
 
 
 def _is_nearest(call: relax.Call) -> bool:
     return tvm_adapter.op_name(call) != "relax.image.resize2d" or call.attrs.method == "nearest_neighbor"
 
 
-class MoveToIntegers(DataflowRewriter):
+class _Mover(DataflowRewriter):
     """Moving, choosing and clamping are done on integers, scales and zero points being scalars."""
 
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
@@ -68,6 +78,8 @@ class MoveToIntegers(DataflowRewriter):
             return self._reshape_later(call)
         if name == "relax.nn.relu":
             return self._clamp_integers(call)
+        if name == "relax.clip" and tvm_adapter.dtype_of(call.args[0]) in RANGES:
+            return self._clamp_earlier(call)
         if name == "relax.concat":
             return self._concatenate_integers(call)
         if name == "relax.quantize":
@@ -225,19 +237,35 @@ class MoveToIntegers(DataflowRewriter):
 
     def _clamped(self, integers: relax.Expr, clamp: relax.Call, like: relax.Call, dtype: str) -> relax.Expr:
         """`clamp` on integers quantized as `like` says; before their own quantize if possible."""
-        quantize = self.producer(integers)
-        if (
-            tvm_adapter.op_name(quantize) == "relax.quantize"
-            and self._quantization(quantize.args[0]) is None
-            and not isinstance(self.producer(quantize.args[0]), relax.Var)
-            and self.is_used_once(integers)
-        ):
+        quantize = self._own_quantize(integers)
+        if quantize is not None:
             real = self.emit(
                 relax.Call(clamp.op, [quantize.args[0], *clamp.args[1:]], clamp.attrs, clamp.ty_args)
             )
             return relax.op.quantize(real, *quantize.args[1:3], axis=0, out_dtype=dtype)
         low, high = (_quantized(bound, like, dtype) for bound in _bounds(clamp))
         return relax.op.clip(integers, low, high)
+
+    def _own_quantize(self, integers: relax.Expr) -> relax.Call | None:
+        """The quantize of what an operator computes, where nothing else reads the integers."""
+        quantize = self.producer(integers)
+        is_own = (
+            tvm_adapter.op_name(quantize) == "relax.quantize"
+            and self._quantization(quantize.args[0]) is None
+            and not isinstance(self.producer(quantize.args[0]), relax.Var)
+            and self.is_used_once(integers)
+        )
+        return quantize if is_own else None
+
+    def _clamp_earlier(self, call: relax.Call) -> relax.Expr:
+        """clip(quantize(x), a, b) = quantize(clip(x, dequantize(a), dequantize(b))): x's kernel clamps."""
+        quantize = self._own_quantize(call.args[0])
+        if quantize is None:
+            return call
+        scale, zero_point, dtype = self._own(quantize)
+        low, high = ((bound - zero_point) * scale for bound in _bounds(call))
+        real = self.emit(relax.op.clip(quantize.args[0], low, high))
+        return relax.op.quantize(real, *quantize.args[1:3], axis=0, out_dtype=dtype)
 
     def _concatenate_integers(self, call: relax.Call) -> relax.Expr:
         fields = list(call.args[0].fields)
@@ -309,8 +337,7 @@ class MoveToIntegers(DataflowRewriter):
 def _bounds(clamp: relax.Call) -> tuple[float, float]:
     name = tvm_adapter.op_name(clamp)
     if name == "relax.clip":
-        low, high = (float(getattr(bound.value, "value", bound.value)) for bound in clamp.args[1:3])
-        return low, high
+        return tvm_adapter.clip_bounds(clamp)
     return 0.0, 6.0 if name == "relax.nn.relu6" else np.inf
 
 

@@ -2,6 +2,7 @@
 
 Before: divide(multiply(add(conv2d(x, dequantize(w, s)), b), c), d), alpha of a Gemm before its matmul
 After:  add(conv2d(x, dequantize(w, s * c / d)), b * c / d)
+Requires: channels last, weights that are constants under a dequantize.
 
 A factor for each output channel goes into the weights' scale. Where it is negative, the weights are
 complemented: ~w - ~z = -(w - z), in the same eight bits. A channel that is multiplied by 0 has weights of 0.
@@ -9,19 +10,18 @@ Weights lose their zero point where they fit eight bits without it.
 """
 
 import numpy as np
+import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.frontend.real_constants import dequantized_constant, real_value
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
+from tinycc.passes.real_constants import dequantized_constant, real_value
 
 PRODUCTS = ("relax.nn.conv2d", "relax.nn.conv2d_transpose", "relax.matmul")
 ARITHMETIC = ("relax.add", "relax.subtract", "relax.multiply", "relax.divide")
 
 
-class FoldIntoProducts(DataflowRewriter):
-    """Channels are last, weights constants under a dequantize."""
-
+class _Folder(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         """Numbers that are added to a product, or that it is multiplied with."""
         if name in PRODUCTS:
@@ -168,3 +168,12 @@ def _output_axis(product: relax.Call) -> int:
     if name == "relax.matmul":
         return len(tvm_adapter.shape_of(product.args[1])) - 1
     return str(product.attrs.kernel_layout).index("O")
+
+
+@tvm.transform.module_pass(opt_level=0, name="FoldIntoProducts")
+class FoldIntoProducts:
+    """Module pass; see above."""
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Fold what is added to the products of `main`, or multiplied with them."""
+        return _Folder(module).run()

@@ -1,22 +1,26 @@
-"""Float constants become integers: biases int32 of the products' scale, other operands int8."""
+"""Float constants become integers: biases int32 of the products' scale, other operands int8.
+
+Before: add(conv2d(dequantize(x, s), dequantize(w, t)), b), multiply(dequantize(y), c: a vector)
+After:  add(conv2d(...), dequantize(B: int32, s * t)), multiply(dequantize(y), dequantize(C: int8))
+Requires: channels last. A single number beside an int8 tensor stays: together they are a table.
+"""
 
 import numpy as np
+import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.fold_into_products import PRODUCTS
-from tinycc.frontend.real_constants import real_value
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
+from tinycc.passes.fold_into_products import PRODUCTS
+from tinycc.passes.real_constants import real_value
 
 BINARY = ("relax.add", "relax.subtract", "relax.multiply", "relax.divide", "relax.maximum", "relax.minimum")
 # Room for the sum of products beside the bias.
 MAX_BIAS = 1 << 30
 
 
-class QuantizeConstants(DataflowRewriter):
-    """Biases, slopes, and constant operands of element-wise operators."""
-
+class _Quantizer(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         """Whatever has one operand that is constant."""
         if name == "relax.nn.prelu":
@@ -108,3 +112,15 @@ class QuantizeConstants(DataflowRewriter):
         zero_point = np.zeros(scale.shape, np.int32)
         constants = [relax.const(value, str(value.dtype)) for value in (integers, scale, zero_point)]
         return self.emit(relax.op.dequantize(*constants, axis=0))
+
+
+@tvm.transform.module_pass(opt_level=0, name="QuantizeConstants")
+class QuantizeConstants:
+    """Biases, slopes, and constant operands of element-wise operators; see above.
+
+    Raises UnsupportedError for a bias that fits 32 bits at no scale of its layer's weights.
+    """
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Quantize the constants of `main`."""
+        return _Quantizer(module).run()

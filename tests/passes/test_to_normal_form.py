@@ -7,7 +7,7 @@ from tests.passes.layout_tools import random_inputs, run_on_vm
 from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized, views_in
 from tinycc import tvm_adapter
 from tinycc.edges import read_edges
-from tinycc.frontend.normal_form import to_normal_form
+from tinycc.passes.to_normal_form import ToNormalForm
 
 CHANNELS = 6
 
@@ -58,7 +58,7 @@ def _forms(x: relax.Expr) -> list[relax.Expr]:
 
 def test_constants_around_layers_become_weights_and_biases() -> None:
     module = module_of([((1, 4, 5, 6), "int8")], _forms)
-    normal = to_normal_form(module)
+    normal = tvm_adapter.run_passes([ToNormalForm()], module)
     assert {view.kind for view in views_in(normal)} <= {"conv2d", "dense", "strided_copy"}
     inputs = random_inputs(module)
     permutation = read_edges(normal).inputs[0].permutation

@@ -1,0 +1,100 @@
+"""uint8 tensors become int8 by subtracting 128 from values and zero points; real values stay the same.
+
+Before:  main(x: uint8) { max_pool2d(quantize(conv2d(dequantize(x, s, 130), ...), s2, 7): uint8) }
+After:   main(x: int8)  { max_pool2d(quantize(conv2d(dequantize(x, s, 2), ...), s2, -121): int8) }
+Requires: edges, which keep the type of the file, and quantize and dequantize as
+          canonicalize_quantization writes them.
+"""
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.errors import UnsupportedError
+from tinycc.passes.dataflow_rewriter import DataflowRewriter
+from tinycc.passes.move_to_integers import MOVING, POSITIONS
+
+_SHIFT = 128
+# What only moves, chooses or compares elements says the same of shifted ones.
+_ORDER_PRESERVING = (*MOVING, *POSITIONS, "relax.concat", "relax.maximum", "relax.minimum")
+
+
+class _Signer(DataflowRewriter):
+    def __init__(self, module: tvm.IRModule) -> None:
+        super().__init__(module)
+        self._old = {binding.var: binding.value for binding in tvm_adapter.bindings_of(self.function)}
+
+    def parameters(self) -> list[relax.Var]:
+        """int8 for uint8, the others as they are."""
+        parameters = []
+        for old in self.function.params:
+            new = old
+            if tvm_adapter.dtype_of(old) == "uint8":
+                new = relax.Var(old.name, relax.TensorType(tvm_adapter.shape_of(old), "int8"))
+            self.bind(old, new)
+            parameters.append(new)
+        return parameters
+
+    def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
+        """The same operator of int8; what is uint8 is told by the old function."""
+        old = self._old[self.current]
+        reads, makes = any(map(_is_unsigned, _tensors(old))), _is_unsigned(self.current)
+        if not reads and not makes:
+            return call
+        if name == "relax.quantize":
+            return relax.op.quantize(call.args[0], *_shifted(call), axis=call.attrs.axis, out_dtype="int8")
+        if name == "relax.dequantize":
+            return relax.op.dequantize(_signed(call.args[0]), *_shifted(call), axis=call.attrs.axis)
+        if name == "relax.clip":
+            low, high = tvm_adapter.clip_bounds(call)
+            return relax.op.clip(call.args[0], low - _SHIFT, high - _SHIFT)
+        if name == "relax.nn.pad" and call.attrs.pad_mode == "constant":
+            value = float(call.attrs.pad_value) - _SHIFT
+            return relax.op.nn.pad(call.args[0], call.attrs.pad_width, "constant", value)
+        if name not in _ORDER_PRESERVING:
+            raise UnsupportedError(
+                f"{name.removeprefix('relax.')} with the result {self.current.name} computes with uint8 "
+                "values outside of quantization"
+            )
+        return relax.Call(call.op, [_signed(argument) for argument in call.args], call.attrs, call.ty_args)
+
+
+def _tensors(call: relax.Call) -> list[relax.Expr]:
+    """The tensors that a call reads, those of tuples too; not the scale and zero point of a quantization."""
+    name = tvm_adapter.op_name(call)
+    operands = call.args[:1] if name in ("relax.quantize", "relax.dequantize") else call.args
+    spread = (item.fields if isinstance(item, relax.Tuple) else [item] for item in operands)
+    return [item for fields in spread for item in fields if tvm_adapter.is_tensor(item)]
+
+
+def _is_unsigned(expr: relax.Expr) -> bool:
+    return tvm_adapter.is_tensor(expr) and tvm_adapter.dtype_of(expr) == "uint8"
+
+
+def _signed(expr: relax.Expr) -> relax.Expr:
+    """A uint8 constant less 128; anything else has become int8 already."""
+    if isinstance(expr, relax.Tuple):
+        return relax.Tuple([_signed(field) for field in expr.fields])
+    if not tvm_adapter.is_constant(expr) or not _is_unsigned(expr):
+        return expr
+    shifted = tvm_adapter.constant_value(expr).astype(np.int16) - _SHIFT
+    return tvm_adapter.make_constant(shifted.astype(np.int8))
+
+
+def _shifted(call: relax.Call) -> list[relax.Expr]:
+    """Scale and zero point of a quantization for integers that are 128 less."""
+    zero_point = tvm_adapter.constant_value(call.args[2]) - np.int32(_SHIFT)
+    return [call.args[1], tvm_adapter.make_constant(zero_point)]
+
+
+@tvm.transform.module_pass(opt_level=0, name="MakeSigned")
+class MakeSigned:
+    """Module pass; see above. Raises UnsupportedError for operators that compute with uint8 values."""
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Rewrite `main` where it has uint8 tensors."""
+        main = module["main"]
+        values = [binding.value for binding in tvm_adapter.bindings_of(main)]
+        tensors = [item for call in values if isinstance(call, relax.Call) for item in _tensors(call)]
+        return _Signer(module).run() if any(map(_is_unsigned, [*main.params, *tensors])) else module
