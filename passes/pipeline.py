@@ -6,13 +6,14 @@ the passes named there once more; what one needs of those before it is said in i
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.limits import DEFAULT_LIMITS
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.eliminate_transposes import EliminateTransposes
 from tinycc.passes.fold_constant_operators import FoldConstantOperators
@@ -149,10 +150,11 @@ def passes_for(
     kernels: KernelChoice = "auto",
     input_mode: InputMode = "tensor",
     states: Mapping[str, str] | None = None,
+    limits: SearchLimits = DEFAULT_LIMITS,
 ) -> list[tvm.transform.Pass]:
     """`default_passes` for what a user says; see `tinycc.compile` for each of these."""
     sram_bytes, flash_bytes = (None if size is None else parse_size(str(size)) for size in (sram, flash))
-    options = read_options(optimize_for, schedule, sram_bytes, max_extra_macs)
+    options = replace(read_options(optimize_for, schedule, sram_bytes, max_extra_macs), limits=limits)
     features = target_named(target).features if kernels == "auto" else ()
     return default_passes(io, options, features, input_mode, flash_bytes, states)
 

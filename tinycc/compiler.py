@@ -15,12 +15,13 @@ import tvm
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
 from tinycc.errors import BudgetError, TinyccWarning, printable
 from tinycc.frontend.load import load_model
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.notes import notes_of
 from tinycc.output_folder import new_folder
 from tinycc.passes.infer_edges import has_edges
 from tinycc.passes.pipeline import EdgeType, InputMode, KernelChoice, import_passes, passes_for
 from tinycc.passes.schedule_stages import considered
-from tinycc.plan import Plan, build_plan
+from tinycc.plan import INVOKE, Plan, Program, build_plan, build_program
 from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
@@ -34,12 +35,17 @@ from tinycc.target import parse_size, target_named
 
 @dataclass(frozen=True, eq=False)
 class CompiledModel:
-    """A compiled model: its plan and its report, ready to be exported or run."""
+    """A compiled model: its program and its report, ready to be exported or run."""
 
     module: tvm.IRModule
-    plan: Plan
+    program: Program
     request: Request
     passes: tuple[PassRecord, ...]
+
+    @property
+    def plan(self) -> Plan:
+        """That of an inference."""
+        return self.program.entries[INVOKE]
 
     @cached_property
     def code(self) -> OperatorCode:
@@ -102,6 +108,7 @@ def compile(
     input_mode: InputMode = "tensor",
     states: Mapping[str, str] | None = None,
     name: str = "model",
+    limits: SearchLimits = DEFAULT_LIMITS,
     passes: list[tvm.transform.Pass] | None = None,
 ) -> CompiledModel:
     """Compile a model for a microcontroller.
@@ -125,6 +132,7 @@ def compile(
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
     name: prefix of the generated C symbols, and the name of the source and the header.
+    limits: how far the searches for an order, a schedule and a placement go.
     passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
     then.
 
@@ -159,14 +167,15 @@ def compile(
             kernels=kernels,
             input_mode=input_mode,
             states=states,
+            limits=limits,
         )
     module = load_model(model)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:
         module = tvm.transform.Sequential(passes, name="tinycc")(module)
-    plan = build_plan(module)
-    compiled = CompiledModel(module, plan, request, tuple(records))
+    program = build_program({INVOKE: module}, limits)
+    compiled = CompiledModel(module, program, request, tuple(records))
     check_budgets(compiled.report)
     for sentence in advise(compiled.report):
         warnings.warn(sentence, TinyccWarning, stacklevel=2)
