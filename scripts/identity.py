@@ -5,8 +5,8 @@
 
 `save` compiles models of the corpus (TINYCC_CORPUS) for one target of each set of features, in several
 schedules and input modes, and keeps the generated folders; `compare` compiles them again. A folder is the
-same if all of its files are, byte for byte; of report.json the passes and their times are left out, and
-report.html, which shows it. Where C differs and says the same but for its includes, the objects that -O2
+same if all of its files are, byte for byte; of report.json the passes are left out, and report.html, which
+shows it. Where C differs and says the same but for its includes, the objects that -O2
 makes of both are compared: code, constants and relocations. Anything else is a difference, and the exit code
 is 1. A sample takes less than 5 minutes on two cores; `--all` takes every model of the corpus.
 """
@@ -127,12 +127,18 @@ def verdict(case: Case, before: Path, after: Path) -> str:
         return "same"
     differing = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if any(not name.endswith((".c", ".h")) and "/" not in name for name in differing):
-        return "differs: " + ", ".join(differing)
+        return "differs: " + ", ".join(differing) + _arenas(old, new)
     for name in (name for name in differing if "/" not in name):
         if _without_includes(old[name]) != _without_includes(new[name]):
-            return f"differs: {name}"
+            return f"differs: {name}" + _arenas(old, new)
     objects = [_object(case, folder) for folder in (before, after)]
     return "same objects" if objects[0] == objects[1] else "differs: objects"
+
+
+def _arenas(old: dict[str, str], new: dict[str, str]) -> str:
+    """The arenas of two folders, where they are not equal."""
+    sizes = [json.loads(files.get("report.json", "{}")).get("arena_bytes", 0) for files in (old, new)]
+    return "" if sizes[0] == sizes[1] else f" (arena {sizes[0]:,} before, {sizes[1]:,} now)"
 
 
 def _files(folder: Path) -> dict[str, str]:
