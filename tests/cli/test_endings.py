@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[Fail, str]] = {
 }
 # Of each command something that it calls.
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "compile": ("tinycc.codegen.folder.kernel_headers", ("compile", "MODEL", "-o", "OUT")),
+    "compile": ("tinycc.codegen.folder.kernel_places", ("compile", "MODEL", "-o", "OUT")),
     "run": ("tinycc.run.host.file_outputs", ("run", "FOLDER", "--output", "ARRAYS")),
     "report": ("tinycc.run.folder.read_report", ("report", "FOLDER")),
     "inspect": ("tinycc.frontend.load.describe_model", ("inspect", "MODEL")),
@@ -127,7 +127,7 @@ from tinycc.cli import main
 def wait(*_):
     print("ready", flush=True)
     time.sleep(60)
-tinycc.codegen.folder.kernel_headers = wait
+tinycc.codegen.folder.kernel_places = wait
 main()
 """
     command = [
