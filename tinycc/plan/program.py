@@ -53,9 +53,7 @@ def build_program(modules: Mapping[str, tvm.IRModule], limits: SearchLimits = DE
             if buffer.kind == "state":
                 known = states.setdefault(buffer.name, buffer)
                 if (known.bytes, known.alignment) != (buffer.bytes, buffer.alignment):
-                    raise UnsupportedError(
-                        f"{buffer.name} of the entry {name} has another size than elsewhere"
-                    )
+                    raise UnsupportedError(f"{buffer.name} of the entry {name} has another size elsewhere")
     offsets, state_bytes = in_a_row(list(states.values()))
     work_bytes = max(end - first for first, end in (plan.work_span for plan in plans.values()))
     work = [buffer for plan in plans.values() for buffer in plan.buffers.values() if buffer.kind != "state"]
