@@ -122,6 +122,9 @@ def print_loop_nest(function: tirx.PrimFunc, name: str) -> LoopNest:
 
 def _with_inlined_blocks(function: tirx.PrimFunc) -> tirx.PrimFunc:
     """The function with each intermediate that has one reader computed where it is read."""
+    root = getattr(function.body, "block", None)
+    if root is not None and not root.alloc_buffers:
+        return function  # It has none, and a schedule takes time to make.
     schedule = s_tir.Schedule(function)
     try:
         blocks = schedule.get_child_blocks(schedule.get_sblock("root"))
