@@ -110,12 +110,10 @@ WEIGHTED: dict[str, Arguments] = {
     "aten.linear.default": _layer(),
 }
 
-# Computed on real numbers, between dequantize and quantize.
-ARITHMETIC: dict[str, Arguments] = {
-    **WEIGHTED,
+# Two tensors, or a tensor and a number, element by element.
+BINARY: dict[str, Arguments] = {
     "aten.add.Tensor": _binary(alpha=only(1, 1.0)),
     "aten.sub.Tensor": _binary(alpha=only(1, 1.0)),
-    "aten.rsub.Scalar": {"self": TENSOR, "other": NUMBER, "alpha": only(1, 1.0)},
     "aten.mul.Tensor": _binary(),
     "aten.div.Tensor": {"self": TENSOR, "other": TENSOR | NOT_ZERO},
     "aten.div.Tensor_mode": {"self": TENSOR, "other": TENSOR | NOT_ZERO, "rounding_mode": NONE},
@@ -123,6 +121,14 @@ ARITHMETIC: dict[str, Arguments] = {
     "aten.minimum.default": _binary(),
     "aten.max.other": _binary(),
     "aten.min.other": _binary(),
+}
+
+# Those that choose one of their operands.
+CHOICES = {"aten.maximum.default", "aten.minimum.default", "aten.max.other", "aten.min.other"}
+
+# Functions of one tensor, element by element.
+UNARY: dict[str, Arguments] = {
+    "aten.rsub.Scalar": {"self": TENSOR, "other": NUMBER, "alpha": only(1, 1.0)},
     "aten.pow.Tensor_Scalar": _unary(exponent=NUMBER),
     "aten.abs.default": _unary(),
     "aten.ceil.default": _unary(),
@@ -145,24 +151,36 @@ ARITHMETIC: dict[str, Arguments] = {
     "aten.hardswish.default": _unary(),
     "aten.leaky_relu.default": _unary(negative_slope=NUMBER),
     "aten.mish.default": _unary(),
-    "aten.prelu.default": _unary(weight=TENSOR),
     "aten.selu.default": _unary(),
     "aten.sigmoid.default": _unary(),
     "aten.silu.default": _unary(),
     "aten.softplus.default": _unary(beta=POSITIVE, threshold=AT_LEAST_20),
     "aten.tanh.default": _unary(),
-    "aten.softmax.int": _unary(dim=INTEGER, dtype=FLOAT32),
-    "aten._softmax.default": _unary(dim=INTEGER, half_to_float=only(False)),
+}
+
+# Weighted averages of elements, which lie between these.
+AVERAGES: dict[str, Arguments] = {
     "aten.avg_pool1d.default": _unary(**_POOL, count_include_pad=FLAG),
     "aten.avg_pool2d.default": _unary(**_POOL, count_include_pad=FLAG, divisor_override=NONE),
     "aten.adaptive_avg_pool1d.default": _unary(output_size=INTEGERS),
     "aten.adaptive_avg_pool2d.default": _unary(output_size=INTEGERS),
+    "aten.upsample_bilinear2d.default": _unary(**_RESIZED_TO, align_corners=FLAG),
+    "aten.upsample_bilinear2d.vec": {**_RESIZED, "align_corners": FLAG},
+}
+
+# Computed on real numbers, between dequantize and quantize.
+ARITHMETIC: dict[str, Arguments] = {
+    **WEIGHTED,
+    **BINARY,
+    **UNARY,
+    **AVERAGES,
+    "aten.prelu.default": _unary(weight=TENSOR),
+    "aten.softmax.int": _unary(dim=INTEGER, dtype=FLOAT32),
+    "aten._softmax.default": _unary(dim=INTEGER, half_to_float=only(False)),
     "aten.mean.default": _unary(dtype=FLOAT32),
     "aten.mean.dim": _unary(**_REDUCTION, dtype=FLOAT32),
     "aten.sum.default": _unary(dtype=FLOAT32),
     "aten.sum.dim_IntList": _unary(**_REDUCTION, dtype=FLOAT32),
-    "aten.upsample_bilinear2d.default": _unary(**_RESIZED_TO, align_corners=FLAG),
-    "aten.upsample_bilinear2d.vec": {**_RESIZED, "align_corners": FLAG},
 }
 
 CLAMPS: dict[str, Arguments] = {
