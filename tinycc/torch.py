@@ -30,8 +30,8 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer import Quantizer as TorchQuantizer
 
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.torch.batch_norm import batch_norms_as_layers
 from tinycc.frontend.torch.fusion import (
-    BATCH_NORMS,
     Fusion,
     functional,
     is_number,
@@ -122,6 +122,10 @@ class Quantizer(TorchQuantizer):
         self._activation = self._tensor(_OBSERVERS[ranges])
         self._constant = self._tensor(MinMaxObserver)
 
+    def transform_for_annotation(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
+        """Say with operators that have kernels what has none."""
+        return batch_norms_as_layers(model)
+
     def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         """Write into the nodes' metadata how operands and results are quantized."""
         kept = self._kept(model.graph)
@@ -138,7 +142,7 @@ class Quantizer(TorchQuantizer):
                 _annotate(node, {}, SharedQuantizationSpec((before.all_input_nodes[0], before)))
             elif _is_sharing(node):
                 self._share(node, specs)
-            elif name in ARITHMETIC or name in CLAMPS or name in BATCH_NORMS or before in fusion.inner:
+            elif name in ARITHMETIC or name in CLAMPS or before in fusion.inner:
                 self._compute(node, fusion.inner, specs)
         return model
 

@@ -107,8 +107,8 @@ def _check_operator(node: torch.fx.Node) -> None:
         )
     if "batch_norm" in name:
         raise UnsupportedError(
-            f"{title(node)} stands alone: PT2E folds it into a convolution just before it, "
-            "in a module exported after .eval()"
+            f"{title(node)} normalizes by the statistics of a batch: export the module after .eval(), or "
+            "move the prepared one to evaluation before convert_pt2e (move_exported_model_to_eval)"
         )
     raise UnsupportedError(f"{title(node)}: {name} is not supported")
 

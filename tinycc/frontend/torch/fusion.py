@@ -9,13 +9,12 @@ from collections.abc import Container
 import torch
 
 from tinycc.frontend.torch.nodes import GETITEM, operator
-from tinycc.frontend.torch.operators import ARITHMETIC, AVERAGES, BINARY, CLAMPS, UNARY, WEIGHTED
+from tinycc.frontend.torch.operators import ARITHMETIC, AVERAGES, BATCH_NORMS, BINARY, CLAMPS, UNARY, WEIGHTED
 
 # What the weights and the bias of a layer do as well, if the other operand is constant.
 SCALING = {
     "aten.add.Tensor", "aten.sub.Tensor", "aten.rsub.Scalar", "aten.mul.Tensor", "aten.div.Tensor",
 }  # fmt: skip
-BATCH_NORMS = {"aten.batch_norm.default", "aten._native_batch_norm_legit_no_training.default"}
 # Their results are no sums, to be clamped before they are rounded.
 _WITHOUT_CLAMP = {*AVERAGES, "aten.prelu.default", "aten.softmax.int", "aten._softmax.default"}
 

@@ -90,6 +90,9 @@ def _binary(**arguments: Values) -> Arguments:
 _CONVOLUTION = {"stride": COUNTS, "padding": INTEGERS, "dilation": COUNTS, "groups": COUNT}
 _BY_NAME = {**_CONVOLUTION, "padding": only("same", "valid")}
 _POOL = {"kernel_size": COUNTS, "stride": COUNTS, "padding": INTEGERS, "ceil_mode": FLAG}
+_NORMALIZED = _layer(
+    running_mean=TENSOR, running_var=TENSOR, momentum=NUMBER, eps=NUMBER, weight=TENSOR | NONE
+)
 _REDUCTION = {"dim": INTEGERS | NONE, "keepdim": FLAG}
 _RESIZED = {
     "input": TENSOR,
@@ -168,12 +171,19 @@ AVERAGES: dict[str, Arguments] = {
     "aten.upsample_bilinear2d.vec": {**_RESIZED, "align_corners": FLAG},
 }
 
+# In evaluation; the second is what torch makes of the first when it rids a program of what is written over.
+BATCH_NORMS: dict[str, Arguments] = {
+    "aten.batch_norm.default": {**_NORMALIZED, "training": only(False), "cudnn_enabled": ANYTHING},
+    "aten._native_batch_norm_legit_no_training.default": _NORMALIZED,
+}
+
 # Computed on real numbers, between dequantize and quantize.
 ARITHMETIC: dict[str, Arguments] = {
     **WEIGHTED,
     **BINARY,
     **UNARY,
     **AVERAGES,
+    **BATCH_NORMS,
     "aten.prelu.default": _unary(weight=TENSOR),
     "aten.softmax.int": _unary(dim=INTEGER, dtype=FLOAT32),
     "aten._softmax.default": _unary(dim=INTEGER, half_to_float=only(False)),
