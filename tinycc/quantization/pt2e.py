@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
@@ -34,14 +35,17 @@ def quantize_program(
     Raises ModelError for a module that torch.export or PT2E cannot take, or with weights that are not finite;
     InputDataError for calibration data that do not fit; what `quantizer` raises.
     """
-    example = _as_case(example_inputs)
+    example = _as_case("example_inputs", example_inputs)
     exported = export_module(module, example)
-    with _quietly(), torch.no_grad(), _refusing("PT2E cannot quantize the torch module"):
-        # Functional, as a copy in between would part an operator from the tensor that it writes over.
-        prepared = prepare_pt2e(exported.run_decompositions({}).module(), quantizer or Quantizer())
+    with _quietly(), torch.no_grad():
+        with _refusing("PT2E cannot quantize the torch module"):
+            # Functional, as a copy in between would part an operator from the tensor that it writes over.
+            prepared = prepare_pt2e(exported.run_decompositions({}).module(), quantizer or Quantizer())
         for case in _cases(calibration, example):
-            prepared(*case)
-        return torch.export.export(convert_pt2e(prepared), example)
+            with _refusing("the torch module cannot be run on calibration data"):
+                prepared(*case)
+        with _refusing("PT2E cannot quantize the torch module"):
+            return torch.export.export(convert_pt2e(prepared), example)
 
 
 def export_module(
@@ -57,7 +61,7 @@ def export_module(
         with _quietly(), torch.no_grad(), _refusing("torch.export cannot take the module"):
             # An exported module has its mode in its operators, and refuses to be told.
             evaluated = module if isinstance(module, torch.fx.GraphModule) else module.eval()
-            return torch.export.export(evaluated, _as_case(example_inputs))
+            return torch.export.export(evaluated, _as_case("example_inputs", example_inputs))
     finally:
         for each, mode in modes.items():
             each.training = mode
@@ -80,52 +84,66 @@ def _refusing(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ModelError(f"{what}: {lines[0] if lines else type(error).__name__}") from error
+        why = lines[0] if lines else type(error).__name__
+        if "data-dependent" in why:
+            why = f"its control flow or shapes depend on the data; use torch.where, or fixed sizes ({why})"
+        raise ModelError(f"{what}: {why}") from error
 
 
 def _check_weights(module: torch.nn.Module) -> None:
     """ModelError for a parameter that is not finite, or a buffer that holds NaN (a mask may be infinite)."""
-    for name, parameter in module.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    for name, tensor in tensors:
+        if tensor.is_meta:
+            raise ModelError(f"the weights {name!r} are on the device 'meta': load them first")
+        bad = ~torch.isfinite(tensor) if isinstance(tensor, torch.nn.Parameter) else torch.isnan(tensor)
+        if bool(bad.any()):
             raise ModelError(f"the weights {name!r} hold NaN or infinity: train the module again")
-    for name, buffer in module.named_buffers():
-        if bool(torch.isnan(buffer).any()):
-            raise ModelError(f"the buffer {name!r} holds NaN: train the module again")
 
 
-def _as_case(inputs: Any) -> Case:
+def _as_case(where: str, inputs: Any) -> Case:
     """One tensor or several, torch's or numpy's, as a tuple of torch's."""
-    tensors = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)
-    return tuple(torch.as_tensor(tensor) for tensor in tensors)
+    given = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
+    for each in given:
+        if not isinstance(each, torch.Tensor | np.ndarray):
+            raise InputDataError(
+                f"{where}: a {type(each).__name__} where a tensor or a tuple of them is wanted"
+            )
+    return tuple(torch.as_tensor(each) for each in given)
 
 
 def _cases(calibration: Iterable[Any], example: Case) -> Iterator[Case]:
     """The cases one after the other, batches taken apart; InputDataError for what does not fit."""
-    number = -1
+    if isinstance(calibration, torch.Tensor | np.ndarray):
+        calibration = [calibration]
+    if not isinstance(calibration, Iterable):
+        raise InputDataError(f"calibration: a {type(calibration).__name__} where cases are wanted")
+    count = 0
     for number, given in enumerate(calibration):
-        case = _as_case(given)
+        where = f"calibration case {number}"
+        case = _as_case(where, given)
         if len(case) != len(example):
             raise InputDataError(
-                f"calibration case {number} is {len(case)} tensors, where the module takes {len(example)}: "
-                "leave out labels"
+                f"{where}: {len(case)} tensors where the module takes {len(example)}; leave out labels"
             )
-        apart = [_apart(f"calibration case {number}", *pair) for pair in zip(case, example, strict=True)]
+        apart = [_apart(where, *pair) for pair in zip(case, example, strict=True)]
         if len({len(tensors) for tensors in apart}) > 1:
-            raise InputDataError(f"calibration case {number} has batches of different sizes")
+            raise InputDataError(f"{where}: its tensors have batches of different sizes")
+        count += len(apart[0])
         yield from zip(*apart, strict=True)
-    if number < 0:
-        raise InputDataError("there is no calibration data: give at least one case")
+    if not count:
+        raise InputDataError("calibration: there is no case in it; give at least one")
 
 
 def _apart(where: str, tensor: torch.Tensor, wanted: torch.Tensor) -> Sequence[torch.Tensor]:
     """A batch as tensors of the wanted shape and type."""
     if tensor.dtype != wanted.dtype:
-        raise InputDataError(f"{where} is {tensor.dtype}, the example input {wanted.dtype}")
+        raise InputDataError(f"{where}: {tensor.dtype} where the example input has {wanted.dtype}")
     if not bool(torch.isfinite(tensor).all()):
-        raise InputDataError(f"{where} holds NaN or infinity")
+        raise InputDataError(f"{where}: it holds NaN or infinity")
     if tensor.shape == wanted.shape:
         return [tensor]
     if not (wanted.dim() and wanted.shape[0] == 1 and tensor.shape[1:] == wanted.shape[1:]):
-        shapes = f"{list(tensor.shape)}, the example input {list(wanted.shape)}"
-        raise InputDataError(f"{where} has the shape {shapes}")
-    return tensor.split(1)
+        shapes = f"{list(tensor.shape)} where the example input has {list(wanted.shape)}"
+        raise InputDataError(f"{where}: the shape {shapes}")
+    return tensor.split(1) if len(tensor) else []

@@ -32,10 +32,10 @@ def check_program(program: TorchProgram) -> None:
     """Raise UnsupportedError, in one line, for a program that cannot be imported."""
     for node in program.inputs:
         _check_input(node)
-    if not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
-        raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
     for node in program.calls:
         _check_operator(node)
+    if not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
+        raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
     for node in program.calls:
         if operator(node) in ARITHMETIC:
             _check_is_quantized(node, program)
