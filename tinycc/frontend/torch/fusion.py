@@ -16,7 +16,9 @@ SCALING = {
     "aten.add.Tensor", "aten.sub.Tensor", "aten.rsub.Scalar", "aten.mul.Tensor", "aten.div.Tensor",
 }  # fmt: skip
 # Their results are no sums, to be clamped before they are rounded.
-_WITHOUT_CLAMP = {*AVERAGES, "aten.prelu.default", "aten.softmax.int", "aten._softmax.default"}
+_WITHOUT_CLAMP = {
+    *AVERAGES, "aten.layer_norm.default", "aten.prelu.default", "aten.softmax.int", "aten._softmax.default",
+}  # fmt: skip
 
 
 def functional(node: torch.fx.Node) -> str:
