@@ -30,6 +30,7 @@ from torchao.quantization.pt2e.quantizer import (
 from torchao.quantization.pt2e.quantizer import Quantizer as TorchQuantizer
 
 from tinycc.errors import UnsupportedError
+from tinycc.frontend.torch.attention import attention_as_products
 from tinycc.frontend.torch.batch_norm import batch_norms_as_layers
 from tinycc.frontend.torch.fusion import (
     Fusion,
@@ -47,6 +48,7 @@ from tinycc.frontend.torch.operators import (
     CHOICES,
     CLAMPS,
     FIXED_RANGES,
+    MATRIX_PRODUCTS,
     MOVING,
     WEIGHTED,
 )
@@ -124,7 +126,7 @@ class Quantizer(TorchQuantizer):
 
     def transform_for_annotation(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         """Say with operators that have kernels what has none."""
-        return batch_norms_as_layers(model)
+        return attention_as_products(batch_norms_as_layers(model))
 
     def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         """Write into the nodes' metadata how operands and results are quantized."""
@@ -159,7 +161,11 @@ class Quantizer(TorchQuantizer):
                 inputs[source] = self._weights(axis=1 if "transpose" in name else 0)
             elif source.op != "get_attr":
                 inputs |= {} if source in inner else {source: _as_result(source, specs, self._activation)}
-            elif name in BINARY and not inner.intersection(node.all_input_nodes) and not is_number(source):
+            elif name in MATRIX_PRODUCTS and source is node.args[1]:
+                inputs[source] = self._weights(axis=1)
+            elif name in (*BINARY, *MATRIX_PRODUCTS) and not (
+                is_number(source) or inner.intersection(node.all_input_nodes)
+            ):
                 inputs[source] = self._constant
         if is_real(node) and node not in inner:
             specs[node] = self._fixed(name) or self._activation

@@ -116,6 +116,20 @@ def test_fixed_ranges_are_not_shared() -> None:
     assert output.scale is not None and output.scale > 3 / 128
 
 
+def test_a_transformer_is_integers() -> None:
+    """Its normalizations, products, softmax and GELU; what they round otherwise than torch adds up."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 2, 32, activation="gelu", batch_first=True, norm_first=True)
+    calibration = [random_case([(1, 9, 16)], seed) for seed in range(4)]
+    program = quantize_program(layer, calibration[0], calibration)
+    compiled = tinycc.compile(program)
+    histogram = output_steps(program, compiled, [random_case([(1, 9, 16)], seed) for seed in range(100, 104)])
+    assert max(histogram) <= 3 and histogram[0] > 0.95 * histogram.total()
+    kinds = [step.operator.kind for step in compiled.plan.steps]
+    assert [kinds.count(kind) for kind in ("layer_norm", "softmax", "add", "lookup")] == [2, 1, 2, 2]
+    assert all(fallback["reason"].startswith("matmul") for fallback in compiled.report["fallbacks"])
+
+
 OPTIONS: dict[str, Quantizer] = {
     "one scale for all channels": Quantizer(per_channel=False),
     "mse": Quantizer(ranges="mse"),

@@ -13,6 +13,7 @@ import torch
 from tinycc.frontend.torch.fusion import functional, value_of
 from tinycc.frontend.torch.nodes import GETITEM, arguments
 from tinycc.frontend.torch.operators import BATCH_NORMS, WEIGHTED
+from tinycc.frontend.torch.rewriting import insert_call
 
 aten = torch.ops.aten
 
@@ -64,16 +65,6 @@ def _layer(model: torch.fx.GraphModule, node: torch.fx.Node, source: torch.fx.No
     dimensions = max(value.dim() - 2, 1)
     weights = factor.reshape(-1, 1, *(1,) * dimensions).detach().clone()
 
-    def call(target: Callable, *operands: Any) -> torch.fx.Node:
-        result = model.graph.call_function(target, operands)
-        result.meta = {
-            "nn_module_stack": node.meta.get("nn_module_stack", {}),
-            "val": target(
-                *(item.meta["val"] if isinstance(item, torch.fx.Node) else item for item in operands)
-            ),
-        }
-        return result
-
     def constant(name: str, tensor: torch.Tensor) -> torch.fx.Node:
         model.register_buffer(f"{node.name}_{name}", tensor)
         result = model.graph.get_attr(f"{node.name}_{name}")
@@ -81,9 +72,9 @@ def _layer(model: torch.fx.GraphModule, node: torch.fx.Node, source: torch.fx.No
         return result
 
     is_vector = value.dim() == 2
-    image = call(aten.unsqueeze.default, source, -1) if is_vector else source
+    image = insert_call(node, aten.unsqueeze.default, source, -1) if is_vector else source
     convolution = aten.conv2d.default if dimensions == 2 else aten.conv1d.default
     zeros, ones = [0] * dimensions, [1] * dimensions
     operands = (constant("factor", weights), constant("offset", offset.detach().clone()))
-    layer = call(convolution, image, *operands, ones, zeros, ones, factor.numel())
-    return call(aten.squeeze.dim, layer, -1) if is_vector else layer
+    layer = insert_call(node, convolution, image, *operands, ones, zeros, ones, factor.numel())
+    return insert_call(node, aten.squeeze.dim, layer, -1) if is_vector else layer

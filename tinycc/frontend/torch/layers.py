@@ -72,6 +72,11 @@ def _linear(node: torch.fx.Node, importer: Any) -> relax.Expr:
     return emit(importer, relax.op.linear(value, weight, bias))
 
 
+def _matrix_product(node: torch.fx.Node, importer: Any) -> relax.Expr:
+    given = arguments(node)
+    return emit(importer, relax.op.matmul(*(importer.env[operand] for operand in given.values())))
+
+
 def _batch_norm(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
     """A factor and an offset for each channel; after a layer they go into its weights and bias."""
     given = arguments(node)
@@ -262,6 +267,8 @@ CONVERTERS: dict[str, Converter] = {
     "aten.conv2d.padding": _convolution,
     "aten.conv_transpose2d.input": _transposed_convolution,
     "aten.linear.default": _linear,
+    "aten.matmul.default": _matrix_product,
+    "aten.bmm.default": _matrix_product,
     "aten._native_batch_norm_legit_no_training.default": _batch_norm,
     "aten.avg_pool1d.default": _average_pool(1),
     "aten.avg_pool2d.default": _average_pool(2),

@@ -129,6 +129,12 @@ BINARY: dict[str, Arguments] = {
 # Those that choose one of their operands.
 CHOICES = {"aten.maximum.default", "aten.minimum.default", "aten.max.other", "aten.min.other"}
 
+# Of two tensors.
+MATRIX_PRODUCTS: dict[str, Arguments] = {
+    "aten.matmul.default": {"self": TENSOR, "other": TENSOR},
+    "aten.bmm.default": {"self": TENSOR, "mat2": TENSOR},
+}
+
 # Functions of one tensor, element by element.
 UNARY: dict[str, Arguments] = {
     "aten.rsub.Scalar": {"self": TENSOR, "other": NUMBER, "alpha": only(1, 1.0)},
@@ -181,6 +187,7 @@ BATCH_NORMS: dict[str, Arguments] = {
 ARITHMETIC: dict[str, Arguments] = {
     **WEIGHTED,
     **BINARY,
+    **MATRIX_PRODUCTS,
     **UNARY,
     **AVERAGES,
     **BATCH_NORMS,
