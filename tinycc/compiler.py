@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ import numpy as np
 import tvm
 
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
-from tinycc.errors import BudgetError, TinyccWarning, printable
-from tinycc.frontend.load import load_model
+from tinycc.errors import BudgetError, TinyccWarning, ToolError, UnsupportedError, printable
+from tinycc.frontend.load import is_torch_module, load_model
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.notes import notes_of
 from tinycc.output_folder import new_folder
@@ -97,6 +97,8 @@ class CompiledModel:
 def compile(
     model: str | Path | tvm.IRModule | Any,
     *,
+    example_inputs: Any = None,
+    calibration: Iterable[Any] | None = None,
     target: str = "cortex-m4",
     sram: str | int | None = None,
     flash: str | int | None = None,
@@ -113,8 +115,11 @@ def compile(
 ) -> CompiledModel:
     """Compile a model for a microcontroller.
 
-    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module: from one
-    of TVM's importers as it is, or in the normal form with edges (tinycc.edges).
+    model: a .tflite or .onnx file, a torch module, a torch.export program quantized with PT2E, or a Relax
+    module: from one of TVM's importers as it is, or in the normal form with edges (tinycc.edges).
+    example_inputs: of a torch module, a tensor or a tuple of them that have the inputs' shapes (batch 1).
+    calibration: cases like `example_inputs`, or batches of them, by which a float torch module is quantized;
+    see `tinycc.quantization.pt2e.quantize_program`.
     target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on
     weights that lie wide, for fewer instructions; see `passes.widen_weights`.
@@ -169,6 +174,8 @@ def compile(
             states=states,
             limits=limits,
         )
+    if example_inputs is not None or calibration is not None:
+        model = _exported(model, example_inputs, calibration)
     module = load_model(model)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
@@ -180,6 +187,19 @@ def compile(
     for sentence in advise(compiled.report):
         warnings.warn(sentence, TinyccWarning, stacklevel=2)
     return compiled
+
+
+def _exported(module: Any, example_inputs: Any, calibration: Iterable[Any] | None) -> Any:
+    """A torch module as a torch.export program, quantized where there is calibration data."""
+    if not is_torch_module(module) or example_inputs is None:
+        raise UnsupportedError("calibration and example_inputs belong together, and to a torch module")
+    try:
+        from tinycc.quantization.pt2e import export_module, quantize_program
+    except ImportError as error:
+        raise ToolError(f"torch modules need torchao: pip install 'tinycc-mcu[torch]' ({error})") from error
+    if calibration is None:
+        return export_module(module, example_inputs)
+    return quantize_program(module, example_inputs, calibration)
 
 
 def check_budgets(report: dict[str, Any]) -> None:
