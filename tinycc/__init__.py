@@ -9,10 +9,20 @@ if TYPE_CHECKING:
     from tinycc.byoc.partition import partition_for_tinycc
     from tinycc.compiler import CompiledModel, compile
     from tinycc.linker import link
+    from tinycc.quantization import Preprocessing, quantize
 
 __version__ = VERSION
 
-__all__ = ["CompiledModel", "TinyccError", "__version__", "compile", "link", "partition_for_tinycc"]
+__all__ = [
+    "CompiledModel",
+    "Preprocessing",
+    "TinyccError",
+    "__version__",
+    "compile",
+    "link",
+    "partition_for_tinycc",
+    "quantize",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +35,10 @@ def __getattr__(name: str) -> Any:
         from tinycc.linker import link
 
         return link
+    if name in ("Preprocessing", "quantize"):
+        from tinycc import quantization
+
+        return getattr(quantization, name)
     if name == "partition_for_tinycc":
         from tinycc.byoc import partition
 

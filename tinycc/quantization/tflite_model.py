@@ -1,0 +1,141 @@
+"""Float TFLite models, quantized by ai-edge-quantizer: weights int8 by channel, activations int8 or int16."""
+
+import copy
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinycc.errors import ModelError, UnsupportedError
+from tinycc.frontend.tflite.description import describe_tflite
+from tinycc.frontend.tflite.file import TfliteFile, read_tflite
+from tinycc.quantization.calibration import Case
+from tinycc.quantization.extra import library
+from tinycc.quantization.float_model import Choice, FloatModel, Progress
+from tinycc.quantization.raw_input import RawInput
+from tinycc.quantization.runtime import THREADS
+from tinycc.quantization.tflite_edits import (
+    add_signature,
+    fold_float16_weights,
+    read_object,
+    take_pixels,
+    write,
+)
+
+ALL = "."
+WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# They compute nothing, so that there is nothing to lose.
+MOVING = {"RESHAPE", "SQUEEZE", "TRANSPOSE"}
+
+
+class TfliteModel(FloatModel):
+    """A float .tflite file, with a signature, and float32 weights where it has float16 ones."""
+
+    kind = "tflite"
+    methods = ("minmax", "average", "mse")
+
+    def __init__(self, path: Path) -> None:
+        """Read and prepare a file. Raises ModelError, UnsupportedError, ToolError."""
+        self.path = path
+        self.library = library("ai_edge_quantizer.quantizer")
+        _refuse_weights(read_tflite(path))
+        self.inputs = describe_tflite(path).inputs
+        model = read_object(path.read_bytes())
+        fold_float16_weights(model)
+        self.signature = add_signature(model)
+        self.content = write(model)
+        # The name of an operator in the library's recipes, by that of its first result.
+        self.scopes = dict(self._scopes(model))
+        self.layers = tuple(self.scopes)
+        self.statistics: dict[str, dict[str, Any]] = {}
+
+    def _scopes(self, model: Any) -> Iterable[tuple[str, str]]:
+        utilities = library("ai_edge_quantizer.utils.tfl_flatbuffer_utils")
+        graph = model.subgraphs[0]
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex].builtinCode
+            if utilities.TFL_OP_CODE_TO_NAME.get(code, "RESHAPE") not in MOVING:
+                name = graph.tensors[operator.outputs[0]].name
+                yield name.decode(), utilities.get_op_scope(operator, graph.tensors)
+
+    def calibrate(self, cases: list[Case], method: str, progress: Progress) -> None:
+        """Find the ranges of all activations."""
+        if method in self.statistics:
+            return
+        updates = library("ai_edge_quantizer.utils.qsv_utils")
+        update = updates.moving_average_update if method == "average" else updates.min_max_update
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that showing layers costs memory
+            calibrator = library("ai_edge_quantizer.calibrator").Calibrator(
+                self.content, num_threads=THREADS, qsv_update_func=update
+            )
+        recipe = self._recipe(Choice(method))
+        for case in progress(cases, f"Ranges: {method}"):
+            feeds = dict(zip(self.signature.inputs, case, strict=True))
+            calibrator.calibrate({self.signature.key: [feeds]}, recipe)
+        self.statistics[method] = calibrator.get_model_qsvs()
+
+    def quantized(self, choice: Choice) -> bytes:
+        """The content of the int8 file."""
+        statistics = copy.deepcopy(self.statistics[choice.method])
+        name = self.inputs[0].name
+        if choice.raw is not None and name in statistics:
+            ends = {"min": choice.raw.low, "max": choice.raw.high}
+            statistics[name] = {
+                end: np.full_like(statistics[name][end], value) for end, value in ends.items()
+            }
+        recipe = self._recipe(choice).get_quantization_recipe()
+        try:
+            quantizer = self.library.Quantizer(self.content, recipe)
+            result = quantizer.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+        except (ValueError, RuntimeError, NotImplementedError) as error:
+            raise UnsupportedError(f"{self.path}: ai-edge-quantizer refuses it: {error}") from error
+        if choice.raw is None:
+            return bytes(result.quantized_model)
+        return _with_pixels(bytes(result.quantized_model), choice.raw)
+
+    def _recipe(self, choice: Choice) -> Any:
+        names, operations = self.library.AlgorithmName, self.library.qtyping.TFLOperationName
+        every = operations.ALL_SUPPORTED
+        recipe = library("ai_edge_quantizer.recipe_manager").RecipeManager()
+
+        def quantize(scope: str, bits: int) -> None:
+            recipe.add_static_config(scope, every, bits, 8)
+            if choice.method == "mse" and bits == 8:
+                for kind in WITH_WEIGHTS:
+                    recipe.add_static_config(scope, operations(kind), bits, 8, algorithm_key=names.MSE)
+
+        for scope in [ALL] if choice.only is None else map(self._pattern, sorted(choice.only)):
+            quantize(scope, 8)
+        for layer, precision in choice.keep.items():
+            if precision == "int16":
+                quantize(self._pattern(layer), 16)
+            else:
+                recipe.add_quantization_config(self._pattern(layer), every, algorithm_key=names.NO_QUANTIZE)
+        return recipe
+
+    def _pattern(self, layer: str) -> str:
+        return f"^{re.escape(self.scopes[layer])}$"
+
+
+def _with_pixels(content: bytes, raw: RawInput) -> bytes:
+    model = read_object(content)
+    take_pixels(model, raw)
+    return write(model)
+
+
+def _refuse_weights(file: TfliteFile) -> None:
+    """ModelError for weights that are not finite, UnsupportedError for a model that is quantized already."""
+    for tensor in file.tensors:
+        if tensor.is_quantized and tensor.dtype != "float32":
+            raise UnsupportedError(
+                f"{file.path} is quantized already: tensor {tensor.name!r} is {tensor.dtype}"
+            )
+        value = tensor.value
+        if value is not None and value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ModelError(
+                f"{file.path}: weights {tensor.name!r} have values that are not finite (NaN or infinity)"
+            )
