@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tinycc.compiler import CompiledModel, compile
     from tinycc.linker import link
     from tinycc.quantization import Preprocessing, quantize
+    from tinycc.validation import validate
 
 __version__ = VERSION
 
@@ -22,6 +23,7 @@ __all__ = [
     "link",
     "partition_for_tinycc",
     "quantize",
+    "validate",
 ]
 
 
@@ -43,4 +45,8 @@ def __getattr__(name: str) -> Any:
         from tinycc.byoc import partition
 
         return partition.partition_for_tinycc
+    if name == "validate":
+        from tinycc.validation import validate
+
+        return validate
     raise AttributeError(f"module 'tinycc' has no attribute {name!r}")

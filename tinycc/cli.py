@@ -16,6 +16,7 @@ from tinycc.errors import UnsupportedError
 from tinycc.quantization_options import Quantization, quantization_options
 from tinycc.quantize_command import quantize_command
 from tinycc.target import TARGETS
+from tinycc.validate_command import validate_command
 from tinycc.version import VERSION
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def main() -> None:
 
 
 main.add_command(quantize_command)
+main.add_command(validate_command)
 
 
 @main.command("compile")

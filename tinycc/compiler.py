@@ -118,7 +118,7 @@ def compile(
     """Compile a model for a microcontroller.
 
     model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module: from one
-    of TVM's importers as it is, or in the normal form with edges (tinycc.edges), or what tinycc.quantize gives.
+    of TVM's importers as it is, or in the normal form with edges (tinycc.edges); or a tinycc.quantize result.
     calibration, preprocessing: data with which a float file is quantized first, see tinycc.quantize.
     target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on

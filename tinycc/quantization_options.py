@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tinycc.quantization import Preprocessing, QuantizedModel
     from tinycc.quantization.calibration import Case
 
-RANGES = ("minmax", "average", "percentile", "entropy", "mse", "auto")
+RANGES = ("min-max", "moving-average", "percentile", "entropy", "mse", "auto")
 
 
 def preprocessing_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -98,7 +98,7 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
         "--range",
         "range_",
         type=click.Choice(RANGES),
-        default="minmax",
+        default="min-max",
         show_default=True,
         help="How ranges of activations are found; auto tries what the library has.",
     )

@@ -56,7 +56,7 @@ def quantize(
     calibration: CalibrationData,
     *,
     preprocessing: Preprocessing | None = None,
-    range: str = "minmax",
+    range: str = "min-max",
     keep: Mapping[str, Precision] | Literal["auto"] | None = None,
     at_least: float = 0.99,
     analysis: bool = False,
@@ -69,7 +69,7 @@ def quantize(
         iterable of cases; see `calibration.read_cases`.
     preprocessing: what makes inputs of raw data. Where these are pixels, the int8 model takes them as they
         are, as uint8, if its input's scale and zero point can stand for the preprocessing.
-    range: how ranges of activations are found: "minmax", "average" (moving), "percentile" and "entropy"
+    range: how ranges of activations are found: "min-max", "moving-average", "percentile" and "entropy"
         (ONNX), "mse" (TFLite, of weights), or "auto": the one with the best signal-to-noise ratio of the
         outputs on the calibration data.
     keep: layers that stay "float" or become "int16", by the name of their result; "auto" keeps the fewest in

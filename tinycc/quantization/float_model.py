@@ -53,7 +53,7 @@ class FloatModel(ABC):
         """The content of the int8 file. Raises UnsupportedError for what the library does not quantize."""
 
     def layer_named(self, text: str) -> str:
-        """The layer whose name is `text`, or the only one that has it in its name. Raises UnsupportedError."""
+        """The layer that has this name, or the only one that has it in its name. UnsupportedError if none."""
         found = [name for name in self.layers if text in name]
         if text in found or len(found) == 1:
             return text if text in found else found[0]

@@ -36,7 +36,7 @@ class OnnxModel(FloatModel):
     """A float ONNX file, normalisations folded into the weights."""
 
     kind = "onnx"
-    methods = ("minmax", "average", "percentile", "entropy")
+    methods = ("min-max", "moving-average", "percentile", "entropy")
 
     def __init__(self, path: Path) -> None:
         """Read and prepare a file. Raises ModelError, UnsupportedError, ToolError."""
@@ -88,8 +88,8 @@ class OnnxModel(FloatModel):
             return
         kinds = self.library.CalibrationMethod
         kind, options, at_once = {
-            "minmax": (kinds.MinMax, {}, len(cases)),
-            "average": (kinds.MinMax, {"moving_average": True}, len(cases)),
+            "min-max": (kinds.MinMax, {}, len(cases)),
+            "moving-average": (kinds.MinMax, {"moving_average": True}, len(cases)),
             "percentile": (kinds.Percentile, {"percentile": PERCENTILE, "symmetric": False}, CASES_AT_ONCE),
             "entropy": (kinds.Entropy, {}, CASES_AT_ONCE),
         }[method]

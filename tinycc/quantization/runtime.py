@@ -3,7 +3,7 @@
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,6 @@ from tinycc.errors import ModelError
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.extra import library
 
-# What onnxruntime's quantizer calls the integers of a tensor, behind the tensor's own name.
-QUANTIZED = "_QuantizeLinear_Output"
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -54,6 +52,11 @@ def open_runtime(content: bytes, kind: str, layers: Iterable[str] = (), *, exact
         raise ModelError(f"the model's own runtime refuses it: {str(error).splitlines()[0]}") from error
 
 
+def scales(content: bytes, kind: str) -> dict[str, tuple[float, int]]:
+    """Scale and zero point of every quantized tensor that a model computes, by the tensor's name."""
+    return _onnx_scales(content) if kind == "onnx" else _tflite_scales(content)
+
+
 class OnnxRuntime(Runtime):
     """onnxruntime without optimisations, so that every node is computed as it is written."""
 
@@ -78,10 +81,9 @@ class OnnxRuntime(Runtime):
         """Make outputs of the layers, of what they are once dequantized where they are quantized."""
         helper, kinds = library("onnx.helper"), library("onnx").TensorProto
         computed = {name for node in model.graph.node for name in node.output}
-        for node in model.graph.node:
-            if node.op_type == "DequantizeLinear" and node.input[0].endswith(QUANTIZED):
-                self.named[node.input[0].removesuffix(QUANTIZED)] = node.output[0]
-        self.named = {name: real for name, real in self.named.items() if name in layers}
+        for quantize, dequantize in _quantized(model):
+            if quantize.input[0] in layers:
+                self.named[quantize.input[0]] = dequantize.output[0]
         shown = {self.named.get(name, name) for name in layers} & computed
         model.graph.output.extend(
             helper.make_tensor_value_info(name, kinds.FLOAT, None) for name in sorted(shown)
@@ -162,6 +164,38 @@ class _Input:
         limits = np.iinfo(self.dtype)
         steps = np.rint(array / np.float32(self.scale)) + self.zero_point
         return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+
+
+def _quantized(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Pairs of a QuantizeLinear and a DequantizeLinear that reads it."""
+    quantizes = {node.output[0]: node for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in quantizes:
+            yield quantizes[node.input[0]], node
+
+
+def _onnx_scales(content: bytes) -> dict[str, tuple[float, int]]:
+    onnx = library("onnx")
+    model = onnx.load_model_from_string(content)
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    outputs = {value.name for value in model.graph.output}
+    found = {}
+    for quantize, dequantize in _quantized(model):
+        values = [constants[name] for name in quantize.input[1:] if name in constants]
+        # What is quantized into an output of the model has no name of its own.
+        name = dequantize.output[0] if dequantize.output[0] in outputs else quantize.input[0]
+        if values and values[0].size == 1:
+            found[name] = (float(values[0]), int(values[1]) if len(values) > 1 else 0)
+    return found
+
+
+def _tflite_scales(content: bytes) -> dict[str, tuple[float, int]]:
+    interpreter = LiteRt(content, frozenset(), exact=True).interpreter
+    return {
+        str(detail["name"]): (float(detail["quantization"][0]), int(detail["quantization"][1]))
+        for detail in interpreter.get_tensor_details()
+        if detail["quantization"][0] and detail["dtype"] in (np.int8, np.int16)
+    }
 
 
 def _onnx_input(model: Any, value: Any) -> _Input:

@@ -35,7 +35,7 @@ class TfliteModel(FloatModel):
     """A float .tflite file, with a signature, and float32 weights where it has float16 ones."""
 
     kind = "tflite"
-    methods = ("minmax", "average", "mse")
+    methods = ("min-max", "moving-average", "mse")
 
     def __init__(self, path: Path) -> None:
         """Read and prepare a file. Raises ModelError, UnsupportedError, ToolError."""
@@ -66,7 +66,7 @@ class TfliteModel(FloatModel):
         if method in self.statistics:
             return
         updates = library("ai_edge_quantizer.utils.qsv_utils")
-        update = updates.moving_average_update if method == "average" else updates.min_max_update
+        update = updates.moving_average_update if method == "moving-average" else updates.min_max_update
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that showing layers costs memory
             calibrator = library("ai_edge_quantizer.calibrator").Calibrator(

@@ -15,8 +15,8 @@ from tinycc.report.picture import draw_arena
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_page(report: figures.Report) -> str:
-    """The page of a report. Every text of the report is escaped."""
+def page_environment() -> Environment:
+    """The templates of pages, with their filters."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -27,25 +27,34 @@ def render_page(report: figures.Report) -> str:
     environment.filters.update(
         bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}"
     )
+    return environment
+
+
+def render_page(report: figures.Report) -> str:
+    """The page of a report. Every text of the report is escaped."""
     operators = report["operators"]
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        picture=draw_arena(report),
-        predicted=figures.predicted_instructions(report),
-        panels=draw_panels(report),
-        plots=draw_front(report),
-        schedules=figures.schedule_lines(report),
-        tensor_type=figures.tensor_type,
-        peak=figures.peak_moment(report),
-        budgets=figures.budgets(report),
-        excess=explain.explain_excess(report),
-        optimality=figures.describe_optimality(report),
-        most_macs=max((operator["macs"] for operator in operators), default=0),
-        most_weights=max((operator["weight_bytes"] for operator in operators), default=0),
-        functions=len({operator["instance"] for operator in operators}),
-        family=operator_family,
-        kind=figures.operator_kind,
-        share=figures.format_share,
-        type=figures.format_type,
-        plural=lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
+    return (
+        page_environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            picture=draw_arena(report),
+            predicted=figures.predicted_instructions(report),
+            panels=draw_panels(report),
+            plots=draw_front(report),
+            schedules=figures.schedule_lines(report),
+            tensor_type=figures.tensor_type,
+            peak=figures.peak_moment(report),
+            budgets=figures.budgets(report),
+            excess=explain.explain_excess(report),
+            optimality=figures.describe_optimality(report),
+            most_macs=max((operator["macs"] for operator in operators), default=0),
+            most_weights=max((operator["weight_bytes"] for operator in operators), default=0),
+            functions=len({operator["instance"] for operator in operators}),
+            family=operator_family,
+            kind=figures.operator_kind,
+            share=figures.format_share,
+            type=figures.format_type,
+            plural=lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
+        )
     )
