@@ -165,4 +165,5 @@ def _size(text: str) -> tuple[int, int]:
 
 def _progress(cases: "Iterable[Case]", description: str) -> "Iterable[Case]":
     """A bar that is there while cases are worked on, where there is a terminal."""
-    return track(cases, description, console=Console(), transient=True)
+    console = Console()
+    return track(cases, description, console=console, transient=True) if console.is_terminal else cases

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from tinycc.errors import UnsupportedError
+from tinycc.errors import OutputError, UnsupportedError
 from tinycc.quantization_options import Quantization, quantization_options
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ def quantize_command(
         raise UnsupportedError("say where the int8 model is to be written, with -o OUT, or ask for --analyze")
     if plot is not None and not analyze:
         raise UnsupportedError("--plot draws what --analyze measures: give both")
-    if output is not None and output.exists() and output.samefile(model):
-        raise UnsupportedError(f"{output} is the float model itself: give another name")
+    if output is not None:
+        _check_output(output, model)
     quantized = quantization.quantize(model, preprocessing, analysis=analyze)
+    if output is not None:
+        quantized.save(output)
     console = Console()
     for note in quantized.notes:
         console.print(note, markup=False, highlight=False)
@@ -47,5 +49,16 @@ def quantize_command(
     if plot is not None:
         plot_losses(quantized.losses, plot)
     if output is not None:
-        quantized.save(output)
         click.echo(f"Wrote {output}, {len(quantized.content):,} bytes")
+
+
+def _check_output(output: Path, model: Path) -> None:
+    """Refuse what cannot be written, before work that takes its time."""
+    if output.suffix.lower() != model.suffix.lower():
+        raise UnsupportedError(
+            f"{output}: the model stays in its format: give a name that ends in {model.suffix}"
+        )
+    if output.exists() and output.samefile(model):
+        raise UnsupportedError(f"{output} is the float model itself: give another name")
+    if not output.resolve().parent.is_dir():
+        raise OutputError(f"cannot write {output}: there is no folder {output.parent}")
