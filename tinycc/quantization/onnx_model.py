@@ -18,6 +18,7 @@ from tinycc.frontend.onnx.file import read_onnx
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.extra import library
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
+from tinycc.quantization.normalization import write_out_normalizations
 from tinycc.quantization.raw_input import RawInput
 
 # The first opset that has scales by channel, and the first that has int16.
@@ -74,6 +75,7 @@ class OnnxModel(FloatModel):
                     f"{self.path}: onnxruntime refuses it: {str(error).splitlines()[0]}"
                 ) from error
             model = onnx.load(prepared)
+        write_out_normalizations(model)
         used = {node.domain for node in model.graph.node} | {""}
         imports = [entry for entry in model.opset_import if entry.domain in used]
         del model.opset_import[:]

@@ -4,6 +4,8 @@ import copy
 import re
 import warnings
 from collections.abc import Iterable
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,6 @@ from tinycc.frontend.tflite.file import TfliteFile, read_tflite
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.extra import library
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
-from tinycc.quantization.raw_input import RawInput
 from tinycc.quantization.runtime import THREADS
 from tinycc.quantization.tflite_edits import (
     add_signature,
@@ -75,7 +76,8 @@ class TfliteModel(FloatModel):
         recipe = self._recipe(Choice(method))
         for case in progress(cases, f"Ranges: {method}"):
             feeds = dict(zip(self.signature.inputs, case, strict=True))
-            calibrator.calibrate({self.signature.key: [feeds]}, recipe)
+            with redirect_stderr(StringIO()):  # bars of its own
+                calibrator.calibrate({self.signature.key: [feeds]}, recipe)
         self.statistics[method] = calibrator.get_model_qsvs()
 
     def quantized(self, choice: Choice) -> bytes:
@@ -89,13 +91,15 @@ class TfliteModel(FloatModel):
             }
         recipe = self._recipe(choice).get_quantization_recipe()
         try:
-            quantizer = self.library.Quantizer(self.content, recipe)
-            result = quantizer.quantize(statistics, enable_progress_bar=False, enable_progress_report=False)
+            with redirect_stderr(StringIO()):  # bars of its own
+                quantizer = self.library.Quantizer(self.content, recipe)
+                result = quantizer.quantize(statistics, enable_progress_report=False)
         except (ValueError, RuntimeError, NotImplementedError) as error:
             raise UnsupportedError(f"{self.path}: ai-edge-quantizer refuses it: {error}") from error
-        if choice.raw is None:
-            return bytes(result.quantized_model)
-        return _with_pixels(bytes(result.quantized_model), choice.raw)
+        model = read_object(bytes(result.quantized_model))
+        if choice.raw is not None:
+            take_pixels(model, choice.raw)
+        return write(model)  # all of it in the flatbuffer, where readers for microcontrollers look
 
     def _recipe(self, choice: Choice) -> Any:
         names, operations = self.library.AlgorithmName, self.library.qtyping.TFLOperationName
@@ -119,12 +123,6 @@ class TfliteModel(FloatModel):
 
     def _pattern(self, layer: str) -> str:
         return f"^{re.escape(self.scopes[layer])}$"
-
-
-def _with_pixels(content: bytes, raw: RawInput) -> bytes:
-    model = read_object(content)
-    take_pixels(model, raw)
-    return write(model)
 
 
 def _refuse_weights(file: TfliteFile) -> None:
