@@ -2,13 +2,14 @@
 
     python -m benchmarks.quantization [--corpus PATH] [--markdown docs/quantization.md]
 
-Takes about ten minutes, half of them to train the spoken-digit network. `--markdown` writes the tables between
-the marks of a page.
+Takes about ten minutes, half of them to train the spoken-digit network. `--markdown` writes the tables
+between the marks of a page.
 """
 
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,9 @@ from scipy.stats import binomtest
 import tinycc
 from benchmarks.tables import table
 from tests.tools.corpus import ROOT, corpus_folder, load_arrays
+from tinycc.frontend.load import describe_model
 from tinycc.quantization import Preprocessing, QuantizedModel, quantize
-from tinycc.quantization.calibration import Case, read_cases
+from tinycc.quantization.calibration import DEFAULT_PREPROCESSING, Case, read_cases
 from tinycc.quantization.runtime import open_runtime
 from tinycc.quantization.signal import agreement, signal_to_noise, top_one
 
@@ -46,7 +48,7 @@ class Task:
     calibration: np.ndarray
     inputs: np.ndarray
     labels: np.ndarray | None
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing = DEFAULT_PREPROCESSING
 
     @property
     def kind(self) -> str:
@@ -56,7 +58,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Scores [cases, classes] of the float model, the library's int8 in its own runtime, and the C on the host.
+    """Scores [cases, classes] of the float model, the library's int8 in its own runtime, and the C.
 
     best: the library's range that is best on these very data. taken: what --range auto takes, without them.
     """
@@ -112,7 +114,8 @@ def digits(corpus: Path, work: Path) -> Task:
     recordings = train.Recordings(corpus / "data" / "fsdd_8k_int16.npz")
     training, held_out = recordings.split(None)
     path = work / "spoken_digits.onnx"
-    train.export(train.train(recordings, training, DIGIT_EPOCHS), path)
+    with redirect_stdout(sys.stderr):  # the losses of epochs are no part of the page
+        train.export(train.train(recordings, training, DIGIT_EPOCHS), path)
     chosen = np.random.default_rng(train.SEED).choice(training, CALIBRATION_CASES, replace=False)
     clips = [recordings.features(which) for which in (chosen, held_out)]
     return Task("DS-CNN, spoken digits", path, clips[0], clips[1], recordings.label[held_out])
@@ -120,7 +123,7 @@ def digits(corpus: Path, work: Path) -> Task:
 
 def measure(task: Task) -> Measured:
     """All that computes the test data of a task."""
-    inputs = tinycc.frontend.load.describe_model(task.model).inputs
+    inputs = describe_model(task.model).inputs
     cases = read_cases(task.inputs, inputs, task.preprocessing).cases
     floats = scores(task.model.read_bytes(), task.kind, cases)
     own = partial(quantize, task.model, task.calibration, preprocessing=task.preprocessing)
@@ -195,8 +198,8 @@ def page(found: Sequence[Measured]) -> str:
         "Accuracy; the last two columns are points of the C above float and above the library, with their "
         "standard errors and p-values by McNemar's test:\n\n"
         + table(["network, cases", "float", "library", "C", "C - float", "C - library"], labelled)
-        + f"\nWithout labels, {UNLABELLED_CASES} images: agreement of top-1 and signal-to-noise ratio with the float "
-        "model:\n\n" + table(["network", "library", "its range", "C", "range taken"], others)
+        + f"\nWithout labels, {UNLABELLED_CASES} images: agreement of top-1 and signal-to-noise ratio with "
+        "the float model:\n\n" + table(["network", "library", "its range", "C", "range taken"], others)
     )
 
 

@@ -16,7 +16,7 @@ from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.onnx.description import describe_onnx
 from tinycc.frontend.onnx.file import read_onnx
 from tinycc.quantization.calibration import Case
-from tinycc.quantization.extra import library
+from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
 from tinycc.quantization.normalization import write_out_normalizations
 from tinycc.quantization.raw_input import RawInput
@@ -68,12 +68,8 @@ class OnnxModel(FloatModel):
         with tempfile.TemporaryDirectory() as folder:
             given, prepared = Path(folder) / "model.onnx", Path(folder) / "prepared.onnx"
             onnx.save(model, given)
-            try:
+            with refusing(f"{self.path}: onnxruntime cannot prepare it"):
                 self.library.quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
-            except Exception as error:  # of onnxruntime's session, which has a hierarchy of its own
-                raise ModelError(
-                    f"{self.path}: onnxruntime refuses it: {str(error).splitlines()[0]}"
-                ) from error
             model = onnx.load(prepared)
         write_out_normalizations(model)
         used = {node.domain for node in model.graph.node} | {""}
@@ -96,7 +92,10 @@ class OnnxModel(FloatModel):
             "entropy": (kinds.Entropy, {}, CASES_AT_ONCE),
         }[method]
         shown = progress(cases, f"Ranges: {method}")
-        with tempfile.TemporaryDirectory() as folder:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            refusing(f"{self.path}: onnxruntime cannot calibrate it"),
+        ):
             path = Path(folder) / "model.onnx"
             onnx.save(self.model, path)
             calibrator = self.library.create_calibrator(
@@ -111,6 +110,10 @@ class OnnxModel(FloatModel):
 
     def quantized(self, choice: Choice) -> bytes:
         """The content of the int8 file."""
+        with refusing(f"{self.path}: onnxruntime's quantizer refuses it"):
+            return self._quantized(choice)
+
+    def _quantized(self, choice: Choice) -> bytes:
         kinds = self.library.QuantType
         model = copy.deepcopy(self.model)
         overrides: dict[str, list[dict[str, Any]]] = {}
@@ -136,10 +139,7 @@ class OnnxModel(FloatModel):
             op_types_to_quantize=self.operators,
             extra_options={"TensorQuantOverrides": overrides, "ForceQuantizeNoInputCheck": True},
         )
-        try:
-            quantizer.quantize_model()
-        except (ValueError, RuntimeError, NotImplementedError) as error:
-            raise UnsupportedError(f"{self.path}: onnxruntime's quantizer refuses it: {error}") from error
+        quantizer.quantize_model()
         quantizer.model.topological_sort()
         quantized = quantizer.model.model
         if choice.raw is not None:

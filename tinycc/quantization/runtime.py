@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tinycc.errors import ModelError
 from tinycc.quantization.calibration import Case
-from tinycc.quantization.extra import library
+from tinycc.quantization.extra import library, refusing
 
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -23,9 +22,14 @@ class Runtime(ABC):
     that its integers stand for.
     """
 
-    @abstractmethod
     def tensors(self, case: Case) -> dict[str, np.ndarray]:
         """Inputs, outputs and the layers asked for, by name, as real numbers."""
+        with refusing("the model's own runtime cannot compute it"):
+            return self._compute(case)
+
+    @abstractmethod
+    def _compute(self, case: Case) -> dict[str, np.ndarray]:
+        """What `tensors` gives."""
 
     @property
     @abstractmethod
@@ -39,17 +43,15 @@ class Runtime(ABC):
 
 
 def open_runtime(content: bytes, kind: str, layers: Iterable[str] = (), *, exact: bool = False) -> Runtime:
-    """The runtime of a model file of this format, "onnx" or "tflite". Raises ModelError.
+    """The runtime of a model file of this format, "onnx" or "tflite". Raises UnsupportedError.
 
     layers: names of tensors that `tensors` shows beside inputs and outputs, as far as the model has them.
     exact: round as the format's specification says, which LiteRT's reference kernels do, at a tenth of the
         speed of its others.
     """
     names = frozenset(layers)
-    try:
+    with refusing("the model's own runtime refuses it"):
         return OnnxRuntime(content, names) if kind == "onnx" else LiteRt(content, names, exact)
-    except Exception as error:  # each runtime has a hierarchy of its own
-        raise ModelError(f"the model's own runtime refuses it: {str(error).splitlines()[0]}") from error
 
 
 def scales(content: bytes, kind: str) -> dict[str, tuple[float, int]]:
@@ -94,8 +96,7 @@ class OnnxRuntime(Runtime):
         """The names of the model's outputs, in its order."""
         return self._outputs
 
-    def tensors(self, case: Case) -> dict[str, np.ndarray]:
-        """Inputs, outputs and the layers asked for, by name, as real numbers."""
+    def _compute(self, case: Case) -> dict[str, np.ndarray]:
         names = [tensor.name for tensor in self.inputs]
         real = dict(zip(names, case, strict=True))
         feeds = {tensor.name: tensor.quantize(real[tensor.name]) for tensor in self.inputs}
@@ -130,8 +131,7 @@ class LiteRt(Runtime):
         """The names of the model's outputs, in its order."""
         return self._outputs
 
-    def tensors(self, case: Case) -> dict[str, np.ndarray]:
-        """Inputs, outputs and the layers asked for, by name, as real numbers."""
+    def _compute(self, case: Case) -> dict[str, np.ndarray]:
         real = {}
         for detail, array in zip(self.inputs, case, strict=True):
             tensor = _Input(str(detail["name"]), np.dtype(detail["dtype"]), *detail["quantization"])

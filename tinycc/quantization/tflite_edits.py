@@ -23,7 +23,7 @@ class Signature:
 def read_object(content: bytes) -> Any:
     """The model as an object that can be changed.
 
-    Operators of files from before 2020 have their code in the old field only, where the quantizer does not look.
+    Old files have the code of an operator in the old field only, where the quantizer does not look.
     """
     model = library("ai_edge_litert.tools.flatbuffer_utils").read_model_from_bytearray(content)
     for code in model.operatorCodes:

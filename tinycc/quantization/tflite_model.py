@@ -15,7 +15,7 @@ from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite.description import describe_tflite
 from tinycc.frontend.tflite.file import TfliteFile, read_tflite
 from tinycc.quantization.calibration import Case
-from tinycc.quantization.extra import library
+from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
 from tinycc.quantization.runtime import THREADS
 from tinycc.quantization.tflite_edits import (
@@ -44,12 +44,13 @@ class TfliteModel(FloatModel):
         self.library = library("ai_edge_quantizer.quantizer")
         _refuse_weights(read_tflite(path))
         self.inputs = describe_tflite(path).inputs
-        model = read_object(path.read_bytes())
-        fold_float16_weights(model)
-        self.signature = add_signature(model)
-        self.content = write(model)
-        # The name of an operator in the library's recipes, by that of its first result.
-        self.scopes = dict(self._scopes(model))
+        with refusing(f"{path}: ai-edge-quantizer cannot read it"):
+            model = read_object(path.read_bytes())
+            fold_float16_weights(model)
+            self.signature = add_signature(model)
+            self.content = write(model)
+            # The name of an operator in the library's recipes, by that of its first result.
+            self.scopes = dict(self._scopes(model))
         self.layers = tuple(self.scopes)
         self.statistics: dict[str, dict[str, Any]] = {}
 
@@ -64,8 +65,12 @@ class TfliteModel(FloatModel):
 
     def calibrate(self, cases: list[Case], method: str, progress: Progress) -> None:
         """Find the ranges of all activations."""
-        if method in self.statistics:
-            return
+        if method not in self.statistics:
+            with refusing(f"{self.path}: ai-edge-quantizer cannot calibrate it"):
+                self.statistics[method] = self._statistics(cases, method, progress)
+
+    def _statistics(self, cases: list[Case], method: str, progress: Progress) -> dict[str, Any]:
+        """Least and largest of every tensor, by its name."""
         updates = library("ai_edge_quantizer.utils.qsv_utils")
         update = updates.moving_average_update if method == "moving-average" else updates.min_max_update
         with warnings.catch_warnings():
@@ -76,9 +81,9 @@ class TfliteModel(FloatModel):
         recipe = self._recipe(Choice(method))
         for case in progress(cases, f"Ranges: {method}"):
             feeds = dict(zip(self.signature.inputs, case, strict=True))
-            with redirect_stderr(StringIO()):  # bars of its own
+            with redirect_stderr(StringIO()):  # it has bars of its own
                 calibrator.calibrate({self.signature.key: [feeds]}, recipe)
-        self.statistics[method] = calibrator.get_model_qsvs()
+        return calibrator.get_model_qsvs()
 
     def quantized(self, choice: Choice) -> bytes:
         """The content of the int8 file."""
@@ -90,12 +95,9 @@ class TfliteModel(FloatModel):
                 end: np.full_like(statistics[name][end], value) for end, value in ends.items()
             }
         recipe = self._recipe(choice).get_quantization_recipe()
-        try:
-            with redirect_stderr(StringIO()):  # bars of its own
-                quantizer = self.library.Quantizer(self.content, recipe)
-                result = quantizer.quantize(statistics, enable_progress_report=False)
-        except (ValueError, RuntimeError, NotImplementedError) as error:
-            raise UnsupportedError(f"{self.path}: ai-edge-quantizer refuses it: {error}") from error
+        with refusing(f"{self.path}: ai-edge-quantizer refuses it"), redirect_stderr(StringIO()):
+            quantizer = self.library.Quantizer(self.content, recipe)
+            result = quantizer.quantize(statistics, enable_progress_report=False)
         model = read_object(bytes(result.quantized_model))
         if choice.raw is not None:
             take_pixels(model, choice.raw)

@@ -120,6 +120,8 @@ def validate(
         found = next(line for line in computed if line.name == "C on the host")
         own = next(line for line in computed if line.name == "quantized model")
         steps = count_steps(own.outputs, found.outputs, generated.outputs)
+    for each in computed:
+        _check_outputs(computed[0], each)
     lines = tuple(_line(each, computed[0], right) for each in computed)
     return Validation(str(folder), lines, tuple(layers), steps)
 
@@ -147,6 +149,16 @@ def _real(array: np.ndarray, edge: DeviceTensor) -> np.ndarray:
         return array
     offset = 128 if edge.dtype == np.int8 and array.dtype == np.uint8 else 0
     return ((array.astype(np.float32) - offset - edge.zero_point) * np.float32(edge.scale)).astype(np.float32)
+
+
+def _check_outputs(first: _Computed, each: _Computed) -> None:
+    """InputDataError where two lines are no two ways to compute the same."""
+    sizes = [[array[0].size for array in line.outputs] for line in (first, each)]
+    if sizes[0] != sizes[1]:
+        raise InputDataError(
+            f"the {each.name} has outputs of {sizes[1]} numbers, the {first.name} of {sizes[0]}: "
+            "they are not the same model"
+        )
 
 
 def _line(each: _Computed, first: _Computed, labels: np.ndarray | None) -> Line:
