@@ -14,47 +14,40 @@ from tinycc.report.picture import draw_arena
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-
-def page_environment() -> Environment:
-    """The templates of pages, with their filters."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}"
-    )
-    return environment
+# One for all pages: it keeps the templates that it has compiled.
+PAGES = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+PAGES.filters.update(
+    bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}"
+)
 
 
 def render_page(report: figures.Report) -> str:
     """The page of a report. Every text of the report is escaped."""
     operators = report["operators"]
-    return (
-        page_environment()
-        .get_template("report.html.j2")
-        .render(
-            report=report,
-            picture=draw_arena(report),
-            predicted=figures.predicted_instructions(report),
-            panels=draw_panels(report),
-            plots=draw_front(report),
-            schedules=figures.schedule_lines(report),
-            tensor_type=figures.tensor_type,
-            peak=figures.peak_moment(report),
-            budgets=figures.budgets(report),
-            excess=explain.explain_excess(report),
-            optimality=figures.describe_optimality(report),
-            most_macs=max((operator["macs"] for operator in operators), default=0),
-            most_weights=max((operator["weight_bytes"] for operator in operators), default=0),
-            functions=len({operator["instance"] for operator in operators}),
-            family=operator_family,
-            kind=figures.operator_kind,
-            share=figures.format_share,
-            type=figures.format_type,
-            plural=lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
-        )
+    return PAGES.get_template("report.html.j2").render(
+        report=report,
+        picture=draw_arena(report),
+        predicted=figures.predicted_instructions(report),
+        panels=draw_panels(report),
+        plots=draw_front(report),
+        schedules=figures.schedule_lines(report),
+        tensor_type=figures.tensor_type,
+        peak=figures.peak_moment(report),
+        budgets=figures.budgets(report),
+        excess=explain.explain_excess(report),
+        optimality=figures.describe_optimality(report),
+        most_macs=max((operator["macs"] for operator in operators), default=0),
+        most_weights=max((operator["weight_bytes"] for operator in operators), default=0),
+        functions=len({operator["instance"] for operator in operators}),
+        family=operator_family,
+        kind=figures.operator_kind,
+        share=figures.format_share,
+        type=figures.format_type,
+        plural=lambda count, noun: f"{count} {noun}{'' if count == 1 else 's'}",
     )

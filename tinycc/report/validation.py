@@ -5,7 +5,7 @@ from rich.text import Text
 
 from tinycc.report.figures import format_share
 from tinycc.report.losses import decibels
-from tinycc.report.page import page_environment
+from tinycc.report.page import PAGES
 from tinycc.report.terminal import empty_table
 from tinycc.validation import LayerComparison, StepHistogram, Validation
 from tinycc.version import VERSION
@@ -41,7 +41,7 @@ def print_validation(validation: Validation, console: Console) -> None:
 
 def render_validation(validation: Validation) -> str:
     """The page. Every text of the validation is escaped."""
-    template = page_environment().get_template("validation.html.j2")
+    template = PAGES.get_template("validation.html.j2")
     return template.render(
         validation=validation,
         decibels=decibels,
