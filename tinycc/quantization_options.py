@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import track
 
@@ -121,10 +122,20 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_quantization(
         calib: Path | None, range_: str, kept: tuple[str, ...], at_least: str, **arguments: Any
     ) -> None:
+        if calib is None:
+            _refuse_without_data(click.get_current_context())
         quantization = Quantization(calib, range_, _keep(kept), _share(at_least))
         command(quantization=quantization, **arguments)
 
     return with_quantization
+
+
+def _refuse_without_data(context: click.Context) -> None:
+    """UnsupportedError for an option that would go unread."""
+    flags = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
+    for name in ("range_", "kept", "at_least", "size", "mean", "std", "layout", "sample_rate"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UnsupportedError(f"{flags[name]} says how to quantize: give the data with --calib")
 
 
 def _keep(kept: tuple[str, ...]) -> dict[str, str] | str:

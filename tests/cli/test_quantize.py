@@ -85,6 +85,14 @@ def test_refusals_leave_nothing_behind(
     assert sorted(tmp_path.iterdir()) == [data, model] and model.read_bytes() == before
 
 
+@pytest.mark.parametrize("option", [("--range", "auto"), ("--mean", "3"), ("--keep", "y=float")])
+def test_options_that_would_go_unread_are_refused(
+    option: tuple[str, str], cli: Cli, tflite_file: Path, tmp_path: Path
+) -> None:
+    reason = cli("compile", tflite_file, "-o", tmp_path / "out", *option).reason
+    assert reason == f"{option[0]} says how to quantize: give the data with --calib"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -22,9 +22,7 @@ PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-PAGES.filters.update(
-    bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}"
-)
+PAGES.filters.update(bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}")
 
 
 def render_page(report: figures.Report) -> str:
