@@ -65,6 +65,7 @@ class Quantization:
     range: str
     keep: "dict[str, Any] | str"
     at_least: float
+    equalize: bool
 
     def quantize(
         self, model: Path, preprocessing: "Preprocessing", *, analysis: bool = False
@@ -81,6 +82,7 @@ class Quantization:
             range=self.range,
             keep=self.keep,  # type: ignore[arg-type]
             at_least=self.at_least,
+            equalize=self.equalize,
             analysis=analysis,
             progress=_progress,
         )
@@ -117,14 +119,20 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Of the calibration data on which the largest output stays where it is, for --keep auto.",
     )
+    @click.option("--equalize", is_flag=True, help="Bring channels between convolutions to one range first.")
     @preprocessing_options
     @wraps(command)
     def with_quantization(
-        calib: Path | None, range_: str, kept: tuple[str, ...], at_least: str, **arguments: Any
+        calib: Path | None,
+        range_: str,
+        kept: tuple[str, ...],
+        at_least: str,
+        equalize: bool,
+        **arguments: Any,
     ) -> None:
         if calib is None:
             _refuse_without_data(click.get_current_context())
-        quantization = Quantization(calib, range_, _keep(kept), _share(at_least))
+        quantization = Quantization(calib, range_, _keep(kept), _share(at_least), equalize)
         command(quantization=quantization, **arguments)
 
     return with_quantization
@@ -133,7 +141,7 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
 def _refuse_without_data(context: click.Context) -> None:
     """UnsupportedError for an option that would go unread."""
     flags = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
-    for name in ("range_", "kept", "at_least", "size", "mean", "std", "layout", "sample_rate"):
+    for name in ("range_", "kept", "at_least", "equalize", "size", "mean", "std", "layout", "sample_rate"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UnsupportedError(f"{flags[name]} says how to quantize: give the data with --calib")
 

@@ -59,6 +59,7 @@ def quantize(
     range: str = "min-max",
     keep: Mapping[str, Precision] | Literal["auto"] | None = None,
     at_least: float = 0.99,
+    equalize: bool = False,
     analysis: bool = False,
     progress: Progress | None = None,
 ) -> QuantizedModel:
@@ -75,6 +76,7 @@ def quantize(
     keep: layers that stay "float" or become "int16", by the name of their result; "auto" keeps the fewest in
         float with which the largest output stands at the same place as the float model's in `at_least` (a
         share) of the calibration data.
+    equalize: bring channels of convolutions in a row to one range first, see `equalization`.
     analysis: also measure what each layer loses.
     progress: shows how far the calibration is.
 
@@ -93,6 +95,9 @@ def quantize(
             notes.append(raw.description)
         except UnsupportedError as error:
             notes.append(f"the input takes preprocessed numbers: {error}")
+    if equalize:
+        count = prepared.equalize(data.cases)
+        notes.append(f"channels of {count} tensors between convolutions have one range")
     reference = Reference(prepared, data.cases)
     choice, tried = calibrate(prepared, data.cases, choice, reference, progress or _silent)
     notes += [f"ranges by {method}: {decibels:.1f} dB" for method, decibels in tried.items()]

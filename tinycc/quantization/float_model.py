@@ -45,6 +45,10 @@ class FloatModel(ABC):
     layers: tuple[str, ...]
 
     @abstractmethod
+    def equalize(self, cases: list[Case]) -> int:
+        """Bring channels of tensors between two layers to one range; how many tensors. Must come first."""
+
+    @abstractmethod
     def calibrate(self, cases: list[Case], method: str, progress: Progress) -> None:
         """Find the ranges of all activations. Must come before `quantized` with this method."""
 

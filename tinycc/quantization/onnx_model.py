@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper, version_converter
+from onnx import TensorProto, helper, numpy_helper, version_converter
 
 from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.onnx.description import describe_onnx
 from tinycc.frontend.onnx.file import read_onnx
 from tinycc.quantization.calibration import Case
+from tinycc.quantization.equalization import FACTORS, channel_factors, dump_factors
 from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
 from tinycc.quantization.normalization import write_out_normalizations
+from tinycc.quantization.onnx_pairs import conv_pairs, scale_pairs
 from tinycc.quantization.raw_input import RawInput
 
 # The first opset that has scales by channel, and the first that has int16.
@@ -53,11 +55,7 @@ class OnnxModel(FloatModel):
         )
         self.operators = sorted(operators)
         # The names of the nodes of a layer, by the layer's own, that of its result.
-        self.nodes = {
-            layer[-1].output[0]: [node.name for node in layer]
-            for layer in _layers(self.model)
-            if layer[0].op_type in operators - MOVING
-        }
+        self.nodes = _nodes(self.model, operators - MOVING)
         self.layers = tuple(self.nodes)
         self.ranges: dict[str, Any] = {}
 
@@ -79,6 +77,15 @@ class OnnxModel(FloatModel):
         for index, node in enumerate(model.graph.node):
             node.name = node.name or f"{node.op_type}_{index}"
         return model
+
+    def equalize(self, cases: list[Case]) -> int:
+        """Bring channels of tensors between two layers to one range; how many tensors."""
+        pairs = conv_pairs(self.model)
+        factors = channel_factors(self.content, self.kind, pairs, cases)
+        scale_pairs(self.model, pairs, factors)
+        helper.set_model_props(self.model, {FACTORS: dump_factors(pairs, factors)})
+        self.content = self.model.SerializeToString()
+        return len(pairs)
 
     def calibrate(self, cases: list[Case], method: str, progress: Progress) -> None:
         """Find the ranges of all activations."""
@@ -148,6 +155,22 @@ class OnnxModel(FloatModel):
 
     def _names(self, layers: Iterable[str]) -> list[str]:
         return [name for layer in layers for name in self.nodes[layer]]
+
+
+def _nodes(model: onnx.ModelProto, kinds: set[str]) -> dict[str, list[str]]:
+    """The names of the nodes of each layer of these kinds, by its own; what moves its result is of it."""
+    nodes: dict[str, list[str]] = {}
+    origin: dict[str, str] = {}
+    for layer in _layers(model):
+        first, last = layer[0], layer[-1]
+        source = origin.get(first.input[0]) if first.op_type in MOVING else None
+        if first.op_type in kinds:
+            source = last.output[0]
+            nodes[source] = []
+        if source is not None:
+            nodes[source] += [node.name for node in layer]
+            origin.update(dict.fromkeys(last.output, source))
+    return nodes
 
 
 def _layers(model: onnx.ModelProto) -> Iterator[list[onnx.NodeProto]]:

@@ -68,7 +68,9 @@ class Preprocessing:
         """Pixels of a file, [height,width,channels], in the shape of the input."""
         images = library("PIL.Image")
         if axis is None:
-            raise InputDataError(f"{where}: an image does not fit {list(shape)}: give the layout (NHWC or NCHW)")
+            raise InputDataError(
+                f"{where}: an image does not fit {list(shape)}: give the layout (NHWC or NCHW)"
+            )
         height, width = (size for place, size in enumerate(shape) if place not in (0, axis))
         tall, wide = self.size or (height, width)
         if tall < height or wide < width:

@@ -77,6 +77,22 @@ def fold_float16_weights(model: Any) -> None:
         graph.operators = kept
 
 
+def add_metadata(model: Any, name: str, text: str) -> None:
+    """Add a named text to the file."""
+    schema = library("ai_edge_litert.schema_py_generated")
+    model.buffers.append(schema.BufferT(np.frombuffer(text.encode(), np.uint8)))
+    entry = schema.MetadataT(name.encode(), len(model.buffers) - 1)
+    model.metadata = [*(model.metadata or ()), entry]
+
+
+def metadata(model: Any, name: str) -> str | None:
+    """A named text of the file; None where it has none."""
+    for entry in model.metadata or ():
+        if entry.name == name.encode():
+            return bytes(model.buffers[entry.buffer].data).decode()
+    return None
+
+
 def take_pixels(model: Any, raw: RawInput) -> None:
     """The int8 input of a quantized model becomes uint8: a QUANTIZE in front takes 128 off."""
     schema = library("ai_edge_litert.schema_py_generated")

@@ -15,16 +15,19 @@ from tinycc.errors import ModelError, UnsupportedError
 from tinycc.frontend.tflite.description import describe_tflite
 from tinycc.frontend.tflite.file import TfliteFile, read_tflite
 from tinycc.quantization.calibration import Case
+from tinycc.quantization.equalization import FACTORS, channel_factors, dump_factors
 from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
 from tinycc.quantization.runtime import THREADS
 from tinycc.quantization.tflite_edits import (
+    add_metadata,
     add_signature,
     fold_float16_weights,
     read_object,
     take_pixels,
     write,
 )
+from tinycc.quantization.tflite_pairs import conv_pairs, scale_pairs
 
 ALL = "."
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -62,6 +65,16 @@ class TfliteModel(FloatModel):
             if utilities.TFL_OP_CODE_TO_NAME.get(code, "RESHAPE") not in MOVING:
                 name = graph.tensors[operator.outputs[0]].name
                 yield name.decode(), utilities.get_op_scope(operator, graph.tensors)
+
+    def equalize(self, cases: list[Case]) -> int:
+        """Bring channels of tensors between two layers to one range; how many tensors."""
+        model = read_object(self.content)
+        pairs = conv_pairs(model)
+        factors = channel_factors(self.content, self.kind, pairs, cases)
+        scale_pairs(model, pairs, factors)
+        add_metadata(model, FACTORS, dump_factors(pairs, factors))
+        self.content = write(model)
+        return len(pairs)
 
     def calibrate(self, cases: list[Case], method: str, progress: Progress) -> None:
         """Find the ranges of all activations."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinycc.frontend.load import model_format
 from tinycc.quantization.calibration import Case
+from tinycc.quantization.equalization import factors_in
 from tinycc.quantization.runtime import open_runtime, scales
 from tinycc.quantization.signal import SignalToNoise
 from tinycc.run import run
@@ -49,9 +50,12 @@ def compare_layers(
     content, kind = quantized.read_bytes(), model_format(quantized)
     found = scales(content, kind)
     own = _tensors(content, kind, found, cases)
-    right = (
-        {} if reference is None else _tensors(reference.read_bytes(), model_format(reference), found, cases)
-    )
+    right = {}
+    if reference is not None:
+        right = _tensors(reference.read_bytes(), model_format(reference), found, cases)
+        for layer, scaled in factors_in(content, kind).items():
+            if layer in right:
+                right[layer] = scaled.applied(right[layer])
     result = run(folder, "host", [np.stack(column) for column in zip(*cases, strict=True)], trace=True)
     operators = [operator.name for operator in read_folder(folder).operators]
     assert result.layers is not None
