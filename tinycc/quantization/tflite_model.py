@@ -52,19 +52,27 @@ class TfliteModel(FloatModel):
             fold_float16_weights(model)
             self.signature = add_signature(model)
             self.content = write(model)
-            # The name of an operator in the library's recipes, by that of its first result.
-            self.scopes = dict(self._scopes(model))
+            # What the library's recipes call a layer and what moves its result, by the layer's own name.
+            self.scopes = self._scopes(model)
         self.layers = tuple(self.scopes)
         self.statistics: dict[str, dict[str, Any]] = {}
 
-    def _scopes(self, model: Any) -> Iterable[tuple[str, str]]:
+    def _scopes(self, model: Any) -> dict[str, list[str]]:
         utilities = library("ai_edge_quantizer.utils.tfl_flatbuffer_utils")
         graph = model.subgraphs[0]
+        scopes: dict[str, list[str]] = {}
+        origin: dict[int, str] = {}
         for operator in graph.operators:
             code = model.operatorCodes[operator.opcodeIndex].builtinCode
-            if utilities.TFL_OP_CODE_TO_NAME.get(code, "RESHAPE") not in MOVING:
-                name = graph.tensors[operator.outputs[0]].name
-                yield name.decode(), utilities.get_op_scope(operator, graph.tensors)
+            kind = utilities.TFL_OP_CODE_TO_NAME.get(code)
+            source = origin.get(operator.inputs[0]) if kind in MOVING else None
+            if kind is not None and kind not in MOVING:
+                source = graph.tensors[operator.outputs[0]].name.decode()
+                scopes[source] = []
+            if source is not None:
+                scopes[source].append(utilities.get_op_scope(operator, graph.tensors))
+                origin.update(dict.fromkeys(operator.outputs, source))
+        return scopes
 
     def equalize(self, cases: list[Case]) -> int:
         """Bring channels of tensors between two layers to one range; how many tensors."""
@@ -127,17 +135,18 @@ class TfliteModel(FloatModel):
                 for kind in WITH_WEIGHTS:
                     recipe.add_static_config(scope, operations(kind), bits, 8, algorithm_key=names.MSE)
 
-        for scope in [ALL] if choice.only is None else map(self._pattern, sorted(choice.only)):
+        for scope in [ALL] if choice.only is None else self._patterns(choice.only):
             quantize(scope, 8)
         for layer, precision in choice.keep.items():
-            if precision == "int16":
-                quantize(self._pattern(layer), 16)
-            else:
-                recipe.add_quantization_config(self._pattern(layer), every, algorithm_key=names.NO_QUANTIZE)
+            for scope in self._patterns([layer]):
+                if precision == "int16":
+                    quantize(scope, 16)
+                else:
+                    recipe.add_quantization_config(scope, every, algorithm_key=names.NO_QUANTIZE)
         return recipe
 
-    def _pattern(self, layer: str) -> str:
-        return f"^{re.escape(self.scopes[layer])}$"
+    def _patterns(self, layers: Iterable[str]) -> list[str]:
+        return [f"^{re.escape(scope)}$" for layer in sorted(layers) for scope in self.scopes[layer]]
 
 
 def _refuse_weights(file: TfliteFile) -> None:
