@@ -1,6 +1,6 @@
 """Operators: one file each, and the list of them."""
 
-import functools
+from functools import cache
 from typing import Any
 
 from tvm import relax
@@ -23,6 +23,7 @@ from tinycc.ops import (
     gather,
     input_rows,
     interpolate,
+    layer_norm,
     leaky_relu,
     lookup,
     max_pool2d,
@@ -61,6 +62,7 @@ ROOMS: list[Room[Any]] = [
     max_pool2d.ROOM,
     reduce.ROOM,
     softmax.ROOM,
+    layer_norm.ROOM,
     pad.ROOM,
     resize_nearest.ROOM,
     resize_bilinear.ROOM,
@@ -87,7 +89,7 @@ ROOMS: list[Room[Any]] = [
 ]
 
 
-@functools.cache
+@cache
 def fusion_patterns() -> tuple[FusionPattern, ...]:
     """The patterns of all operators, in the order in which they are to be tried."""
     return tuple(_closed(pattern) for room in ROOMS for pattern in room.view.patterns())
