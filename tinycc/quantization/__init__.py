@@ -76,7 +76,7 @@ def quantize(
     keep: layers that stay "float" or become "int16", by the name of their result; "auto" keeps the fewest in
         float with which the largest output stands at the same place as the float model's in `at_least` (a
         share) of the calibration data.
-    equalize: bring channels of convolutions in a row to one range first, see `equalization`.
+    equalize: bring channels before and behind depthwise convolutions to one range, see `equalization`.
     analysis: also measure what each layer loses.
     progress: shows how far the calibration is.
 
@@ -95,10 +95,10 @@ def quantize(
             notes.append(raw.description)
         except UnsupportedError as error:
             notes.append(f"the input takes preprocessed numbers: {error}")
+    reference = Reference(prepared, data.cases)
     if equalize:
         count = prepared.equalize(data.cases)
-        notes.append(f"channels of {count} tensors between convolutions have one range")
-    reference = Reference(prepared, data.cases)
+        notes.append(f"channels of {count} tensors around depthwise convolutions have one range")
     choice, tried = calibrate(prepared, data.cases, choice, reference, progress or _silent)
     notes += [f"ranges by {method}: {decibels:.1f} dB" for method, decibels in tried.items()]
     if keep == "auto":
