@@ -2,7 +2,7 @@
 
     python -m benchmarks.quantization [--corpus PATH] [--markdown docs/quantization.md]
 
-Takes about ten minutes, half of them to train the spoken-digit network. `--markdown` writes the tables
+Takes about five minutes of a core, half of them to train the spoken-digit network. `--markdown` writes the tables
 between the marks of a page.
 """
 
