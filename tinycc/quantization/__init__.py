@@ -3,15 +3,15 @@
 The library of each format does it; what stands here is data, choices and measurements around them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.load import model_format
 from tinycc.output_file import new_file
-from tinycc.quantization.calibration import CalibrationData, Case, read_cases
+from tinycc.quantization.calibration import CalibrationData, read_cases
 from tinycc.quantization.float_model import Choice, FloatModel, Precision, Progress
 from tinycc.quantization.onnx_model import OnnxModel
 from tinycc.quantization.preprocessing import Preprocessing
@@ -78,7 +78,7 @@ def quantize(
         share) of the calibration data.
     equalize: bring channels before and behind depthwise convolutions to one range, see `equalization`.
     analysis: also measure what each layer loses.
-    progress: shows how far the calibration is.
+    progress: shows how far the work is.
 
     Raises ModelError, UnsupportedError, InputDataError, ToolError (a library is missing).
     """
@@ -99,12 +99,13 @@ def quantize(
     if equalize:
         count = prepared.equalize(data.cases)
         notes.append(f"channels of {count} tensors around depthwise convolutions have one range")
-    choice, tried = calibrate(prepared, data.cases, choice, reference, progress or _silent)
+    shown = progress or _silent
+    choice, tried = calibrate(prepared, data.cases, choice, reference, shown)
     notes += [f"ranges by {method}: {decibels:.1f} dB" for method, decibels in tried.items()]
     if keep == "auto":
-        choice = keep_fewest(prepared, choice, reference, at_least)
+        choice = keep_fewest(prepared, choice, reference, at_least, shown)
         notes.append(f"kept in float: {', '.join(choice.keep) or 'no layer'}")
-    losses = tuple(analyze(prepared, choice, reference)) if analysis else ()
+    losses = tuple(analyze(prepared, choice, reference, shown)) if analysis else ()
     return QuantizedModel(path.name, prepared.kind, prepared.quantized(choice), choice, tuple(notes), losses)
 
 
@@ -112,5 +113,5 @@ def _open(path: Path) -> FloatModel:
     return OnnxModel(path) if model_format(path) == "onnx" else TfliteModel(path)
 
 
-def _silent(cases: Iterable[Case], _description: str) -> Iterable[Case]:
-    return cases
+def _silent(items: Sequence[Any], _description: str) -> Iterable[Any]:
+    return items
