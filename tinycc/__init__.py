@@ -1,5 +1,6 @@
 """tinycc: compile neural networks to C for microcontrollers, on Apache TVM's IR and passes."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinycc.errors import TinyccError
@@ -45,6 +46,8 @@ def __getattr__(name: str) -> Any:
         from tinycc.byoc import partition
 
         return partition.partition_for_tinycc
+    if name == "torch":
+        return import_module("tinycc.torch")
     if name == "validate":
         from tinycc.validation import validate
 

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from tinycc.passes.schedule_stages import considered
 from tinycc.plan import INVOKE, Plan, Program, build_plan, build_program
 from tinycc.quantization import Preprocessing, QuantizedModel, quantize
 from tinycc.quantization.calibration import CalibrationData
+from tinycc.quantization.torch_module import exported_program
 from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
@@ -99,7 +100,8 @@ class CompiledModel:
 def compile(
     model: Any,
     *,
-    calibration: CalibrationData | None = None,
+    example_inputs: Any = None,
+    calibration: CalibrationData | Iterable[Any] | None = None,
     preprocessing: Preprocessing | None = None,
     target: str = "cortex-m4",
     sram: str | int | None = None,
@@ -117,9 +119,10 @@ def compile(
 ) -> CompiledModel:
     """Compile a model for a microcontroller.
 
-    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module: from one
-    of TVM's importers as it is, or in the normal form with edges (tinycc.edges); or a tinycc.quantize result.
-    calibration, preprocessing: data with which a float file is quantized first, see tinycc.quantize.
+    model: a .tflite or .onnx file, a torch module, a torch.export program, what tinycc.quantize gives, or a
+    Relax module: from one of TVM's importers as it is, or in the normal form with edges (tinycc.edges).
+    example_inputs: of a torch module, a tensor or a tuple of them that have the inputs' shapes (batch 1).
+    calibration, preprocessing: data with which a float model is quantized first, see tinycc.quantize.
     target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on
     weights that lie wide, for fewer instructions; see `passes.widen_weights`.
@@ -150,11 +153,14 @@ def compile(
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
+    title = _title(model)
     if calibration is not None:
-        model = quantize(model, calibration, preprocessing=preprocessing)
+        model = quantize(model, calibration, example_inputs=example_inputs, preprocessing=preprocessing)
+    elif example_inputs is not None:
+        model = exported_program(model, example_inputs)
     request = Request(
         name=name,
-        model=_title(model),
+        model=title,
         target=target_named(target).name,
         io=io,
         sram_bytes=parse_size(str(sram)) if sram is not None else None,
