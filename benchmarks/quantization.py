@@ -2,8 +2,8 @@
 
     python -m benchmarks.quantization [--corpus PATH] [--markdown docs/quantization.md]
 
-Takes about ten minutes, half of them to train the spoken-digit network. `--markdown` writes the tables
-between the marks of a page.
+Takes about five minutes of a core, half of them to train the spoken-digit network. `--markdown` writes the
+tables between the marks of a page.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Options of the commands that quantize: data, preprocessing, ranges, layers to keep."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -15,7 +15,6 @@ from tinycc.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from tinycc.quantization import Preprocessing, QuantizedModel
-    from tinycc.quantization.calibration import Case
 
 RANGES = ("min-max", "moving-average", "percentile", "entropy", "mse", "auto")
 
@@ -182,7 +181,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _progress(cases: "Iterable[Case]", description: str) -> "Iterable[Case]":
-    """A bar that is there while cases are worked on, where there is a terminal."""
+def _progress(items: Sequence[Any], description: str) -> Iterable[Any]:
+    """A bar that is there while items are worked on, where there is a terminal."""
     console = Console()
-    return track(cases, description, console=console, transient=True) if console.is_terminal else cases
+    return track(items, description, console=console, transient=True) if console.is_terminal else items

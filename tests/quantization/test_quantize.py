@@ -63,6 +63,17 @@ def test_raw_pixels_go_in_where_the_data_are_pixels(make: Make, tmp_path: Path) 
     assert any("raw pixels" in note for note in compiled.report["notes"])
 
 
+@FORMATS
+def test_raw_pixels_go_in_where_the_first_layer_stays_float(make: Make, tmp_path: Path) -> None:
+    path = make(tmp_path)
+    raw = images(8).transpose(0, 3, 1, 2) if make is float_onnx else images(8)
+    quantized = quantize(path, raw, preprocessing=PREPROCESSING, keep={"features": "float"})
+    runtime = open_runtime(quantized.content, quantized.kind)
+    [found] = runtime.run([(pixels[np.newaxis],) for pixels in raw])
+    expected = float_scores(path, cases(make, 8))
+    assert signal_to_noise([expected], [found.reshape(expected.shape)]) > 25
+
+
 def test_batch_normalisation_is_in_the_weights(tmp_path: Path) -> None:
     path = float_onnx(tmp_path)
     model = onnx.load_model_from_string(quantize(path, cases(float_onnx, 8)).content)

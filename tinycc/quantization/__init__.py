@@ -3,7 +3,7 @@
 The library of each format does it; what stands here is data, choices and measurements around them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -12,7 +12,7 @@ from tinycc.errors import UnsupportedError
 from tinycc.frontend.load import is_torch_module, model_format
 from tinycc.output_file import new_file
 from tinycc.quantization import torch_module
-from tinycc.quantization.calibration import CalibrationData, Case, read_cases
+from tinycc.quantization.calibration import CalibrationData, read_cases
 from tinycc.quantization.float_model import Choice, FloatModel, Precision, Progress
 from tinycc.quantization.onnx_model import OnnxModel
 from tinycc.quantization.preprocessing import Preprocessing
@@ -107,9 +107,9 @@ def quantize(
     preprocessing: what makes inputs of raw data. Where these are pixels, the int8 model takes them as they
         are, as uint8, if its input's scale and zero point can stand for the preprocessing.
     at_least: see `keep`; 0.99 by default.
-    equalize: bring channels of convolutions in a row to one range first, see `equalization`.
+    equalize: bring channels before and behind depthwise convolutions to one range, see `equalization`.
     analysis: also measure what each layer loses.
-    progress: shows how far the calibration is.
+    progress: shows how far the work is.
 
     Returns a QuantizedModel for a file, a torch.export.ExportedProgram for a torch module.
 
@@ -150,16 +150,17 @@ def _quantized_file(
             notes.append(raw.description)
         except UnsupportedError as error:
             notes.append(f"the input takes preprocessed numbers: {error}")
+    reference = Reference(prepared, data.cases)
     if equalize:
         count = prepared.equalize(data.cases)
-        notes.append(f"channels of {count} tensors between convolutions have one range")
-    reference = Reference(prepared, data.cases)
-    choice, tried = calibrate(prepared, data.cases, choice, reference, progress or _silent)
+        notes.append(f"channels of {count} tensors around depthwise convolutions have one range")
+    shown = progress or _silent
+    choice, tried = calibrate(prepared, data.cases, choice, reference, shown)
     notes += [f"ranges by {method}: {decibels:.1f} dB" for method, decibels in tried.items()]
     if keep == "auto":
-        choice = keep_fewest(prepared, choice, reference, at_least)
+        choice = keep_fewest(prepared, choice, reference, at_least, shown)
         notes.append(f"kept in float: {', '.join(choice.keep) or 'no layer'}")
-    losses = tuple(analyze(prepared, choice, reference)) if analysis else ()
+    losses = tuple(analyze(prepared, choice, reference, shown)) if analysis else ()
     return QuantizedModel(path.name, prepared.kind, prepared.quantized(choice), choice, tuple(notes), losses)
 
 
@@ -167,5 +168,5 @@ def _open(path: Path) -> FloatModel:
     return OnnxModel(path) if model_format(path) == "onnx" else TfliteModel(path)
 
 
-def _silent(cases: Iterable[Case], _description: str) -> Iterable[Case]:
-    return cases
+def _silent(items: Sequence[Any], _description: str) -> Iterable[Any]:
+    return items

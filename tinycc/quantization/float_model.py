@@ -1,10 +1,10 @@
 """A float model that can be quantized: what the doors have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.description import TensorDescription
@@ -13,7 +13,7 @@ from tinycc.quantization.raw_input import RawInput
 
 Precision: TypeAlias = Literal["float", "int16"]
 # Shows how far work is: gets what is worked on and a description, gives the same back.
-Progress: TypeAlias = Callable[[Iterable[Case], str], Iterable[Case]]
+Progress: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True)

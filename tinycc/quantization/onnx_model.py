@@ -237,16 +237,15 @@ def _moved(model: onnx.ModelProto, name: str) -> Iterator[str]:
 
 
 def _take_pixels(model: onnx.ModelProto, raw: RawInput) -> None:
-    """The input becomes uint8 in place of the float that it is quantized from."""
+    """The input becomes uint8; what read it reads the real numbers that its integers stand for."""
     graph = model.graph
     source = graph.input[0]
-    quantize = next(
-        node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == source.name
-    )
-    dequantizes = [node for node in graph.node if quantize.output[0] in node.input]
-    zero_point = f"{source.name}_zero_point_of_pixels"
+    real, scale, zero_point = (f"{source.name}_{what}_of_pixels" for what in ("real", "scale", "zero_point"))
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name == source.name:
+                node.input[place] = real
+    graph.node.insert(0, helper.make_node("DequantizeLinear", [source.name, scale, zero_point], [real]))
+    graph.initializer.append(numpy_helper.from_array(np.array(raw.scale, np.float32), scale))
     graph.initializer.append(numpy_helper.from_array(np.array(raw.zero_point, np.uint8), zero_point))
-    for node in dequantizes:
-        node.input[0], node.input[2] = source.name, zero_point
-    graph.node.remove(quantize)
     source.type.tensor_type.elem_type = TensorProto.UINT8

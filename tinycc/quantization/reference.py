@@ -18,14 +18,14 @@ class Reference:
     """A float model and some of the cases, spread evenly over all."""
 
     def __init__(self, model: FloatModel, cases: Sequence[Case]) -> None:
-        self.model = model
+        self.model, self.content = model, model.content  # as it was before equalization
         count = min(len(cases), MOST_CASES)
         self.cases = [cases[index * len(cases) // count] for index in range(count)]
 
     @cached_property
     def outputs(self) -> list[np.ndarray]:
         """Each output of the float model, [cases, *shape]."""
-        return open_runtime(self.model.content, self.model.kind).run(self.cases)
+        return open_runtime(self.content, self.model.kind).run(self.cases)
 
     def quantized_outputs(self, content: bytes) -> list[np.ndarray]:
         """Each output of a quantized model on the same cases."""

@@ -137,6 +137,7 @@ class LiteRt(Runtime):
             tensor = _Input(str(detail["name"]), np.dtype(detail["dtype"]), *detail["quantization"])
             self.interpreter.set_tensor(detail["index"], tensor.quantize(array))
             real[tensor.name] = array
+        self.interpreter.reset_all_variables()
         self.interpreter.invoke()
         return {**real, **{str(detail["name"]): self._real(detail) for detail in self.shown}}
 

@@ -1,11 +1,13 @@
 """Where accuracy is lost: each layer quantized alone, and the fewest layers to keep in float."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tinycc.errors import UnsupportedError
-from tinycc.quantization.float_model import Choice, FloatModel
+from tinycc.quantization.float_model import Choice, FloatModel, Progress
 from tinycc.quantization.reference import Reference
+
+# What is in progress.
+ALONE = "Each layer alone"
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class LayerLoss:
     alone: float
 
 
-def analyze(model: FloatModel, choice: Choice, reference: Reference) -> list[LayerLoss]:
+def analyze(model: FloatModel, choice: Choice, reference: Reference, progress: Progress) -> list[LayerLoss]:
     """The loss of every layer, in order. `model` is calibrated with the choice's method."""
     whole = reference.layer_decibels(model.quantized(choice))
     return [
-        LayerLoss(layer, whole.get(layer), _alone(model, choice, reference, layer)) for layer in model.layers
+        LayerLoss(layer, whole.get(layer), _alone(model, choice, reference, layer))
+        for layer in progress(model.layers, ALONE)
     ]
 
 
@@ -35,19 +38,18 @@ def _alone(model: FloatModel, choice: Choice, reference: Reference, layer: str) 
     return reference.decibels(model.quantized(only))
 
 
-def keep_fewest(model: FloatModel, choice: Choice, reference: Reference, at_least: float) -> Choice:
+def keep_fewest(
+    model: FloatModel, choice: Choice, reference: Reference, at_least: float, progress: Progress
+) -> Choice:
     """Keep in float as few layers as it takes, those first that cost most alone.
 
     at_least: the share of the cases in which the first output is largest at the same place as the float
         model's. Raises UnsupportedError where no number of layers is enough.
     """
-    losses = {layer: _alone(model, choice, reference, layer) for layer in model.layers}
-    for kept in _growing(sorted(losses, key=losses.__getitem__)):
+    losses = {layer: _alone(model, choice, reference, layer) for layer in progress(model.layers, ALONE)}
+    worst = sorted(losses, key=losses.__getitem__)
+    for kept in progress([worst[:count] for count in range(len(worst) + 1)], "Layers to keep"):
         tried = replace(choice, keep={**choice.keep, **dict.fromkeys(kept, "float")})
         if reference.agreement(model.quantized(tried)) >= at_least:
             return tried
     raise UnsupportedError(f"with all layers in float, the model still agrees in less than {at_least:.1%}")
-
-
-def _growing(names: list[str]) -> Iterable[list[str]]:
-    return (names[:count] for count in range(len(names) + 1))

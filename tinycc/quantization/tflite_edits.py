@@ -94,11 +94,16 @@ def metadata(model: Any, name: str) -> str | None:
 
 
 def take_pixels(model: Any, raw: RawInput) -> None:
-    """The int8 input of a quantized model becomes uint8: a QUANTIZE in front takes 128 off."""
+    """The input of a quantized model becomes uint8; an operator in front makes of it what the input was.
+
+    That is int8, or float where the first layers are not quantized.
+    """
     schema = library("ai_edge_litert.schema_py_generated")
     graph = model.subgraphs[0]
     index = graph.inputs[0]
     inner = graph.tensors[index]
+    is_int8 = inner.type == schema.TensorType.INT8
+    scale = list(inner.quantization.scale) if is_int8 else [raw.scale]
     pixels = schema.TensorT(
         shape=inner.shape,
         shapeSignature=inner.shapeSignature,
@@ -106,11 +111,9 @@ def take_pixels(model: Any, raw: RawInput) -> None:
         type=schema.TensorType.UINT8,
         buffer=0,
         name=inner.name,
-        quantization=schema.QuantizationParametersT(
-            scale=list(inner.quantization.scale), zeroPoint=[raw.zero_point]
-        ),
+        quantization=schema.QuantizationParametersT(scale=scale, zeroPoint=[raw.zero_point]),
     )
-    inner.name = inner.name + b"_int8"
+    inner.name += b"_of_pixels"
     graph.tensors.append(pixels)
     outer = len(graph.tensors) - 1
     graph.inputs = [outer, *graph.inputs[1:]]
@@ -118,11 +121,9 @@ def take_pixels(model: Any, raw: RawInput) -> None:
         for entry in signature.inputs:
             if signature.subgraphIndex == 0 and entry.tensorIndex == index:
                 entry.tensorIndex = outer
-    code = schema.OperatorCodeT(
-        builtinCode=schema.BuiltinOperator.QUANTIZE,
-        deprecatedBuiltinCode=schema.BuiltinOperator.QUANTIZE,
-        version=1,
+    kind = schema.BuiltinOperator.QUANTIZE if is_int8 else schema.BuiltinOperator.DEQUANTIZE
+    model.operatorCodes.append(
+        schema.OperatorCodeT(builtinCode=kind, deprecatedBuiltinCode=kind, version=1 if is_int8 else 2)
     )
-    model.operatorCodes.append(code)
     place = len(model.operatorCodes) - 1
     graph.operators.insert(0, schema.OperatorT(opcodeIndex=place, inputs=[outer], outputs=[index]))

@@ -47,7 +47,7 @@ def plot_losses(losses: Sequence[LayerLoss], path: Path) -> None:
     axes.set_yticks(list(places), names)
     axes.invert_yaxis()
     axes.set_xlabel("signal to noise, dB")
-    axes.legend()
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
     try:
         with new_file(path) as place:
             figure.savefig(place)

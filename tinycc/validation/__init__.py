@@ -99,31 +99,31 @@ def validate(
     inputs = read_inputs(data) if cases is None else [np.stack(column) for column in zip(*cases, strict=True)]
     right = None if labels is None else _labels(data, labels, len(inputs[0]))
 
-    computed = []
+    floats = own = None
     if cases is not None:
-        if reference is not None:
-            computed.append(_in_runtime("float model", Path(reference), cases))
-        if quantized is not None:
-            computed.append(_in_runtime("quantized model", Path(quantized), cases))
-    host = run(folder, "host", inputs)
-    computed.append(_of_c("C on the host", host.outputs, generated.outputs))
-    board = target_named(on or str(read_report(folder).get("target", "host")))
-    if board.name != "host" and board_cases:
-        result = run(folder, board.name, [array[:board_cases] for array in inputs])
-        computed.append(_of_c(f"C on {result.board}", result.outputs, generated.outputs))
+        floats = None if reference is None else _in_runtime("float model", Path(reference), cases)
+        own = None if quantized is None else _in_runtime("quantized model", Path(quantized), cases)
+    host = _of_c("C on the host", run(folder, "host", inputs).outputs, generated.outputs)
+    board = None
+    target = target_named(on or str(read_report(folder).get("target", "host")))
+    if target.name != "host" and board_cases:
+        result = run(folder, target.name, [array[:board_cases] for array in inputs])
+        board = _of_c(f"C on {result.board}", result.outputs, generated.outputs)
+    computed = [each for each in (floats, own, host, board) if each is not None]
+    for each in computed:
+        _check_outputs(computed[0], each)
+
     layers: list[LayerComparison] = []
-    steps = None
     if cases is not None and quantized is not None:
         layers = compare_layers(
             folder, cases, Path(quantized), None if reference is None else Path(reference)
         )
-        found = next(line for line in computed if line.name == "C on the host")
-        own = next(line for line in computed if line.name == "quantized model")
-        steps = count_steps(own.outputs, found.outputs, generated.outputs)
-    for each in computed:
-        _check_outputs(computed[0], each)
-    lines = tuple(_line(each, computed[0], right) for each in computed)
-    return Validation(str(folder), lines, tuple(layers), steps)
+    return Validation(
+        model=str(folder),
+        lines=tuple(_line(each, computed[0], right) for each in computed),
+        layers=tuple(layers),
+        steps=None if own is None else count_steps(own.outputs, host.outputs, generated.outputs),
+    )
 
 
 def _labels(path: Path, name: str, cases: int) -> np.ndarray:
