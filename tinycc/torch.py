@@ -149,7 +149,16 @@ class Quantizer(TorchQuantizer):
         return model
 
     def validate(self, model: torch.fx.GraphModule) -> None:
-        """Nothing: the compiler refuses, by name, what it does not take."""
+        """UnsupportedError for a state: PT2E would make a constant of it. The compiler refuses the rest."""
+        for node in model.graph.nodes:
+            state = node.args[0] if node.args else None
+            if not isinstance(state, torch.fx.Node) or state.op != "get_attr" or not _writes(node):
+                continue
+            if node.users or len(state.users) > 1:
+                raise UnsupportedError(
+                    f"the torch module changes {state.target!r}: let it take and return that, and pair the "
+                    "two (states={input: output})"
+                )
 
     def _compute(self, node: torch.fx.Node, inner: set[torch.fx.Node], specs: Specs) -> None:
         """A result with a quantization of its own, unless it stays inside a kernel."""
@@ -242,6 +251,13 @@ def _is_of(node: torch.fx.Node, layer: str | type[torch.nn.Module]) -> bool:
         elif path == layer or full.rpartition(".")[2] == layer:
             return True
     return False
+
+
+def _writes(node: torch.fx.Node) -> bool:
+    """Whether an operator changes its first operand."""
+    schema = getattr(node.target, "_schema", None)
+    alias = schema.arguments[0].alias_info if schema is not None and schema.arguments else None
+    return alias is not None and alias.is_write
 
 
 def _is_sharing(node: torch.fx.Node) -> bool:
