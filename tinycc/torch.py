@@ -44,6 +44,7 @@ from tinycc.frontend.torch.nodes import GETITEM, arguments
 from tinycc.frontend.torch.operators import (
     ARITHMETIC,
     AVERAGES,
+    BATCH_NORMS,
     BINARY,
     CHOICES,
     CLAMPS,
@@ -144,7 +145,7 @@ class Quantizer(TorchQuantizer):
                 _annotate(node, {}, SharedQuantizationSpec((before.all_input_nodes[0], before)))
             elif _is_sharing(node):
                 self._share(node, specs)
-            elif name in ARITHMETIC or name in CLAMPS or before in fusion.inner:
+            elif name in ARITHMETIC or name in CLAMPS or name in BATCH_NORMS or before in fusion.inner:
                 self._compute(node, fusion.inner, specs)
         return model
 
