@@ -173,13 +173,41 @@ def test_who_gives_the_data_sees_its_own_errors() -> None:
     ("options", "message"),
     [
         ({}, "the torch module Sequential needs example_inputs"),
-        ({"calibration": [CASE]}, "belong together"),
+        ({"calibration": [CASE]}, "a torch module needs example_inputs"),
         ({"example_inputs": "x"}, "example_inputs: a str where"),
     ],
 )
 def test_example_inputs_are_asked_for(options: dict[str, Any], message: str) -> None:
     with pytest.raises(TinyccError, match=message):
         tinycc.compile(network(), **options)
+
+
+def test_a_module_is_quantized_by_the_function_for_all_models() -> None:
+    kept = tinycc.quantize(network(), [cases(8)], example_inputs=CASE, range="mse", keep={"4": "float"})
+    nodes = [str(node.target) for node in kept.graph.nodes if node.op == "call_function"]
+    assert (
+        sum("linear" in name for name in nodes) == 2
+        and sum("quantize_per_channel" in name for name in nodes) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"equalize": True}, "equalize is for files"),
+        ({"keep": "auto"}, "kept by name"),
+        ({"keep": {"0": "int16"}}, "kept by name"),
+        ({"range": "entropy"}, "entropy"),
+    ],
+)
+def test_what_is_for_files_alone_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnsupportedError, match=message):
+        tinycc.quantize(network(), [cases(4)], example_inputs=CASE, **options)
+
+
+def test_a_file_has_no_example_inputs() -> None:
+    with pytest.raises(UnsupportedError, match="belong to a torch module"):
+        tinycc.quantize("model.onnx", [cases(4)], example_inputs=CASE)
 
 
 def test_the_quantizer_is_found_in_the_package() -> None:
