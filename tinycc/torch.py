@@ -232,13 +232,18 @@ class Quantizer(TorchQuantizer):
 
     def _kept(self, graph: torch.fx.Graph) -> set[torch.fx.Node]:
         """The nodes of the layers that stay in float."""
-        kept = set()
+        kept: set[torch.fx.Node] = set()
         for layer in self._keep:
             found = {node for node in graph.nodes if _is_of(node, layer)}
             if not found:
                 name = layer if isinstance(layer, str) else layer.__name__
                 raise UnsupportedError(f"keep: the torch module has no layer of the name or type {name!r}")
             kept |= found
+        for node in graph.nodes:
+            # A clamp is computed with the layer before it, in float, too.
+            before = node.all_input_nodes[0] if functional(node) in CLAMPS else None
+            if before in kept and len(before.users) == 1:
+                kept.add(node)
         return kept
 
 
