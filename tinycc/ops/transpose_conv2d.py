@@ -39,6 +39,7 @@ class TransposeConv2D(Linear):
     padding: tuple[int, int]
 
     kind: ClassVar[str] = "transpose_conv2d"
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -14,8 +14,10 @@ MAX_FILE_BYTES = 256 << 20
 MAX_TENSOR_ELEMENTS = 1 << 28
 
 
-def read_onnx(path: Path) -> onnx.ModelProto:
+def read_onnx(path: Path, *, any_batch: bool = False) -> onnx.ModelProto:
     """The checked model of a file, with batch 1, inferred shapes and no initializers among its inputs.
+
+    any_batch: whether the first dimension of an input may be more than 1.
 
     Raises ModelError for files that are missing, too large or malformed, UnsupportedError for what tinycc
     does not read: external data, float16, other opsets, dynamic shapes, a batch greater than 1.
@@ -41,7 +43,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     except Exception as error:
         said = " ".join(str(error).replace("==> Context: Bad node spec for node.", "").split())
         raise ModelError(f"{path}: malformed ONNX: {said[:300]}") from error
-    _prepare_inputs(path, model)
+    _prepare_inputs(path, model, any_batch)
     inferred = infer_shapes(path, model)
     _compare(path, stated, inferred)
     return inferred
@@ -129,7 +131,7 @@ def constants_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
-def _prepare_inputs(path: Path, model: onnx.ModelProto) -> None:
+def _prepare_inputs(path: Path, model: onnx.ModelProto, any_batch: bool) -> None:
     """Drop initializers from the inputs; a symbolic batch dimension becomes 1."""
     initializers = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initializers]
@@ -148,7 +150,7 @@ def _prepare_inputs(path: Path, model: onnx.ModelProto) -> None:
                 )
             dim.dim_value = 1
         dims = tensor_type.shape.dim
-        if len(dims) > 1 and dims[0].dim_value != 1:
+        if not any_batch and len(dims) > 1 and dims[0].dim_value != 1:
             raise UnsupportedError(
                 f"{path}: input {value.name!r} has a batch of {dims[0].dim_value}; export it with batch 1"
             )

@@ -20,6 +20,15 @@ POOLS = ("AveragePool", "MaxPool")
 Shapes = Mapping[str, tuple[int, ...]]
 
 
+def parameters_of(node: onnx.NodeProto) -> tuple[int, ...]:
+    """The inputs of a node, by index, that must be constants."""
+    return _taken(node).parameters
+
+
+def _taken(node: onnx.NodeProto) -> Taken:
+    return TAKEN.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type), Taken())
+
+
 def refusal(node: onnx.NodeProto, read: Collection[str]) -> str | None:
     """Why a node cannot be taken, by its operator and its attributes; None if it can.
 
