@@ -5,6 +5,7 @@
 """
 
 import argparse
+import onnx
 import re
 import time
 import warnings
@@ -31,7 +32,7 @@ def main():
     count = 0
     for n in names:
         c = cases[n]
-        ins, outs = c.data_sets[0]
+        ins, outs = ([onnx.numpy_helper.to_array(v) if isinstance(v, onnx.TensorProto) else v for v in side] for side in c.data_sets[0])
         t = time.time()
         try:
             rep = onnx_backend.prepare(c.model)

@@ -44,7 +44,7 @@ class TinyccRep(BackendRep):
         names = _inputs_of(self.model)
         if len(inputs) != len(names):
             raise InputDataError(f"the model has {len(names)} inputs, {len(inputs)} arrays were given")
-        arrays = {name: np.asarray(value) for name, value in zip(names, inputs, strict=True)}
+        arrays = {name: _array(value) for name, value in zip(names, inputs, strict=True)}
         bound = {
             name: value
             for name, value in arrays.items()
@@ -98,6 +98,10 @@ class TinyccBackend(Backend):
             helper.make_graph([node], "node", infos, results), opset_imports=[helper.make_opsetid("", opset)]
         )
         return TinyccRep(model).run(arrays)
+
+
+def _array(value: Any) -> np.ndarray:
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
 
 
 def _inputs_of(model: onnx.ModelProto) -> list[str]:

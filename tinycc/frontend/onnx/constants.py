@@ -8,8 +8,9 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tinycc.errors import ModelError
-from tinycc.frontend.onnx.attributes import ELEMENTWISE, TAKEN
+from tinycc.frontend.onnx.attributes import ELEMENTWISE
 from tinycc.frontend.onnx.file import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
+from tinycc.frontend.onnx.operators import parameters_of
 from tinycc.frontend.onnx.rewriting import GraphEditor, label, tensors_read
 
 # What moves elements: of weights that are dequantized it is done on the integers, after the import.
@@ -83,7 +84,7 @@ class _Constants:
         """Whether the node's results became initializers, so that it is needed no more."""
         names = [name for name in node.input if name]
         is_shape = node.op_type in ("Shape", "Size") and names[0] in self._shapes
-        if node.domain not in ("", "ai.onnx") or not (is_shape or all(name in self for name in names)):
+        if node.domain or not (is_shape or all(name in self for name in names)):
             return False
         if node.op_type == "DequantizeLinear" or (
             node.op_type in MOVING and any(name in self._dequantized for name in names)
@@ -99,8 +100,7 @@ class _Constants:
 
     def replace_parameters(self, node: onnx.NodeProto) -> None:
         """Parameters that are dequantized become plain constants."""
-        taken = TAKEN.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
-        for index in taken.parameters if taken else ():
+        for index in parameters_of(node):
             if index < len(node.input) and node.input[index] in self._dequantized:
                 name = node.input[index]
                 node.input[index] = self.editor.add_constant(f"{name}_value", self.value(name))

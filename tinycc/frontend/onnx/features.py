@@ -33,7 +33,7 @@ def element_type(kind: int) -> str:
 def refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
     """UnsupportedError for opsets and domains that are not known, and all but tensors of plain numbers."""
     for entry in model.opset_import:
-        if entry.domain in ("", "ai.onnx") and entry.version not in OPSETS:
+        if entry.domain == "" and entry.version not in OPSETS:
             raise UnsupportedError(
                 f"{path}: opset {entry.version}; convert the model to one of {OPSETS[0]} to {OPSETS[-1]} "
                 "(onnx.version_converter)"
@@ -68,7 +68,7 @@ def refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
 
 def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
     name = f"{path}: {node.op_type} {node.name or ''.join(node.output[:1])!r}"
-    if node.domain not in ("", "ai.onnx", MICROSOFT):
+    if node.domain not in ("", MICROSOFT):
         raise UnsupportedError(f"{name}: this operator of the domain {node.domain} is not supported")
     for attribute in node.attribute:
         if attribute.ref_attr_name:

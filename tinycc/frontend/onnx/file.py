@@ -33,6 +33,8 @@ def read_onnx(path: Path, *, any_batch: bool = False) -> onnx.ModelProto:
         model.ParseFromString(content)
     except Exception as error:  # protobuf's DecodeError and, for bad UTF-8, others
         raise ModelError(f"{path}: not an ONNX file, or a damaged one") from error
+    for named in (*model.graph.node, *model.opset_import):
+        named.domain = "" if named.domain == "ai.onnx" else named.domain
     if not model.graph.node:
         raise ModelError(f"{path}: not an ONNX file, or one without operators")
     refuse_unread_features(path, model)

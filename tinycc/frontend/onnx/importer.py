@@ -16,7 +16,7 @@ from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.onnx.base import Node
 from tinycc.frontend.onnx.converters import CONVERTERS
 from tinycc.frontend.onnx.file import first_line, shapes_of, types_of
-from tinycc.frontend.onnx.rewriting import label
+from tinycc.frontend.onnx.rewriting import label, opset_of, tensors_read
 
 
 class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]  # TVM has no types
@@ -25,6 +25,7 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]  # TVM h
     def __init__(self, model: onnx.ModelProto) -> None:
         super().__init__({}, "float32")
         self._shapes, self._types = shapes_of(model), types_of(model)
+        self._read = tensors_read(model)
 
     def _check_for_unsupported_ops(self, graph: onnx.GraphProto) -> None:
         """`operators` has said what is supported."""
@@ -48,12 +49,11 @@ class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]  # TVM h
             return
         inputs = tuple(self._nodes[name] if name else None for name in node.input)
         attributes: dict[str, Any] = self._parse_attr(node.attribute)
-        shape = self._shapes[node.output[0]]
-        result = self.bb.normalize(
-            convert(Node(self.bb, node.op_type, inputs, attributes, len(node.output), shape))
-        )
+        shape = self._shapes.get(node.output[0], ())
+        count = max((index + 1 for index, name in enumerate(node.output) if name in self._read), default=1)
+        result = self.bb.normalize(convert(Node(self.bb, node.op_type, inputs, attributes, count, shape)))
         results = result.fields if isinstance(result, relax.Tuple) else [result]
-        self._nodes.update(zip(node.output, results, strict=True))
+        self._nodes.update(zip(node.output[:count], results, strict=True))
 
     def _compare(self, node: onnx.NodeProto, name: str) -> None:
         """ModelError where a tensor has not the shape and the element type that ONNX infers."""
@@ -76,6 +76,5 @@ def import_onnx(model: onnx.ModelProto) -> tvm.IRModule:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         importer = _Importer(model)
-        opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
         with tvm_adapter.unwinding(importer.bb):
-            return importer.from_onnx(model.graph, opset)
+            return importer.from_onnx(model.graph, opset_of(model))

@@ -13,11 +13,11 @@ from tinycc.frontend.onnx.attributes import MICROSOFT
 from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.explicit import write_out_padding, write_out_shapes, write_out_zero_points
 from tinycc.frontend.onnx.file import constants_of, first_line, infer_shapes, located, read_onnx, shapes_of
+from tinycc.frontend.onnx.functions import inline_functions
 from tinycc.frontend.onnx.importer import import_onnx
 from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.qoperators import expand_qoperators
 from tinycc.frontend.onnx.rewriting import label, tensors_read
-from tinycc.frontend.onnx.unsigned import make_signed
 from tinycc.passes.to_normal_form import ToNormalForm
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
@@ -52,6 +52,7 @@ def explicit_model(path: Path, *, allow_float: bool = False) -> onnx.ModelProto:
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
+    model = inline_functions(path, model)
     model = fold_constants(path, model)
     if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
@@ -61,7 +62,6 @@ def explicit_model(path: Path, *, allow_float: bool = False) -> onnx.ModelProto:
     write_out_zero_points(model)
     write_out_padding(model)
     write_out_shapes(model)
-    make_signed(model)
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
     model = infer_shapes(path, model)
@@ -74,7 +74,7 @@ def _refuse_other_shapes(model: onnx.ModelProto, before: dict[str, tuple[int, ..
     after = shapes_of(model)
     for node in model.graph.node:
         for name in node.output:
-            if name in before and after[name] != before[name]:
+            if name in before and after.get(name) != before[name]:
                 raise UnsupportedError(
                     f"{label(node)}: its pads give {list(after[name])} where ONNX has {list(before[name])}; "
                     "state pads instead of auto_pad, ceil_mode or output_shape"

@@ -7,7 +7,6 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-
 class GraphEditor:
     """The nodes and initializers of a graph while it is being rewritten."""
 
@@ -68,7 +67,7 @@ def label(node: onnx.NodeProto) -> str:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """The opset of ONNX's own domain; 13 where a model has only operators of others."""
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    versions = [entry.version for entry in model.opset_import if entry.domain == ""]
     return versions[0] if versions else 13
 
 
