@@ -1,5 +1,6 @@
 """Operators: one file each, and the list of them."""
 
+from functools import cache
 from typing import Any
 
 from tvm import relax
@@ -86,9 +87,10 @@ ROOMS: list[Room[Any]] = [
 ]
 
 
-def fusion_patterns() -> list[FusionPattern]:
+@cache
+def fusion_patterns() -> tuple[FusionPattern, ...]:
     """The patterns of all operators, in the order in which they are to be tried."""
-    return [_closed(pattern) for room in ROOMS for pattern in room.view.patterns()]
+    return tuple(_closed(pattern) for room in ROOMS for pattern in room.view.patterns())
 
 
 def _closed(pattern: FusionPattern) -> FusionPattern:
