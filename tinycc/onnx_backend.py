@@ -128,7 +128,7 @@ def _with_constants(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> on
     del bound.graph.input[:]
     bound.graph.input.extend(kept)
     bound.graph.initializer.extend(
-        numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name) for name, value in values.items()
+        numpy_helper.from_array(np.array(value, order="C"), name) for name, value in values.items()
     )
     return bound
 

@@ -25,6 +25,7 @@ from tinycc.edges import Edge, read_edges
 from tinycc.errors import TinyccError
 from tinycc.frontend.onnx import load_onnx
 from tinycc.frontend.onnx.attributes import TAKEN
+from tinycc.frontend.onnx.file import read_onnx
 from tinycc.frontend.onnx.importer import import_onnx
 from tinycc.frontend.onnx.load import explicit_model
 
@@ -109,7 +110,7 @@ def _difference(path: Path) -> str:
     inputs = [arrays[f"in{index}"] for index in range(len(module["main"].params))]
     results = [arrays[f"out{index}"] for index in range(len(tvm_adapter.returned(module["main"])))]
     if "conv2d_transpose" in str(module):  # TVM has no such kernel for channels last
-        module = import_onnx(explicit_model(path))
+        module = import_onnx(explicit_model(path, read_onnx(path)[0]))
     else:
         inputs = list(map(_on_device, inputs, read_edges(module).inputs))
         results = list(map(_on_device, results, read_edges(module).outputs))

@@ -33,7 +33,9 @@ def _transposed_convolution(builder: relax.BlockBuilder, call: relax.Call) -> re
             inside = []
             group = tirx.indexdiv(index[channel_axis], outputs)
             place[channel_axis] = group * channels + channel
-            for tap, axis, stride, dilation, begin in zip(taps, axes, strides, dilations, begins, strict=True):
+            for tap, axis, stride, dilation, begin in zip(
+                taps, axes, strides, dilations, begins, strict=True
+            ):
                 reached = index[axis] + begin - tap * dilation
                 place[axis] = tirx.indexdiv(reached, stride)
                 inside += [reached >= 0, reached < source_shape[axis] * stride]

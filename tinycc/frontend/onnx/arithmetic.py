@@ -67,7 +67,11 @@ def _composed(
     """A reduction of a function of each element, and a function of the results."""
 
     def convert(node: Node) -> relax.Expr:
-        inner = node if before is None else replace(node, inputs=(node.emit(before(node.source)), *node.inputs[1:]))
+        inner = (
+            node
+            if before is None
+            else replace(node, inputs=(node.emit(before(node.source)), *node.inputs[1:]))
+        )
         reduced = _reduction(reduce)(inner)
         return reduced if after is None else after(node.emit(reduced))
 
@@ -80,17 +84,20 @@ def _square(x: relax.Expr) -> relax.Expr:
 
 def _log_sum_exp(node: Node) -> relax.Expr:
     """Less the largest element before the exponential, which would overflow."""
-    largest = node.emit(_reduction(relax.op.max)(replace(node, attributes={**node.attributes, "keepdims": 1})))
+    largest = node.emit(
+        _reduction(relax.op.max)(replace(node, attributes={**node.attributes, "keepdims": 1}))
+    )
     below = node.emit(relax.op.exp(node.emit(relax.op.subtract(node.source, largest))))
     total = node.emit(_reduction(relax.op.sum)(replace(node, inputs=(below, *node.inputs[1:]))))
-    reached = relax.op.add(node.emit(relax.op.log(total)), node.emit(relax.op.reshape(largest, node.shape)))
-    return reached
+    return relax.op.add(node.emit(relax.op.log(total)), node.emit(relax.op.reshape(largest, node.shape)))
 
 
 def _is_infinite(node: Node) -> relax.Expr:
     signs = {"detect_positive": np.inf, "detect_negative": -np.inf}
     bounds = [bound for name, bound in signs.items() if node.attributes.get(name, 1)]
-    hits = [node.emit(relax.op.equal(node.source, relax.const(np.array(bound, node.dtype)))) for bound in bounds]
+    hits = [
+        node.emit(relax.op.equal(node.source, relax.const(np.array(bound, node.dtype)))) for bound in bounds
+    ]
     if not hits:
         return relax.const(np.zeros(node.shape, bool))
     return functools.reduce(relax.op.logical_or, hits)

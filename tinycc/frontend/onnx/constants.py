@@ -9,7 +9,8 @@ from onnx.reference import ReferenceEvaluator
 
 from tinycc.errors import ModelError
 from tinycc.frontend.onnx.attributes import ELEMENTWISE
-from tinycc.frontend.onnx.file import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
+from tinycc.frontend.onnx.branches import taken_branch
+from tinycc.frontend.onnx.inference import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
 from tinycc.frontend.onnx.operators import parameters_of
 from tinycc.frontend.onnx.rewriting import GraphEditor, label, tensors_read
 
@@ -30,11 +31,17 @@ def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
 
     A DequantizeLinear of constants stays, and what only moves its elements, so that weights stay integers;
     but what computes with it takes its value, and so does a parameter (a bound, a scale, a shape, an axis).
+    An If on a constant becomes the branch that it takes.
     """
     constants = _Constants(model)
     read = tensors_read(model)
     kept = []
-    for node in model.graph.node:
+    waiting = list(model.graph.node)[::-1]
+    while waiting:
+        node = waiting.pop()
+        if node.op_type == "If" and node.input[0] in constants:
+            waiting += taken_branch(node, constants.value(node.input[0]), constants.editor)[::-1]
+            continue
         if node.op_type == "Dropout" and not (read.intersection(node.output[1:]) or _trains(node, constants)):
             node = helper.make_node("Identity", [node.input[0]], list(node.output[:1]), name=node.name)
         if not constants.compute(node):

@@ -9,7 +9,7 @@ from onnx import helper
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.onnx.features import element_type
-from tinycc.frontend.onnx.file import shapes_of, types_of
+from tinycc.frontend.onnx.inference import shapes_of, types_of
 from tinycc.frontend.onnx.operators import WINDOWED
 from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of, label, set_attributes
 

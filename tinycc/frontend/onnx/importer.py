@@ -15,7 +15,8 @@ from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.onnx.base import Node
 from tinycc.frontend.onnx.converters import CONVERTERS
-from tinycc.frontend.onnx.file import first_line, shapes_of, types_of
+from tinycc.frontend.onnx.inference import shapes_of, types_of
+from tinycc.frontend.onnx.messages import first_line
 from tinycc.frontend.onnx.rewriting import label, opset_of, tensors_read
 
 

@@ -24,7 +24,9 @@ def _inside(node: Node, indices: relax.Expr, sizes: int | Sequence[int]) -> rela
         if ((values < -size) | (values >= size)).any():
             raise UnsupportedError(f"indices beyond the {size.tolist()} of their axes are not supported")
         return tvm_adapter.make_constant(np.where(values < 0, values + size, values).astype(dtype))
-    zero, extent, last = (tvm_adapter.make_constant(np.asarray(value, dtype)) for value in (0, size, size - 1))
+    zero, extent, last = (
+        tvm_adapter.make_constant(np.asarray(value, dtype)) for value in (0, size, size - 1)
+    )
     is_negative = node.emit(relax.op.less(indices, zero))
     from_front = node.emit(relax.op.add(indices, extent))
     counted = node.emit(relax.op.where(is_negative, from_front, indices))
@@ -52,9 +54,7 @@ def _gather(node: Node) -> relax.Expr:
 
 def _gather_elements(node: Node) -> relax.Expr:
     axis = node.axis(0)
-    return relax.op.gather_elements(
-        node.source, _inside(node, node.inputs[1], node.source_shape[axis]), axis
-    )
+    return relax.op.gather_elements(node.source, _inside(node, node.inputs[1], node.source_shape[axis]), axis)
 
 
 def _gather_nd(node: Node) -> relax.Expr:
@@ -85,7 +85,7 @@ def _reverse_sequence(node: Node) -> relax.Expr:
     """The first elements of each sequence reversed, as many as its constant length says."""
     lengths = node.constant(1)
     assert lengths is not None
-    time, batch = node.axes([int(node.attributes.get(name, d)) for name, d in (("time_axis", 0), ("batch_axis", 1))])
+    time, batch = node.axes([node.attributes.get("time_axis", 0), node.attributes.get("batch_axis", 1)])
     size = node.source_shape[time]
     if {time, batch} != {0, 1} or lengths.min() < 1 or lengths.max() > size:
         raise UnsupportedError(f"sequences of {lengths.tolist()} along axis {time} are not supported")
@@ -108,9 +108,8 @@ def _one_hot(node: Node) -> relax.Expr:
     wide = node.emit(relax.op.expand_dims(node.source, axis % rank))
     shape = [size if index == axis % rank else 1 for index in range(rank)]
     places = np.arange(size).reshape(shape)
-    hits = [
-        node.emit(relax.op.equal(wide, tvm_adapter.make_constant((places - back).astype(node.dtype)))) for back in (0, size)
-    ]
+    numbers = [tvm_adapter.make_constant((places - back).astype(node.dtype)) for back in (0, size)]
+    hits = [node.emit(relax.op.equal(wide, number)) for number in numbers]
     hit = node.emit(relax.op.logical_or(*hits))
     off, on = (tvm_adapter.make_constant(np.asarray(value)) for value in values)
     return relax.op.where(hit, on, off)

@@ -69,7 +69,7 @@ class Axis:
         return Taps(places.clip(0, self.size - 1), weights.astype(np.float32), is_outside)
 
     def _interpolated(self, positions: np.ndarray, attributes: "Attributes") -> tuple[np.ndarray, np.ndarray]:
-        """All elements within reach of the kernel, which is as wide as the scale shrinks where antialiased."""
+        """All elements within reach of the kernel, which is wider where a smaller scale is antialiased."""
         reach = 1 if attributes.mode == "linear" else 2
         narrowing = min(self.scale, 1.0) if attributes.antialias else 1.0
         first = np.floor(positions - reach / narrowing).astype(np.int64) + 1

@@ -1,4 +1,4 @@
-"""ONNX layers that TVM's importer has not, or not all of: integer products, normalization, indices of maxima."""
+"""ONNX layers of which TVM's importer has not all: integer products, normalization, indices of maxima."""
 
 import numpy as np
 from tvm import relax

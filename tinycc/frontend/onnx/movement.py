@@ -80,10 +80,21 @@ def _tile(node: Node) -> relax.Expr:
     return relax.op.tile(node.source, repeats.tolist())
 
 
+def _space_to_depth(node: Node) -> relax.Expr:
+    """Blocks of pixels as channels: those of a pixel together, or in mode CRD those of a channel."""
+    block = int(node.attributes["blocksize"])
+    batch, channels, height, width = node.source_shape
+    parts = [batch, channels, height // block, block, width // block, block]
+    axes = [0, 1, 3, 5, 2, 4] if node.attributes.get("mode") == b"CRD" else [0, 3, 5, 1, 2, 4]
+    split = node.emit(relax.op.reshape(node.source, parts))
+    return relax.op.reshape(node.emit(relax.op.permute_dims(split, axes)), node.shape)
+
+
 CONVERTERS: dict[str, Convert] = {
     "Expand": _expand,
     "Pad": _pad,
     "Slice": _slice,
+    "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "Tile": _tile,
 }

@@ -45,6 +45,8 @@ def refusal(node: onnx.NodeProto, read: Collection[str]) -> str | None:
         return None
     if node.domain and (node.domain, node.op_type) not in TAKEN:
         return f"this operator of the domain {node.domain} is not supported"
+    if node.op_type == "If":
+        return "its condition is computed, which is not supported; only one that is constant"
     if node.op_type in DYNAMIC:
         return "the shape of its result depends on the values of its inputs, which is not supported"
     if taken.inputs is not None and len(node.input) not in taken.inputs:

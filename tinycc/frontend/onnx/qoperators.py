@@ -15,7 +15,7 @@ from onnx import helper
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.onnx.attributes import MICROSOFT
-from tinycc.frontend.onnx.file import shapes_of
+from tinycc.frontend.onnx.inference import shapes_of
 from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of, label, opset_of
 
 

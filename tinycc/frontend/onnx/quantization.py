@@ -41,7 +41,7 @@ def _constants(node: Node) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _spread(node: Node, expr: relax.Expr) -> relax.Expr:
-    """A scale or zero point as float32 that broadcasts to the tensor: of blocks, each as often as it counts."""
+    """A scale or zero point as float32 that broadcasts to the tensor; that of a block is repeated."""
     shape, rank = tvm_adapter.shape_of(expr), len(node.source_shape)
     expr = node.emit(relax.op.astype(expr, "float32"))
     if np.prod(shape) == 1:
@@ -50,8 +50,9 @@ def _spread(node: Node, expr: relax.Expr) -> relax.Expr:
     size = node.source_shape[axis]
     if len(shape) == 1 and not block:
         return node.emit(relax.op.reshape(expr, [-1 if index == axis else 1 for index in range(rank)]))
-    wanted = tuple(-(-n // block) if index == axis else n for index, n in enumerate(node.source_shape)) if block else ()
-    if shape != wanted:
+    wanted = list(node.source_shape)
+    wanted[axis] = -(-size // block) if block else 0
+    if list(shape) != wanted:
         raise UnsupportedError(f"scales of shape {list(shape)} for blocks of {block} are not supported")
     repeated = node.emit(relax.op.repeat(expr, block, axis))
     return node.emit(relax.op.strided_slice(repeated, [axis], [0], [size]))
@@ -88,7 +89,7 @@ def _quantize(node: Node) -> relax.Expr:
 def _dequantize(node: Node) -> relax.Expr:
     """Alike; constants keep a scale for each index of an axis, as weights have them."""
     constants, is_constant = _constants(node), tvm_adapter.is_constant(node.source)
-    is_weight = is_constant and node.dtype == "int32" or node.dtype in QUANTIZED
+    is_weight = (is_constant and node.dtype == "int32") or node.dtype in QUANTIZED
     if constants is not None and is_weight and (is_constant or not constants[0].ndim):
         (scale, zero_point), source = constants, node.source
         if node.dtype == "int32" and zero_point.any():

@@ -138,8 +138,8 @@ def _activations(node: Node) -> list[tuple[Activation, ...]]:
     unknown = [name for name in names if name not in ACTIVATIONS]
     if unknown or len(names) != len(defaults) * count:
         raise UnsupportedError(
-            f"activations {', '.join(names)} are not supported, only {len(defaults)} of relu, sigmoid and tanh "
-            "for each direction"
+            f"activations {', '.join(names)} are not supported, only {len(defaults)} of relu, sigmoid and "
+            "tanh for each direction"
         )
     if any(node.attributes.get(name) for name in ("activation_alpha", "activation_beta")):
         raise UnsupportedError("parameters of activations are not supported; leave them out")
@@ -170,7 +170,7 @@ def _recurrence(node: Node) -> relax.Expr:
         state = _initial(node, index, (batch, hidden), is_batch_first)
         outputs: list[relax.Expr] = [None] * length
         for step in range(length)[:: -1 if is_reverse else 1]:
-            x = node.emit(relax.op.take(given, relax.const(step, "int64"), 0, mode="clip"))
+            x = _taken(node, given, step, 0)
             new = STEPS[node.kind](direction, x, state)
             outputs[step] = new[0]
             if lengths is not None and (lengths <= step).any():
@@ -194,10 +194,15 @@ def _recurrence(node: Node) -> relax.Expr:
     return relax.Tuple(results[: node.results])
 
 
+def _taken(node: Node, expr: relax.Expr, index: int, axis: int) -> relax.Expr:
+    """One index of an axis, which is gone then."""
+    return node.emit(relax.op.take(expr, relax.const(index, "int64"), axis, mode="clip"))
+
+
 def _direction(node: Node, index: int, hidden: int) -> _Direction:
     def operand(position: int) -> relax.Expr | None:
         expr = node.get(position)
-        return None if expr is None else node.emit(relax.op.take(expr, relax.const(index, "int64"), 0, mode="clip"))
+        return None if expr is None else _taken(node, expr, index, 0)
 
     weights, recurrent = (node.emit(relax.op.permute_dims(operand(place), [1, 0])) for place in (1, 2))
     both, biases = operand(3), None
@@ -220,7 +225,7 @@ def _initial(node: Node, index: int, shape: tuple[int, int], is_batch_first: boo
             states.append(relax.const(np.zeros(shape, np.float32)))
         else:
             axis = 1 if is_batch_first else 0
-            states.append(node.emit(relax.op.take(given, relax.const(index, "int64"), axis, mode="clip")))
+            states.append(_taken(node, given, index, axis))
     return tuple(states)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+
 class GraphEditor:
     """The nodes and initializers of a graph while it is being rewritten."""
 
