@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import sys
 import tempfile
 import zipfile
@@ -88,6 +89,13 @@ def main() -> None:
     multiple=True,
     help="Keep input IN on the device: the output OUT is its next value, 0 its first. May be repeated.",
 )
+@click.option(
+    "--shape",
+    "given_shapes",
+    metavar="INPUT=SIZES",
+    multiple=True,
+    help="The shape of an input that an ONNX file leaves open, e.g. audio=1x16000. May be repeated.",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 def compile_command(
     model: Path,
@@ -102,6 +110,7 @@ def compile_command(
     kernels: Any,
     input_mode: Any,
     pairs: tuple[str, ...],
+    given_shapes: tuple[str, ...],
     name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
@@ -122,6 +131,7 @@ def compile_command(
         kernels=kernels,
         input_mode=input_mode,
         states=_states(pairs),
+        shapes=_shapes(given_shapes),
         name=name,
     )
     compiled.export(output)
@@ -140,6 +150,21 @@ def _states(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UnsupportedError(f"--state {pair}: the input {source} is paired already")
         states[source] = target
     return states
+
+
+def _shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """The shapes of "INPUT=1x16000" by their inputs; names may hold "=" themselves, the last one divides."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        source, _, sizes = text.rpartition("=")
+        if not source or not re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8})*", sizes):
+            raise UnsupportedError(
+                f"--shape {text}: give the name of an input and its sizes, as audio=1x16000"
+            )
+        if source in shapes:
+            raise UnsupportedError(f"--shape {text}: the input {source} has a shape already")
+        shapes[source] = tuple(map(int, sizes.split("x")))
+    return shapes
 
 
 @main.command("run")

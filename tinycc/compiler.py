@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +107,7 @@ def compile(
     kernels: KernelChoice = "auto",
     input_mode: InputMode = "tensor",
     states: Mapping[str, str] | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
     name: str = "model",
     limits: SearchLimits = DEFAULT_LIMITS,
     passes: list[tvm.transform.Pass] | None = None,
@@ -131,6 +132,7 @@ def compile(
     spectrogram [1,height,width,channels]), so that it never stands in memory whole.
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
+    shapes: of inputs by name, where an ONNX file leaves a batch or a length open.
     name: prefix of the generated C symbols, and the name of the source and the header.
     limits: how far the searches for an order, a schedule and a placement go.
     passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
@@ -169,7 +171,7 @@ def compile(
             states=states,
             limits=limits,
         )
-    module = load_model(model)
+    module = load_model(model, shapes)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:

@@ -27,12 +27,13 @@ class TinyccRep(BackendRep):
     """A model that is compiled for the arrays that it is run on.
 
     constants: inputs that are bound as constants, beside those that the frontend needs as such.
-    compiled: what ran last.
+    compiled: what ran last. warnings: what the C compiler said of it.
     """
 
     model: onnx.ModelProto
     constants: Collection[str] = ()
     compiled: CompiledModel | None = field(default=None, init=False)
+    warnings: str = field(default="", init=False)
 
     def run(self, inputs: Sequence[Any], **_options: Any) -> tuple[Any, ...]:
         """The outputs in the file's order, of the types and shapes of the file.
@@ -41,10 +42,10 @@ class TinyccRep(BackendRep):
 
         Raises InputDataError for a wrong number of arrays, TinyccError where the model cannot be compiled.
         """
-        names = _inputs_of(self.model)
+        names = inputs_of(self.model)
         if len(inputs) != len(names):
             raise InputDataError(f"the model has {len(names)} inputs, {len(inputs)} arrays were given")
-        arrays = {name: _array(value) for name, value in zip(names, inputs, strict=True)}
+        arrays = {name: as_array(value) for name, value in zip(names, inputs, strict=True)}
         bound = {
             name: value
             for name, value in arrays.items()
@@ -56,9 +57,10 @@ class TinyccRep(BackendRep):
             self.compiled = compile(load_onnx(path, allow_float=True), io="float")
             self.compiled.export(Path(parent) / "c")
             cases = [value[np.newaxis] for name, value in arrays.items() if name not in bound]
-            outputs = run(Path(parent) / "c", "host", cases).outputs
-        result = namedtupledict("Outputs", [value.name for value in self.model.graph.output])
-        return result(*(output[0] for output in outputs))
+            result = run(Path(parent) / "c", "host", cases)
+        self.warnings = result.warnings
+        outputs = namedtupledict("Outputs", [value.name for value in self.model.graph.output])
+        return outputs(*(output[0] for output in result.outputs))
 
 
 class TinyccBackend(Backend):
@@ -100,11 +102,12 @@ class TinyccBackend(Backend):
         return TinyccRep(model).run(arrays)
 
 
-def _array(value: Any) -> np.ndarray:
+def as_array(value: Any) -> np.ndarray:
+    """An input or output as ONNX's tests have them: arrays, or tensors of a file."""
     return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
 
 
-def _inputs_of(model: onnx.ModelProto) -> list[str]:
+def inputs_of(model: onnx.ModelProto) -> list[str]:
     """The inputs that are no initializers, in order."""
     stored = {tensor.name for tensor in model.graph.initializer}
     return [value.name for value in model.graph.input if value.name not in stored]

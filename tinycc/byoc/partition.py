@@ -83,7 +83,7 @@ def _with_views(module: tvm.IRModule) -> tvm.IRModule:
         value = binding.value
         if binding.var in is_inner and tvm_adapter.op_name(value) in VIEWS:
             variables = tvm_adapter.variables_of(value)
-            function = builder.add_func(composite_of(value, variables, VIEW), "view")
+            function = builder.add_func(composite_of([binding], variables, VIEW), "view")
             value = builder.normalize(relax.Call(function, variables))
         rebuilt.append(relax.VarBinding(binding.var, value))
     body = relax.SeqExpr([relax.DataflowBlock(rebuilt)], main.body.body)

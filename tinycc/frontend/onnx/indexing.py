@@ -128,7 +128,9 @@ def _top_k(node: Node) -> relax.Expr:
 
 def _cumulation(node: Node) -> relax.Expr:
     """Sums or products of all elements up to each, from the front or from the end."""
-    axis = node.axes([int(node.constant(1).reshape(-1)[0])])[0]
+    given = node.constant(1)
+    assert given is not None
+    axis = node.axes([int(given.reshape(-1)[0])])[0]
     scan = relax.op.cumsum if node.kind == "CumSum" else relax.op.cumprod
     is_reverse = bool(node.attributes.get("reverse"))
     source = node.emit(relax.op.flip(node.source, axis)) if is_reverse else node.source

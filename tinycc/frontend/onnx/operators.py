@@ -1,6 +1,7 @@
 """Which ONNX operators the frontend takes, and how: `attributes` has the list."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -26,7 +27,7 @@ def is_defined_by_others(node: onnx.NodeProto) -> bool:
     """Whether ONNX defines the operator by other operators, which are taken in its place."""
     if node.domain or ("", node.op_type) in TAKEN or not defs.has(node.op_type):
         return False
-    schema = defs.get_schema(node.op_type)
+    schema: Any = defs.get_schema(node.op_type)
     return bool(schema.has_function or schema.has_context_dependent_function)
 
 
