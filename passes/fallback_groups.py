@@ -14,12 +14,12 @@ from tinycc import tvm_adapter
 
 _NAMED = (
     "abs", "acos", "acosh", "add", "asin", "asinh", "astype", "atan", "atanh", "bitwise_and", "bitwise_not",
-    "bitwise_or", "bitwise_xor", "ceil", "clip", "cos", "cosh", "divide", "equal", "erf", "exp", "floor",
-    "floor_divide", "floor_mod", "greater", "greater_equal", "isinf", "isnan", "left_shift", "less",
-    "less_equal", "log", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum",
-    "mod", "multiply", "negative", "nn.gelu", "nn.gelu_tanh", "nn.leakyrelu", "nn.relu", "nn.silu", "nn.softplus",
-    "not_equal", "power", "right_shift", "round", "rsqrt", "sigmoid", "sign", "sin", "sinh", "sqrt", "square", "subtract",
-    "tan", "tanh", "trunc", "where", "dequantize", "quantize",
+    "bitwise_or", "bitwise_xor", "ceil", "clip", "cos", "cosh", "dequantize", "divide", "equal", "erf",
+    "exp", "floor", "floor_divide", "floor_mod", "greater", "greater_equal", "isinf", "isnan", "left_shift",
+    "less", "less_equal", "log", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
+    "minimum", "mod", "multiply", "negative", "nn.gelu", "nn.gelu_tanh", "nn.leakyrelu", "nn.relu",
+    "nn.silu", "nn.softplus", "not_equal", "power", "quantize", "right_shift", "round", "rsqrt", "sigmoid",
+    "sign", "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc", "where",
 )  # fmt: skip
 ELEMENTWISE = frozenset(f"relax.{name}" for name in _NAMED)
 # What moves or repeats elements: no more work where it is read.

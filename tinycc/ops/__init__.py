@@ -25,6 +25,7 @@ from tinycc.ops import (
     interpolate,
     leaky_relu,
     lookup,
+    matmul,
     max_pool2d,
     multiply,
     pad,
@@ -51,6 +52,7 @@ ROOMS: list[Room[Any]] = [
     conv2d.ROOM,
     transpose_conv2d.ROOM,
     dense.ROOM,
+    matmul.ROOM,
     # What has one operand that changes costs less as a table.
     lookup.ROOM,
     add.ROOM,

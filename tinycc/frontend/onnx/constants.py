@@ -63,6 +63,23 @@ def _read(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.Node
     return read[::-1]
 
 
+def _elements(kind: str, operands: list[np.ndarray | None]) -> float:
+    """How many elements an operator makes of constants that say how many; 0 of any other operator."""
+    values = [np.zeros(0) if value is None else value.astype(np.float64) for value in operands]
+    if kind == "ConstantOfShape":
+        return float(np.prod(values[0]))
+    if kind == "Expand":
+        rank = max(values[0].ndim, values[1].size)
+        shapes = [np.ones(rank - len(shape)).tolist() + list(shape) for shape in (values[0].shape, values[1])]
+        return float(np.prod(np.maximum(*shapes)))
+    if kind == "Tile":
+        return float(np.prod(values[1]) * values[0].size)
+    if kind == "Range":
+        start, limit, step = (value.item() for value in values[:3])
+        return abs((limit - start) / step) if step else 0.0
+    return 0.0
+
+
 def _trains(node: onnx.NodeProto, constants: "_Constants") -> bool:
     mode = node.input[2] if len(node.input) > 2 else ""
     return bool(mode) and (mode not in constants or bool(constants.value(mode)))
@@ -117,6 +134,8 @@ class _Constants:
             if np.prod([float(size) for size in self._shapes.get(name, ())]) > MAX_TENSOR_ELEMENTS:
                 raise ModelError(f"tensor {name!r} has more than {MAX_TENSOR_ELEMENTS} elements")
         operands = {name: self.value(name) for name in node.input if name in self}
+        if _elements(node.op_type, [operands.get(name) for name in node.input]) > MAX_TENSOR_ELEMENTS:
+            raise ModelError(f"{label(node)}: its result has more than {MAX_TENSOR_ELEMENTS} elements")
         if node.op_type in ("Shape", "Size"):
             operands[node.input[0]] = np.broadcast_to(np.float32(0), self._shapes[node.input[0]])
         graph = helper.make_graph(

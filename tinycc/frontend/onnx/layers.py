@@ -13,6 +13,7 @@ CONVOLUTIONS = {
     4: (relax.op.nn.conv2d, "NCHW", "OIHW"),
     5: (relax.op.nn.conv3d, "NCDHW", "OIDHW"),
 }
+MOST_TAPS = 256
 MAXIMA = {3: relax.op.nn.max_pool1d, 4: relax.op.nn.max_pool2d, 5: relax.op.nn.max_pool3d}
 
 
@@ -88,6 +89,8 @@ def _response_normalization(node: Node) -> relax.Expr:
         for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
     )
     before, channels = (size - 1) // 2, node.source_shape[1]
+    if size > MOST_TAPS:
+        raise UnsupportedError(f"sums over {size} channels are not supported")
     widths = [0, 0, before, size - 1 - before, *[0, 0] * (rank - 2)]
     squares = node.emit(relax.op.nn.pad(node.emit(relax.op.multiply(node.source, node.source)), widths))
     total = sliced(node, squares, 1, range(channels))
@@ -125,6 +128,8 @@ def _max_pool(node: Node) -> relax.Expr:
     widths = [0, 0, 0, 0, *(width for axis in range(spatial) for width in (pads[axis], pads[spatial + axis]))]
     padded = node.emit(relax.op.nn.pad(node.source, widths, "constant", float(least)))
     counts = node.shape[2:]
+    if np.prod(kernel) > MOST_TAPS:
+        raise UnsupportedError(f"indices of maxima of {np.prod(kernel)} elements are not supported")
     taps = []
     for tap in np.ndindex(*kernel):
         first = [place * step for place, step in zip(tap, dilations, strict=True)]

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 import tvm
 
@@ -60,6 +61,7 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
+    _refuse_numbers(path, model)
     model = inline_definitions(path, model)
     model = fold_constants(path, model)
     if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
@@ -75,6 +77,13 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     model = infer_shapes(path, model)
     _refuse_other_shapes(model, shapes)
     return model
+
+
+def _refuse_numbers(path: Path, model: onnx.ModelProto) -> None:
+    """ModelError for weights that are no numbers, as training that diverged leaves them."""
+    for name, value in constants_of(model).items():
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            raise ModelError(f"{path}: tensor {name!r} has values that are not numbers (NaN)")
 
 
 def _refuse_other_shapes(model: onnx.ModelProto, before: dict[str, tuple[int, ...]]) -> None:

@@ -18,6 +18,8 @@ def _constants(node: Node) -> tuple[np.ndarray, np.ndarray] | None:
     UnsupportedError for numbers that are none of a quantization.
     """
     scale, zero_point = node.inputs[1:3]
+    if node.attributes.get("block_size") and len(tvm_adapter.shape_of(scale)) != len(node.source_shape):
+        raise UnsupportedError("block_size beside scales that are not of blocks is not supported")
     if not (tvm_adapter.is_constant(scale) and tvm_adapter.is_constant(zero_point)):
         return None
     scale, zero_point = tvm_adapter.constant_value(scale), tvm_adapter.constant_value(zero_point)

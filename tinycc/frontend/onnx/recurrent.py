@@ -17,6 +17,7 @@ Activation = Callable[[relax.Expr], relax.Expr]
 State = tuple[relax.Expr, ...]
 
 DIRECTIONS = {b"forward": (False,), b"reverse": (True,), b"bidirectional": (False, True)}
+MOST_STEPS = 1024
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 DEFAULTS = {"RNN": ("tanh",), "GRU": ("sigmoid", "tanh"), "LSTM": ("sigmoid", "tanh", "tanh")}
 ACTIVATIONS: dict[str, Activation] = {
@@ -155,6 +156,8 @@ def _recurrence(node: Node) -> relax.Expr:
     is_batch_first = bool(node.attributes.get("layout"))
     source = node.emit(relax.op.permute_dims(node.source, [1, 0, 2])) if is_batch_first else node.source
     length, batch, _ = tvm_adapter.shape_of(source)
+    if length > MOST_STEPS:
+        raise UnsupportedError(f"{length} steps are not supported, only {MOST_STEPS}; give shorter sequences")
     hidden = tvm_adapter.shape_of(node.inputs[2])[-1]
     if node.attributes.get("hidden_size", hidden) != hidden:
         raise UnsupportedError(

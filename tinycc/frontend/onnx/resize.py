@@ -10,11 +10,14 @@ from tinycc.errors import UnsupportedError
 from tinycc.frontend.onnx.base import Convert, Node
 from tinycc.frontend.onnx.interpolation import Attributes, Axis, Taps
 
+MOST_TAPS = 256
 PLAIN_COORDINATES = ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel")
 
 
 def _resize(node: Node) -> relax.Expr:
     attributes, axes = Attributes.of(node.attributes), _axes(node)
+    if attributes.exclude_outside and attributes.mode != "cubic":
+        raise UnsupportedError(f"exclude_outside beside mode {attributes.mode} is not supported, only cubic")
     if _is_plain(node, attributes, axes):
         return _rows_and_columns(node, attributes)
     if attributes.mode != "nearest" and node.dtype != "float32":
@@ -83,6 +86,8 @@ def _along(node: Node, source: relax.Expr, axis: int, taps: Taps, outside: float
     """The weighted sum of the taps of each output along an axis."""
     shape = [-1 if index == axis else 1 for index in range(len(node.shape))]
     total = None
+    if len(taps.places) > MOST_TAPS:
+        raise UnsupportedError(f"sums of {len(taps.places)} elements along an axis are not supported")
     for places, weights in zip(taps.places, taps.weights, strict=True):
         part = node.emit(relax.op.take(source, tvm_adapter.make_constant(places), axis, mode="clip"))
         if not (weights == 1).all():
