@@ -12,7 +12,7 @@ from tinycc.frontend.onnx.attributes import ELEMENTWISE
 from tinycc.frontend.onnx.branches import taken_branch
 from tinycc.frontend.onnx.inference import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
 from tinycc.frontend.onnx.operators import parameters_of
-from tinycc.frontend.onnx.rewriting import GraphEditor, label, tensors_read
+from tinycc.frontend.onnx.rewriting import GraphEditor, label, reads_of, tensors_read
 
 # What moves elements: of weights that are dequantized it is done on the integers, after the import.
 MOVING = {
@@ -58,7 +58,7 @@ def _read(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.Node
     read = []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted.update(node.input)
+            wanted.update(reads_of(node))
             read.append(node)
     return read[::-1]
 

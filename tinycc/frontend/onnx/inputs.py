@@ -70,9 +70,7 @@ def _give_shape(path: Path, value: onnx.ValueInfoProto, shape: Sequence[int]) ->
     shown = "x".join(map(str, shape))
     if min(shape, default=1) < 1 or (tensor_type.HasField("shape") and not fits):
         said = "x".join(str(size) if size > 0 else "?" for size in stated)
-        raise UnsupportedError(
-            f"{path}: --shape {value.name}={shown} is no shape of this input, which is {said}"
-        )
+        raise UnsupportedError(f"{path}: --shape {value.name}={shown}: the shape of this input is {said}")
     del tensor_type.shape.dim[:]
     tensor_type.shape.SetInParent()
     for size in shape:

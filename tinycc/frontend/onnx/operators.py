@@ -6,12 +6,18 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import defs
+from tvm.relax.frontend.onnx import onnx_frontend
 
 from tinycc.frontend.onnx.attributes import TAKEN, Taken
+from tinycc.frontend.onnx.converters import CONVERTERS
 from tinycc.frontend.onnx.rewriting import attributes_of
 
 # Whose results are as many as the values of their inputs say.
 DYNAMIC = ("Compress", "NonMaxSuppression", "NonZero", "Unique")
+# What somebody imports, or is written out before.
+KNOWN = {
+    *CONVERTERS, *onnx_frontend._get_convert_map(), *(kind for domain, kind in TAKEN if not domain), "If",
+}  # fmt: skip
 WINDOWED = ("AveragePool", "Conv", "ConvInteger", "ConvTranspose", "MaxPool")
 POOLS = ("AveragePool", "MaxPool")
 
@@ -46,6 +52,8 @@ def refusal(node: onnx.NodeProto, read: Collection[str]) -> str | None:
         return None
     if node.domain and (node.domain, node.op_type) not in TAKEN:
         return f"this operator of the domain {node.domain} is not supported"
+    if not node.domain and node.op_type not in KNOWN:
+        return "this operator is not supported"
     if node.op_type == "If":
         return "its condition is computed, which is not supported; only one that is constant"
     if node.op_type in DYNAMIC:

@@ -35,12 +35,14 @@ def in_known_opset(path: Path, model: onnx.ModelProto) -> tuple[onnx.ModelProto,
     # The converter knows no operator that is newer than the opset it comes from.
     for node in newer:
         node.domain = _ASIDE
+    aside = model.opset_import.add(domain=_ASIDE, version=1)
     try:
         converted = version_converter.convert_version(model, wanted)
     except Exception as error:  # the converter raises what C++ raises
         raise ModelError(
             f"{path}: opset {opset} cannot be converted to {wanted} ({first_line(error)}); export it anew"
         ) from error
+    converted.opset_import.remove(aside)
     for node in converted.graph.node:
         node.domain = "" if node.domain == _ASIDE else node.domain
     reason = f", as {label(newer[0])} is of opset {_since(newer[0])}" if newer else ""

@@ -74,6 +74,14 @@ def opset_of(model: onnx.ModelProto) -> int:
 
 def tensors_read(model: onnx.ModelProto) -> set[str]:
     """The tensors that operators or the model's outputs read."""
-    return {name for node in model.graph.node for name in node.input} | {
-        value.name for value in model.graph.output
-    }
+    read = {value.name for value in model.graph.output}
+    return read.union(*(reads_of(node) for node in model.graph.node))
+
+
+def reads_of(node: onnx.NodeProto) -> set[str]:
+    """The tensors that a node reads, or graphs of its own."""
+    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return set(node.input).union(
+        *(reads_of(inner) for graph in graphs for inner in graph.node),
+        (value.name for graph in graphs for value in graph.output),
+    )
