@@ -35,7 +35,7 @@ def prepare_inputs(
         for axis, dim in enumerate(dims):
             if dim.dim_value > 0:
                 continue
-            if dim.HasField("dim_value") and dim.dim_value == 0 and axis > 0:
+            if dim.HasField("dim_value") and dim.dim_value == 0 and (axis > 0 or any_batch):
                 raise UnsupportedError(
                     f"{path}: input {value.name!r} has no elements, which is not supported"
                 )
