@@ -27,7 +27,8 @@ SAMPLE = (
     "test_convtranspose_group_2", "test_dynamicquantizelinear", "test_gather_elements_negative_indices",
     "test_gathernd_example_int32_batch_dim1", "test_gru_seq_length", "test_lstm_with_peepholes",
     "test_maxpool_with_argmax_2d_precomputed_strides", "test_mul_uint8",
-    "test_qlinearmatmul_3D_uint8_float16", "test_quantizelinear_blocked_asymmetric", "test_resize_downsample_scales_cubic_antialias",
+    "test_qlinearmatmul_3D_uint8_float16", "test_quantizelinear_blocked_asymmetric",
+    "test_resize_downsample_scales_cubic_antialias",
     "test_resize_tf_crop_and_resize_extrapolation_value", "test_softmax_axis_0", "test_top_k",
 )  # fmt: skip
 NO_TENSORS = {
