@@ -42,7 +42,10 @@ class _Signer(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
         """The same operator of int8; what is uint8 is told by the old function."""
         old = self._old[self.current]
-        if not any(map(self._becomes_signed, [*_tensors(old), self.current])):
+        tensors = [*_tensors(old), self.current]
+        if name not in _CONVERSIONS:  # what a constant is, its neighbours say
+            tensors = [tensor for tensor in tensors if isinstance(tensor, relax.Var)]
+        if not any(map(self._becomes_signed, tensors)):
             return call
         if name == "relax.quantize":
             return relax.op.quantize(call.args[0], *_shifted(call), axis=call.attrs.axis, out_dtype="int8")

@@ -50,6 +50,7 @@ def cases() -> dict[str, TestCase]:
 
 
 def _check(case: TestCase, constants: tuple[str, ...] = ()) -> TinyccRep:
+    assert case.data_sets is not None
     inputs, expected = case.data_sets[0]
     model = onnx_backend.prepare(case.model, constants=constants)
     for output, value in zip(model.run(inputs), expected, strict=True):

@@ -60,7 +60,10 @@ class TinyccRep(BackendRep):
             result = run(Path(parent) / "c", "host", cases)
         self.warnings = result.warnings
         outputs = namedtupledict("Outputs", [value.name for value in self.model.graph.output])
-        return outputs(*(output[0] for output in result.outputs))
+        kinds = (value.type.tensor_type.elem_type for value in self.model.graph.output)
+        return outputs(
+            *(_in_type(output[0], kind) for output, kind in zip(result.outputs, kinds, strict=True))
+        )
 
 
 class TinyccBackend(Backend):
@@ -105,6 +108,11 @@ class TinyccBackend(Backend):
 def as_array(value: Any) -> np.ndarray:
     """An input or output as ONNX's tests have them: arrays, or tensors of a file."""
     return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else np.asarray(value)
+
+
+def _in_type(output: np.ndarray, kind: int) -> np.ndarray:
+    """As the file has it: what is computed as float32 may be float16 there."""
+    return output.astype(np.float16) if kind == onnx.TensorProto.FLOAT16 else output
 
 
 def inputs_of(model: onnx.ModelProto) -> list[str]:

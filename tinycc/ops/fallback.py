@@ -232,7 +232,11 @@ class _Source:
         parameters = [f"const void *input{index}" for index in range(len(self.inputs))]
         parameters += [f"void *output{index}" for index in range(len(results))]
         parameters += ["void *scratch"] if size else []
+        read = {place for _, places in self._calls for place in places}
         calls = [
+            f"    (void)input{index};" for index in range(len(self.inputs)) if f"input{index}" not in read
+        ]
+        calls += [
             f"    {function}({', '.join(pointers[place] for place in places)});"
             for function, places in self._calls
         ]

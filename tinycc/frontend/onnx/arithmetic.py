@@ -103,6 +103,24 @@ def _is_infinite(node: Node) -> relax.Expr:
     return functools.reduce(relax.op.logical_or, hits)
 
 
+def _shift(node: Node) -> relax.Expr:
+    """Of unsigned integers; by as many bits as there are, or more, nothing is left."""
+    if not node.dtype.startswith("uint"):
+        raise UnsupportedError(f"a shift of {node.dtype} is not supported, only of unsigned integers")
+    bits = 8 * np.dtype(node.dtype).itemsize
+    zero, most, width = (
+        tvm_adapter.make_constant(np.array(value, node.dtype)) for value in (0, bits - 1, bits)
+    )
+    move = relax.op.left_shift if node.attributes["direction"] == b"LEFT" else relax.op.right_shift
+    moved = node.emit(move(node.source, node.emit(relax.op.minimum(node.inputs[1], most))))
+    return relax.op.where(node.emit(relax.op.less(node.inputs[1], width)), moved, zero)
+
+
+def _einsum(node: Node) -> relax.Expr:
+    equation = bytes(node.attributes["equation"]).decode().replace(" ", "")
+    return relax.op.einsum(relax.Tuple(list(node.inputs)), equation)
+
+
 def _arg(reduce: Callable[..., relax.Expr]) -> Convert:
     """The first index of the extremum, or the last."""
 
@@ -168,8 +186,12 @@ def _power(node: Node) -> relax.Expr:
 
 
 def _cast(node: Node) -> relax.Expr:
-    """To any type, as C converts."""
-    wanted = str(helper.tensor_dtype_to_np_dtype(node.attributes["to"]))
+    """To a type that is named, or that of another tensor, as C converts."""
+    wanted = (
+        tvm_adapter.dtype_of(node.inputs[1])
+        if node.kind == "CastLike"
+        else str(helper.tensor_dtype_to_np_dtype(node.attributes["to"]))
+    )
     return node.source if wanted == node.dtype else relax.op.astype(node.source, wanted)
 
 
@@ -232,9 +254,12 @@ def _gelu(node: Node) -> relax.Expr:
 CONVERTERS: dict[str, Convert] = {
     "ArgMax": _arg(relax.op.argmax),
     "ArgMin": _arg(relax.op.argmin),
+    "BitShift": _shift,
     "Cast": _cast,
+    "CastLike": _cast,
     "Celu": _exponential(1.0),
     "Clip": _clip,
+    "Einsum": _einsum,
     "Elu": _exponential(1.0),
     "Gelu": _gelu,
     "Gemm": _gemm,

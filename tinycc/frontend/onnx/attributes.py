@@ -118,6 +118,7 @@ TAKEN: dict[tuple[str, str], Taken] = {
         {"epsilon": NUMBER, "momentum": NUMBER, "training_mode": FLAG}, results=3
     ),
     ("", "BitShift"): Taken({"direction": _one_of(b"LEFT", b"RIGHT")}),
+    ("", "CastLike"): Taken({"saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "Celu"): Taken({"alpha": POSITIVE_NUMBER}),
     ("", "Clip"): Taken(parameters=(1, 2)),
     ("", "Concat"): Taken({"axis": INTEGER}),

@@ -20,9 +20,9 @@ MOVING = {
     "Tile", "Transpose", "Unsqueeze",
 }  # fmt: skip
 COMPUTED = MOVING | set(ELEMENTWISE) | {
-    "Add", "And", "Cast", "Clip", "Constant", "ConstantOfShape", "Div", "Equal", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Not", "Or", "Pow", "QuantizeLinear", "Range",
-    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub", "Where",
+    "Add", "And", "Cast", "CastLike", "Clip", "Constant", "ConstantOfShape", "Div", "Equal", "Greater",
+    "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Not", "Or", "Pow", "QuantizeLinear",
+    "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub", "Where",
 }  # fmt: skip
 
 
@@ -70,8 +70,10 @@ def _elements(kind: str, operands: list[np.ndarray | None]) -> float:
         return float(np.prod(values[0]))
     if kind == "Expand":
         rank = max(values[0].ndim, values[1].size)
-        shapes = [np.ones(rank - len(shape)).tolist() + list(shape) for shape in (values[0].shape, values[1])]
-        return float(np.prod(np.maximum(*shapes)))
+        shape = np.ones((2, rank))
+        shape[0, rank - values[0].ndim :] = values[0].shape
+        shape[1, rank - values[1].size :] = values[1].reshape(-1)
+        return float(np.prod(shape.max(axis=0)))
     if kind == "Tile":
         return float(np.prod(values[1]) * values[0].size)
     if kind == "Range":
