@@ -48,6 +48,7 @@ POSITIVE_NUMBER = Values(lambda value: _is_finite(value) and value > 0, "a finit
 ONE = Values(lambda value: value == 1.0, "1")
 INTEGER = Values(lambda value: isinstance(value, int), "an integer")
 POSITIVE = Values(lambda value: isinstance(value, int) and value > 0, "an integer above 0")
+ODD = Values(lambda value: isinstance(value, int) and value > 0 and value % 2 == 1, "an odd integer above 0")
 SIZE = Values(lambda value: isinstance(value, int) and value >= 0, "an integer from 0")
 INTEGERS = _integers(-(1 << 63), "integers")
 COUNTS = _integers(1, "integers above 0")
@@ -137,6 +138,7 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "Einsum"): Taken({"equation": Values(lambda value: isinstance(value, bytes), "an equation")}),
     ("", "Elu"): Taken({"alpha": NUMBER}),
     ("", "Expand"): Taken(parameters=(1,)),
+    ("", "EyeLike"): Taken({"dtype": INTEGER, "k": INTEGER}),
     ("", "Flatten"): Taken({"axis": INTEGER}),
     ("", "GRU"): Taken({**RECURRENCE, "linear_before_reset": FLAG}, (4,), results=2),
     ("", "Gather"): Taken({"axis": INTEGER}),
@@ -148,7 +150,9 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "Hardmax"): Taken({"axis": INTEGER}),
     ("", "InstanceNormalization"): Taken({"epsilon": NUMBER}),
     ("", "IsInf"): Taken({"detect_negative": FLAG, "detect_positive": FLAG}),
-    ("", "LRN"): Taken({"alpha": NUMBER, "beta": NUMBER, "bias": NUMBER, "size": POSITIVE}),
+    ("", "LRN"): Taken(
+        {"alpha": POSITIVE_NUMBER, "beta": POSITIVE_NUMBER, "bias": POSITIVE_NUMBER, "size": ODD}
+    ),
     ("", "LSTM"): Taken({**RECURRENCE, "input_forget": FLAG}, (4,), results=3),
     ("", "LayerNormalization"): Taken({"axis": INTEGER, "epsilon": NUMBER, "stash_type": STASH}),
     ("", "LeakyRelu"): Taken({"alpha": NUMBER}),

@@ -22,7 +22,8 @@ MOVING = {
 COMPUTED = MOVING | set(ELEMENTWISE) | {
     "Add", "And", "Cast", "CastLike", "Clip", "Constant", "ConstantOfShape", "Div", "Equal", "Greater",
     "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Not", "Or", "Pow", "QuantizeLinear",
-    "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub", "Where",
+    "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub",
+    "Where",
 }  # fmt: skip
 
 
