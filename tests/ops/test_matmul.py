@@ -42,8 +42,8 @@ def test_equals_the_reference(a: Shape, b: Shape, is_clamped: bool) -> None:
     inputs = inputs_of(view, 1)
     [result] = compile_and_run(module, inputs)
     sums = (inputs[0].astype(np.int64) - ZERO_POINTS[0]) @ (inputs[1].astype(np.int64) - ZERO_POINTS[1])
-    scales = np.float32(SCALES).astype(np.float64)
-    factor = quantize_multiplier(float(scales[0] * scales[1] / scales[2]))
+    a_scale, b_scale, scale = (float(np.float32(value)) for value in SCALES)
+    factor = quantize_multiplier(a_scale * b_scale / scale)
     scaled = multiply_by_quantized_multiplier(sums, *factor) + ZERO_POINTS[2]
     low = ZERO_POINTS[2] if is_clamped else -128
     np.testing.assert_array_equal(result, np.clip(scaled, low, 127))

@@ -114,7 +114,7 @@ def print_loop_nest(function: tirx.PrimFunc, name: str) -> LoopNest:
     text = re.sub(r"^( +\w+ \w+\[\d+\]);$", r"\1 = {0};", text, flags=re.MULTILINE)
     text = _with_all_parameters_read(text)
     includes = []
-    if externals or re.search(r"\b(INFINITY|NAN)\b", text):
+    if re.search(rf"\b(INFINITY|NAN|({'|'.join(_MATH_FUNCTIONS)})(?=\())\b", text):
         includes.append("math.h")
     if re.search(r"\b(bool|true|false)\b", text):
         includes.append("stdbool.h")

@@ -116,6 +116,15 @@ def _shift(node: Node) -> relax.Expr:
     return relax.op.where(node.emit(relax.op.less(node.inputs[1], width)), moved, zero)
 
 
+def _modulo(node: Node) -> relax.Expr:
+    """The remainder of the sign of the dividend (fmod) or, of integers, of the divisor."""
+    if node.attributes.get("fmod"):
+        return relax.op.mod(*node.inputs)
+    if node.dtype.startswith("float"):
+        raise UnsupportedError("fmod 0 of real numbers is not supported; export the model with fmod 1")
+    return relax.op.floor_mod(*node.inputs)
+
+
 def _einsum(node: Node) -> relax.Expr:
     equation = bytes(node.attributes["equation"]).decode().replace(" ", "")
     return relax.op.einsum(relax.Tuple(list(node.inputs)), equation)
@@ -266,6 +275,7 @@ CONVERTERS: dict[str, Convert] = {
     "Max": _folded(relax.op.maximum),
     "Mean": _mean,
     "Min": _folded(relax.op.minimum),
+    "Mod": _modulo,
     "PRelu": _prelu,
     "Pow": _power,
     "QuickGelu": _swish(1.702),
