@@ -17,18 +17,25 @@ from pathlib import Path
 
 import click
 import numpy as np
+import tvm
 from scipy.optimize import nnls
 
 import tinycc
 from benchmarks.measuring import Model
 from benchmarks.records import RESULTS, ROOT
 from tests.tools.corpus import corpus_folder, golden_inputs, read_table, stems
+from tinycc import tvm_adapter
+from tinycc.graph import view_of
+from tinycc.ops.base import VARIANT
+from tinycc.passes.pipeline import passes_for
 from tinycc.run import run
 from tinycc.schedule.costs import ANY_KERNEL, ROW_CALL, STAGE, Work, runs_of
 
 COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
 CORES = {"portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55"}
+# Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
+TRADED = {"portable_blocks": "portable"}
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
 FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
@@ -56,10 +63,41 @@ class Sample:
     instructions: int
 
 
+@tvm.transform.module_pass(opt_level=0, name="TakeTraded")
+class TakeTraded:
+    """Has kernels that a variant names run all operators that they fit."""
+
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Choose them."""
+        chosen = module.clone()
+        for variable, function in module.functions.items():
+            if tvm_adapter.attribute(function, "Composite") is None:
+                continue
+            if any(view.variant == self.variant for view in view_of(function).traded("rows")):
+                chosen.update_func(variable, function.with_attr(VARIANT, self.variant))
+        return chosen
+
+
+def passes_of(variant: str, schedule: str) -> list[tvm.transform.Pass]:
+    """The passes for a variant; on whole tensors no kernel is taken in place of the usual one."""
+    core = CORES[TRADED.get(variant, variant)]
+    passes = []
+    for step in passes_for(target=core, flash=FLASH.get(variant), schedule=schedule):
+        if step.info.name != "ScheduleStages" or schedule != "whole":
+            passes.append(step)
+        if step.info.name == "SelectKernels" and variant in TRADED:
+            passes.append(TakeTraded(variant))
+    return passes
+
+
 def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
     """Every operator of a corpus model on the core for a variant."""
-    model, core, flash = Model.of_corpus(corpus_folder(), name), CORES[variant], FLASH.get(variant)
-    compiled = tinycc.compile(model.path, target=core, flash=flash, schedule=schedule)
+    model, core = Model.of_corpus(corpus_folder(), name), CORES[TRADED.get(variant, variant)]
+    is_apart = variant in {*FLASH, *TRADED}
+    compiled = tinycc.compile(model.path, target=core, passes=passes_of(variant, schedule))
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         compiled.export(folder)
@@ -67,7 +105,7 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
         counts = run(folder, core, inputs, profile=True).operator_instructions or []
     runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
     for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
-        if flash and one.view.variant != variant:
+        if is_apart and one.view.variant != variant:
             continue
         place = (name, variant, index)
         yield Sample(place, one.view.variant, one.kernel, one.work, one.is_in_stage, count)
@@ -165,11 +203,11 @@ def main(models: tuple[str, ...]) -> None:
         for variant in CORES:
             for schedule in SCHEDULES:
                 samples += samples_of(name, variant, schedule)
+        for variant in TRADED:
+            samples += samples_of(name, variant, "whole")
         click.echo(f"{name}: {len(samples)} samples")
     fitted, quality = fit_all(samples)
-    # Kernels that are taken where memory is short are in none of these schedules; they were counted apart.
-    kept = {name: model for name, model in json.loads(COSTS.read_text("utf-8")).items() if name not in fitted}
-    write(COSTS, fitted | kept)
+    write(COSTS, fitted)
     write(RESULTS / "costs.json", quality)
 
 

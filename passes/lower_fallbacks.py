@@ -62,7 +62,7 @@ def refusal(function: relax.Function) -> str | None:
 def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
     """The module with the operator calls of `main`, except views, in composite functions, group by group."""
     main = module["main"]
-    builder = relax.BlockBuilder(module)
+    functions = tvm_adapter.FunctionTable(module)
     before = list(tvm_adapter.bindings_of(main))
     values = {binding.var: binding.value for binding in before}
     for value in values.values():
@@ -87,10 +87,10 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
             products = [member.value for member in group if tvm_adapter.op_name(member.value) in PRODUCTS]
             if any(_has_float_weights(module, product, values) for product in products):
                 composite = composite.with_attr(REASON, FLOAT_WEIGHTS)
-            function = builder.add_func(composite, "fallback")
-            value = builder.normalize(relax.Call(function, variables))
+            function = functions.add(composite, "fallback")
+            value = relax.Call(function, variables, ret_ty=value.ty)
         bindings.append(relax.VarBinding(binding.var, value))
-    return relax.transform.Normalize()(tvm_adapter.rebuild_main(builder.get(), bindings))
+    return relax.transform.Normalize()(tvm_adapter.rebuild_main(functions.module(), bindings))
 
 
 def _is_fallback(binding: relax.VarBinding) -> bool:

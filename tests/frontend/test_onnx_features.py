@@ -97,7 +97,10 @@ def _unknown_operator(model: onnx.ModelProto) -> None:
 
 
 def _dynamic_operator(model: onnx.ModelProto) -> None:
-    _node(model, "Relu").op_type = "NonZero"
+    node = _node(model, "Relu")
+    node.op_type = "Compress"
+    node.input.append("c")
+    model.graph.initializer.append(helper.make_tensor("c", TensorProto.BOOL, [2], [1, 0]))
 
 
 def _other_shape(model: onnx.ModelProto) -> None:
@@ -127,7 +130,7 @@ FEATURES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "a branch": (_branch, "If 'Relu1_0': its condition is computed, which is not supported"),
     "a loop": (_loop, "Loop 'Relu1_0': this operator is not supported"),
     "an unknown operator": (_unknown_operator, "Det 'Relu1_0': this operator is not supported"),
-    "a result of any size": (_dynamic_operator, "NonZero 'Relu1_0': the shape of its result depends on the"),
+    "a result of any size": (_dynamic_operator, "Compress 'Relu1_0': the shape of its result depends on the"),
 }
 CONTRADICTIONS: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "another shape": (

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import defs
-from tvm.relax.frontend.onnx import onnx_frontend
 
 from tinycc.frontend.onnx.attributes import TAKEN, Taken
 from tinycc.frontend.onnx.converters import CONVERTERS
 from tinycc.frontend.onnx.rewriting import attributes_of
+from tinycc.tvm_adapter.onnx_importer import converted_kinds
 
 # Whose results are as many as the values of their inputs say.
 DYNAMIC = ("Compress", "NonMaxSuppression", "NonZero", "Unique")
 # What somebody imports, or is written out before.
 KNOWN = {
-    *CONVERTERS, *onnx_frontend._get_convert_map(), *(kind for domain, kind in TAKEN if not domain), "If",
+    *CONVERTERS, *converted_kinds(), *(kind for domain, kind in TAKEN if not domain), "If",
 }  # fmt: skip
 WINDOWED = ("AveragePool", "Conv", "ConvInteger", "ConvTranspose", "MaxPool")
 POOLS = ("AveragePool", "MaxPool")

@@ -32,10 +32,10 @@ def check_program(program: TorchProgram) -> None:
     """Raise UnsupportedError, in one line, for a program that cannot be imported."""
     for node in program.inputs:
         _check_input(node)
-    if not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
-        raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
     for node in program.calls:
         _check_operator(node)
+    if not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
+        raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
     for node in program.calls:
         if operator(node) in ARITHMETIC:
             _check_is_quantized(node, program)
@@ -107,8 +107,8 @@ def _check_operator(node: torch.fx.Node) -> None:
         )
     if "batch_norm" in name:
         raise UnsupportedError(
-            f"{title(node)} stands alone: PT2E folds it into a convolution just before it, "
-            "in a module exported after .eval()"
+            f"{title(node)} normalizes by the statistics of a batch: export the module after .eval(), or "
+            "move the prepared one to evaluation before convert_pt2e (move_exported_model_to_eval)"
         )
     raise UnsupportedError(f"{title(node)}: {name} is not supported")
 

@@ -28,7 +28,9 @@ def checked(convert: Converter) -> Converter:
     def converted(node: torch.fx.Node, importer: Any) -> Any:
         expected = node.meta["val"]
         tensors = [expected] if isinstance(expected, torch.Tensor) else list(expected)
-        if any(tensor.numel() == 0 for tensor in tensors):
+        # Of several results those count that somebody takes.
+        taken: set[Any] = {0} if expected is tensors[0] else {reader.args[1] for reader in node.users}
+        if any(tensors[place].numel() == 0 for place in taken):
             raise UnsupportedError(f"{title(node)} gives a tensor without elements")
         try:
             result = convert(node, importer)
