@@ -72,17 +72,41 @@ def _reshape(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
     return operands[0].reshape(tvm_adapter.shape_of(call))
 
 
+def _elementwise(compute: Callable[..., np.ndarray]) -> Evaluator:
+    return lambda call, operands: np.asarray(compute(*operands))
+
+
+def _broadcast_to(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    return np.broadcast_to(operands[0], tvm_adapter.shape_of(call))
+
+
+def _repeat(call: relax.Call, operands: list[np.ndarray]) -> np.ndarray:
+    axis = call.attrs.axis
+    return np.repeat(operands[0], int(call.attrs.repeats), None if axis is None else int(axis))
+
+
+# Whose second operand, too, must be a constant.
+_OF_TWO = {"relax.add": np.add, "relax.subtract": np.subtract, "relax.multiply": np.multiply}
+
 EVALUATORS: dict[str, Evaluator] = {
+    **{name: _elementwise(compute) for name, compute in _OF_TWO.items()},
     "relax.astype": _astype,
+    "relax.broadcast_to": _broadcast_to,
     "relax.concat": _concat,
     "relax.expand_dims": _reshape,
     "relax.nn.pad": _pad,
     "relax.permute_dims": _permute_dims,
+    "relax.repeat": _repeat,
     "relax.reshape": _reshape,
     "relax.squeeze": _reshape,
+    "relax.sqrt": _elementwise(np.sqrt),
     "relax.strided_slice": _strided_slice,
     "relax.take": _take,
 }
+
+
+def _arity(name: str) -> int:
+    return 2 if name in _OF_TWO else 1
 
 
 class _Folder(DataflowRewriter):
@@ -90,7 +114,7 @@ class _Folder(DataflowRewriter):
         if name not in EVALUATORS:
             return call
         first = call.args[0]
-        operands = list(first.fields) if isinstance(first, relax.Tuple) else [first]
+        operands = list(first.fields) if isinstance(first, relax.Tuple) else list(call.args[: _arity(name)])
         if not all(map(tvm_adapter.is_constant, operands)):
             return call
         normalized = self.builder.normalize(call)

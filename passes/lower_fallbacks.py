@@ -3,6 +3,7 @@
 Before:  lv2 = erf(lv1); lv3 = fused_softmax(lv2), of which tinycc's kernel cannot do this axis
 After:   lv2 = fused_erf(lv1); lv3 = fused_softmax(lv2), both private functions with the attribute
          Composite = "tinycc.fallback" and the same bodies; the latter with the reason as another attribute
+What is elementwise is one composite with the operators that make its operands (fallback_groups).
 Requires: fuse_quantized_ops.
 """
 
@@ -16,6 +17,7 @@ from tinycc.ops import fusion_patterns
 from tinycc.ops.composite import VIEWS
 from tinycc.ops.fallback import REASON, Fallback
 from tinycc.ops.quantize import Dequantize
+from tinycc.passes.fallback_groups import Group, fallback_groups
 from tinycc.passes.fold_into_products import PRODUCTS
 
 # Why a layer is a fallback whose int8 weights somebody has made floats of.
@@ -58,28 +60,42 @@ def refusal(function: relax.Function) -> str | None:
 
 
 def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
-    """The module with each operator call of `main`, except views, in a composite function of its own."""
+    """The module with the operator calls of `main`, except views, in composite functions, group by group."""
     main = module["main"]
     functions = tvm_adapter.FunctionTable(module)
-    bindings = []
-    values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(main)}
-    for binding in tvm_adapter.bindings_of(main):
-        name, value = tvm_adapter.op_name(binding.value), binding.value
-        if name.startswith("relax.call_"):
+    before = list(tvm_adapter.bindings_of(main))
+    values = {binding.var: binding.value for binding in before}
+    for value in values.values():
+        if tvm_adapter.op_name(value).startswith("relax.call_"):
             callee = getattr(value.args[0], "name_hint", value.args[0])
             raise UnsupportedError(
                 f"{callee} is lowered already: run tinycc's passes before TVM's LegalizeOps; where TVM's "
                 "importer has lowered it, compile the model file instead"
             )
-        if name and name not in VIEWS:
-            variables = list(dict.fromkeys(tvm_adapter.variables_of(value)))
-            composite = composite_of(value, variables, _COMPOSITE)
-            if name in PRODUCTS and _has_float_weights(module, value, values):
+    groups = fallback_groups(before, tvm_adapter.returned(main), _is_fallback)
+    bindings = []
+    for binding in before:
+        value = binding.value
+        if _is_fallback(binding):
+            group = groups.get(binding.var)
+            if group is None:
+                continue  # a part of a group
+            inside = {member.var for member in group}
+            read = [item for member in group for item in tvm_adapter.variables_of(member.value)]
+            variables = [item for item in dict.fromkeys(read) if item not in inside]
+            composite = composite_of(group, variables, _COMPOSITE)
+            products = [member.value for member in group if tvm_adapter.op_name(member.value) in PRODUCTS]
+            if any(_has_float_weights(module, product, values) for product in products):
                 composite = composite.with_attr(REASON, FLOAT_WEIGHTS)
             function = functions.add(composite, "fallback")
             value = relax.Call(function, variables, ret_ty=value.ty)
         bindings.append(relax.VarBinding(binding.var, value))
     return relax.transform.Normalize()(tvm_adapter.rebuild_main(functions.module(), bindings))
+
+
+def _is_fallback(binding: relax.VarBinding) -> bool:
+    name = tvm_adapter.op_name(binding.value)
+    return bool(name) and name not in VIEWS
 
 
 def _has_float_weights(
@@ -96,13 +112,15 @@ def _has_float_weights(
     return composite == f"tinycc.{Dequantize.kind}" and tvm_adapter.is_constant(weights)
 
 
-def composite_of(call: relax.Call, variables: list[relax.Var], composite: str) -> relax.Function:
-    """A private function of `variables` that returns the call; constants stay inside."""
+def composite_of(group: Group, variables: list[relax.Var], composite: str) -> relax.Function:
+    """A private function of `variables` that returns the last of some bindings; constants stay inside."""
     builder = relax.BlockBuilder()
     parameters = [relax.Var(f"x{index}", variable.ty) for index, variable in enumerate(variables)]
     with builder.function("fallback", parameters, private=True):
         with builder.dataflow():
-            value = tvm_adapter.substitute(call, dict(zip(variables, parameters, strict=True)))
-            result = builder.emit_output(builder.emit(value))
+            values: dict[relax.Var, relax.Expr] = dict(zip(variables, parameters, strict=True))
+            for binding in group:
+                values[binding.var] = builder.emit(tvm_adapter.substitute(binding.value, values))
+            result = builder.emit_output(values[group[-1].var])
         builder.emit_func_output(result)
     return builder.get()["fallback"].with_attrs({"Composite": composite, "Primitive": True})

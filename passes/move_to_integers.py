@@ -204,7 +204,9 @@ class _Mover(DataflowRewriter):
         return call
 
     def _as_clamp(self, call: relax.Call) -> relax.Call:
-        """The larger, or the smaller, of a tensor and a number is a clamp."""
+        """The larger, or the smaller, of a tensor and a number is a clamp, unless they are wide integers."""
+        if tvm_adapter.dtype_of(call.args[0]) not in ("float32", *RANGES):
+            return call
         for index in (0, 1):
             bound = real_value(self, call.args[index])
             source = call.args[1 - index]

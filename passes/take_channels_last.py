@@ -37,7 +37,7 @@ class TakeChannelsLast:
         with builder.function("main", parameters):
             with builder.dataflow():
                 for old, new in zip(main.params, parameters, strict=True):
-                    if old is not new:
+                    if not old.same_as(new):
                         axes = TO_CHANNELS_FIRST[len(tvm_adapter.shape_of(new))]
                         values[old] = builder.emit(relax.op.permute_dims(new, axes))
                 for binding in tvm_adapter.bindings_of(main):

@@ -79,7 +79,7 @@ def _refuse_float_layers(module: tvm.IRModule) -> None:
     values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(module["main"])}
     for variable, call in values.items():
         name = tvm_adapter.op_name(call)
-        if name not in PRODUCTS:
+        if name not in PRODUCTS or "int" in tvm_adapter.dtype_of(variable):
             continue
         for operand in call.args[:2]:
             if tvm_adapter.op_name(values.get(operand, operand)) != "relax.dequantize":

@@ -1,6 +1,7 @@
 """The command line."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,13 @@ main.add_command(validate_command)
     multiple=True,
     help="Keep input IN on the device: the output OUT is its next value, 0 its first. May be repeated.",
 )
+@click.option(
+    "--shape",
+    "given_shapes",
+    metavar="INPUT=SIZES",
+    multiple=True,
+    help="The shape of an input that an ONNX file leaves open, e.g. audio=1x16000. May be repeated.",
+)
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 @quantization_options
 def compile_command(
@@ -109,6 +117,7 @@ def compile_command(
     kernels: Any,
     input_mode: Any,
     pairs: tuple[str, ...],
+    given_shapes: tuple[str, ...],
     name: str,
     quantization: Quantization,
     preprocessing: "Preprocessing",
@@ -131,6 +140,7 @@ def compile_command(
         kernels=kernels,
         input_mode=input_mode,
         states=_states(pairs),
+        shapes=_shapes(given_shapes),
         name=name,
     )
     compiled.export(output)
@@ -149,6 +159,21 @@ def _states(pairs: tuple[str, ...]) -> dict[str, str]:
             raise UnsupportedError(f"--state {pair}: the input {source} is paired already")
         states[source] = target
     return states
+
+
+def _shapes(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """The shapes of "INPUT=1x16000" by their inputs; names may hold "=" themselves, the last one divides."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        source, _, sizes = text.rpartition("=")
+        if not source or not re.fullmatch(r"[1-9]\d{0,8}(x[1-9]\d{0,8})*", sizes):
+            raise UnsupportedError(
+                f"--shape {text}: give the name of an input and its sizes, as audio=1x16000"
+            )
+        if source in shapes:
+            raise UnsupportedError(f"--shape {text}: the input {source} has a shape already")
+        shapes[source] = tuple(map(int, sizes.split("x")))
+    return shapes
 
 
 @main.command("run")

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,7 @@ def compile(
     kernels: KernelChoice = "auto",
     input_mode: InputMode = "tensor",
     states: Mapping[str, str] | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
     name: str = "model",
     limits: SearchLimits = DEFAULT_LIMITS,
     passes: list[tvm.transform.Pass] | None = None,
@@ -139,6 +140,7 @@ def compile(
     spectrogram [1,height,width,channels]), so that it never stands in memory whole.
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
+    shapes: of inputs by name, where an ONNX file leaves a batch or a length open.
     name: prefix of the generated C symbols, and the name of the source and the header.
     limits: how far the searches for an order, a schedule and a placement go.
     passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
@@ -182,7 +184,7 @@ def compile(
             states=states,
             limits=limits,
         )
-    module = _load(model)
+    module = _load(model, shapes)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:
@@ -202,15 +204,15 @@ def _title(model: Any) -> str:
     return printable(Path(model).name) if isinstance(model, str | Path) else type(model).__name__
 
 
-def _load(model: Any) -> tvm.IRModule:
+def _load(model: Any, shapes: Mapping[str, Sequence[int]] | None) -> tvm.IRModule:
     """The module of a model; of one that was quantized, with what is to be said of that."""
     if not isinstance(model, QuantizedModel):
-        return load_model(model)
+        return load_model(model, shapes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"quantized.{model.kind}"
         model.save(path)
         try:
-            module = load_model(path)
+            module = load_model(path, shapes)
         except TinyccError as error:  # which tells of a file that the user never sees
             raise type(error)(str(error).replace(str(path), f"{model.name}, quantized")) from error
     main = module["main"]

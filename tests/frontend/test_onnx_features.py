@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from tvm import relax
 
 import tinycc
@@ -50,11 +50,6 @@ def _optional(model: onnx.ModelProto) -> None:
     model.graph.input.append(helper.make_value_info("o", helper.make_optional_type_proto(tensor)))
 
 
-def _function(model: onnx.ModelProto) -> None:
-    opsets = [helper.make_opsetid("", 21)]
-    model.functions.append(helper.make_function("own", "twice", ["a"], ["b"], [], opsets))
-
-
 def _training(model: onnx.ModelProto) -> None:
     model.training_info.add()
 
@@ -75,14 +70,37 @@ def _newer(model: onnx.ModelProto) -> None:
 
 
 def _branch(model: onnx.ModelProto) -> None:
+    _into_branches(model, "c")
+    model.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+
+
+def _into_branches(model: onnx.ModelProto, condition: str) -> None:
+    """If the condition holds relu, else the negative of it, of one name in both branches."""
     node = _node(model, "Relu")
-    node.op_type = "If"
-    graph = helper.make_graph([], "branch", [], [])
-    node.attribute.extend([helper.make_attribute(name, graph) for name in ("then_branch", "else_branch")])
+    source, branches = node.input[0], {}
+    for name, kind in (("then_branch", "Relu"), ("else_branch", "Neg")):
+        inner = [helper.make_node("Relu", [source], ["r"]), helper.make_node(kind, ["r"], ["inner"])]
+        result = helper.make_tensor_value_info("inner", TensorProto.FLOAT, [1, 4, 6, 6])
+        branches[name] = helper.make_graph(inner, name, [], [result])
+    node.CopyFrom(helper.make_node("If", [condition], list(node.output), node.name, **branches))
+
+
+def _loop(model: onnx.ModelProto) -> None:
+    node = _node(model, "Relu")
+    node.op_type = "Loop"
+    node.attribute.append(helper.make_attribute("body", helper.make_graph([], "body", [], [])))
+    node.attribute[0].g.node.append(helper.make_node("Relu", ["a"], ["b"]))
 
 
 def _unknown_operator(model: onnx.ModelProto) -> None:
-    _node(model, "Relu").op_type = "Hardmax"
+    _node(model, "Relu").op_type = "Det"
+
+
+def _dynamic_operator(model: onnx.ModelProto) -> None:
+    node = _node(model, "Relu")
+    node.op_type = "Compress"
+    node.input.append("c")
+    model.graph.initializer.append(helper.make_tensor("c", TensorProto.BOOL, [2], [1, 0]))
 
 
 def _other_shape(model: onnx.ModelProto) -> None:
@@ -105,13 +123,14 @@ FEATURES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "strings": (_strings, "tensor 'w' is string, which is not supported"),
     "a sequence": (_sequence, "'s' is no tensor"),
     "an optional": (_optional, "'o' is no tensor"),
-    "a function": (_function, "functions .'twice'. are not supported; inline them"),
     "training": (_training, "training information is not supported"),
     "a sparse tensor": (_sparse, "tensor 'w' is sparse"),
     "another domain": (_domain, "Relu 'Relu1_0': this operator of the domain org.example is not supported"),
     "a newer opset": (_newer, "opset 99; convert the model"),
-    "a branch": (_branch, "If 'Relu1_0': this operator is not supported"),
-    "an operator that is not taken": (_unknown_operator, "Hardmax 'Relu1_0': this operator is not supported"),
+    "a branch": (_branch, "If 'Relu1_0': its condition is computed, which is not supported"),
+    "a loop": (_loop, "Loop 'Relu1_0': this operator is not supported"),
+    "an unknown operator": (_unknown_operator, "Det 'Relu1_0': this operator is not supported"),
+    "a result of any size": (_dynamic_operator, "Compress 'Relu1_0': the shape of its result depends on the"),
 }
 CONTRADICTIONS: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "another shape": (
@@ -168,11 +187,13 @@ def test_an_operator_that_is_misread_is_noticed(
 def test_inspect_refuses_what_compile_refuses(tmp_path: Path) -> None:
     graph = Graph(18)
     scales = graph.constant(np.array([1, 1, 2, 2], np.float32))
-    graph.output(graph.call("Resize", [graph.input((1, 4, 6, 6)), "", scales], mode="linear", antialias=1)[0])
+    mode = "tf_half_pixel_for_nn"
+    operands = [graph.input((1, 4, 6, 6)), "", scales]
+    graph.output(graph.call("Resize", operands, coordinate_transformation_mode=mode)[0])
     path = graph.save(tmp_path)
-    reasons = [operator.reason for operator in describe_onnx(path).operators if not operator.supported]
-    assert reasons == ["antialias 1 is not supported, only 0; export the model so"]
-    with pytest.raises(UnsupportedError, match=reasons[0]):
+    [reason] = [operator.reason for operator in describe_onnx(path).operators if not operator.supported]
+    assert reason.startswith(f"coordinate_transformation_mode {mode} is not supported, only half_pixel or")
+    with pytest.raises(UnsupportedError, match=reason):
         load_onnx(path)
 
 
@@ -212,11 +233,102 @@ def test_int16_needs_no_zero_point(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, np.array([[-1150, 0, 50, 4850]], np.int16))
 
 
-def test_a_transposed_convolution_in_groups_is_refused_for_what_it_is(tmp_path: Path) -> None:
-    graph = Graph()
-    weights = graph.call(
-        "DequantizeLinear", [graph.constant(np.ones((4, 1, 3, 3), np.int8)), graph.constant(np.float32(1))]
+CASE = np.arange(-72, 72, dtype=np.int8).reshape(1, 4, 6, 6)
+
+
+def _result(model: onnx.ModelProto, folder: Path) -> np.ndarray:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    [result] = tinycc.compile(path).run([CASE])
+    return result
+
+
+@pytest.mark.parametrize(("condition", "expected"), [(1, np.maximum(CASE, 3)), (0, 6 - np.maximum(CASE, 3))])
+def test_a_branch_on_a_constant_is_taken(condition: int, expected: np.ndarray, tmp_path: Path) -> None:
+    model = _model()
+    _into_branches(model, "c")
+    model.graph.initializer.append(helper.make_tensor("c", TensorProto.BOOL, [], [condition]))
+    np.testing.assert_array_equal(_result(model, tmp_path), expected)
+
+
+def test_a_function_of_the_model_is_written_out(tmp_path: Path) -> None:
+    model = _model()
+    body = [helper.make_node("Neg", ["a"], ["n"]), helper.make_node("Relu", ["n"], ["b"])]
+    model.functions.append(
+        helper.make_function("own", "below", ["a"], ["b"], body, [helper.make_opsetid("", 21)])
     )
-    graph.output(graph.call("ConvTranspose", [graph.input((1, 4, 6, 6)), *weights], group=4)[0])
-    with pytest.raises(TinyccError, match=r"ConvTranspose .*: group 4 is not supported, only 1"):
-        load_onnx(graph.save(tmp_path))
+    model.opset_import.append(helper.make_opsetid("own", 1))
+    node = _node(model, "Relu")
+    node.op_type, node.domain = "below", "own"
+    np.testing.assert_array_equal(_result(model, tmp_path), np.clip(6 - CASE.astype(int), 3, 127))
+
+
+def test_an_operator_newer_than_the_opset_is_taken_in_the_meaning_of_its_own(tmp_path: Path) -> None:
+    model = _model(13)
+    _node(model, "Relu").op_type = "HardSwish"
+    report = tinycc.compile(_write(model, tmp_path)).report
+    assert any(
+        "from ONNX opset 13 to 14, as HardSwish 'Relu1_0' is of opset 14" in note for note in report["notes"]
+    )
+
+
+def test_an_older_opset_is_converted_and_said(tmp_path: Path) -> None:
+    model = _model(10)
+    assert "from ONNX opset 10 to 11." in " ".join(tinycc.compile(_write(model, tmp_path)).report["notes"])
+    with pytest.raises(UnsupportedError, match="opset 6; convert the model to one of 7 to"):
+        load_onnx(_write(_model(6), tmp_path))
+
+
+def _write(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def _open_model() -> onnx.ModelProto:
+    """The model of dynamic height."""
+    model = _model()
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    return model
+
+
+def test_a_dynamic_length_is_fixed_by_a_shape(tmp_path: Path) -> None:
+    path = _write(_open_model(), tmp_path)
+    with pytest.raises(
+        UnsupportedError, match=r"dimension 2 of input 'x0' is dynamic; .* --shape x0=1x16x16x16"
+    ):
+        load_onnx(path)
+    [result] = tinycc.compile(path, shapes={"x0": (1, 4, 6, 6)}).run([CASE])
+    np.testing.assert_array_equal(result, np.maximum(CASE, 3))
+
+
+@pytest.mark.parametrize(("shapes", "reason"), [
+    ({"x0": (1, 5, 6, 6)}, "--shape x0=1x5x6x6: the shape of this input is 1x4x?x6"),
+    ({"x0": (1, 4, 6)}, "--shape x0=1x4x6: the shape of this input is 1x4x.x6"),
+    ({"x0": (1, 4, 0, 6)}, "--shape x0=1x4x0x6: the shape of this input is"),
+    ({"x0": (1, 4, 1 << 40, 6)}, "input 'x0' has more than 268435456 elements"),
+    ({"y": (1,)}, "there is no input 'y' to give a shape, only x0"),
+])  # fmt: skip
+def test_a_shape_that_is_none_of_the_input_is_refused(
+    shapes: dict[str, tuple[int, ...]], reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TinyccError, match=reason.replace("?", ".")):
+        load_onnx(_write(_open_model(), tmp_path), shapes=shapes)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    model = _model()
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(np.float32(np.nan), model.graph.initializer[0].name)
+    )
+    with pytest.raises(ModelError, match=r"tensor 'constant0' has values that are not numbers \(NaN\)"):
+        load_onnx(_write(model, tmp_path))
+
+
+def test_constants_of_any_size_are_refused_before_they_are_made(tmp_path: Path) -> None:
+    graph = Graph(13)
+    size = graph.constant(np.array([1 << 20, 1 << 20], np.int64))
+    [huge] = graph.call("ConstantOfShape", [size])
+    graph.output(graph.call("Add", [graph.input((1, 4)), *graph.call("ReduceSum", [huge])])[0])
+    with pytest.raises(TinyccError, match="has more than 268435456 elements"):
+        load_onnx(_write(graph.model(), tmp_path))

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-from onnx import helper
 
 import tinycc
 from tests.tools.onnx_graph import Graph, Shape
@@ -133,6 +131,13 @@ def shared_inputs() -> Graph:
     return graph
 
 
+def product_of_two() -> Graph:
+    graph = Graph()
+    left, right = graph.input((1, 2, 5, 7), 0.04, 3), graph.input((1, 2, 7, 6), 0.03, -5)
+    graph.output(graph.call("MatMul", [left, right])[0], 0.1)
+    return graph
+
+
 OPERATORS: dict[str, Callable[[], Graph]] = {
     "convolution with uneven padding": layer(
         "Conv", (1, 3, 9, 9), (4, 3, 3, 3), dilations=[2, 3], pads=[1, 2, 3, 0]
@@ -158,6 +163,15 @@ OPERATORS: dict[str, Callable[[], Graph]] = {
     "transposed convolution of the stride's size": layer(
         "ConvTranspose", (1, 3, 4, 5), (3, 4, 3, 3), strides=[2, 2], auto_pad="SAME_LOWER"
     ),
+    "transposed convolution in groups": layer(
+        "ConvTranspose", (1, 4, 5, 5), (4, 3, 3, 3), strides=[2, 2], group=2
+    ),
+    "transposed convolution, dilated": layer(
+        "ConvTranspose", (1, 3, 5, 5), (3, 4, 3, 2), 1, dilations=[2, 3], pads=[1, 0, 2, 1]
+    ),
+    "product of two activations": product_of_two,
+    "a norm": one("LpNormalization"),
+    "linear, by no whole size": resize("linear", "half_pixel", 1.7),
     "max pooling, rounded up": one("MaxPool", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
     "max pooling of lines": one("MaxPool", (1, 4, 12), kernel_shape=[3], strides=[2]),
     "average pooling, padded": one("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
@@ -200,22 +214,10 @@ def large_bias() -> Graph:
     return graph
 
 
-def integer_product() -> Graph:
-    graph = Graph()
-    shape = (1, 3, 6, 6)
-    graph.inputs.append(helper.make_tensor_value_info("x", onnx.TensorProto.INT8, shape))
-    weights = graph.constant(np.ones((4, 3, 3, 3), np.int8))
-    [result] = graph.call("ConvInteger", ["x", weights])
-    graph.outputs.append(helper.make_tensor_value_info(result, onnx.TensorProto.INT32, None))
-    return graph
-
-
 REFUSED: dict[str, tuple[Callable[[], Graph], str]] = {
-    "a resize that gives no whole size": (resize("linear", "half_pixel", 1.7), "gives no whole size"),
     "a bias beyond 32 bits": (large_bias, "does not fit 32 bits"),
-    "an integer product": (integer_product, "export the model in the QDQ format"),
     "a tensor without elements": (one("MaxPool", (1, 4, 2, 2), kernel_shape=[3, 3]), "no elements"),
-    "an unknown operator": (one("LpNormalization"), "this operator is not supported"),
+    "an unknown operator": (one("Det"), "this operator is not supported"),
 }
 
 

@@ -9,6 +9,7 @@ from tests.passes.layout_tools import random_inputs, run_on_vm
 from tests.tools.kernel_runner import dequantized, module_of, quantized
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.graph import view_of
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.lower_fallbacks import LowerFallbacks
 
@@ -48,13 +49,28 @@ def softmax_of(axis: int) -> tvm.IRModule:
     return module_of([((1, 5, 4), "int8")], body)
 
 
-def test_left_over_calls_become_fallbacks_one_by_one() -> None:
+def test_left_over_calls_become_fallbacks_with_their_elementwise_neighbours() -> None:
     def body(x: relax.Expr) -> relax.Expr:
         real = relax.op.exp(relax.op.reshape(dequantized(x, 0.1), (1, 20)))
         return relax.op.power(real, relax.const(np.float32(0.5)))
 
     module = lowered(module_of([((1, 5, 4), "int8")], body))
-    assert composites(module) == ["tinycc.dequantize", "relax.reshape", "tinycc.fallback", "tinycc.fallback"]
+    assert composites(module) == ["tinycc.dequantize", "relax.reshape", "tinycc.fallback"]
+
+
+def test_what_is_read_twice_or_would_be_computed_twice_stays_apart() -> None:
+    def body(x: relax.Expr) -> list[relax.Expr]:
+        emit = relax.BlockBuilder.current().emit
+        shared = emit(relax.op.exp(x))
+        row = emit(relax.op.sqrt(relax.op.sum(shared, axis=-1, keepdims=True)))
+        product = emit(relax.op.matmul(emit(relax.op.tanh(shared)), relax.const(np.eye(4, dtype=np.float32))))
+        return [emit(relax.op.divide(product, row))]
+
+    module = lowered(module_of([((5, 4), "float32")], body))
+    groups = [view_of(module[item]).describe() for item in tvm_adapter.callees_of(module["main"])]
+    names = [text.partition(":")[0] for text in groups]
+    # The product reads an element of tanh again and again, the division one of it once.
+    assert names == ["exp", "sum", "sqrt", "tanh", "matmul, divide"]
 
 
 def test_a_composite_that_its_kernel_refuses_becomes_a_fallback() -> None:

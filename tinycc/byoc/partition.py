@@ -83,7 +83,7 @@ def _with_views(module: tvm.IRModule) -> tvm.IRModule:
         value = binding.value
         if binding.var in is_inner and tvm_adapter.op_name(value) in VIEWS:
             variables = tvm_adapter.variables_of(value)
-            function = functions.add(composite_of(value, variables, VIEW), "view")
+            function = functions.add(composite_of([binding], variables, VIEW), "view")
             value = relax.Call(function, variables, ret_ty=value.ty)
         rebuilt.append(relax.VarBinding(binding.var, value))
     return tvm_adapter.run_passes(

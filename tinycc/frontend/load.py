@@ -1,5 +1,6 @@
 """Choosing the frontend for what the user gives."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,21 @@ def describe_model(path: Path) -> ModelDescription:
     return describe_tflite(path) if model_format(path) == "tflite" else describe_onnx(path)
 
 
-def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
-    """A model file or a torch.export program as a module in the normal form; a Relax module as it is."""
+def load_model(
+    model: str | Path | tvm.IRModule | Any, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tvm.IRModule:
+    """A model file or a torch.export program as a module in the normal form; a Relax module as it is.
+
+    shapes: of inputs by name, where an ONNX file leaves them open.
+    """
+    is_file = isinstance(model, str | Path)
+    if shapes and not (is_file and model_format(Path(model)) == "onnx"):
+        raise UnsupportedError("--shape is for ONNX files; the shapes of other models are what they are")
     if isinstance(model, tvm.IRModule):
         return model
     if isinstance(model, str | Path):
         path = Path(model)
-        return load_tflite(path) if model_format(path) == "tflite" else load_onnx(path)
+        return load_tflite(path) if model_format(path) == "tflite" else load_onnx(path, shapes=shapes)
     if type(model).__module__.startswith("torch.export"):
         from tinycc.frontend.torch import load_torch
 

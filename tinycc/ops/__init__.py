@@ -26,6 +26,7 @@ from tinycc.ops import (
     layer_norm,
     leaky_relu,
     lookup,
+    matmul,
     max_pool2d,
     multiply,
     pad,
@@ -52,6 +53,7 @@ ROOMS: list[Room[Any]] = [
     conv2d.ROOM,
     transpose_conv2d.ROOM,
     dense.ROOM,
+    matmul.ROOM,
     # What has one operand that changes costs less as a table.
     lookup.ROOM,
     add.ROOM,

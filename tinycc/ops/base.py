@@ -39,6 +39,7 @@ class Operator(ABC):
     variant: the name of the one that runs it.
     element_types: pairs of the first input's and the first output's dtype that there is a kernel for; None
         for any.
+    is_spatial: whether an output row depends on several input rows, which must be those of one image.
     """
 
     inputs: tuple[Tensor, ...]
@@ -49,6 +50,7 @@ class Operator(ABC):
 
     kind: ClassVar[str]
     element_types: ClassVar[ElementTypes] = INT8_OR_INT16
+    is_spatial: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

@@ -15,6 +15,7 @@ from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.kernel import Kernel, Scratch
 from tinycc.ops.kernel_call import SourceCall
+from tinycc.ops.legalization import LEGALIZATIONS
 from tinycc.ops.loop_nest import print_loop_nest
 from tinycc.ops.room import Room
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
@@ -80,8 +81,9 @@ class Fallback(Operator):
         dtypes = ", ".join(sorted({tvm_adapter.dtype_of(parameter) for parameter in function.params}))
         try:
             source = _Source(_legalized(function))
-        except (ValueError, AssertionError) as error:  # TVM asserts what a lowering demands
-            reason = str(error) or "TVM cannot lower it"
+        except Exception as error:  # TVM raises and asserts what a lowering demands
+            lines = str(error).strip().splitlines()
+            reason = lines[0] if lines else "TVM cannot lower it"
             raise UnsupportedError(
                 f"{', '.join(operators)} with the result {function.ret_ty}: {reason}"
             ) from error
@@ -130,7 +132,7 @@ def _legalized(function: relax.Function) -> tvm.IRModule:
     with tvm.target.Target("c"):
         steps = [
             relax.backend.DispatchSortScan(),
-            relax.transform.LegalizeOps(),
+            relax.transform.LegalizeOps(LEGALIZATIONS),
             relax.transform.AnnotateTIROpPattern(),
             relax.transform.FuseOps(),
             relax.transform.FuseTIR(),
@@ -230,7 +232,11 @@ class _Source:
         parameters = [f"const void *input{index}" for index in range(len(self.inputs))]
         parameters += [f"void *output{index}" for index in range(len(results))]
         parameters += ["void *scratch"] if size else []
+        read = {place for _, places in self._calls for place in places}
         calls = [
+            f"    (void)input{index};" for index in range(len(self.inputs)) if f"input{index}" not in read
+        ]
+        calls += [
             f"    {function}({', '.join(pointers[place] for place in places)});"
             for function, places in self._calls
         ]

@@ -112,12 +112,22 @@ def print_loop_nest(function: tirx.PrimFunc, name: str) -> LoopNest:
         raise ValueError("TVM printed no C function without result")
     literals = [f"({c_float(value)})" if value < 0 else c_float(value) for value in constants]
     text = re.sub(rf"{_CONSTANT}(\d+)\(\)", lambda match: literals[int(match[1])], definition[1])
+    # Sums begin in the first turn of a loop, which compilers that inline it do not always see.
+    text = re.sub(r"^( +\w+ \w+\[\d+\]);$", r"\1 = {0};", text, flags=re.MULTILINE)
+    text = _with_all_parameters_read(text)
     includes = []
-    if externals or re.search(r"\b(INFINITY|NAN)\b", text):
+    if re.search(rf"\b(INFINITY|NAN|({'|'.join(_MATH_FUNCTIONS)})(?=\())\b", text):
         includes.append("math.h")
     if re.search(r"\b(bool|true|false)\b", text):
         includes.append("stdbool.h")
     return LoopNest(f"static {text}", working_bytes, tuple(includes))
+
+
+def _with_all_parameters_read(text: str) -> str:
+    """A function that does nothing with what it does not read: an index that can only be 0, say."""
+    head, body = text.split("{\n", 1)
+    unread = [name for name in re.findall(r"(\w+)[,)]", head) if not re.search(rf"\b{name}\b", body)]
+    return head + "{\n" + "".join(f"  (void){name};\n" for name in unread) + body
 
 
 def _with_inlined_blocks(function: tirx.PrimFunc) -> tirx.PrimFunc:

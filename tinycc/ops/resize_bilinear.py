@@ -64,6 +64,7 @@ class ResizeBilinear(ChannelDependence):
 
     kind: ClassVar[str] = "resize_bilinear"
     element_types: ClassVar[ElementTypes] = INT8
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

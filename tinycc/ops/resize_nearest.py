@@ -36,6 +36,7 @@ class ResizeNearest(ChannelDependence):
 
     kind: ClassVar[str] = "resize_nearest"
     element_types: ClassVar[ElementTypes] = INT8
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

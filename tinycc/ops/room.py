@@ -26,6 +26,8 @@ class Room(Generic[View]):
         types = (view.inputs[0].dtype, view.outputs[0].dtype)
         if view.element_types is not None and types not in view.element_types:
             raise ValueError(f"there is no kernel from {types[0]} to {types[1]}")
+        if view.is_spatial and view.outputs[0].shape[0] != 1:
+            raise ValueError(f"there is no kernel for a batch of {view.outputs[0].shape[0]}")
         variant = str(composite.attribute(VARIANT) or PORTABLE)
         if variant not in {kernel.name for kernel in self.kernels}:
             raise ValueError(f"it has no kernel {variant!r}")

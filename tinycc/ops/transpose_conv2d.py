@@ -14,31 +14,32 @@ from tinycc.ops.linear import Linear, read_requantized
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
 from tinycc.ops.room import Room
 from tinycc.ops.row_window import RowWindow
+from tinycc.ops.window import Window
 
 
 def _is_plain(context: PatternCheckContext) -> bool:
     attrs = context.annotated_expr["convolution"].attrs
-    undilated = all(int(size) == 1 for size in attrs.dilation)
-    return (
-        undilated and int(attrs.groups) == 1 and attrs.data_layout == "NHWC" and attrs.kernel_layout == "IOHW"
-    )
+    return bool(attrs.data_layout == "NHWC" and attrs.kernel_layout == "IOHW")
 
 
 @dataclass(frozen=True, eq=False)
 class TransposeConv2D(Linear):
     """NHWC transposed convolution.
 
-    Weights are [output channels, kernel height, kernel width, input channels].
+    Weights are [output channels, kernel height, kernel width, input channels / groups].
 
-    kernel_size, stride: (vertical, horizontal).
+    kernel_size, stride, dilation: (vertical, horizontal).
     padding: rows above and columns to the left of the full result that are left out.
     """
 
     kernel_size: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
 
     kind: ClassVar[str] = "transpose_conv2d"
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
@@ -53,10 +54,14 @@ class TransposeConv2D(Linear):
         call = composite.call("relax.nn.conv2d_transpose")
         source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
         assert weights.value is not None
-        strides, padding = (
-            [int(size) for size in sizes] for sizes in (call.attrs.strides, call.attrs.padding)
+        strides, padding, dilation = (
+            [int(size) for size in sizes]
+            for sizes in (call.attrs.strides, call.attrs.padding, call.attrs.dilation)
         )
-        kernel = weights.value.transpose(1, 2, 3, 0)
+        groups = int(call.attrs.groups)
+        inputs, outputs, height, width = weights.value.shape
+        grouped = weights.value.reshape(groups, inputs // groups, outputs, height, width)
+        kernel = grouped.transpose(0, 2, 3, 4, 1).reshape(groups * outputs, height, width, -1)
         return cls(
             (source,),
             (composite.result(),),
@@ -64,22 +69,24 @@ class TransposeConv2D(Linear):
             kernel_size=(kernel.shape[1], kernel.shape[2]),
             stride=(strides[0], strides[1]),
             padding=(padding[0], padding[1]),
+            dilation=(dilation[0], dilation[1]),
+            groups=groups,
         )
 
     @property
     def weights_shape(self) -> tuple[int, ...]:
         """Output channels first."""
-        return (self.outputs[0].channels, *self.kernel_size, self.inputs[0].channels)
+        return (self.outputs[0].channels, *self.kernel_size, self.inputs[0].channels // self.groups)
 
     @property
     def macs(self) -> int:
         """Every tap of every input element."""
-        return self.inputs[0].elements * math.prod(self.weights_shape[:3])
+        return self.inputs[0].elements * math.prod(self.weights_shape[:3]) // self.groups
 
     def describe(self) -> str:
-        """Kernel and stride."""
-        height, width = self.kernel_size
-        return f"{height}x{width} stride {self.stride[0]}x{self.stride[1]}"
+        """Kernel, stride, dilation and groups."""
+        text = Window(self.kernel_size, self.stride, self.padding, self.dilation).describe()
+        return text + (f" groups {self.groups}" if self.groups > 1 else "")
 
 
 class PortableTransposeConv2D(Kernel[TransposeConv2D]):
@@ -104,6 +111,9 @@ class PortableTransposeConv2D(Kernel[TransposeConv2D]):
                 "kernel_width": view.kernel_size[1],
                 "stride_height": view.stride[0],
                 "stride_width": view.stride[1],
+                "dilation_height": view.dilation[0],
+                "dilation_width": view.dilation[1],
+                "groups": view.groups,
                 "pad_top": view.padding[0],
                 "pad_left": view.padding[1],
                 **view.arithmetic.zero_point_shape,

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from tinycc.errors import TinyccError, ToolError, UnsupportedError
-from tinycc.frontend.onnx.file import first_line
+from tinycc.frontend.onnx.messages import first_line
 
 
 def library(module: str) -> Any:

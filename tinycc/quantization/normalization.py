@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tinycc.frontend.onnx.file import constants_of, shapes_of
+from tinycc.frontend.onnx.inference import constants_of, shapes_of
 
 DEFAULT_EPSILON = 1e-5
 

@@ -45,7 +45,7 @@ class OnnxModel(FloatModel):
         """Read and prepare a file. Raises ModelError, UnsupportedError, ToolError."""
         self.path = path
         self.library = library("onnxruntime.quantization")
-        model = read_onnx(path)
+        model, _ = read_onnx(path)
         _refuse_weights(path, model)
         self.inputs = describe_onnx(path).inputs
         self.model = self._prepared(model)

@@ -11,6 +11,11 @@ from tvm import relax
 from tvm.relax.frontend.onnx import onnx_frontend
 
 
+def converted_kinds() -> frozenset[str]:
+    """The operators that TVM's importer has a converter for."""
+    return frozenset(onnx_frontend._get_convert_map())
+
+
 class NodeImporter(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]  # TVM has no types
     """TVM's importer, node by node: what is not to be converted as TVM does overrides `convert`."""
 

@@ -1,8 +1,8 @@
 /* Transposed convolution in gather form: every output pixel sums the input pixels that reach it.
  *
  *   out[y][x][o] = clamp(zero_point + requantize(bias[o] + sum (in[i][k][c] - input_zero_point) *
- * (w[o][j][l][c] - weight_zero_point))) over all i * stride_height + j = y + pad_top and k * stride_width + l
- * = x + pad_left
+ * (w[o][j][l][c] - weight_zero_point))) over all i * stride_height + j * dilation_height = y + pad_top and
+ * k * stride_width + l * dilation_width = x + pad_left, and c over the channels of o's group
  *
  * The kernel takes the whole tensor; [x0, x1) is a range of output rows.
  * Aliasing: output must not overlap input.
@@ -22,6 +22,9 @@ typedef struct {
     int32_t kernel_width;
     int32_t stride_height;
     int32_t stride_width;
+    int32_t dilation_height;
+    int32_t dilation_width;
+    int32_t groups;
     int32_t pad_top;
     int32_t pad_left;
     int32_t weight_zero_point;
@@ -29,7 +32,7 @@ typedef struct {
 } tinycc_transpose_conv2d_shape;
 
 typedef struct {
-    const int8_t *weights; /* [output_channels][kernel_height][kernel_width][input_channels] */
+    const int8_t *weights; /* [output_channels][kernel_height][kernel_width][input_channels / groups] */
     const int32_t *bias;
     const int32_t *multiplier; /* of 31 fractional bits for int8, 15 for int16 */
     const int8_t *shift;
@@ -47,6 +50,8 @@ typedef struct {
         const tinycc_transpose_conv2d_shape *shape, const tinycc_transpose_conv2d_data *data)                \
     {                                                                                                        \
         const int32_t pixels = shape->output_width * (x1 - x0);                                              \
+        const int32_t depth = shape->input_channels / shape->groups;                                         \
+        const int32_t group_outputs = shape->output_channels / shape->groups;                                \
         for (int32_t p = 0; p < pixels; ++p) {                                                               \
             const int32_t bottom = x0 + p / shape->output_width + shape->pad_top;                            \
             const int32_t right = p % shape->output_width + shape->pad_left;                                 \
@@ -57,21 +62,22 @@ typedef struct {
                     shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;      \
                 wide##_t sum = data->bias[o];                                                                \
                 for (int32_t j = 0; j < shape->kernel_height; ++j) {                                         \
-                    const int32_t y = bottom - j;                                                            \
+                    const int32_t y = bottom - j * shape->dilation_height;                                   \
                     const int row_in = y >= 0 && y % shape->stride_height == 0 &&                            \
                                        y / shape->stride_height < shape->input_height;                       \
                     for (int32_t l = 0; l < shape->kernel_width; ++l) {                                      \
-                        const int32_t x = right - l;                                                         \
+                        const int32_t x = right - l * shape->dilation_width;                                 \
                         if (row_in && x >= 0 && x % shape->stride_width == 0 &&                              \
                             x / shape->stride_width < shape->input_width) {                                  \
                             const int32_t pixel =                                                            \
                                 y / shape->stride_height * shape->input_width + x / shape->stride_width;     \
-                            const element##_t *input = row + pixel * shape->input_channels;                  \
-                            for (int32_t c = 0; c < shape->input_channels; ++c) {                            \
+                            const element##_t *input =                                                       \
+                                row + pixel * shape->input_channels + o / group_outputs * depth;             \
+                            for (int32_t c = 0; c < depth; ++c) {                                            \
                                 sum += (input[c] - data->input_zero_point) * (weights[c] - zero_point);      \
                             }                                                                                \
                         }                                                                                    \
-                        weights += shape->input_channels;                                                    \
+                        weights += depth;                                                                    \
                     }                                                                                        \
                 }                                                                                            \
                 const int32_t scaled = requantize(sum, data->multiplier[o], data->shift[o]);                 \

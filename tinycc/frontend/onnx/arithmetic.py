@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,7 @@ def _clip(node: Node) -> relax.Expr:
         default if bound is None else bound.reshape(-1)[0].item()
         for bound, default in zip(given, unbounded, strict=True)
     )
-    if not low <= high:
-        raise UnsupportedError(f"the bounds {low:g} and {high:g} are not supported, as no number is between")
-    return relax.op.clip(node.source, low, high)
+    return relax.op.clip(node.source, min(low, high), high)
 
 
 def _relu(node: Node) -> relax.Expr:
@@ -31,24 +30,6 @@ def _relu(node: Node) -> relax.Expr:
     if "int" in node.dtype:
         return relax.op.clip(node.source, 0, np.iinfo(node.dtype).max)
     return relax.op.nn.relu(node.source)
-
-
-def _resize(node: Node) -> relax.Expr:
-    """Over rows and columns, or columns only."""
-    mode = node.attributes.get("mode", b"nearest")
-    coordinates = node.attributes.get("coordinate_transformation_mode", b"half_pixel")
-    rounding = node.attributes.get("nearest_mode", b"round_prefer_floor") if mode == b"nearest" else b""
-    columns_only = len(node.shape) == 3
-    source = node.emit(relax.op.expand_dims(node.source, 2)) if columns_only else node.source
-    resized = relax.op.image.resize2d(
-        source,
-        (1, node.shape[2]) if columns_only else node.shape[2:],
-        layout="NCHW",
-        method="nearest_neighbor" if mode == b"nearest" else "linear",
-        coordinate_transformation_mode=coordinates.decode(),
-        rounding_method=rounding.decode(),
-    )
-    return relax.op.squeeze(node.emit(resized), [2]) if columns_only else resized
 
 
 def _folded(combine: Callable[[relax.Expr, relax.Expr], relax.Expr]) -> Convert:
@@ -76,6 +57,77 @@ def _reduction(reduce: Callable[..., relax.Expr]) -> Convert:
         return reduce(node.source, axes, keepdims=bool(node.attributes.get("keepdims", 1)))
 
     return convert
+
+
+def _composed(
+    before: Callable[[relax.Expr], relax.Expr] | None,
+    reduce: Callable[..., relax.Expr],
+    after: Callable[[relax.Expr], relax.Expr] | None,
+) -> Convert:
+    """A reduction of a function of each element, and a function of the results."""
+
+    def convert(node: Node) -> relax.Expr:
+        inner = (
+            node
+            if before is None
+            else replace(node, inputs=(node.emit(before(node.source)), *node.inputs[1:]))
+        )
+        reduced = _reduction(reduce)(inner)
+        return reduced if after is None else after(node.emit(reduced))
+
+    return convert
+
+
+def _square(x: relax.Expr) -> relax.Expr:
+    return relax.op.multiply(x, x)
+
+
+def _log_sum_exp(node: Node) -> relax.Expr:
+    """Less the largest element before the exponential, which would overflow."""
+    largest = node.emit(
+        _reduction(relax.op.max)(replace(node, attributes={**node.attributes, "keepdims": 1}))
+    )
+    below = node.emit(relax.op.exp(node.emit(relax.op.subtract(node.source, largest))))
+    total = node.emit(_reduction(relax.op.sum)(replace(node, inputs=(below, *node.inputs[1:]))))
+    return relax.op.add(node.emit(relax.op.log(total)), node.emit(relax.op.reshape(largest, node.shape)))
+
+
+def _is_infinite(node: Node) -> relax.Expr:
+    signs = {"detect_positive": np.inf, "detect_negative": -np.inf}
+    bounds = [bound for name, bound in signs.items() if node.attributes.get(name, 1)]
+    hits = [
+        node.emit(relax.op.equal(node.source, relax.const(np.array(bound, node.dtype)))) for bound in bounds
+    ]
+    if not hits:
+        return relax.const(np.zeros(node.shape, bool))
+    return functools.reduce(relax.op.logical_or, hits)
+
+
+def _shift(node: Node) -> relax.Expr:
+    """Of unsigned integers; by as many bits as there are, or more, nothing is left."""
+    if not node.dtype.startswith("uint"):
+        raise UnsupportedError(f"a shift of {node.dtype} is not supported, only of unsigned integers")
+    bits = 8 * np.dtype(node.dtype).itemsize
+    zero, most, width = (
+        tvm_adapter.make_constant(np.array(value, node.dtype)) for value in (0, bits - 1, bits)
+    )
+    move = relax.op.left_shift if node.attributes["direction"] == b"LEFT" else relax.op.right_shift
+    moved = node.emit(move(node.source, node.emit(relax.op.minimum(node.inputs[1], most))))
+    return relax.op.where(node.emit(relax.op.less(node.inputs[1], width)), moved, zero)
+
+
+def _modulo(node: Node) -> relax.Expr:
+    """The remainder of the sign of the dividend (fmod) or, of integers, of the divisor."""
+    if node.attributes.get("fmod"):
+        return relax.op.mod(*node.inputs)
+    if node.dtype.startswith("float"):
+        raise UnsupportedError("fmod 0 of real numbers is not supported; export the model with fmod 1")
+    return relax.op.floor_mod(*node.inputs)
+
+
+def _einsum(node: Node) -> relax.Expr:
+    equation = bytes(node.attributes["equation"]).decode().replace(" ", "")
+    return relax.op.einsum(relax.Tuple(list(node.inputs)), equation)
 
 
 def _arg(reduce: Callable[..., relax.Expr]) -> Convert:
@@ -109,20 +161,23 @@ def _gemm(node: Node) -> relax.Expr:
 
 
 def _prelu(node: Node) -> relax.Expr:
-    """One slope, or one for each index of an axis; those that are dequantized stay integers."""
+    """One slope, or one for each index of an axis; those that are dequantized stay integers.
+
+    Any others are multiplied with what is negative.
+    """
     slopes: Any = node.inputs[1]
     rank = len(node.source_shape)
     shape = tvm_adapter.shape_of(slopes)
     wide = [axis for axis, size in enumerate(shape, rank - len(shape)) if size != 1]
-    if len(wide) > 1 or len(shape) > rank:
-        raise UnsupportedError(f"slopes of shape {list(shape)} are not supported, only one for each channel")
-    if tvm_adapter.is_constant(slopes):
-        slopes = _flat(slopes)
-    elif tvm_adapter.op_name(slopes) == "relax.dequantize" and tvm_adapter.is_constant(slopes.args[0]):
+    if len(wide) <= 1 and tvm_adapter.is_constant(slopes):
+        return relax.op.nn.prelu(node.source, _flat(slopes), wide[0] if wide else rank - 1)
+    is_stored = tvm_adapter.op_name(slopes) == "relax.dequantize" and tvm_adapter.is_constant(slopes.args[0])
+    if len(wide) <= 1 and is_stored:
         slopes = relax.op.dequantize(_flat(slopes.args[0]), *slopes.args[1:3], axis=0)
-    elif len(shape) != 1:
-        raise UnsupportedError("slopes that are computed are not supported")
-    return relax.op.nn.prelu(node.source, slopes, wide[0] if wide else rank - 1)
+        return relax.op.nn.prelu(node.source, slopes, wide[0] if wide else rank - 1)
+    below = node.emit(relax.op.minimum(node.source, _number(0)))
+    fallen = node.emit(relax.op.multiply(slopes, below))
+    return relax.op.add(node.emit(relax.op.maximum(node.source, _number(0))), fallen)
 
 
 def _flat(constant: relax.Expr) -> relax.Expr:
@@ -140,15 +195,13 @@ def _power(node: Node) -> relax.Expr:
 
 
 def _cast(node: Node) -> relax.Expr:
-    """From integers to wider ones or to float32: what loses nothing."""
-    wanted = str(helper.tensor_dtype_to_np_dtype(node.attributes["to"]))
-    if not np.can_cast(node.dtype, wanted) and (node.dtype, wanted) not in LOSSLESS_IN_PRACTICE:
-        raise UnsupportedError(f"a cast of {node.dtype} to {wanted} is not supported")
+    """To a type that is named, or that of another tensor, as C converts."""
+    wanted = (
+        tvm_adapter.dtype_of(node.inputs[1])
+        if node.kind == "CastLike"
+        else str(helper.tensor_dtype_to_np_dtype(node.attributes["to"]))
+    )
     return node.source if wanted == node.dtype else relax.op.astype(node.source, wanted)
-
-
-# Indices, as ArgMax computes them.
-LOSSLESS_IN_PRACTICE = (("int64", "int32"), ("int64", "float32"), ("int32", "float32"))
 
 
 def _number(value: float) -> relax.Expr:
@@ -210,24 +263,34 @@ def _gelu(node: Node) -> relax.Expr:
 CONVERTERS: dict[str, Convert] = {
     "ArgMax": _arg(relax.op.argmax),
     "ArgMin": _arg(relax.op.argmin),
+    "BitShift": _shift,
     "Cast": _cast,
+    "CastLike": _cast,
     "Celu": _exponential(1.0),
     "Clip": _clip,
+    "Einsum": _einsum,
     "Elu": _exponential(1.0),
     "Gelu": _gelu,
     "Gemm": _gemm,
     "Max": _folded(relax.op.maximum),
     "Mean": _mean,
     "Min": _folded(relax.op.minimum),
+    "Mod": _modulo,
     "PRelu": _prelu,
     "Pow": _power,
     "QuickGelu": _swish(1.702),
+    "IsInf": _is_infinite,
+    "ReduceL1": _composed(relax.op.abs, relax.op.sum, None),
+    "ReduceL2": _composed(_square, relax.op.sum, relax.op.sqrt),
+    "ReduceLogSum": _composed(None, relax.op.sum, relax.op.log),
+    "ReduceLogSumExp": _log_sum_exp,
     "ReduceMax": _reduction(relax.op.max),
     "ReduceMean": _reduction(relax.op.mean),
     "ReduceMin": _reduction(relax.op.min),
+    "ReduceProd": _reduction(relax.op.prod),
     "ReduceSum": _reduction(relax.op.sum),
+    "ReduceSumSquare": _composed(_square, relax.op.sum, None),
     "Relu": _relu,
-    "Resize": _resize,
     "Selu": _exponential(1.67326319217681884765625, 1.05070102214813232421875),
     "Shrink": _shrink,
     "Sum": _folded(relax.op.add),

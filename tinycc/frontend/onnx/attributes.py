@@ -48,19 +48,37 @@ POSITIVE_NUMBER = Values(lambda value: _is_finite(value) and value > 0, "a finit
 ONE = Values(lambda value: value == 1.0, "1")
 INTEGER = Values(lambda value: isinstance(value, int), "an integer")
 POSITIVE = Values(lambda value: isinstance(value, int) and value > 0, "an integer above 0")
+ODD = Values(lambda value: isinstance(value, int) and value > 0 and value % 2 == 1, "an odd integer above 0")
+SIZE = Values(lambda value: isinstance(value, int) and value >= 0, "an integer from 0")
 INTEGERS = _integers(-(1 << 63), "integers")
 COUNTS = _integers(1, "integers above 0")
 SIZES = _integers(0, "integers from 0")
 ONES = Values(lambda value: isinstance(value, list) and set(value) <= {1}, "1 along each axis")
+NUMBERS = Values(lambda value: isinstance(value, list) and all(map(_is_finite, value)), "finite numbers")
 UNREAD = Values(lambda value: True, "anything")
 """For what an operator reads only under a value of another attribute that is refused."""
 
+REDUCED = _one_of(b"none", b"add", b"mul", b"max", b"min")
+STASH = _one_of(FLOAT)
 AUTO_PAD = _one_of(b"NOTSET", b"SAME_UPPER", b"SAME_LOWER", b"VALID")
 WINDOW = {"auto_pad": AUTO_PAD, "pads": SIZES, "strides": COUNTS, "kernel_shape": COUNTS}
 POOL = {**WINDOW, "ceil_mode": FLAG, "dilations": COUNTS}
 CONVOLUTION = {**WINDOW, "dilations": COUNTS, "group": POSITIVE}
 REDUCTION = {"axes": INTEGERS, "keepdims": FLAG, "noop_with_empty_axes": FLAG}
 ARG = {"axis": INTEGER, "keepdims": FLAG, "select_last_index": FLAG}
+CUMULATION = {"exclusive": FLAG, "reverse": FLAG}
+RECURRENCE = {
+    "activations": Values(lambda value: isinstance(value, list), "a list of names"),
+    "activation_alpha": NUMBERS,
+    "activation_beta": NUMBERS,
+    "clip": NOT_NEGATIVE,
+    "direction": _one_of(b"forward", b"reverse", b"bidirectional"),
+    "hidden_size": POSITIVE,
+    "layout": FLAG,
+}
+REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+MANY = 1 << 20
+"""More results than an operator can have."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +87,13 @@ class Taken:
 
     parameters: the inputs, by index, that must be constants.
     inputs: how many inputs there may be; None where `onnx.checker` says it.
-    Only the first result is computed, save for Split: the others must be left unread.
+    results: how many of the results are computed; the others must be left unread.
     """
 
     attributes: Mapping[str, Values] = field(default_factory=dict)
     parameters: tuple[int, ...] = ()
     inputs: range | None = None
+    results: int = 1
 
 
 def _microsoft(inputs: range, parameters: tuple[int, ...], **attributes: Values) -> Taken:
@@ -96,70 +115,101 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "ArgMin"): Taken(ARG),
     ("", "AveragePool"): Taken({**POOL, "count_include_pad": FLAG}),
     ("", "Cast"): Taken({"to": INTEGER, "saturate": _one_of(1), "round_mode": UNREAD}),
+    ("", "BatchNormalization"): Taken(
+        {"epsilon": NUMBER, "momentum": NUMBER, "training_mode": FLAG}, results=3
+    ),
+    ("", "BitShift"): Taken({"direction": _one_of(b"LEFT", b"RIGHT")}),
+    ("", "CastLike"): Taken({"saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "Celu"): Taken({"alpha": POSITIVE_NUMBER}),
     ("", "Clip"): Taken(parameters=(1, 2)),
     ("", "Concat"): Taken({"axis": INTEGER}),
     ("", "Conv"): Taken(CONVOLUTION),
+    ("", "ConvInteger"): Taken(CONVOLUTION, (2, 3)),
     ("", "ConvTranspose"): Taken(
-        {**WINDOW, "dilations": ONES, "group": _one_of(1), "output_padding": SIZES, "output_shape": COUNTS}
+        {**CONVOLUTION, "output_padding": SIZES, "output_shape": COUNTS}
     ),
+    ("", "CumProd"): Taken(CUMULATION, (1,)),
+    ("", "CumSum"): Taken(CUMULATION, (1,)),
     ("", "DepthToSpace"): Taken({"blocksize": POSITIVE, "mode": _one_of(b"DCR", b"CRD")}),
     ("", "DequantizeLinear"): Taken(
-        {"axis": INTEGER, "block_size": OFF, "output_dtype": _one_of(0, FLOAT)}, (1, 2)
+        {"axis": INTEGER, "block_size": SIZE, "output_dtype": _one_of(0, FLOAT)}
     ),
     ("", "Dropout"): Taken({"ratio": UNREAD, "seed": UNREAD}, (1, 2)),
+    ("", "Einsum"): Taken({"equation": Values(lambda value: isinstance(value, bytes), "an equation")}),
     ("", "Elu"): Taken({"alpha": NUMBER}),
     ("", "Expand"): Taken(parameters=(1,)),
+    ("", "EyeLike"): Taken({"dtype": INTEGER, "k": INTEGER}),
     ("", "Flatten"): Taken({"axis": INTEGER}),
-    ("", "Gather"): Taken({"axis": INTEGER}, (1,)),
+    ("", "GRU"): Taken({**RECURRENCE, "linear_before_reset": FLAG}, (4,), results=2),
+    ("", "Gather"): Taken({"axis": INTEGER}),
+    ("", "GatherElements"): Taken({"axis": INTEGER}),
+    ("", "GatherND"): Taken({"batch_dims": SIZE}),
     ("", "Gelu"): Taken({"approximate": _one_of(b"none", b"tanh")}),
     ("", "Gemm"): Taken({"alpha": NUMBER, "beta": NUMBER, "transA": FLAG, "transB": FLAG}),
     ("", "HardSigmoid"): Taken({"alpha": NUMBER, "beta": NUMBER}),
+    ("", "Hardmax"): Taken({"axis": INTEGER}),
+    ("", "InstanceNormalization"): Taken({"epsilon": NUMBER}),
+    ("", "IsInf"): Taken({"detect_negative": FLAG, "detect_positive": FLAG}),
+    ("", "LRN"): Taken(
+        {"alpha": POSITIVE_NUMBER, "beta": POSITIVE_NUMBER, "bias": POSITIVE_NUMBER, "size": ODD}
+    ),
+    ("", "LSTM"): Taken({**RECURRENCE, "input_forget": FLAG}, (4,), results=3),
+    ("", "LayerNormalization"): Taken({"axis": INTEGER, "epsilon": NUMBER, "stash_type": STASH}),
     ("", "LeakyRelu"): Taken({"alpha": NUMBER}),
-    ("", "MaxPool"): Taken({**POOL, "storage_order": FLAG}),
+    ("", "LogSoftmax"): Taken({"axis": INTEGER}),
+    ("", "LpNormalization"): Taken({"axis": INTEGER, "p": _one_of(1, 2)}),
+    ("", "MatMulInteger"): Taken(parameters=(2, 3)),
+    ("", "MaxPool"): Taken({**POOL, "storage_order": FLAG}, results=2),
+    ("", "Mod"): Taken({"fmod": FLAG}),
+    ("", "OneHot"): Taken({"axis": INTEGER}, (1, 2)),
     ("", "Pad"): Taken({"mode": _one_of(b"constant", b"edge", b"reflect", b"wrap")}, (1, 2, 3)),
     ("", "QuantizeLinear"): Taken(
         {
             "axis": INTEGER,
-            "block_size": OFF,
+            "block_size": SIZE,
             "output_dtype": INTEGER,
             "precision": _one_of(0, FLOAT),
             "saturate": FLAG,
-        },
-        (1, 2),
+        }
     ),
-    ("", "ReduceMax"): Taken(REDUCTION, (1,)),
-    ("", "ReduceMean"): Taken(REDUCTION, (1,)),
-    ("", "ReduceMin"): Taken(REDUCTION, (1,)),
-    ("", "ReduceSum"): Taken(REDUCTION, (1,)),
+    ("", "RNN"): Taken(RECURRENCE, (4,), results=2),
+    **{("", f"Reduce{name}"): Taken(REDUCTION, (1,)) for name in REDUCTIONS},
     ("", "Reshape"): Taken({"allowzero": FLAG}, (1,)),
     ("", "Resize"): Taken(
         {
-            "mode": _one_of(b"nearest", b"linear"),
+            "mode": _one_of(b"nearest", b"linear", b"cubic"),
             "coordinate_transformation_mode": _one_of(
-                b"half_pixel", b"asymmetric", b"align_corners", b"pytorch_half_pixel"
+                b"half_pixel", b"asymmetric", b"align_corners", b"pytorch_half_pixel",
+                b"half_pixel_symmetric", b"tf_crop_and_resize",
             ),
             "nearest_mode": _one_of(b"round_prefer_floor", b"round_prefer_ceil", b"floor", b"ceil"),
-            "antialias": OFF,
+            "antialias": FLAG,
             "axes": INTEGERS,
-            "cubic_coeff_a": UNREAD,
-            "exclude_outside": OFF,
-            "extrapolation_value": UNREAD,
-            "keep_aspect_ratio_policy": _one_of(b"stretch"),
+            "cubic_coeff_a": NUMBER,
+            "exclude_outside": FLAG,
+            "extrapolation_value": NUMBER,
+            "keep_aspect_ratio_policy": _one_of(b"stretch", b"not_larger", b"not_smaller"),
         },
         (1, 2, 3),
     ),
+    ("", "ReverseSequence"): Taken({"batch_axis": INTEGER, "time_axis": INTEGER}, (1,)),
+    ("", "ScatterElements"): Taken({"axis": INTEGER, "reduction": REDUCED}),
+    ("", "ScatterND"): Taken({"reduction": REDUCED}),
     ("", "Selu"): Taken({"alpha": NUMBER, "gamma": NUMBER}),
     ("", "Shrink"): Taken({"bias": NUMBER, "lambd": NOT_NEGATIVE}),
     ("", "Slice"): Taken(parameters=(1, 2, 3, 4)),
     ("", "Softmax"): Taken({"axis": INTEGER}),
-    ("", "SpaceToDepth"): Taken({"blocksize": POSITIVE, "mode": _one_of(b"DCR")}),
-    ("", "Split"): Taken({"axis": INTEGER, "num_outputs": POSITIVE, "split": SIZES}, (1,)),
+    ("", "SpaceToDepth"): Taken({"blocksize": POSITIVE, "mode": _one_of(b"DCR", b"CRD")}),
+    ("", "Split"): Taken(
+        {"axis": INTEGER, "num_outputs": POSITIVE, "split": SIZES}, (1,), results=MANY
+    ),
     ("", "Squeeze"): Taken({"axes": INTEGERS}, (1,)),
     ("", "Swish"): Taken({"alpha": NUMBER}),
     ("", "ThresholdedRelu"): Taken({"alpha": NUMBER}),
     ("", "Tile"): Taken(parameters=(1,)),
+    ("", "TopK"): Taken({"axis": INTEGER, "largest": FLAG, "sorted": FLAG}, (1,), results=2),
     ("", "Transpose"): Taken({"perm": SIZES}),
+    ("", "Trilu"): Taken({"upper": FLAG}, (1,)),
     ("", "Unsqueeze"): Taken({"axes": INTEGERS}, (1,)),
     ("", "QLinearConv"): Taken(CONVOLUTION, (1, 2, 4, 5, 6, 7)),
     ("", "QLinearMatMul"): Taken(parameters=(1, 2, 4, 5, 6, 7)),

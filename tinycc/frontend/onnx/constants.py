@@ -8,9 +8,11 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tinycc.errors import ModelError
-from tinycc.frontend.onnx.attributes import ELEMENTWISE, TAKEN
-from tinycc.frontend.onnx.file import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
-from tinycc.frontend.onnx.rewriting import GraphEditor, label, tensors_read
+from tinycc.frontend.onnx.attributes import ELEMENTWISE
+from tinycc.frontend.onnx.branches import taken_branch
+from tinycc.frontend.onnx.inference import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
+from tinycc.frontend.onnx.operators import parameters_of
+from tinycc.frontend.onnx.rewriting import GraphEditor, label, reads_of, tensors_read
 
 # What moves elements: of weights that are dequantized it is done on the integers, after the import.
 MOVING = {
@@ -18,9 +20,10 @@ MOVING = {
     "Tile", "Transpose", "Unsqueeze",
 }  # fmt: skip
 COMPUTED = MOVING | set(ELEMENTWISE) | {
-    "Add", "And", "Cast", "Clip", "Constant", "ConstantOfShape", "Div", "Equal", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Not", "Or", "Pow", "QuantizeLinear", "Range",
-    "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub", "Where",
+    "Add", "And", "Cast", "CastLike", "Clip", "Constant", "ConstantOfShape", "Div", "Equal", "Greater",
+    "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Min", "Mod", "Mul", "Not", "Or", "Pow", "QuantizeLinear",
+    "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ScatterND", "Shape", "Size", "Sub",
+    "Where",
 }  # fmt: skip
 
 
@@ -29,11 +32,17 @@ def fold_constants(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
 
     A DequantizeLinear of constants stays, and what only moves its elements, so that weights stay integers;
     but what computes with it takes its value, and so does a parameter (a bound, a scale, a shape, an axis).
+    An If on a constant becomes the branch that it takes.
     """
     constants = _Constants(model)
     read = tensors_read(model)
     kept = []
-    for node in model.graph.node:
+    waiting = list(model.graph.node)[::-1]
+    while waiting:
+        node = waiting.pop()
+        if node.op_type == "If" and node.input[0] in constants:
+            waiting += taken_branch(node, constants.value(node.input[0]), constants.editor)[::-1]
+            continue
         if node.op_type == "Dropout" and not (read.intersection(node.output[1:]) or _trains(node, constants)):
             node = helper.make_node("Identity", [node.input[0]], list(node.output[:1]), name=node.name)
         if not constants.compute(node):
@@ -50,9 +59,28 @@ def _read(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> list[onnx.Node
     read = []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted.update(node.input)
+            wanted.update(reads_of(node))
             read.append(node)
     return read[::-1]
+
+
+def _elements(kind: str, operands: list[np.ndarray | None]) -> float:
+    """How many elements an operator makes of constants that say how many; 0 of any other operator."""
+    values = [np.zeros(0) if value is None else value.astype(np.float64) for value in operands]
+    if kind == "ConstantOfShape":
+        return float(np.prod(values[0]))
+    if kind == "Expand":
+        rank = max(values[0].ndim, values[1].size)
+        shape = np.ones((2, rank))
+        shape[0, rank - values[0].ndim :] = values[0].shape
+        shape[1, rank - values[1].size :] = values[1].reshape(-1)
+        return float(np.prod(shape.max(axis=0)))
+    if kind == "Tile":
+        return float(np.prod(values[1]) * values[0].size)
+    if kind == "Range":
+        start, limit, step = (value.item() for value in values[:3])
+        return abs((limit - start) / step) if step else 0.0
+    return 0.0
 
 
 def _trains(node: onnx.NodeProto, constants: "_Constants") -> bool:
@@ -83,7 +111,7 @@ class _Constants:
         """Whether the node's results became initializers, so that it is needed no more."""
         names = [name for name in node.input if name]
         is_shape = node.op_type in ("Shape", "Size") and names[0] in self._shapes
-        if node.domain not in ("", "ai.onnx") or not (is_shape or all(name in self for name in names)):
+        if node.domain or not (is_shape or all(name in self for name in names)):
             return False
         if node.op_type == "DequantizeLinear" or (
             node.op_type in MOVING and any(name in self._dequantized for name in names)
@@ -99,8 +127,7 @@ class _Constants:
 
     def replace_parameters(self, node: onnx.NodeProto) -> None:
         """Parameters that are dequantized become plain constants."""
-        taken = TAKEN.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
-        for index in taken.parameters if taken else ():
+        for index in parameters_of(node):
             if index < len(node.input) and node.input[index] in self._dequantized:
                 name = node.input[index]
                 node.input[index] = self.editor.add_constant(f"{name}_value", self.value(name))
@@ -110,6 +137,8 @@ class _Constants:
             if np.prod([float(size) for size in self._shapes.get(name, ())]) > MAX_TENSOR_ELEMENTS:
                 raise ModelError(f"tensor {name!r} has more than {MAX_TENSOR_ELEMENTS} elements")
         operands = {name: self.value(name) for name in node.input if name in self}
+        if _elements(node.op_type, [operands.get(name) for name in node.input]) > MAX_TENSOR_ELEMENTS:
+            raise ModelError(f"{label(node)}: its result has more than {MAX_TENSOR_ELEMENTS} elements")
         if node.op_type in ("Shape", "Size"):
             operands[node.input[0]] = np.broadcast_to(np.float32(0), self._shapes[node.input[0]])
         graph = helper.make_graph(

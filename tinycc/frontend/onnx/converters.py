@@ -3,11 +3,15 @@
 Shapes, padding and zero points are written out before (`explicit`).
 """
 
-from tinycc.frontend.onnx import arithmetic, movement, quantization
+from tinycc.frontend.onnx import arithmetic, indexing, layers, movement, quantization, recurrent, resize
 from tinycc.frontend.onnx.base import Convert
 
 CONVERTERS: dict[str, Convert] = {
     **arithmetic.CONVERTERS,
+    **indexing.CONVERTERS,
+    **layers.CONVERTERS,
     **movement.CONVERTERS,
     **quantization.CONVERTERS,
+    **recurrent.CONVERTERS,
+    **resize.CONVERTERS,
 }

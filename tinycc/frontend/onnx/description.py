@@ -10,7 +10,9 @@ from onnx import helper
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.description import ModelDescription, OperatorDescription, TensorDescription
 from tinycc.frontend.onnx.constants import fold_constants
-from tinycc.frontend.onnx.file import constants_of, first_line, located, read_onnx, shapes_of, types_of
+from tinycc.frontend.onnx.file import read_onnx
+from tinycc.frontend.onnx.inference import constants_of, shapes_of, types_of
+from tinycc.frontend.onnx.messages import first_line, located
 from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.rewriting import attributes_of, tensors_read
 
@@ -33,7 +35,7 @@ RESULT_SCALES = {
 def describe_onnx(path: Path) -> ModelDescription:
     """The inputs, outputs and operators of a file; raises what reading it raises."""
     path = Path(path)
-    model = read_onnx(path)
+    model, _ = read_onnx(path, any_batch=True)
     try:
         return _describe(path, model)
     except TinyccError as error:

@@ -9,7 +9,7 @@ from onnx import helper
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.onnx.features import element_type
-from tinycc.frontend.onnx.file import shapes_of, types_of
+from tinycc.frontend.onnx.inference import shapes_of, types_of
 from tinycc.frontend.onnx.operators import WINDOWED
 from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of, label, set_attributes
 
@@ -28,7 +28,7 @@ def write_out_zero_points(model: onnx.ModelProto) -> None:
 
     Raises UnsupportedError where `output_dtype` contradicts the zero point.
     """
-    types = types_of(model)
+    shapes, types = shapes_of(model), types_of(model)
     editor = GraphEditor(model)
     for node in model.graph.node:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
@@ -45,8 +45,8 @@ def write_out_zero_points(model: onnx.ModelProto) -> None:
         kind = stated or onnx.TensorProto.UINT8
         if kind not in INTEGERS:
             raise UnsupportedError(f"{label(node)}: {element_type(kind)} is not supported")
-        scale = editor.constants[node.input[1]]
-        name = editor.add_constant(f"{node.output[0]}_zero_point", np.zeros(scale.shape, INTEGERS[kind]))
+        zeros = np.zeros(shapes[node.input[1]], INTEGERS[kind])
+        name = editor.add_constant(f"{node.output[0]}_zero_point", zeros)
         del node.input[2:]
         node.input.append(name)
 

@@ -7,8 +7,8 @@ import onnx
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.onnx.attributes import MICROSOFT
+from tinycc.frontend.onnx.branches import subgraphs
 
-OPSETS = range(11, 29)
 ELEMENT_TYPES = {
     onnx.TensorProto.BOOL,
     onnx.TensorProto.DOUBLE,
@@ -31,33 +31,19 @@ def element_type(kind: int) -> str:
 
 
 def refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
-    """UnsupportedError for opsets and domains that are not known, and all but tensors of plain numbers."""
-    for entry in model.opset_import:
-        if entry.domain in ("", "ai.onnx") and entry.version not in OPSETS:
-            raise UnsupportedError(
-                f"{path}: opset {entry.version}; convert the model to one of {OPSETS[0]} to {OPSETS[-1]} "
-                "(onnx.version_converter)"
-            )
-    if model.functions:
-        raise UnsupportedError(
-            f"{path}: functions ({model.functions[0].name!r}) are not supported; "
-            "inline them (onnx.inliner.inline_local_functions)"
-        )
+    """UnsupportedError for domains that are not known, and all but tensors of plain numbers."""
     if model.training_info:
         raise UnsupportedError(
             f"{path}: training information is not supported; export the model for inference"
         )
-    for sparse in model.graph.sparse_initializer:
+    for sparse in (item for graph in subgraphs(model.graph) for item in graph.sparse_initializer):
         raise UnsupportedError(
             f"{path}: tensor {sparse.values.name!r} is sparse, which is not supported; store a dense one"
         )
-    for node in model.graph.node:
-        _refuse_node(path, node)
+    for graph in subgraphs(model.graph):
+        for node in graph.node:
+            _refuse_node(path, node)
     for tensor in _tensors(model):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise UnsupportedError(
-                f"{path}: tensor {tensor.name!r} is stored in another file; save it inside"
-            )
         _refuse_type(path, tensor.name, tensor.data_type)
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         kind = value.type.WhichOneof("value")
@@ -68,12 +54,13 @@ def refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
 
 def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
     name = f"{path}: {node.op_type} {node.name or ''.join(node.output[:1])!r}"
-    if node.domain not in ("", "ai.onnx", MICROSOFT):
+    if node.domain not in ("", MICROSOFT):
         raise UnsupportedError(f"{name}: this operator of the domain {node.domain} is not supported")
     for attribute in node.attribute:
         if attribute.ref_attr_name:
             raise UnsupportedError(f"{name}: {attribute.name} refers to the attribute of a function")
-        if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+        has_graph = attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+        if has_graph and (node.domain or node.op_type != "If"):
             raise UnsupportedError(f"{name}: this operator is not supported, as it has a graph of its own")
         if node.op_type == "Cast" and attribute.name == "to" and attribute.i not in ELEMENT_TYPES:
             raise UnsupportedError(f"{name}: to {element_type(attribute.i)} is not supported")
@@ -82,11 +69,10 @@ def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
 
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    yield from model.graph.initializer
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                yield attribute.t
+    for graph in subgraphs(model.graph):
+        yield from graph.initializer
+        for node in graph.node:
+            yield from (item.t for item in node.attribute if item.type == onnx.AttributeProto.TENSOR)
 
 
 def _refuse_type(path: Path, name: str, kind: int) -> None:

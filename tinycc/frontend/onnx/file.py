@@ -1,25 +1,62 @@
 """Reading ONNX files: what is malformed or out of bounds ends here, in one line."""
 
 import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import numpy_helper, shape_inference
+from onnx import shape_inference
 
-from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.errors import ModelError
+from tinycc.frontend.onnx.external import load_external_data
 from tinycc.frontend.onnx.features import element_type, refuse_unread_features
+from tinycc.frontend.onnx.functions import inline_own_functions
+from tinycc.frontend.onnx.halves import widen_halves
+from tinycc.frontend.onnx.inference import infer_shapes, shapes_of, types_of
+from tinycc.frontend.onnx.inputs import prepare_inputs
+from tinycc.frontend.onnx.messages import first_line
+from tinycc.frontend.onnx.opsets import in_known_opset
 
 MAX_FILE_BYTES = 256 << 20
-MAX_TENSOR_ELEMENTS = 1 << 28
 
 
-def read_onnx(path: Path) -> onnx.ModelProto:
-    """The checked model of a file, with batch 1, inferred shapes and no initializers among its inputs.
+def read_onnx(
+    path: Path, *, any_batch: bool = False, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tuple[onnx.ModelProto, list[str]]:
+    """The checked model of a file, and what was done to it that its user should know.
+
+    It has inferred shapes, batch 1, no initializers among its inputs, and float32 where the file has float16.
+
+    any_batch: whether the first dimension of an input may be more than 1.
+    shapes: of inputs by name, where the file's are dynamic.
 
     Raises ModelError for files that are missing, too large or malformed, UnsupportedError for what tinycc
-    does not read: external data, float16, other opsets, dynamic shapes, a batch greater than 1.
+    does not read: other opsets, dynamic shapes, a batch greater than 1.
     """
+    model = _parsed(path)
+    for named in (*model.graph.node, *model.opset_import):
+        named.domain = "" if named.domain == "ai.onnx" else named.domain
+    if not model.graph.node:
+        raise ModelError(f"{path}: not an ONNX file, or one without operators")
+    load_external_data(path, model, MAX_FILE_BYTES)
+    model = inline_own_functions(path, model)
+    notes = widen_halves(model)
+    refuse_unread_features(path, model)
+    stated = [] if shapes else copy.deepcopy([*model.graph.value_info, *model.graph.output])
+    model, conversions = in_known_opset(path, model)
+    _infer_outputs(path, model)
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        said = " ".join(str(error).replace("==> Context: Bad node spec for node.", "").split())
+        raise ModelError(f"{path}: malformed ONNX: {said[:300]}") from error
+    prepare_inputs(path, model, any_batch, shapes or {})
+    inferred = infer_shapes(path, model)
+    _compare(path, stated, inferred)
+    return inferred, [*notes, *conversions]
+
+
+def _parsed(path: Path) -> onnx.ModelProto:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelError(f"{path}: larger than {MAX_FILE_BYTES >> 20} MB, which no microcontroller holds")
@@ -31,20 +68,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         model.ParseFromString(content)
     except Exception as error:  # protobuf's DecodeError and, for bad UTF-8, others
         raise ModelError(f"{path}: not an ONNX file, or a damaged one") from error
-    if not model.graph.node:
-        raise ModelError(f"{path}: not an ONNX file, or one without operators")
-    refuse_unread_features(path, model)
-    stated = copy.deepcopy([*model.graph.value_info, *model.graph.output])
-    _infer_outputs(path, model)
-    try:
-        onnx.checker.check_model(model)
-    except Exception as error:
-        said = " ".join(str(error).replace("==> Context: Bad node spec for node.", "").split())
-        raise ModelError(f"{path}: malformed ONNX: {said[:300]}") from error
-    _prepare_inputs(path, model)
-    inferred = infer_shapes(path, model)
-    _compare(path, stated, inferred)
-    return inferred
+    return model
 
 
 def _infer_outputs(path: Path, model: onnx.ModelProto) -> None:
@@ -78,81 +102,3 @@ def _compare(path: Path, stated: list[onnx.ValueInfoProto], inferred: onnx.Model
             raise ModelError(
                 f"{path}: tensor {value.name!r}: the file says {said}, its operators give {found}"
             )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
-
-
-def located(path: Path, error: TinyccError) -> TinyccError:
-    """The error with the file in front, if its message does not begin with it."""
-    message = str(error)
-    return error if message.startswith(str(path)) else type(error)(f"{path}: {message}")
-
-
-def infer_shapes(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` with the type and shape of every tensor inferred anew."""
-    del model.graph.value_info[:]
-    try:
-        inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    except Exception as error:
-        raise ModelError(f"{path}: contradicts itself: {first_line(error)}") from error
-    for value in (*inferred.graph.value_info, *inferred.graph.output):
-        if np.prod([float(dim.dim_value) for dim in value.type.tensor_type.shape.dim]) > MAX_TENSOR_ELEMENTS:
-            raise ModelError(f"{path}: tensor {value.name!r} has more than {MAX_TENSOR_ELEMENTS} elements")
-    return inferred
-
-
-def shapes_of(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor of a model whose dimensions are all known."""
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        tensor_type = value.type.tensor_type
-        dims = tensor_type.shape.dim
-        if tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
-            shapes[value.name] = tuple(dim.dim_value for dim in dims)
-    return shapes
-
-
-def types_of(model: onnx.ModelProto) -> dict[str, int]:
-    """The element type (onnx.TensorProto.DataType) of every tensor."""
-    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
-    for value in (*model.graph.input, *model.graph.value_info, *model.graph.output):
-        types[value.name] = value.type.tensor_type.elem_type
-    return types
-
-
-def constants_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    """The initializers by name."""
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-
-
-def _prepare_inputs(path: Path, model: onnx.ModelProto) -> None:
-    """Drop initializers from the inputs; a symbolic batch dimension becomes 1."""
-    initializers = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in initializers]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
-    for value in model.graph.input:
-        tensor_type = value.type.tensor_type
-        if not tensor_type.HasField("shape"):
-            raise UnsupportedError(f"{path}: input {value.name!r} has no shape; export it with fixed shapes")
-        for axis, dim in enumerate(tensor_type.shape.dim):
-            if dim.dim_value > 0:
-                continue
-            if axis > 0:
-                raise UnsupportedError(
-                    f"{path}: dimension {axis} of input {value.name!r} is dynamic; export fixed shapes"
-                )
-            dim.dim_value = 1
-        dims = tensor_type.shape.dim
-        if len(dims) > 1 and dims[0].dim_value != 1:
-            raise UnsupportedError(
-                f"{path}: input {value.name!r} has a batch of {dims[0].dim_value}; export it with batch 1"
-            )
-        if np.prod([float(dim.dim_value) for dim in dims]) > MAX_TENSOR_ELEMENTS:
-            raise ModelError(f"{path}: input {value.name!r} has more than {MAX_TENSOR_ELEMENTS} elements")
-    for value in model.graph.output:
-        value.type.tensor_type.ClearField("shape")

@@ -13,8 +13,9 @@ from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.onnx.base import Node
 from tinycc.frontend.onnx.converters import CONVERTERS
-from tinycc.frontend.onnx.file import first_line, shapes_of, types_of
-from tinycc.frontend.onnx.rewriting import label
+from tinycc.frontend.onnx.inference import shapes_of, types_of
+from tinycc.frontend.onnx.messages import first_line
+from tinycc.frontend.onnx.rewriting import label, opset_of, tensors_read
 from tinycc.tvm_adapter.onnx_importer import NodeImporter
 
 
@@ -24,6 +25,7 @@ class _Importer(NodeImporter):
     def __init__(self, model: onnx.ModelProto) -> None:
         super().__init__()
         self._shapes, self._types = shapes_of(model), types_of(model)
+        self._read = tensors_read(model)
 
     def convert(self, node: onnx.NodeProto) -> None:
         """Enter a node's results into `tensors`; errors have its name."""
@@ -42,11 +44,12 @@ class _Importer(NodeImporter):
 
     def _convert_anew(self, node: onnx.NodeProto) -> None:
         inputs = tuple(self.tensors[name] if name else None for name in node.input)
-        shape = self._shapes[node.output[0]]
-        opened = Node(self.builder, node.op_type, inputs, self.attributes(node), len(node.output), shape)
+        shape = self._shapes.get(node.output[0], ())
+        count = max((index + 1 for index, name in enumerate(node.output) if name in self._read), default=1)
+        opened = Node(self.builder, node.op_type, inputs, self.attributes(node), count, shape)
         result = self.builder.normalize(CONVERTERS[node.op_type](opened))
         results = result.fields if isinstance(result, relax.Tuple) else [result]
-        self.tensors.update(zip(node.output, results, strict=True))
+        self.tensors.update(zip(node.output[:count], results, strict=True))
 
     def _compare(self, node: onnx.NodeProto, name: str) -> None:
         """ModelError where a tensor has not the shape and the element type that ONNX infers."""
@@ -69,6 +72,5 @@ def import_onnx(model: onnx.ModelProto) -> tvm.IRModule:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         importer = _Importer(model)
-        opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
         with tvm_adapter.unwinding(importer.builder):
-            return importer.from_onnx(model.graph, opset)
+            return importer.from_onnx(model.graph, opset_of(model))

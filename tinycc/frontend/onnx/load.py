@@ -1,8 +1,11 @@
 """ONNX models (QDQ and QOperator, int8 or uint8) in the normal form."""
 
-from collections.abc import Callable
+import copy
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 import tvm
 
@@ -12,12 +15,15 @@ from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.onnx.attributes import MICROSOFT
 from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.explicit import write_out_padding, write_out_shapes, write_out_zero_points
-from tinycc.frontend.onnx.file import constants_of, first_line, infer_shapes, located, read_onnx, shapes_of
+from tinycc.frontend.onnx.file import read_onnx
+from tinycc.frontend.onnx.functions import inline_definitions
 from tinycc.frontend.onnx.importer import import_onnx
+from tinycc.frontend.onnx.inference import constants_of, infer_shapes, shapes_of
+from tinycc.frontend.onnx.messages import first_line, located
 from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.qoperators import expand_qoperators
 from tinycc.frontend.onnx.rewriting import label, tensors_read
-from tinycc.frontend.onnx.unsigned import make_signed
+from tinycc.notes import with_note
 from tinycc.passes.to_normal_form import ToNormalForm
 
 INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
@@ -25,33 +31,40 @@ INTEGERS_ONLY = "post-training quantization is not available yet; quantize the m
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
-def load_onnx(path: Path) -> tvm.IRModule:
+def load_onnx(
+    path: Path, *, allow_float: bool = False, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tvm.IRModule:
     """The Relax module of an ONNX file, in the normal form of docs/design.md.
+
+    allow_float: whether operators may compute with real numbers, on tensors of any batch.
+    shapes: of inputs by name, where the file's are dynamic.
 
     Raises ModelError for a file that is missing or malformed, UnsupportedError for a sound model that is
     not int8 or uses what tinycc does not do.
     """
     path = Path(path)
     try:
-        model = explicit_model(path)
+        file, notes = read_onnx(path, any_batch=allow_float, shapes=shapes)
+        model = explicit_model(path, copy.deepcopy(file), allow_float=allow_float)
         module = import_onnx(model)
-        edges = _edges(read_onnx(path), model)
-        module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
-        return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
+        main = with_edges(module["main"], _edges(file, model))
+        module.update_func(module.get_global_var("main"), functools.reduce(with_note, notes, main))
+        return tvm_adapter.run_passes([ToNormalForm(allow_float)], module)
     except TinyccError as error:
         raise located(path, error) from error
     except Exception as error:  # whatever a damaged graph makes the importer stumble over
         raise ModelError(f"{path}: cannot be imported: {first_line(error)}") from error
 
 
-def explicit_model(path: Path) -> onnx.ModelProto:
-    """The model with everything explicit that the importer needs, each operator and attribute looked at."""
-    model = read_onnx(path)
+def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = False) -> onnx.ModelProto:
+    """A model that was read with everything explicit that the importer needs, each attribute looked at."""
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
+    _refuse_numbers(path, model)
+    model = inline_definitions(path, model)
     model = fold_constants(path, model)
-    if not any(node.op_type in QUANTIZED for node in model.graph.node):
+    if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     _refuse(model)
     _refuse_operands(model)
@@ -59,7 +72,6 @@ def explicit_model(path: Path) -> onnx.ModelProto:
     write_out_zero_points(model)
     write_out_padding(model)
     write_out_shapes(model)
-    make_signed(model)
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
     model = infer_shapes(path, model)
@@ -67,12 +79,19 @@ def explicit_model(path: Path) -> onnx.ModelProto:
     return model
 
 
+def _refuse_numbers(path: Path, model: onnx.ModelProto) -> None:
+    """ModelError for weights that are no numbers, as training that diverged leaves them."""
+    for name, value in constants_of(model).items():
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            raise ModelError(f"{path}: tensor {name!r} has values that are not numbers (NaN)")
+
+
 def _refuse_other_shapes(model: onnx.ModelProto, before: dict[str, tuple[int, ...]]) -> None:
     """What was written out gives each tensor the shape that ONNX infers from the file."""
     after = shapes_of(model)
     for node in model.graph.node:
         for name in node.output:
-            if name in before and after[name] != before[name]:
+            if name in before and after.get(name) != before[name]:
                 raise UnsupportedError(
                     f"{label(node)}: its pads give {list(after[name])} where ONNX has {list(before[name])}; "
                     "state pads instead of auto_pad, ceil_mode or output_shape"

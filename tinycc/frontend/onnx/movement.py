@@ -28,7 +28,7 @@ def _pad(node: Node) -> relax.Expr:
     return relax.op.nn.pad(node.source, widths.reshape(-1).tolist(), "constant", number)
 
 
-def _sliced(node: Node, source: relax.Expr, axis: int, positions: range) -> relax.Expr:
+def sliced(node: Node, source: relax.Expr, axis: int, positions: range) -> relax.Expr:
     """The indices `positions` of an axis, which are in bounds."""
     end = positions.stop
     if end < 0:  # before the first, where -1 would be the last
@@ -47,7 +47,7 @@ def _slice(node: Node) -> relax.Expr:
         bounds = slice(int(starts[index]), int(ends[index]), step)
         positions = range(*bounds.indices(node.source_shape[axis]))
         if len(positions) != node.source_shape[axis] or step < 0:
-            result = _sliced(node, result, axis, positions)
+            result = sliced(node, result, axis, positions)
     return result
 
 
@@ -64,27 +64,10 @@ def _split(node: Node) -> relax.Expr:
         raise UnsupportedError(f"{size} in {node.results} parts of {list(sizes)} is not supported")
     ends = np.cumsum(np.asarray(sizes)).tolist()
     slices = [
-        _sliced(node, node.source, axis, range(begin, end))
+        sliced(node, node.source, axis, range(begin, end))
         for begin, end in zip([0, *ends[:-1]], ends, strict=True)
     ]
     return slices[0] if len(slices) == 1 else relax.Tuple(slices)
-
-
-def _gather(node: Node) -> relax.Expr:
-    """Indices at equal distances are a slice."""
-    axis = node.axis(0)
-    size = node.source_shape[axis]
-    indices = node.constant(1)
-    assert indices is not None
-    if not indices.size or indices.min() < -size or indices.max() >= size:
-        raise UnsupportedError(f"indices beyond the {size} of axis {axis} are not supported")
-    wanted = (indices.reshape(-1).astype(np.int64) % size).tolist()
-    step = wanted[1] - wanted[0] if len(wanted) > 1 else 1
-    if step and wanted == list(range(wanted[0], wanted[0] + step * len(wanted), step)):
-        taken = _sliced(node, node.source, axis, range(wanted[0], wanted[-1] + (1 if step > 0 else -1), step))
-    else:
-        taken = node.emit(relax.op.take(node.source, relax.const(wanted, "int64"), axis, mode="clip"))
-    return taken if indices.ndim == 1 else relax.op.reshape(taken, node.shape)
 
 
 def _expand(node: Node) -> relax.Expr:
@@ -97,11 +80,21 @@ def _tile(node: Node) -> relax.Expr:
     return relax.op.tile(node.source, repeats.tolist())
 
 
+def _space_to_depth(node: Node) -> relax.Expr:
+    """Blocks of pixels as channels: those of a pixel together, or in mode CRD those of a channel."""
+    block = int(node.attributes["blocksize"])
+    batch, channels, height, width = node.source_shape
+    parts = [batch, channels, height // block, block, width // block, block]
+    axes = [0, 1, 3, 5, 2, 4] if node.attributes.get("mode") == b"CRD" else [0, 3, 5, 1, 2, 4]
+    split = node.emit(relax.op.reshape(node.source, parts))
+    return relax.op.reshape(node.emit(relax.op.permute_dims(split, axes)), node.shape)
+
+
 CONVERTERS: dict[str, Convert] = {
     "Expand": _expand,
-    "Gather": _gather,
     "Pad": _pad,
     "Slice": _slice,
+    "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "Tile": _tile,
 }

@@ -1,23 +1,45 @@
 """Which ONNX operators the frontend takes, and how: `attributes` has the list."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 import onnx
+from onnx import defs
 
 from tinycc.frontend.onnx.attributes import TAKEN, Taken
+from tinycc.frontend.onnx.converters import CONVERTERS
 from tinycc.frontend.onnx.rewriting import attributes_of
+from tinycc.tvm_adapter.onnx_importer import converted_kinds
 
-NOT_QUANTIZED = "integer products without quantization are not supported; export the model in the QDQ format"
-ADVICE = {
-    "BatchNormalization": "fold the batch normalization into the convolution before quantizing",
-    "ConvInteger": NOT_QUANTIZED,
-    "MatMulInteger": NOT_QUANTIZED,
-}
-WINDOWED = ("AveragePool", "Conv", "ConvTranspose", "MaxPool")
+# Whose results are as many as the values of their inputs say.
+DYNAMIC = ("Compress", "NonMaxSuppression", "NonZero", "Unique")
+# What somebody imports, or is written out before.
+KNOWN = {
+    *CONVERTERS, *converted_kinds(), *(kind for domain, kind in TAKEN if not domain), "If",
+}  # fmt: skip
+WINDOWED = ("AveragePool", "Conv", "ConvInteger", "ConvTranspose", "MaxPool")
 POOLS = ("AveragePool", "MaxPool")
 
 Shapes = Mapping[str, tuple[int, ...]]
+
+
+def parameters_of(node: onnx.NodeProto) -> tuple[int, ...]:
+    """The inputs of a node, by index, that must be constants."""
+    return _taken(node).parameters
+
+
+def is_defined_by_others(node: onnx.NodeProto) -> bool:
+    """Whether ONNX defines the operator by other operators, which are taken in its place."""
+    if node.domain or ("", node.op_type) in TAKEN or not defs.has(node.op_type):
+        return False
+    schema: Any = defs.get_schema(node.op_type)
+    return bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _taken(node: onnx.NodeProto) -> Taken:
+    """What is taken of an operator; of one that is not on the list, whatever TVM makes of it alone."""
+    return TAKEN.get((node.domain, node.op_type), Taken())
 
 
 def refusal(node: onnx.NodeProto, read: Collection[str]) -> str | None:
@@ -25,17 +47,22 @@ def refusal(node: onnx.NodeProto, read: Collection[str]) -> str | None:
 
     read: the tensors that operators or the model's outputs read.
     """
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    taken = TAKEN.get((domain, node.op_type))
-    if taken is None:
-        unknown = f"this operator of the domain {domain} is not supported" if domain else ""
-        return unknown or ADVICE.get(node.op_type, "this operator is not supported")
+    taken = _taken(node)
+    if is_defined_by_others(node):
+        return None
+    if node.domain and (node.domain, node.op_type) not in TAKEN:
+        return f"this operator of the domain {node.domain} is not supported"
+    if not node.domain and node.op_type not in KNOWN:
+        return "this operator is not supported"
+    if node.op_type == "If":
+        return "its condition is computed, which is not supported; only one that is constant"
+    if node.op_type in DYNAMIC:
+        return "the shape of its result depends on the values of its inputs, which is not supported"
     if taken.inputs is not None and len(node.input) not in taken.inputs:
         return f"{len(node.input)} inputs are not supported, only {taken.inputs[0]} to {taken.inputs[-1]}"
-    if node.op_type != "Split":
-        for name in node.output[1:]:
-            if name in read:
-                return f"its result {name!r} is not supported, only the first; take it out of the model"
+    for name in node.output[taken.results :]:
+        if name in read:
+            return f"its result {name!r} is not supported; take it out of the model"
     return _attribute_refusal(node, taken)
 
 
@@ -55,7 +82,7 @@ def operand_refusal(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str
 
     shapes, constants: of the model's tensors by name, those of constant expressions too.
     """
-    for index in TAKEN["" if node.domain == "ai.onnx" else node.domain, node.op_type].parameters:
+    for index in parameters_of(node):
         if index < len(node.input) and node.input[index] and node.input[index] not in constants:
             return f"its input {index}, {node.input[index]!r}, must be a constant"
     if node.op_type in WINDOWED:
@@ -64,15 +91,13 @@ def operand_refusal(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str
         rank = len(shapes[node.input[0]])
         beyond = [axis for axis in attributes_of(node).get("axes", []) if not -rank <= axis < rank]
         return f"axis {beyond[0]} is none of the {rank} of the tensor" if beyond else None
-    if node.op_type == "Resize":
-        return _scales_refusal(node, shapes, constants)
     return None
 
 
 def _window_refusal(node: onnx.NodeProto, shapes: Shapes) -> str | None:
-    """Windows are over one or two dimensions, and no padding is as large as the window of a pooling."""
+    """Windows are over one to three dimensions, and no padding is as large as the window of a pooling."""
     rank = len(shapes.get(node.input[0], (0,) * 4))
-    if rank not in ((4,) if node.op_type == "ConvTranspose" else (3, 4)):
+    if rank not in (3, 4, 5):
         return f"{rank - 2} spatial dimensions are not supported"
     attributes = attributes_of(node)
     if attributes.get("auto_pad", b"NOTSET") != b"NOTSET" and any(attributes.get("pads", [])):
@@ -85,28 +110,3 @@ def _window_refusal(node: onnx.NodeProto, shapes: Shapes) -> str | None:
     elif kernel is not None and node.input[1] in shapes and tuple(kernel) != shapes[node.input[1]][2:]:
         return f"kernel_shape {kernel} is not that of the weights, {list(shapes[node.input[1]][2:])}"
     return None
-
-
-def _scales_refusal(node: onnx.NodeProto, shapes: Shapes, constants: Mapping[str, np.ndarray]) -> str | None:
-    """Rows and columns are resized; positions follow from the sizes of input and output.
-
-    Scales that say otherwise would be misread.
-    """
-    before, after = shapes.get(node.input[0]), shapes.get(node.output[0])
-    if before is None or after is None:
-        return None
-    if len(before) not in (3, 4) or before[:2] != after[:2]:
-        return f"resizing {list(before)} to {list(after)} is not supported, only rows and columns"
-    attributes = attributes_of(node)
-    scales = constants.get(node.input[2]) if len(node.input) > 2 else None
-    is_aligned = attributes.get("coordinate_transformation_mode") == b"align_corners"
-    if is_aligned and 1 in after[2:]:
-        return "corners are not aligned in a single row or column; resize by other coordinates"
-    if scales is None or not scales.size or is_aligned:
-        return None
-    axes = attributes.get("axes", range(len(before)))
-    sizes = [(before[axis], after[axis]) for axis in axes]
-    if all(np.isclose(scale * old, new, rtol=1e-5) for scale, (old, new) in zip(scales, sizes, strict=False)):
-        return None
-    factors = ", ".join(f"{scale:g}" for scale in scales.tolist())
-    return f"resizing by {factors} gives no whole size; give the sizes instead of the scales"

@@ -15,7 +15,7 @@ from onnx import helper
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.onnx.attributes import MICROSOFT
-from tinycc.frontend.onnx.file import shapes_of
+from tinycc.frontend.onnx.inference import shapes_of
 from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of, label, opset_of
 
 
@@ -238,9 +238,8 @@ def expand_qoperators(model: onnx.ModelProto) -> bool:
     nodes: list[onnx.NodeProto] = []
     is_changed = False
     for node in model.graph.node:
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        expand = EXPANSIONS.get((domain, node.op_type))
-        if domain == MICROSOFT and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+        expand = EXPANSIONS.get((node.domain, node.op_type))
+        if node.domain == MICROSOFT and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             node.domain = ""
         if expand is not None:
             rank = len(shapes[node.input[0]]) if node.input[0] in shapes else None
@@ -254,6 +253,6 @@ def expand_qoperators(model: onnx.ModelProto) -> bool:
                 pass
         nodes.append(node)
     editor.replace_nodes(nodes)
-    if not any(entry.domain in ("", "ai.onnx") for entry in model.opset_import):
+    if not any(entry.domain == "" for entry in model.opset_import):
         model.opset_import.append(helper.make_opsetid("", opset))
     return is_changed

@@ -68,12 +68,20 @@ def label(node: onnx.NodeProto) -> str:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """The opset of ONNX's own domain; 13 where a model has only operators of others."""
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    versions = [entry.version for entry in model.opset_import if entry.domain == ""]
     return versions[0] if versions else 13
 
 
 def tensors_read(model: onnx.ModelProto) -> set[str]:
     """The tensors that operators or the model's outputs read."""
-    return {name for node in model.graph.node for name in node.input} | {
-        value.name for value in model.graph.output
-    }
+    read = {value.name for value in model.graph.output}
+    return read.union(*(reads_of(node) for node in model.graph.node))
+
+
+def reads_of(node: onnx.NodeProto) -> set[str]:
+    """The tensors that a node reads, or graphs of its own."""
+    graphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return set(node.input).union(
+        *(reads_of(inner) for graph in graphs for inner in graph.node),
+        (value.name for graph in graphs for value in graph.output),
+    )

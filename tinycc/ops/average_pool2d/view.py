@@ -32,6 +32,7 @@ class AveragePool2D(ChannelDependence):
     output_range: tuple[int, int]
 
     kind: ClassVar[str] = "average_pool2d"
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

@@ -26,6 +26,7 @@ class Conv2D(Linear):
     groups: int
 
     kind: ClassVar[str] = "conv2d"
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

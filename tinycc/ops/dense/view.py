@@ -6,12 +6,17 @@ from typing import ClassVar
 
 import numpy as np
 from tvm.relax.dpl import is_const, is_op
-from tvm.relax.transform import FusionPattern
+from tvm.relax.transform import FusionPattern, PatternCheckContext
 
+from tinycc import tvm_adapter
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
 from tinycc.ops.linear import Linear, read_requantized
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
+
+
+def _is_one_matrix(context: PatternCheckContext) -> bool:
+    return len(tvm_adapter.shape_of(context.annotated_expr["weights"])) == 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +28,10 @@ class Dense(Linear):
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
         """quantize(activation(bias + matmul(dequantize(x), dequantize(weights))))."""
-        product = is_op("relax.matmul")(dequantized(), dequantized(is_const()))
-        return [FusionPattern("tinycc.dense", quantized(activated(biased(product))))]
+        stored = is_const()
+        product = is_op("relax.matmul")(dequantized(), dequantized(stored))
+        pattern = quantized(activated(biased(product)))
+        return [FusionPattern("tinycc.dense", pattern, {"weights": stored}, _is_one_matrix)]
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Dense":

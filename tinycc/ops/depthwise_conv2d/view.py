@@ -33,6 +33,7 @@ class DepthwiseConv2D(Linear):
     window: Window
 
     kind: ClassVar[str] = "depthwise_conv2d"
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:

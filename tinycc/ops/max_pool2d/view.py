@@ -20,6 +20,7 @@ class MaxPool2D(ChannelDependence):
     window: Window
 
     kind: ClassVar[str] = "max_pool2d"
+    is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
