@@ -29,7 +29,8 @@ SAMPLE = (
     "test_maxpool_with_argmax_2d_precomputed_strides", "test_mul_uint8",
     "test_qlinearmatmul_3D_uint8_float16", "test_quantizelinear_blocked_asymmetric",
     "test_resize_downsample_scales_cubic_antialias",
-    "test_resize_tf_crop_and_resize_extrapolation_value", "test_softmax_axis_0", "test_cumsum_2d_negative_axis",
+    "test_resize_tf_crop_and_resize_extrapolation_value", "test_softmax_axis_0",
+    "test_cumsum_2d_negative_axis",
 )  # fmt: skip
 NO_TENSORS = {
     "test_identity_opt", "test_identity_sequence", "test_split_to_sequence_1", "test_split_to_sequence_2",
