@@ -88,6 +88,7 @@ def main() -> None:
     multiple=True,
     help="Keep input IN on the device: the output OUT is its next value, 0 its first. May be repeated.",
 )
+@click.option("--float", "allow_float", is_flag=True, help="Compile what is not quantized in float32.")
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 def compile_command(
     model: Path,
@@ -102,6 +103,7 @@ def compile_command(
     kernels: Any,
     input_mode: Any,
     pairs: tuple[str, ...],
+    allow_float: bool,
     name: str,
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
@@ -122,6 +124,7 @@ def compile_command(
         kernels=kernels,
         input_mode=input_mode,
         states=_states(pairs),
+        allow_float=allow_float,
         name=name,
     )
     compiled.export(output)

@@ -107,6 +107,7 @@ def compile(
     kernels: KernelChoice = "auto",
     input_mode: InputMode = "tensor",
     states: Mapping[str, str] | None = None,
+    allow_float: bool = False,
     name: str = "model",
     limits: SearchLimits = DEFAULT_LIMITS,
     passes: list[tvm.transform.Pass] | None = None,
@@ -131,6 +132,8 @@ def compile(
     spectrogram [1,height,width,channels]), so that it never stands in memory whole.
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
+    allow_float: whether layers of a model that are not quantized are compiled in float32; otherwise they are
+    refused.
     name: prefix of the generated C symbols, and the name of the source and the header.
     limits: how far the searches for an order, a schedule and a placement go.
     passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
@@ -169,7 +172,7 @@ def compile(
             states=states,
             limits=limits,
         )
-    module = load_model(model)
+    module = load_model(model, allow_float)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:

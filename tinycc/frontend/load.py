@@ -32,17 +32,21 @@ def describe_model(path: Path) -> ModelDescription:
     return describe_tflite(path) if model_format(path) == "tflite" else describe_onnx(path)
 
 
-def load_model(model: str | Path | tvm.IRModule | Any) -> tvm.IRModule:
-    """A model file or a torch.export program as a module in the normal form; a Relax module as it is."""
+def load_model(model: str | Path | tvm.IRModule | Any, allow_float: bool = False) -> tvm.IRModule:
+    """A model file or a torch.export program as a module in the normal form; a Relax module as it is.
+
+    allow_float: whether layers that are not quantized stay as they are; otherwise they are refused.
+    """
     if isinstance(model, tvm.IRModule):
         return model
     if isinstance(model, str | Path):
         path = Path(model)
-        return load_tflite(path) if model_format(path) == "tflite" else load_onnx(path)
+        load = load_tflite if model_format(path) == "tflite" else load_onnx
+        return load(path, allow_float)
     if type(model).__module__.startswith("torch.export"):
         from tinycc.frontend.torch import load_torch
 
-        return load_torch(model)
+        return load_torch(model, allow_float)
     raise UnsupportedError(
         f"cannot compile a {type(model).__name__}: give a path, a Relax module or a torch.export program"
     )

@@ -88,7 +88,9 @@ ROOMS: list[Room[Any]] = [
 
 def fusion_patterns() -> list[FusionPattern]:
     """The patterns of all operators, in the order in which they are to be tried."""
-    return [_closed(pattern) for room in ROOMS for pattern in room.view.patterns()]
+    quantized = [pattern for room in ROOMS for pattern in room.view.patterns()]
+    real = [pattern for room in ROOMS for pattern in room.view.float_patterns()]
+    return [_closed(pattern) for pattern in (*quantized, *real)]
 
 
 def _closed(pattern: FusionPattern) -> FusionPattern:

@@ -24,6 +24,7 @@ REPEATED = "tinycc.repeated"
 ElementTypes = frozenset[tuple[str, str]] | None
 INT8 = frozenset({("int8", "int8")})
 INT8_OR_INT16 = INT8 | {("int16", "int16")}
+FLOAT = ("float32", "float32")
 
 _NONE: tuple[Kernel[Any], ...] = (NoKernel(),)
 
@@ -54,6 +55,11 @@ class Operator(ABC):
     @abstractmethod
     def patterns(cls) -> list[FusionPattern]:
         """What of a Relax function this operator replaces, best match first."""
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """The same of real numbers, tried once all that is quantized is found."""
+        return []
 
     @classmethod
     @abstractmethod

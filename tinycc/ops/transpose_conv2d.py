@@ -10,7 +10,7 @@ from tvm.relax.transform import FusionPattern, PatternCheckContext
 from tinycc.ops.composite import Composite
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import Packed, RowCall
-from tinycc.ops.linear import Linear, read_requantized
+from tinycc.ops.linear import Linear, read_arithmetic
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
 from tinycc.ops.room import Room
 from tinycc.ops.row_window import RowWindow
@@ -51,17 +51,19 @@ class TransposeConv2D(Linear):
     def from_composite(cls, composite: Composite) -> "TransposeConv2D":
         """Read geometry, weights (IOHW) and requantization."""
         call = composite.call("relax.nn.conv2d_transpose")
-        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
-        assert weights.value is not None
+        source = composite.tensor(call.args[0])
+        arithmetic = read_arithmetic(
+            composite, source, call.args[1], lambda weights: weights.transpose(1, 2, 3, 0)
+        )
+        _, height, width, _ = arithmetic.weights.shape
         strides, padding = (
             [int(size) for size in sizes] for sizes in (call.attrs.strides, call.attrs.padding)
         )
-        kernel = weights.value.transpose(1, 2, 3, 0)
         return cls(
             (source,),
             (composite.result(),),
-            read_requantized(composite, source, weights, zero_points, kernel),
-            kernel_size=(kernel.shape[1], kernel.shape[2]),
+            arithmetic,
+            kernel_size=(height, width),
             stride=(strides[0], strides[1]),
             padding=(padding[0], padding[1]),
         )

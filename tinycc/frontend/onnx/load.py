@@ -20,38 +20,40 @@ from tinycc.frontend.onnx.rewriting import label, tensors_read
 from tinycc.frontend.onnx.unsigned import make_signed
 from tinycc.passes.to_normal_form import ToNormalForm
 
-INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
+INTEGERS_ONLY = "quantize the model to int8 first, or compile it with --float"
 
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
-def load_onnx(path: Path) -> tvm.IRModule:
+def load_onnx(path: Path, allow_float: bool = False) -> tvm.IRModule:
     """The Relax module of an ONNX file, in the normal form of docs/design.md.
+
+    allow_float: whether layers may compute in float32.
 
     Raises ModelError for a file that is missing or malformed, UnsupportedError for a sound model that is
     not int8 or uses what tinycc does not do.
     """
     path = Path(path)
     try:
-        model = explicit_model(path)
+        model = explicit_model(path, allow_float)
         module = import_onnx(model)
         edges = _edges(read_onnx(path), model)
         module.update_func(module.get_global_var("main"), with_edges(module["main"], edges))
-        return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
+        return tvm_adapter.run_passes([ToNormalForm(allow_float)], module)
     except TinyccError as error:
         raise located(path, error) from error
     except Exception as error:  # whatever a damaged graph makes the importer stumble over
         raise ModelError(f"{path}: cannot be imported: {first_line(error)}") from error
 
 
-def explicit_model(path: Path) -> onnx.ModelProto:
+def explicit_model(path: Path, allow_float: bool = False) -> onnx.ModelProto:
     """The model with everything explicit that the importer needs, each operator and attribute looked at."""
     model = read_onnx(path)
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
     model = fold_constants(path, model)
-    if not any(node.op_type in QUANTIZED for node in model.graph.node):
+    if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     _refuse(model)
     _refuse_operands(model)

@@ -5,12 +5,12 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_op
+from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.base import INT8, ElementTypes, Operator
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
@@ -23,7 +23,7 @@ class Reduce(Operator):
 
     axes: tuple[int, ...]
     is_mean: bool
-    output_range: tuple[int, int]
+    output_range: tuple[float, float]
 
     kind: ClassVar[str] = "reduce"
     element_types: ClassVar[ElementTypes] = INT8
@@ -37,6 +37,14 @@ class Reduce(Operator):
         ]
 
     @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """activation(mean(x)), and the same with a sum."""
+        return [
+            FusionPattern("tinycc.reduce", activated(is_op(name)(wildcard().has_dtype("float32"))))
+            for name in ("relax.mean", "relax.sum")
+        ]
+
+    @classmethod
     def from_composite(cls, composite: Composite) -> "Reduce":
         """Read the axes; none means all."""
         is_mean = composite.has("relax.mean")
@@ -44,10 +52,7 @@ class Reduce(Operator):
         source, output = composite.tensor(call.args[0]), composite.result()
         rank = len(source.shape)
         axes = range(rank) if call.attrs.axis is None else (int(axis) % rank for axis in call.attrs.axis)
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        return cls((source,), (output,), tuple(sorted(axes)), is_mean, bounds)
+        return cls((source,), (output,), tuple(sorted(axes)), is_mean, composite.output_range())
 
     @property
     def count(self) -> int:
