@@ -17,6 +17,7 @@ from tinycc.ops import (
     dense,
     depthwise_conv2d,
     divide,
+    expression,
     extremum,
     fallback,
     gather,
@@ -78,9 +79,11 @@ ROOMS: list[Room[Any]] = [
     # Whatever quantize and dequantize no other operator took in.
     quantize.QUANTIZE,
     quantize.DEQUANTIZE,
-    # Without a pattern: lower_fallbacks makes them.
+    # Without a pattern: fuse_expressions makes them.
+    expression.ROOM,
+    # Likewise lower_fallbacks.
     fallback.ROOM,
-    # Likewise stream_input, and slide_states.
+    # And stream_input, and slide_states.
     input_rows.ROOM,
     delay_line.ROOM,
 ]

@@ -25,6 +25,9 @@ ElementTypes = frozenset[tuple[str, str]] | None
 INT8 = frozenset({("int8", "int8")})
 INT8_OR_INT16 = INT8 | {("int16", "int16")}
 FLOAT = ("float32", "float32")
+# Of operators that move elements, whatever these mean.
+MOVED_TYPES = ("int8", "int16", "float32")
+MOVED = frozenset((dtype, dtype) for dtype in MOVED_TYPES)
 
 _NONE: tuple[Kernel[Any], ...] = (NoKernel(),)
 
@@ -58,7 +61,7 @@ class Operator(ABC):
 
     @classmethod
     def float_patterns(cls) -> list[FusionPattern]:
-        """The same of real numbers, tried once all that is quantized is found."""
+        """The same on real numbers, and what leads there; tried once all that is quantized is found."""
         return []
 
     @classmethod

@@ -33,7 +33,7 @@ def bias_and_range(view: Linear) -> dict[str, Value]:
 
 
 def in_blocks(weights: np.ndarray, groups: int) -> np.ndarray:
-    """Weights [outputs, ...] as blocks of OUTPUTS outputs, the last one of a group smaller: [taps, outputs]."""
+    """Weights [outputs, ...] as blocks [taps, outputs]; the last one of a group may be smaller."""
     parts = []
     for group in np.split(weights.reshape(len(weights), -1), groups):
         parts += [group[first : first + OUTPUTS].T.reshape(-1) for first in range(0, len(group), OUTPUTS)]

@@ -116,7 +116,10 @@ def _check_inputs(file: TfliteFile) -> None:
             raise UnsupportedError(f"{where} is {'a state' if tensor.is_variable else 'a constant'} as well")
 
 
-HYBRID = "is hybrid (int8 weights, float activations): convert the model with full integer quantization, or compile it with --float"
+HYBRID = (
+    "is hybrid (int8 weights, float activations): convert the model with full integer quantization, "
+    "or compile it with --float"
+)
 FLOAT = "computes in float32: quantize the model to int8 first, or compile it with --float"
 
 

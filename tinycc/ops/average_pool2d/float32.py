@@ -13,14 +13,14 @@ class FloatAveragePool2D(Kernel[AveragePool2D]):
     def call(self, view: AveragePool2D) -> RowCall:
         """One call for each output row."""
         tensors = view.inputs[0], view.outputs[0]
-        return float_pool_call("average_pool2d", view.window, tensors, view.output_range)
+        return float_pool_call("average_pool2d", view.window, tensors, view.bounds)
 
     def accumulate(self, view: AveragePool2D, height: int) -> AccumulatingCall | None:
         """Sums over all pixels, row by row, where the window is the whole input."""
         source, output = view.inputs[0], view.outputs[0]
         if height != source.height or not view.covers_input:
             return None
-        return accumulating_call(source, output, 1 / (source.height * source.width), view.output_range)
+        return accumulating_call(source, output, 1 / (source.height * source.width), view.bounds)
 
     def overlap(self, view: AveragePool2D, index: int) -> int:
         """Channels are written once their taps are read."""

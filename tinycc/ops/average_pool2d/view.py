@@ -25,11 +25,11 @@ class AveragePool2D(ChannelDependence):
     TFLite has input and output of one scale, and rounds the mean of the integers; where the scales differ,
     the mean keeps fractional bits until it is rescaled.
 
-    output_range: clamp of the result.
+    bounds: clamp of the result, of integers where it is quantized.
     """
 
     window: Window
-    output_range: tuple[float, float]
+    bounds: tuple[float, float]
 
     kind: ClassVar[str] = "average_pool2d"
 
@@ -63,7 +63,14 @@ class AveragePool2D(ChannelDependence):
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """A mean lies between the numbers; where it is rescaled, anywhere."""
-        return super().channel_ranges(inputs) if self.mean_bits else inputs[0].clamped(*self.output_range)
+        if self.mean_bits or self.outputs[0].dtype == "float32":
+            return super().channel_ranges(inputs)
+        return inputs[0].clamped(*self.output_range)
+
+    @property
+    def output_range(self) -> tuple[int, int]:
+        """Clamp of the result, where that is of integers."""
+        return int(self.bounds[0]), int(self.bounds[1])
 
     @property
     def mean_bits(self) -> int:

@@ -17,7 +17,7 @@ class FloatReduce(Kernel[Reduce]):
             function="tinycc_reduce_float32",
             struct="tinycc_reduce_float",
             shape=view.strides,
-            data=reduction_data(_factor(view), view.output_range),
+            data=reduction_data(_factor(view), view.bounds),
             windows=(RowWindow.whole(view.inputs[0]),),
             rows=1,
             columns=view.strides["kept_size0"],
@@ -29,7 +29,7 @@ class FloatReduce(Kernel[Reduce]):
         source, output = view.inputs[0], view.outputs[0]
         if height != source.height or not view.is_over_pixels:
             return None
-        return accumulating_call(source, output, _factor(view), view.output_range)
+        return accumulating_call(source, output, _factor(view), view.bounds)
 
 
 def _factor(view: Reduce) -> float:

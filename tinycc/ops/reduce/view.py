@@ -16,14 +16,14 @@ from tinycc.ops.patterns import activated, dequantized, quantized
 
 @dataclass(frozen=True, eq=False)
 class Reduce(Operator):
-    """Mean or sum of an int8 tensor over `axes`.
+    """Mean or sum of an int8 or float32 tensor over `axes`.
 
-    output_range: clamp of the result.
+    bounds: clamp of the result, of integers where it is quantized.
     """
 
     axes: tuple[int, ...]
     is_mean: bool
-    output_range: tuple[float, float]
+    bounds: tuple[float, float]
 
     kind: ClassVar[str] = "reduce"
     element_types: ClassVar[ElementTypes] = INT8
@@ -53,6 +53,11 @@ class Reduce(Operator):
         rank = len(source.shape)
         axes = range(rank) if call.attrs.axis is None else (int(axis) % rank for axis in call.attrs.axis)
         return cls((source,), (output,), tuple(sorted(axes)), is_mean, composite.output_range())
+
+    @property
+    def output_range(self) -> tuple[int, int]:
+        """Clamp of the result, where that is of integers."""
+        return int(self.bounds[0]), int(self.bounds[1])
 
     @property
     def count(self) -> int:
