@@ -1,11 +1,11 @@
-"""Group elementwise operators on float32 tensors into one composite function each, with one loop for its kernel.
+"""Group elementwise operators on float32 tensors into composite functions, each with one loop for its kernel.
 
 Before:  lv = add(x, y); lv1 = sigmoid(lv); lv2 = multiply(lv, lv1)
-After:   lv2 = fused_expression(x, y), a private function with Composite = "tinycc.expression" and the same body
+After:   lv2 = fused_expression(x, y), a private function with Composite = "tinycc.expression", the same body
 Requires: fuse_quantized_ops, whose patterns take bias and activation of layers.
 
-An operator joins those that read it where all of them are of one group, and where no tensor has to be kept for
-longer: it has one tensor to read, or the group has nothing else to wait for.
+An operator joins those that read it where all of them are of one group, and where no tensor has to be kept
+for longer: it has one tensor to read, or the group has nothing else to wait for.
 """
 
 from collections import defaultdict

@@ -6,7 +6,7 @@ from tinycc import tvm_adapter
 from tinycc.ops.composite import Composite
 from tinycc.ops.tensor import Tensor
 
-Quantization = tuple[float, int]
+Quantization = tuple[float | None, int]
 
 
 def number(composite: Composite, name: str) -> float:

@@ -31,7 +31,7 @@ TINYCC_INLINE void tinycc_dense_rows_float_block(const float *input, float *sums
         data->weights + o * shape->rows * shape->row_elements + y0 * shape->row_elements * outputs;
     float block[1][TINYCC_FLOAT_OUTPUTS];
     tinycc_float_sums_begin(block, 1, outputs, y0 == 0 ? data->bias + o : sums + o);
-    tinycc_float_sums(block, 1, outputs, input, 0, weights, (y1 - y0) * shape->row_elements);
+    tinycc_float_sums(block, 1, outputs, input, 0, weights, outputs, (y1 - y0) * shape->row_elements);
     memcpy(sums + o, block[0], (size_t)outputs * sizeof(*sums));
 }
 

@@ -51,13 +51,13 @@ TINYCC_INLINE void tinycc_conv2d_float_block(const float *const *rows, float *ou
         }
         const float *input = rows[j] + (left + inside.first * shape->dilation_width) * shape->input_channels;
         if (shape->dilation_width == 1 && shape->groups == 1) {
-            tinycc_float_sums(sums, pixels, outputs, input, pitch, taps,
+            tinycc_float_sums(sums, pixels, outputs, input, pitch, taps, outputs,
                               (inside.end - inside.first) * inputs);
             continue;
         }
         input += group * inputs;
         for (int32_t k = inside.first; k < inside.end; ++k) {
-            tinycc_float_sums(sums, pixels, outputs, input, pitch, taps, inputs);
+            tinycc_float_sums(sums, pixels, outputs, input, pitch, taps, outputs, inputs);
             input += shape->dilation_width * shape->input_channels;
             taps += inputs * outputs;
         }

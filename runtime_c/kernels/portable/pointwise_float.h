@@ -29,7 +29,7 @@ TINYCC_INLINE void tinycc_pointwise_float_block(const float *input, float *outpu
     const int32_t inputs = shape->input_channels;
     float sums[TINYCC_FLOAT_PIXELS][TINYCC_FLOAT_OUTPUTS];
     tinycc_float_sums_begin(sums, pixels, outputs, data->bias + o);
-    tinycc_float_sums(sums, pixels, outputs, input, inputs, data->weights + o * inputs, inputs);
+    tinycc_float_sums(sums, pixels, outputs, input, inputs, data->weights + o * inputs, outputs, inputs);
     tinycc_float_sums_end(sums, pixels, outputs, output + o, shape->output_channels, data->output_min,
                           data->output_max);
 }

@@ -48,9 +48,10 @@ TINYCC_INLINE tinycc_float_taps tinycc_float_inside(int32_t left, int32_t taps, 
     return inside;
 }
 
-/* sums[p][k] += sum over `count` taps of input[p * pitch + i] * weights[i][k] */
+/* sums[p][k] += sum over `count` taps of input[p * pitch + i] * weights[i * weight_pitch + k] */
 TINYCC_INLINE void tinycc_float_sums(float sums[][TINYCC_FLOAT_OUTPUTS], int32_t pixels, int32_t outputs,
-                                     const float *input, int32_t pitch, const float *weights, int32_t count)
+                                     const float *input, int32_t pitch, const float *weights,
+                                     int32_t weight_pitch, int32_t count)
 {
     TINYCC_UNROLL_TWICE
     for (int32_t i = 0; i < count; ++i) {
@@ -61,7 +62,7 @@ TINYCC_INLINE void tinycc_float_sums(float sums[][TINYCC_FLOAT_OUTPUTS], int32_t
                 sums[p][k] = TINYCC_MULTIPLY_ADD(input[p * pitch + i], weights[k], sums[p][k]);
             }
         }
-        weights += outputs;
+        weights += weight_pitch;
     }
 }
 

@@ -10,7 +10,6 @@ from tinycc.frontend.onnx.rewriting import attributes_of
 
 NOT_QUANTIZED = "integer products without quantization are not supported; export the model in the QDQ format"
 ADVICE = {
-    "BatchNormalization": "fold the batch normalization into the convolution before quantizing",
     "ConvInteger": NOT_QUANTIZED,
     "MatMulInteger": NOT_QUANTIZED,
 }
