@@ -4,9 +4,9 @@ Before: divide(multiply(add(conv2d(x, dequantize(w, s)), b), c), d), alpha of a 
 After:  add(conv2d(x, dequantize(w, s * c / d)), b * c / d)
 Requires: channels last, weights that are constants, or under a dequantize.
 
-A factor for each output channel goes into the weights, or into the scale of those that are integers. Where it is negative, the weights are
-complemented: ~w - ~z = -(w - z), in the same eight bits. A channel that is multiplied by 0 has weights of 0.
-Weights lose their zero point where they fit eight bits without it.
+A factor for each output channel goes into the weights, or into the scale of those that are integers. Where
+it is negative, these are complemented: ~w - ~z = -(w - z), in the same eight bits. A channel that is
+multiplied by 0 has weights of 0. Weights lose their zero point where they fit eight bits without it.
 """
 
 import numpy as np

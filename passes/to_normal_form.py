@@ -24,7 +24,8 @@ from tinycc.passes.take_channels_last import TakeChannelsLast
 from tinycc.passes.write_out_batch_norm import WriteOutBatchNorm
 
 _INTEGERS = [
-    WriteOutBatchNorm(), FoldIntegerConstants(), CanonicalizeQuantization(), AverageRealNumbers(), MakeSigned(), MoveToIntegers(),
+    WriteOutBatchNorm(), FoldIntegerConstants(), CanonicalizeQuantization(), AverageRealNumbers(),
+    MakeSigned(), MoveToIntegers(),
 ]  # fmt: skip
 _LAYOUT = [
     FoldIntegerConstants(), ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants(),

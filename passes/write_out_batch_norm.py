@@ -2,7 +2,7 @@
 
 Before:  batch_norm(x, gamma, beta, mean, variance)[0]
 After:   add(multiply(x, gamma / sqrt(variance + epsilon)), beta - mean * gamma / sqrt(variance + epsilon))
-Requires: statistics that are constants. Behind a layer fold_into_products takes both into its weights and bias.
+Requires: statistics that are constants. Behind a layer fold_into_products takes both into its constants.
 """
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Reading composites of operators with state, which frontends emit with their parameters as attributes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinycc import tvm_adapter
@@ -24,7 +26,7 @@ def stored_constants(composite: Composite) -> list[np.ndarray]:
 
 
 def tensors(
-    composite: Composite, inputs: list[Quantization], output: Quantization
+    composite: Composite, inputs: Sequence[Quantization], output: Quantization
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """(input, states...) and (output, states...) of a function whose result is a tuple.
 
