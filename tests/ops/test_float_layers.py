@@ -178,3 +178,21 @@ def test_a_stage_goes_by_rows(end: str) -> None:
     [stage] = [step.operator for step in plan.steps if isinstance(step.operator, Stage)]
     assert len(stage.members) == 3
     assert_close(run_plan(plan, [inputs], True)[0], run_on_vm(module, inputs))
+
+
+@pytest.mark.parametrize("shapes", [((1, 5, 6), (1, 6, 7)), ((3, 4, 6), (3, 6, 5)), ((2, 3, 4), (1, 4, 2))])
+def test_product_of_two_tensors(shapes: tuple[Shape, Shape]) -> None:
+    check_real(real_module(lambda a, b: relax.op.nn.relu(relax.op.matmul(a, b)), *shapes), "matmul")
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_layer_norm(offset: float) -> None:
+    scale, shift = (relax.const(np.linspace(low, 2, 9).astype(np.float32)) for low in (-1, 0))
+    body = lambda x: relax.op.nn.layer_norm(relax.op.add(x, relax.const(offset)), scale, shift, -1)  # noqa: E731
+    module = real_module(body, (4, 9))
+    assert views_in(module)[-1].kind == "layer_norm"
+    inputs = random_inputs(module)
+    plan = build_plan(tvm.transform.Sequential(default_passes("float"))(module))
+    [[result]] = run_plan(plan, [inputs], True)
+    [expected] = run_on_vm(module, inputs)
+    np.testing.assert_allclose(result, expected, atol=2e-6 * (1 + offset))

@@ -13,7 +13,8 @@ from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.torch import arithmetic, layers, movement
 from tinycc.frontend.torch.base import Converter
-from tinycc.frontend.torch.nodes import STORED_TYPES, title
+from tinycc.frontend.torch.nodes import STORED_TYPES, operator, title
+from tinycc.frontend.torch.operators import BATCH_NORM
 
 CONVERTERS: dict[str, Converter] = {
     **layers.CONVERTERS,
@@ -28,6 +29,7 @@ def checked(convert: Converter) -> Converter:
     def converted(node: torch.fx.Node, importer: Any) -> Any:
         expected = node.meta["val"]
         tensors = [expected] if isinstance(expected, torch.Tensor) else list(expected)
+        tensors = tensors[:1] if operator(node) == BATCH_NORM else tensors
         if any(tensor.numel() == 0 for tensor in tensors):
             raise UnsupportedError(f"{title(node)} gives a tensor without elements")
         try:

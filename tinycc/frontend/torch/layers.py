@@ -11,6 +11,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.torch.base import Converter, each, emit, reshaped, source_of, spatial_of
 from tinycc.frontend.torch.nodes import arguments, shape_of, title
+from tinycc.frontend.torch.operators import BATCH_NORM
 
 
 def _convolution(node: torch.fx.Node, importer: Any) -> relax.Expr:
@@ -61,6 +62,21 @@ def _with_bias(node: torch.fx.Node, importer: Any, value: relax.Expr) -> relax.E
     rank = len(tvm_adapter.shape_of(value))
     shaped = emit(importer, relax.op.reshape(importer.env[bias], (1, -1, *(1,) * (rank - 2))))
     return emit(importer, relax.op.add(value, shaped))
+
+
+def _batch_norm(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
+    """The normalized tensor; the statistics that come with it are empty."""
+    given = arguments(node)
+    value = importer.env[given["input"]]
+    channels = (tvm_adapter.shape_of(value)[1],)
+    operands = [
+        tvm_adapter.make_constant(np.full(channels, name == "weight", np.float32))
+        if given[name] is None
+        else importer.env[given[name]]
+        for name in ("weight", "bias", "running_mean", "running_var")
+    ]
+    result = relax.op.nn.batch_norm(value, *operands, axis=1, epsilon=given["eps"], training=False)
+    return [emit(importer, relax.TupleGetItem(emit(importer, result), 0))]
 
 
 def _linear(node: torch.fx.Node, importer: Any) -> relax.Expr:
@@ -248,6 +264,7 @@ CONVERTERS: dict[str, Converter] = {
     "aten.conv2d.padding": _convolution,
     "aten.conv_transpose2d.input": _transposed_convolution,
     "aten.linear.default": _linear,
+    BATCH_NORM: _batch_norm,
     "aten.avg_pool1d.default": _average_pool(1),
     "aten.avg_pool2d.default": _average_pool(2),
     "aten.max_pool1d.default": _max_pool(1),

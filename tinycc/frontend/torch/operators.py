@@ -242,7 +242,19 @@ FIXED_RANGES = {
     "aten.tanh.default": (1 / 128, 0),
 }
 
-OPERATORS: dict[str, Arguments] = {**ARITHMETIC, **CLAMPS, **MOVING}
+# Of statistics that are known; its other results are empty.
+BATCH_NORM = "aten._native_batch_norm_legit_no_training.default"
+
+OPERATORS: dict[str, Arguments] = {
+    **ARITHMETIC,
+    **CLAMPS,
+    **MOVING,
+    BATCH_NORM: {
+        **_layer(weight=TENSOR | NONE, running_mean=TENSOR, running_var=TENSOR),
+        "momentum": ANYTHING,
+        "eps": POSITIVE,
+    },
+}
 
 
 def check_arguments(node: torch.fx.Node) -> None:
