@@ -58,6 +58,13 @@ class DataflowRewriter:
         self._producers[variable] = call
         return variable
 
+    def emit_for_one(self, call: relax.Expr) -> relax.Expr:
+        """Bind a new call that has a single reader."""
+        variable = self.emit(call)
+        if isinstance(variable, relax.Var):
+            self._uses[variable] = 1
+        return variable
+
     def producer(self, expr: relax.Expr) -> relax.Expr:
         """The call that computes a variable of the new function; other expressions as they are."""
         return self._producers.get(expr, expr)
