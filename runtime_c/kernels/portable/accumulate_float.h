@@ -2,7 +2,7 @@
  * last row writes the output.
  *
  *   dense:  out[o] = clamp(bias[o] + sum_i in[i] * w[o][i])
- *   reduce: out[c] = clamp(factor * sum_p in[p][c])
+ *   reduce: out[c] = clamp(sum_p in[p][c] / divisor)
  *
  * The input is `rows` rows of row_elements elements; a call takes in rows [y0, y1), which lie one after the
  * other. Aliasing: the output may overlap what was taken in before, not the last row.
@@ -80,7 +80,7 @@ TINYCC_INLINE void tinycc_reduce_rows_float32(const float *input, float *output,
         return;
     }
     for (int32_t c = 0; c < shape->channels; ++c) {
-        output[c] = tinycc_clamp_float32(sums[c] * data->factor, data->output_min, data->output_max);
+        output[c] = tinycc_clamp_float32(sums[c] / data->divisor, data->output_min, data->output_max);
     }
 }
 

@@ -1,6 +1,6 @@
 /* Mean and sum of float32 over some dimensions.
  *
- *   out[i][j] = clamp(factor * sum_(k,l) in[i][j][k][l])
+ *   out[i][j] = clamp(sum_(k,l) in[i][j][k][l] / divisor)
  *
  * Aliasing: output must not overlap input.
  * Reference: TFLite float32, MEAN and SUM. */
@@ -22,7 +22,7 @@ typedef struct {
 } tinycc_reduce_float_shape;
 
 typedef struct {
-    float factor;
+    float divisor;
     float output_min;
     float output_max;
 } tinycc_reduce_float_data;
@@ -44,7 +44,7 @@ TINYCC_INLINE void tinycc_reduce_float32(const float *row, float *out_row, int32
                 }
             }
             out_row[i * shape->kept_size1 + j] =
-                tinycc_clamp_float32(sum * data->factor, data->output_min, data->output_max);
+                tinycc_clamp_float32(sum / data->divisor, data->output_min, data->output_max);
         }
     }
 }

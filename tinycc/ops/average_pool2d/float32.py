@@ -20,7 +20,7 @@ class FloatAveragePool2D(Kernel[AveragePool2D]):
         source, output = view.inputs[0], view.outputs[0]
         if height != source.height or not view.covers_input:
             return None
-        return accumulating_call(source, output, 1 / (source.height * source.width), view.bounds)
+        return accumulating_call(source, output, float(source.height * source.width), view.bounds)
 
     def overlap(self, view: AveragePool2D, index: int) -> int:
         """Channels are written once their taps are read."""

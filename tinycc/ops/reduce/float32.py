@@ -17,7 +17,7 @@ class FloatReduce(Kernel[Reduce]):
             function="tinycc_reduce_float32",
             struct="tinycc_reduce_float",
             shape=view.strides,
-            data=reduction_data(_factor(view), view.bounds),
+            data=reduction_data(_divisor(view), view.bounds),
             windows=(RowWindow.whole(view.inputs[0]),),
             rows=1,
             columns=view.strides["kept_size0"],
@@ -29,8 +29,8 @@ class FloatReduce(Kernel[Reduce]):
         source, output = view.inputs[0], view.outputs[0]
         if height != source.height or not view.is_over_pixels:
             return None
-        return accumulating_call(source, output, _factor(view), view.bounds)
+        return accumulating_call(source, output, _divisor(view), view.bounds)
 
 
-def _factor(view: Reduce) -> float:
-    return 1 / view.count if view.is_mean else 1.0
+def _divisor(view: Reduce) -> float:
+    return float(view.count) if view.is_mean else 1.0
