@@ -24,11 +24,14 @@ from benchmarks.measuring import Model
 from benchmarks.records import RESULTS, ROOT
 from tests.tools.corpus import corpus_folder, golden_inputs, read_table, stems
 from tinycc.run import run
-from tinycc.schedule.costs import ANY_KERNEL, ROW_CALL, STAGE, Work, runs_of
+from tinycc.schedule.costs import ANY_KERNEL, FLOAT32, ROW_CALL, STAGE, Work, runs_of
 
 COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
-CORES = {"portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55"}
+CORES = {
+    "portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55",
+    FLOAT32: "cortex-m4",
+}  # fmt: skip
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
 FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
@@ -58,8 +61,9 @@ class Sample:
 
 def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
     """Every operator of a corpus model on the core for a variant."""
-    model, core, flash = Model.of_corpus(corpus_folder(), name), CORES[variant], FLASH.get(variant)
-    compiled = tinycc.compile(model.path, target=core, flash=flash, schedule=schedule)
+    core, flash, is_float = CORES[variant], FLASH.get(variant), variant == FLOAT32
+    model = Model.of_corpus(corpus_folder(), name, "float" if is_float else "int8")
+    compiled = tinycc.compile(model.path, target=core, flash=flash, schedule=schedule, allow_float=is_float)
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         compiled.export(folder)
@@ -67,10 +71,10 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
         counts = run(folder, core, inputs, profile=True).operator_instructions or []
     runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
     for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
-        if flash and one.view.variant != variant:
+        if (flash or is_float) and one.variant != variant:
             continue
         place = (name, variant, index)
-        yield Sample(place, one.view.variant, one.kernel, one.work, one.is_in_stage, count)
+        yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count)
 
 
 def row_call_cost(samples: list[Sample]) -> float:
@@ -121,10 +125,9 @@ def errors(samples: list[Sample], model: dict[str, float]) -> np.ndarray:
     return np.asarray(np.array(predicted) / counted - 1)
 
 
-def fit_all(samples: list[Sample]) -> tuple[dict[str, object], dict[str, object]]:
+def fit_all(samples: list[Sample], row_call: float) -> tuple[dict[str, object], dict[str, object]]:
     """The models by variant and kernel, and how well they fit."""
     groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-    row_call = round(row_call_cost(samples), 1)
     for sample in (without_calls(item, row_call) for item in samples):
         groups[sample.variant][sample.kernel].append(sample)
         groups[sample.variant][ANY_KERNEL].append(sample)
@@ -156,21 +159,24 @@ def write(path: Path, content: dict[str, object]) -> None:
 
 @click.command()
 @click.option("--model", "models", multiple=True, help="A model of the corpus; all but the largest without.")
-def main(models: tuple[str, ...]) -> None:
+@click.option("--variant", "variants", multiple=True, help=f"Of {', '.join(CORES)}; all without.")
+def main(models: tuple[str, ...], variants: tuple[str, ...]) -> None:
     """Count, fit and write."""
     macs = read_table(corpus_folder())
-    names = models or [name for name in stems("tflite/int8/*.tflite") if macs[name].macs <= MOST_MACS]
+    before = json.loads(COSTS.read_text("utf-8"))
     samples: list[Sample] = []
-    for name in names:
-        for variant in CORES:
+    for variant in variants or CORES:
+        known = stems(f"tflite/{'float' if variant == FLOAT32 else 'int8'}/*.tflite")
+        for name in [name for name in models or known if name in known and macs[name].macs <= MOST_MACS]:
             for schedule in SCHEDULES:
                 samples += samples_of(name, variant, schedule)
-        click.echo(f"{name}: {len(samples)} samples")
-    fitted, quality = fit_all(samples)
+            click.echo(f"{name} {variant}: {len(samples)} samples")
+    row_call = before[STAGE][ROW_CALL]["calls"] if variants else round(row_call_cost(samples), 1)
+    fitted, quality = fit_all(samples, row_call)
     # Kernels that are taken where memory is short are in none of these schedules; they were counted apart.
-    kept = {name: model for name, model in json.loads(COSTS.read_text("utf-8")).items() if name not in fitted}
-    write(COSTS, fitted | kept)
-    write(RESULTS / "costs.json", quality)
+    write(COSTS, before | fitted)
+    known_quality = json.loads((RESULTS / "costs.json").read_text("utf-8"))
+    write(RESULTS / "costs.json", known_quality | quality)
 
 
 if __name__ == "__main__":

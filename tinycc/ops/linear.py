@@ -53,7 +53,7 @@ class Linear(ChannelDependence, Evaluable):
     def requantized(self) -> Requantized:
         """The arithmetic with its constants; ValueError where they are only assumed, or real."""
         if not isinstance(self.arithmetic, Requantized):
-            raise ValueError(f"a {self.kind} whose weights are assumed or real has no integers")
+            raise ValueError(f"a {self.kind} whose weights are assumed or real has no constants of integers")
         return self.arithmetic
 
     @property
