@@ -25,5 +25,5 @@ class FuseQuantizedOps:
         Then TVM's pattern fusion with the patterns of all operators, constants kept inside; then what is left
         of real numbers, element by element.
         """
-        by_pattern = relax.transform.FuseOpsByPattern(fusion_patterns(), bind_constants=True)
+        by_pattern = relax.transform.FuseOpsByPattern(list(fusion_patterns()), bind_constants=True)
         return tvm_adapter.run_passes([FuseLookups(), by_pattern, FuseExpressions()], module)

@@ -17,6 +17,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.tools.corpus import corpus_folder
 
+# Threads of torch would wait for each other in the cores that other tests run on.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples on every run, and no limit on the time of one: the first compiles C.
 settings.register_profile("ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,5 +1,6 @@
 """Operators: one file each, and the list of them."""
 
+from functools import cache
 from typing import Any
 
 from tvm import relax
@@ -95,11 +96,12 @@ ROOMS: list[Room[Any]] = [
 ]
 
 
-def fusion_patterns() -> list[FusionPattern]:
+@cache
+def fusion_patterns() -> tuple[FusionPattern, ...]:
     """The patterns of all operators, in the order in which they are to be tried."""
     quantized = [pattern for room in ROOMS for pattern in room.view.patterns()]
     real = [pattern for room in ROOMS for pattern in room.view.float_patterns()]
-    return [_closed(pattern) for pattern in (*quantized, *real)]
+    return tuple(_closed(pattern) for pattern in (*quantized, *real))
 
 
 def _closed(pattern: FusionPattern) -> FusionPattern:

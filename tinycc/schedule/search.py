@@ -57,15 +57,17 @@ class Search:
         self._graph = networkx.DiGraph()
         self._graph.add_nodes_from(range(length + 1))
         self._end = length
+        self._candidates = candidates
         self._most_plans = limits.plans
         most = 1 + sum(candidate.instructions for candidate in candidates)
-        for candidate in candidates:
+        for node, candidate in enumerate(candidates, length + 1):
             again = candidate.extra_macs * most + candidate.instructions
-            # By way of a node of its own, as several candidates may lead from one cut point to another.
+            # By way of a node of its own, as several candidates may lead from one cut point to another. It is
+            # a number, as networkx writes both nodes of a path that it does not find into an error.
             self._graph.add_edge(
-                candidate.first, candidate, candidate=candidate, cost=candidate.instructions, again=again
+                candidate.first, node, candidate=candidate, cost=candidate.instructions, again=again
             )
-            self._graph.add_edge(candidate, candidate.last, candidate=candidate, cost=0, again=0)
+            self._graph.add_edge(node, candidate.last, candidate=candidate, cost=0, again=0)
         self.footprints = sorted({candidate.live_bytes for candidate in candidates})
 
     def cheapest(self, most_bytes: int, most_extra_macs: int | None = None) -> Schedule | None:
@@ -101,8 +103,9 @@ class Search:
         """The schedule of fewest steps: whatever can run row by row does."""
         return self._schedule(networkx.shortest_path(self._graph, 0, self._end))
 
-    def _schedule(self, path: list[int | Candidate]) -> Schedule:
-        return Schedule(tuple(node for node in path if isinstance(node, Candidate)))
+    def _schedule(self, path: list[int]) -> Schedule:
+        first = self._end + 1
+        return Schedule(tuple(self._candidates[node - first] for node in path if node >= first))
 
     def least_bytes(self, most_extra_macs: int | None = None) -> int:
         """The memory of the schedule that needs least, of those that compute no more than so much again."""
