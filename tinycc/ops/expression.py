@@ -23,7 +23,7 @@ from tinycc.ops.room import Room
 from tinycc.ops.tensor import Tensor
 
 
-def _unary(text: str) -> Callable[[relax.Call, Sequence[str]], str]:
+def _as(text: str) -> Callable[[relax.Call, Sequence[str]], str]:
     return lambda _call, operands: text.format(*operands)
 
 
@@ -37,25 +37,25 @@ def _clamp(call: relax.Call, operands: Sequence[str]) -> str:
     return f"{operands[0]} < {c_float(low)} ? {c_float(low)} : ({inner})"
 
 
-# What operators of Relax are in C; NaN gives NaN where it does in Relax.
+# What operators of Relax are in C.
 FUNCTIONS: dict[str, Callable[[relax.Call, Sequence[str]], str]] = {
-    "abs": _unary("{0} < 0.0f ? -{0} : {0}"),
-    "add": _unary("{0} + {1}"),
+    "abs": _as("{0} < 0.0f ? -{0} : {0}"),
+    "add": _as("{0} + {1}"),
     "clip": _clamp,
-    "divide": _unary("{0} / {1}"),
-    "exp": _unary("tinycc_exp({0})"),
-    "maximum": _unary("{0} < {1} ? {1} : {0}"),
-    "minimum": _unary("{0} > {1} ? {1} : {0}"),
-    "multiply": _unary("{0} * {1}"),
-    "negative": _unary("-{0}"),
+    "divide": _as("{0} / {1}"),
+    "exp": _as("tinycc_exp({0})"),
+    "maximum": _as("{0} < {1} ? {1} : {0}"),
+    "minimum": _as("{0} > {1} ? {1} : {0}"),
+    "multiply": _as("{0} * {1}"),
+    "negative": _as("-{0}"),
     "nn.leakyrelu": _leaky,
-    "nn.prelu": _unary("{0} < 0.0f ? {0} * {1} : {0}"),
-    "nn.relu": _unary("{0} < 0.0f ? 0.0f : {0}"),
-    "nn.silu": _unary("{0} * tinycc_sigmoid({0})"),
-    "sigmoid": _unary("tinycc_sigmoid({0})"),
-    "square": _unary("{0} * {0}"),
-    "subtract": _unary("{0} - {1}"),
-    "tanh": _unary("tinycc_tanh({0})"),
+    "nn.prelu": _as("{0} < 0.0f ? {0} * {1} : {0}"),
+    "nn.relu": _as("{0} < 0.0f ? 0.0f : {0}"),
+    "nn.silu": _as("{0} * tinycc_sigmoid({0})"),
+    "sigmoid": _as("tinycc_sigmoid({0})"),
+    "square": _as("{0} * {0}"),
+    "subtract": _as("{0} - {1}"),
+    "tanh": _as("tinycc_tanh({0})"),
 }
 
 _KERNEL = """\
@@ -77,11 +77,12 @@ class Expression(Operator):
     """Any expression of FUNCTIONS; its inputs have the output's shape or are broadcast to it.
 
     operators: names of what it computes.
-    statements: C that computes `result` from `input0`, `input1` ..., the elements.
+    statements: C that computes `result` from elements of the inputs, `input0`, `input1` ...
     """
 
     operators: tuple[str, ...]
     statements: tuple[str, ...]
+    result: str
 
     kind: ClassVar[str] = "expression"
     element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
@@ -105,6 +106,7 @@ class Expression(Operator):
             (composite.result(),),
             tuple(filter(None, operators)),
             tuple(filter(None, statements)),
+            reader.operand(composite.function.body.body),
         )
 
     def describe(self) -> str:
@@ -126,7 +128,8 @@ class _Reader:
         self.inputs.append(tensor)
         return f"input{len(self.inputs) - 1}"
 
-    def _operand(self, expr: relax.Expr) -> str:
+    def operand(self, expr: relax.Expr) -> str:
+        """A value as C: its name, or a number."""
         if expr in self._names:
             return self._names[expr]
         if not tvm_adapter.is_constant(expr):
@@ -140,9 +143,9 @@ class _Reader:
     def statement(self, binding: relax.VarBinding) -> str:
         """A binding as C; "" where it is another name of a value."""
         if not isinstance(binding.value, relax.Call):
-            self._names[binding.var] = self._operand(binding.value)
+            self._names[binding.var] = self.operand(binding.value)
             return ""
-        operands = [self._operand(operand) for operand in tensor_operands(binding.value)]
+        operands = [self.operand(operand) for operand in tensor_operands(binding.value)]
         value = FUNCTIONS[tvm_adapter.op_name(binding.value).removeprefix("relax.")](binding.value, operands)
         self._names[binding.var] = f"value{len(self._names)}"
         return f"const float {self._names[binding.var]} = {value};"
@@ -157,7 +160,7 @@ class WrittenKernel(ElementwiseKernel[Expression]):
         flat = is_flat(view.inputs, output)
         windows = [] if flat else broadcast_windows(view.inputs, output)
         places = ["x"] * len(view.inputs) if flat else [_place(item.pixel, item.channel) for item in windows]
-        definition = _definition(view.statements, places)
+        definition = _definition(view, places)
         function = f"tinycc_expression_{hashlib.sha256(definition.encode()).hexdigest()[:8]}"
         kernel = "expression.h", function, "tinycc_expression"
         shape = {"channels": 1 if flat else output.channels}
@@ -191,11 +194,10 @@ def _place(pixel: int, channel: int) -> str:
     return "x * shape->channels + c" if channel else "x"
 
 
-def _definition(statements: Sequence[str], places: Sequence[str]) -> str:
-    """The kernel of an expression; inputs are at these places of their rows."""
+def _definition(view: Expression, places: Sequence[str]) -> str:
+    """The kernel of an expression, but for its name; inputs are at these places of their rows."""
     loads = [f"const float input{index} = row{index}[{place}];" for index, place in enumerate(places)]
-    result = statements[-1].removeprefix("const float ").partition(" ")[0]
-    lines = [*loads, *statements, f"out_row[x * shape->channels + c] = {result};"]
+    lines = [*loads, *view.statements, f"out_row[x * shape->channels + c] = {view.result};"]
     return _KERNEL.format(
         parameters=", ".join(f"const float *row{index}" for index in range(len(places))),
         statements="\n".join(f"{12 * ' '}{line}" for line in lines),
