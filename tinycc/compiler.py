@@ -157,6 +157,7 @@ def compile(
         flash_bytes=parse_size(str(flash)) if flash is not None else None,
         optimize_for=optimize_for,
         schedule=schedule,
+        allow_float=allow_float,
     )
     if passes is None:
         passes = passes_for(

@@ -16,9 +16,10 @@ from tinycc.ops.window import Window
 
 
 def _is_channels_last(context: PatternCheckContext) -> bool:
-    """With groups of whole channels, as in the normal form."""
-    call = context.annotated_expr["product"]
-    return bool(call.attrs.data_layout == call.attrs.out_layout == "NHWC")
+    """In the layouts of the normal form, wherever the output channels of weights are."""
+    attrs = context.annotated_expr["product"].attrs
+    weights = str(attrs.kernel_layout).replace("O", "")
+    return bool(attrs.data_layout == attrs.out_layout == "NHWC") and weights == "HWI"
 
 
 @dataclass(frozen=True, eq=False)
