@@ -17,12 +17,17 @@ from pathlib import Path
 
 import click
 import numpy as np
+import tvm
 from scipy.optimize import nnls
 
 import tinycc
 from benchmarks.measuring import Model
 from benchmarks.records import RESULTS, ROOT
 from tests.tools.corpus import corpus_folder, golden_inputs, read_table, stems
+from tinycc import tvm_adapter
+from tinycc.graph import view_of
+from tinycc.ops.base import VARIANT
+from tinycc.passes.pipeline import passes_for
 from tinycc.run import run
 from tinycc.schedule.costs import ANY_KERNEL, FLOAT32, ROW_CALL, STAGE, Work, runs_of
 
@@ -32,6 +37,8 @@ CORES = {
     "portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55",
     FLOAT32: "cortex-m4",
 }  # fmt: skip
+# Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
+TRADED = {"portable_blocks": "portable"}
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
 FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
@@ -59,11 +66,44 @@ class Sample:
     instructions: int
 
 
+@tvm.transform.module_pass(opt_level=0, name="TakeTraded")
+class TakeTraded:
+    """Has kernels that a variant names run all operators that they fit."""
+
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Choose them."""
+        chosen = module.clone()
+        for variable, function in module.functions.items():
+            if tvm_adapter.attribute(function, "Composite") is None:
+                continue
+            if any(view.variant == self.variant for view in view_of(function).traded("rows")):
+                chosen.update_func(variable, function.with_attr(VARIANT, self.variant))
+        return chosen
+
+
+def passes_of(variant: str, schedule: str) -> list[tvm.transform.Pass]:
+    """The passes for a variant; on whole tensors no kernel is taken in place of the usual one."""
+    core = CORES[TRADED.get(variant, variant)]
+    passes = []
+    for step in passes_for(target=core, flash=FLASH.get(variant), schedule=schedule):
+        if step.info.name != "ScheduleStages" or schedule != "whole":
+            passes.append(step)
+        if step.info.name == "SelectKernels" and variant in TRADED:
+            passes.append(TakeTraded(variant))
+    return passes
+
+
 def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
     """Every operator of a corpus model on the core for a variant."""
-    core, flash, is_float = CORES[variant], FLASH.get(variant), variant == FLOAT32
+    core, is_float = CORES[TRADED.get(variant, variant)], variant == FLOAT32
     model = Model.of_corpus(corpus_folder(), name, "float" if is_float else "int8")
-    compiled = tinycc.compile(model.path, target=core, flash=flash, schedule=schedule, allow_float=is_float)
+    is_apart = variant in {*FLASH, *TRADED, FLOAT32}
+    compiled = tinycc.compile(
+        model.path, target=core, allow_float=is_float, passes=passes_of(variant, schedule)
+    )
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         compiled.export(folder)
@@ -71,7 +111,7 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
         counts = run(folder, core, inputs, profile=True).operator_instructions or []
     runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
     for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
-        if (flash or is_float) and one.variant != variant:
+        if is_apart and one.variant != variant:
             continue
         place = (name, variant, index)
         yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count)
@@ -159,21 +199,20 @@ def write(path: Path, content: dict[str, object]) -> None:
 
 @click.command()
 @click.option("--model", "models", multiple=True, help="A model of the corpus; all but the largest without.")
-@click.option("--variant", "variants", multiple=True, help=f"Of {', '.join(CORES)}; all without.")
+@click.option("--variant", "variants", multiple=True, help=f"Of {', '.join([*CORES, *TRADED])}; all without.")
 def main(models: tuple[str, ...], variants: tuple[str, ...]) -> None:
     """Count, fit and write."""
     macs = read_table(corpus_folder())
     before = json.loads(COSTS.read_text("utf-8"))
     samples: list[Sample] = []
-    for variant in variants or CORES:
+    for variant in variants or [*CORES, *TRADED]:
         known = stems(f"tflite/{'float' if variant == FLOAT32 else 'int8'}/*.tflite")
         for name in [name for name in models or known if name in known and macs[name].macs <= MOST_MACS]:
-            for schedule in SCHEDULES:
+            for schedule in ["whole"] if variant in TRADED else SCHEDULES:
                 samples += samples_of(name, variant, schedule)
             click.echo(f"{name} {variant}: {len(samples)} samples")
     row_call = before[STAGE][ROW_CALL]["calls"] if variants else round(row_call_cost(samples), 1)
     fitted, quality = fit_all(samples, row_call)
-    # Kernels that are taken where memory is short are in none of these schedules; they were counted apart.
     write(COSTS, before | fitted)
     known_quality = json.loads((RESULTS / "costs.json").read_text("utf-8"))
     write(RESULTS / "costs.json", known_quality | quality)

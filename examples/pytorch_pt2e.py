@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-from torchao.testing.pt2e._xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
 
 import tinycc
+from tinycc.torch import Quantizer
 
 CASE = (1, 3, 32, 32)
 
@@ -30,9 +30,11 @@ def network() -> nn.Module:
 
 
 def quantized(model: nn.Module) -> torch.export.ExportedProgram:
-    """int8 with weights per channel; any static quantizer that annotates the operators' outputs will do."""
-    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
-    prepared = prepare_pt2e(torch.export.export(model, (torch.randn(CASE),)).module(), quantizer)
+    """int8 with weights per channel; any static quantizer that annotates the operators' outputs will do.
+
+    tinycc.quantization.pt2e.quantize_program does the same, and says what does not fit.
+    """
+    prepared = prepare_pt2e(torch.export.export(model, (torch.randn(CASE),)).module(), Quantizer())
     for _ in range(16):  # calibration: give it data of your own
         prepared(torch.randn(CASE))
     return torch.export.export(convert_pt2e(prepared), (torch.randn(CASE),))

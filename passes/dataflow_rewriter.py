@@ -58,11 +58,11 @@ class DataflowRewriter:
         self._producers[variable] = call
         return variable
 
-    def emit_for_one(self, call: relax.Expr) -> relax.Expr:
-        """Bind a new call that has a single reader."""
+    def emit_once(self, call: relax.Expr) -> relax.Expr:
+        """Bind a new call that a single expression will read."""
         variable = self.emit(call)
         if isinstance(variable, relax.Var):
-            self._uses[variable] = 1
+            self._uses[variable] = max(self._uses[variable], 1)
         return variable
 
     def producer(self, expr: relax.Expr) -> relax.Expr:

@@ -60,7 +60,7 @@ class _Folder(DataflowRewriter):
         total = offset if bias is None else bias * factor + offset
         if not total.any():
             return scaled
-        return relax.op.add(self.emit_for_one(scaled), tvm_adapter.make_constant(total.astype(np.float32)))
+        return relax.op.add(self.emit_once(scaled), tvm_adapter.make_constant(total.astype(np.float32)))
 
     def _product_of(self, expr: relax.Expr) -> tuple[relax.Call | None, np.ndarray | None]:
         """The product that `expr` is, and the bias [channels] that it adds; nobody else may read either."""

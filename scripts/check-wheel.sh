@@ -17,6 +17,20 @@ for model in mobile_int8.tflite branches_int8_qdq.onnx; do
     venv/bin/tinycc compile "$checkout/tests/data/$model" -o "${model%.*}" >/dev/null
     venv/bin/tinycc run "${model%.*}" --json
 done
+venv/bin/pip install -q -c "$checkout/constraints.txt" 'tinycc-mcu[quantize]'
+venv/bin/python - <<'PYTHON'
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+weights = numpy_helper.from_array(np.eye(4, dtype=np.float32), "weights")
+edges = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4]) for name in ("x", "y")]
+node = helper.make_node("Gemm", ["x", "weights"], ["y"])
+graph = helper.make_graph([node], "dense", edges[:1], edges[1:], [weights])
+onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), "float.onnx")
+np.savez("data.npz", in0=np.random.default_rng(0).normal(size=(8, 4)))
+PYTHON
+venv/bin/tinycc quantize float.onnx --calib data.npz --analyze -o int8.onnx
 venv/bin/python -W error - <<'PYTHON'
 import sys
 

@@ -1,5 +1,6 @@
 """tinycc: compile neural networks to C for microcontrollers, on Apache TVM's IR and passes."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tinycc.errors import TinyccError
@@ -9,10 +10,22 @@ if TYPE_CHECKING:
     from tinycc.byoc.partition import partition_for_tinycc
     from tinycc.compiler import CompiledModel, compile
     from tinycc.linker import link
+    from tinycc.quantization import Preprocessing, quantize
+    from tinycc.validation import validate
 
 __version__ = VERSION
 
-__all__ = ["CompiledModel", "TinyccError", "__version__", "compile", "link", "partition_for_tinycc"]
+__all__ = [
+    "CompiledModel",
+    "Preprocessing",
+    "TinyccError",
+    "__version__",
+    "compile",
+    "link",
+    "partition_for_tinycc",
+    "quantize",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,8 +38,18 @@ def __getattr__(name: str) -> Any:
         from tinycc.linker import link
 
         return link
+    if name in ("Preprocessing", "quantize"):
+        from tinycc import quantization
+
+        return getattr(quantization, name)
     if name == "partition_for_tinycc":
         from tinycc.byoc import partition
 
         return partition.partition_for_tinycc
+    if name == "torch":
+        return import_module("tinycc.torch")
+    if name == "validate":
+        from tinycc.validation import validate
+
+        return validate
     raise AttributeError(f"module 'tinycc' has no attribute {name!r}")

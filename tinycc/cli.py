@@ -1,30 +1,36 @@
 """The command line."""
 
-import itertools
 import json
 import sys
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 from rich.console import Console
 
+from tinycc.arrays import read_inputs, write_arrays
 from tinycc.command import Command
-from tinycc.errors import InputDataError, OutputError, UnsupportedError
+from tinycc.errors import UnsupportedError
+from tinycc.quantization_options import Quantization, quantization_options
+from tinycc.quantize_command import quantize_command
 from tinycc.target import TARGETS
+from tinycc.validate_command import validate_command
 from tinycc.version import VERSION
+
+if TYPE_CHECKING:
+    from tinycc.quantization import Preprocessing
 
 
 @click.group(cls=Command)
 @click.version_option(VERSION, prog_name="tinycc")
 def main() -> None:
     """Compile neural networks to C for microcontrollers."""
+
+
+main.add_command(quantize_command)
+main.add_command(validate_command)
 
 
 @main.command("compile")
@@ -90,6 +96,7 @@ def main() -> None:
 )
 @click.option("--float", "allow_float", is_flag=True, help="Compile what is not quantized in float32.")
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
+@quantization_options
 def compile_command(
     model: Path,
     output: Path,
@@ -105,6 +112,8 @@ def compile_command(
     pairs: tuple[str, ...],
     allow_float: bool,
     name: str,
+    quantization: Quantization,
+    preprocessing: "Preprocessing",
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
     from tinycc.compiler import compile as compile_model
@@ -113,7 +122,7 @@ def compile_command(
 
     check_free(output)
     compiled = compile_model(
-        model,
+        quantization.quantize(model, preprocessing) if quantization.data else model,
         target=target,
         sram=sram,
         flash=flash,
@@ -179,11 +188,11 @@ def run_command(
         raise UnsupportedError("--sanitize works with --on host only")
     if profile and on == "host":
         raise UnsupportedError("--profile counts instructions of an emulated board: choose one with --on")
-    inputs = _read_inputs(input_file) if input_file else None
+    inputs = read_inputs(input_file) if input_file else None
     result = run(folder, on, inputs, sanitize=sanitize, profile=profile, keep_state=keep_state)
     if output_file:
         arrays = {f"out{index}": array for index, array in enumerate(result.outputs)}
-        _write_outputs(output_file, arrays)
+        write_arrays(output_file, arrays)
     if as_json:
         click.echo(json.dumps(result.to_json()))
     else:
@@ -247,39 +256,6 @@ def _printing(*folders: Path) -> Iterator[Console]:
     with damaged_report(*folders), console.capture() as shown:
         yield console
     click.echo(shown.get(), nl=False)
-
-
-def _read_inputs(path: Path) -> list[np.ndarray]:
-    """Arrays in0, in1, ... of an .npz file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-        count = next(index for index in itertools.count() if f"in{index}" not in names)
-        if not count:
-            raise InputDataError(f"{path} has no array in0: name the inputs in0, in1, ...")
-        with np.load(path, allow_pickle=False) as arrays:
-            return [arrays[f"in{index}"] for index in range(count)]
-    except FileNotFoundError as error:
-        raise InputDataError(f"{path} does not exist") from error
-    # What numpy, zipfile and zlib raise for damaged files of all kinds.
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputDataError(f"{path} is not a readable .npz file: {error}") from error
-
-
-def _write_outputs(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """An .npz file that appears whole or not at all; a device or a pipe is written to as it is."""
-    place = path.resolve()
-    try:
-        if place.exists() and not place.is_file():
-            with place.open("wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            return
-        with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.parent) as staging:
-            finished = Path(staging) / "out.npz"
-            np.savez_compressed(finished, **arrays)  # type: ignore[arg-type]
-            finished.replace(place)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

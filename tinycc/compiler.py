@@ -3,7 +3,7 @@
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,18 @@ import numpy as np
 import tvm
 
 from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
-from tinycc.errors import BudgetError, TinyccWarning, printable
+from tinycc.errors import BudgetError, TinyccError, TinyccWarning, printable
 from tinycc.frontend.load import load_model
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
-from tinycc.notes import notes_of
+from tinycc.notes import notes_of, with_note
 from tinycc.output_folder import new_folder
 from tinycc.passes.infer_edges import has_edges
 from tinycc.passes.pipeline import EdgeType, InputMode, KernelChoice, import_passes, passes_for
 from tinycc.passes.schedule_stages import considered
 from tinycc.plan import INVOKE, Plan, Program, build_plan, build_program
+from tinycc.quantization import Preprocessing, QuantizedModel, quantize
+from tinycc.quantization.calibration import CalibrationData
+from tinycc.quantization.torch_module import exported_program
 from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
@@ -95,8 +98,11 @@ class CompiledModel:
 
 
 def compile(
-    model: str | Path | tvm.IRModule | Any,
+    model: Any,
     *,
+    example_inputs: Any = None,
+    calibration: CalibrationData | Iterable[Any] | None = None,
+    preprocessing: Preprocessing | None = None,
     target: str = "cortex-m4",
     sram: str | int | None = None,
     flash: str | int | None = None,
@@ -114,8 +120,10 @@ def compile(
 ) -> CompiledModel:
     """Compile a model for a microcontroller.
 
-    model: a .tflite or .onnx file, a torch.export program quantized with PT2E, or a Relax module: from one
-    of TVM's importers as it is, or in the normal form with edges (tinycc.edges).
+    model: a .tflite or .onnx file, a torch module, a torch.export program, what tinycc.quantize gives, or a
+    Relax module: from one of TVM's importers as it is, or in the normal form with edges (tinycc.edges).
+    example_inputs: of a torch module, a tensor or a tuple of them that have the inputs' shapes (batch 1).
+    calibration, preprocessing: data with which a float model is quantized first, see tinycc.quantize.
     target: a core, e.g. "cortex-m7"; see tinycc.target.TARGETS.
     sram, flash: budgets in bytes or as "320K", "1M". What constants and code leave of the flash is spent on
     weights that lie wide, for fewer instructions; see `passes.widen_weights`.
@@ -148,9 +156,14 @@ def compile(
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
+    title = _title(model)
+    if calibration is not None:
+        model = quantize(model, calibration, example_inputs=example_inputs, preprocessing=preprocessing)
+    elif example_inputs is not None:
+        model = exported_program(model, example_inputs)
     request = Request(
         name=name,
-        model=printable(Path(model).name) if isinstance(model, str | Path) else type(model).__name__,
+        model=title,
         target=target_named(target).name,
         io=io,
         sram_bytes=parse_size(str(sram)) if sram is not None else None,
@@ -173,7 +186,7 @@ def compile(
             states=states,
             limits=limits,
         )
-    module = load_model(model, allow_float)
+    module = _load(model, allow_float)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:
@@ -184,6 +197,31 @@ def compile(
     for sentence in advise(compiled.report):
         warnings.warn(sentence, TinyccWarning, stacklevel=2)
     return compiled
+
+
+def _title(model: Any) -> str:
+    """What the report calls a model."""
+    if isinstance(model, QuantizedModel):
+        return printable(model.name)
+    return printable(Path(model).name) if isinstance(model, str | Path) else type(model).__name__
+
+
+def _load(model: Any, allow_float: bool) -> tvm.IRModule:
+    """The module of a model; of one that was quantized, with what is to be said of that."""
+    if not isinstance(model, QuantizedModel):
+        return load_model(model, allow_float)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"quantized.{model.kind}"
+        model.save(path)
+        try:
+            module = load_model(path, allow_float)
+        except TinyccError as error:  # which tells of a file that the user never sees
+            raise type(error)(str(error).replace(str(path), f"{model.name}, quantized")) from error
+    main = module["main"]
+    for note in model.notes:
+        main = with_note(main, note)
+    module.update_func(module.get_global_var("main"), main)
+    return module
 
 
 def check_budgets(report: dict[str, Any]) -> None:

@@ -152,18 +152,24 @@ class Calibration(quantization.CalibrationDataReader):
         return None if clip is None else {"features": clip[None]}
 
 
+def export(net: SpokenDigits, path: Path) -> None:
+    """Write the float network to `path` as ONNX."""
+    names: dict[str, Any] = {"input_names": ["features"], "output_names": ["scores"]}
+    example = (torch.zeros(1, 1, FRAMES, BANDS),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the other exporter wants a further package
+        torch.onnx.export(net, example, str(path), dynamo=False, opset_version=17, **names)
+
+
 def quantise(net: SpokenDigits, calibration: Floats, path: Path) -> None:
     """Write the network to `path` as int8 QDQ ONNX, weights per output channel.
 
     Activations keep a zero point, so that a ReLU is no more than the lower end of the range of the
     convolution before it; the quantiser drops the node.
     """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the other exporter wants a further package
+    with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "float.onnx"
-        names: dict[str, Any] = {"input_names": ["features"], "output_names": ["scores"]}
-        example = (torch.zeros(1, 1, FRAMES, BANDS),)
-        torch.onnx.export(net, example, str(exported), dynamo=False, opset_version=17, **names)
+        export(net, exported)
         quantization.quantize_static(
             str(exported),
             str(path),

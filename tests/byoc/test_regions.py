@@ -13,6 +13,7 @@ from tvm import relax, topi
 from tvm.relax.frontend.onnx import from_onnx
 
 import tinycc
+from tests.byoc.vm_tools import built, regions_of, run
 from tests.tools.kernel_runner import dequantized, quantized
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
@@ -20,25 +21,6 @@ from tinycc.frontend.load import load_model
 
 DATA = Path(__file__).parents[1] / "data"
 SHAPE = (1, 6, 5, 4)
-
-
-def built(module: tvm.IRModule) -> relax.VMExecutable:
-    """A partitioned module after RunCodegen, through TVM's own passes before and after."""
-    passes = [relax.transform.FoldConstant(), relax.transform.RunCodegen(), relax.transform.LegalizeOps()]
-    return relax.build(tvm.transform.Sequential(passes)(module), target="llvm")
-
-
-def run(executable: relax.VMExecutable, inputs: list[np.ndarray], entry: str = "main") -> list[np.ndarray]:
-    result = relax.VirtualMachine(executable, tvm.cpu())[entry](*map(tvm.runtime.tensor, inputs))
-    return [item.numpy() for item in ([result] if isinstance(result, tvm.runtime.Tensor) else result)]
-
-
-def regions_of(module: tvm.IRModule) -> list[str]:
-    return [
-        str(variable.name_hint)
-        for variable, function in module.functions.items()
-        if tvm_adapter.attribute(function, "Codegen") == "tinycc"
-    ]
 
 
 def convolved(x: relax.Expr, seed: int, scale: float = 0.05) -> relax.Expr:

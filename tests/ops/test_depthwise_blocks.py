@@ -1,4 +1,4 @@
-"""The depthwise convolution in place by blocks of channels: taken for memory, and never else."""
+"""The depthwise convolution in place by blocks of channels: taken where it takes less memory or work."""
 
 import numpy as np
 import pytest
@@ -28,11 +28,36 @@ def test_it_is_taken_where_memory_is_what_counts(features: Features) -> None:
     module = depthwise_module((12, 10), (5, 5), 32, SAME)
     fast, small = (planned(module, objective, features) for objective in ("latency", "memory"))
     assert [plan.steps[0].operator.variant for plan in (fast, small)] == [
-        features[0] if features else "portable",
+        features[0] if features else "portable_blocks",
         "portable_blocks",
     ]
     # The tensor itself and four of its channels, in place of rows and a bit.
-    assert small.arena_bytes == 12 * 10 * (32 + 4) < fast.arena_bytes
+    assert small.arena_bytes == 12 * 10 * (32 + 4)
+    assert (fast.arena_bytes > small.arena_bytes) == bool(features)
+
+
+def test_without_a_budget_fewer_instructions_cost_no_memory() -> None:
+    wide, narrow = (
+        planned(depthwise_module((12, 10), (3, 3), channels, {"padding": [1] * 4}), "latency")
+        for channels in (64, 4)
+    )
+    assert [plan.steps[0].operator.variant for plan in (wide, narrow)] == ["portable_blocks", "portable"]
+
+
+def test_with_a_budget_fewer_instructions_may_cost_what_fits() -> None:
+    module = depthwise_module((12, 10), (3, 3), 4, {"padding": [1] * 4})
+    variants = []
+    for budget in (2 * 12 * 10 * 4, 12 * 10 * 4 + 60):
+        passes = default_passes("float", ScheduleOptions(sram_bytes=budget))
+        plan = build_plan(tvm.transform.Sequential(passes)(module))
+        assert plan.arena_bytes <= budget
+        variants.append(plan.steps[0].operator.variant)
+    assert variants == ["portable_blocks", "portable"]
+
+
+def test_it_is_not_taken_where_copying_its_input_takes_more_than_it_saves() -> None:
+    module = depthwise_module((40, 40), (1, 1), 64, {"strides": [8, 8]})
+    assert planned(module, "latency").steps[0].operator.variant == "portable"
 
 
 def test_it_is_not_taken_where_four_channels_are_more_than_the_rows() -> None:

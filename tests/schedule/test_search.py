@@ -1,5 +1,7 @@
 """The search finds what brute force finds."""
 
+from dataclasses import replace
+
 import networkx
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tvm import relax
 
 from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, inverted_residual, shared
+from tinycc.limits import DEFAULT_LIMITS
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
 from tinycc.schedule.candidates import Candidate, Candidates
@@ -66,8 +69,10 @@ def random_network(seed: int) -> tvm.IRModule:
 def test_the_least_memory_is_that_of_brute_force(seed: int) -> None:
     candidates = candidates_of(random_network(seed))
     found = search_in(candidates).smallest(lambda schedule: arena_of(candidates, schedule))
-    best = min(arena_of(candidates, schedule) for schedule in all_schedules(candidates))
+    arenas = {schedule: arena_of(candidates, schedule) for schedule in all_schedules(candidates)}
+    best = min(arenas.values())
     assert arena_of(candidates, found) == best
+    assert found.instructions == min(item.instructions for item, arena in arenas.items() if arena == best)
 
 
 @settings(max_examples=8)
@@ -81,6 +86,16 @@ def test_a_budget_is_met_with_the_fewest_instructions(seed: int, share: float) -
     assert found is not None and arena_of(candidates, found) <= budget
     fitting = [schedule for schedule, arena in arenas.items() if arena <= budget]
     assert found.instructions == min(schedule.instructions for schedule in fitting)
+
+
+def test_of_equal_arenas_the_cheapest_is_found_though_plans_run_out() -> None:
+    candidates = candidates_of(random_network(0))
+    space = [*candidates.whole, *candidates.stages]
+    search = Search(space, len(candidates.nodes), replace(DEFAULT_LIMITS, plans=1))
+    most = max(candidate.live_bytes for candidate in space)
+    cheapest, least = search.cheapest(most), search.cheapest(search.least_bytes())
+    assert cheapest is not None and least is not None and cheapest.instructions < least.instructions
+    assert search.smallest(lambda _schedule: most).instructions == cheapest.instructions
 
 
 @settings(max_examples=6)

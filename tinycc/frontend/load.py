@@ -47,6 +47,18 @@ def load_model(model: str | Path | tvm.IRModule | Any, allow_float: bool = False
         from tinycc.frontend.torch import load_torch
 
         return load_torch(model, allow_float)
+    if is_torch_module(model):
+        raise UnsupportedError(
+            f"the torch module {type(model).__name__} needs example_inputs, and calibration to be quantized"
+        )
     raise UnsupportedError(
         f"cannot compile a {type(model).__name__}: give a path, a Relax module or a torch.export program"
+    )
+
+
+def is_torch_module(model: object) -> bool:
+    """Whether a model is a torch.nn.Module; only who has one has imported torch."""
+    return any(
+        kind.__name__ == "Module" and kind.__module__ == "torch.nn.modules.module"
+        for kind in type(model).__mro__
     )

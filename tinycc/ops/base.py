@@ -128,6 +128,11 @@ class Operator(ABC):
         return 0
 
     @property
+    def padded_macs(self) -> int:
+        """Those of windows that reach out of the input."""
+        return 0
+
+    @property
     def extra_macs(self) -> int:
         """Multiply-accumulates of elements that were computed before."""
         return self.macs if self.is_repeated else 0

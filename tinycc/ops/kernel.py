@@ -9,9 +9,9 @@ from tinycc.ops.kernel_call import AccumulatingCall, AnyCall
 # The name of kernels that any core runs.
 PORTABLE = "portable"
 
-# What a kernel costs or saves against another one: constants, of flash that would be left, for fewer
-# instructions; memory, for more of them.
-Trade: TypeAlias = Literal["flash", "memory"]
+# What a kernel gives up against another one: flash that would be left, for constants that save instructions;
+# or rows, as it takes whole tensors only, for fewer instructions or less memory.
+Trade: TypeAlias = Literal["flash", "rows"]
 
 View = TypeVar("View", contravariant=True)
 

@@ -51,13 +51,18 @@ class Window:
 
     def is_inside(self, source: Tensor, output: Tensor) -> bool:
         """Whether no tap of any window lies outside the input."""
-        sizes = ((source.height, output.height), (source.width, output.width))
-        return self.padding == (0, 0) and all(
-            (count - 1) * stride + (taps - 1) * dilation < size
-            for (size, count), taps, stride, dilation in zip(
-                sizes, self.kernel, self.stride, self.dilation, strict=True
-            )
-        )
+        return self.pixels_inside(source, output) == output.height * output.width
+
+    def pixels_inside(self, source: Tensor, output: Tensor) -> int:
+        """How many output pixels have no tap outside the input."""
+        inside = 1
+        sizes = (source.height, source.width), (output.height, output.width)
+        for size, count, taps, stride, padding, dilation in zip(
+            *sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True
+        ):
+            first = np.arange(count) * stride - padding
+            inside *= int(np.sum((first >= 0) & (first + (taps - 1) * dilation < size)))
+        return inside
 
     def laid_out(self, source: np.ndarray, output: Tensor) -> np.ndarray:
         """The elements under all windows, 0 outside of the input.
@@ -117,17 +122,6 @@ class Window:
         written = (ends.reshape(-1)[:, None] - 1) * output.channels + channels + 1
         before = np.concatenate([[0], written.reshape(-1)[:-1]])
         return overlap_distance((reads[:, None] + channels).reshape(-1), written.reshape(-1), before)
-
-    def is_padded(self, source: Tensor, output: Tensor) -> bool:
-        """Whether some window of an NHWC input reaches out of it."""
-        sizes = (source.height, source.width), (output.height, output.width)
-        ends = (
-            (count - 1) * stride - padding + (taps - 1) * dilation + 1 > size
-            for size, count, taps, stride, padding, dilation in zip(
-                *sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True
-            )
-        )
-        return any(self.padding) or any(ends)
 
     def kernel_shape(self, source: Tensor) -> dict[str, int]:
         """The window's part of a kernel's geometry."""

@@ -15,22 +15,20 @@ from tinycc.report.picture import draw_arena
 TEMPLATES = Path(__file__).parent / "templates"
 
 # One for all pages: it keeps the templates that it has compiled.
-_ENVIRONMENT = Environment(
+PAGES = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters.update(
-    bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}"
-)
+PAGES.filters.update(bytes=figures.format_bytes, count=figures.format_count, exact=lambda count: f"{count:,}")
 
 
 def render_page(report: figures.Report) -> str:
     """The page of a report. Every text of the report is escaped."""
     operators = report["operators"]
-    return _ENVIRONMENT.get_template("report.html.j2").render(
+    return PAGES.get_template("report.html.j2").render(
         report=report,
         picture=draw_arena(report),
         predicted=figures.predicted_instructions(report),

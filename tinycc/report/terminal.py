@@ -34,7 +34,7 @@ def print_report(report: figures.Report, console: Console) -> None:
         console.print(Text(f"note: {note}", style="yellow"))
 
 
-def _table(title: str, columns: Iterable[str]) -> Table:
+def empty_table(title: str, columns: Iterable[str]) -> Table:
     """An empty table; a column whose heading begins with `>` holds numbers, which are never cut."""
     table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in columns:
@@ -109,7 +109,7 @@ def _peak_table(report: figures.Report, console: Console) -> Table:
     roles = console.width >= ROOM_FOR_ROLES
     columns = ["tensor", "role", "type"] if roles else ["tensor"]
     numbers = [">offset", ">bytes", ">saved without"]
-    table = _table(f"At the peak: {peak.moment}", [*columns, *numbers])
+    table = empty_table(f"At the peak: {peak.moment}", [*columns, *numbers])
     for tensor in peak.tensors:
         row = [_cell(tensor["name"])]
         if roles:
@@ -125,7 +125,7 @@ def _peak_table(report: figures.Report, console: Console) -> Table:
 
 def _bottleneck_table(report: figures.Report) -> Table:
     """The steps that need most, each with what would do if those above it were gone."""
-    table = _table(
+    table = empty_table(
         "Bottlenecks: what comes next if the steps above were gone", ["step", ">live bytes", "with"]
     )
     for index, bottleneck in enumerate(report["bottlenecks"]):
@@ -140,7 +140,7 @@ def _schedule_table(report: figures.Report) -> Table:
     lines = figures.schedule_lines(report)
     again = any(line.extra_macs for line in lines)
     columns = ["schedule", ">SRAM", ">row calls", *([">extra MACs"] if again else []), ">instructions", ""]
-    table = _table("Schedules considered, least memory first", columns)
+    table = empty_table("Schedules considered, least memory first", columns)
     for line in lines:
         needs = f"{line.needs_bytes:,}" if line.is_exact else f">={line.needs_bytes:,}"
         costs = [_number(line.row_calls), *([_number(line.extra_macs)] if again else [])]
@@ -159,7 +159,7 @@ def _cost_table(report: figures.Report, console: Console) -> Table:
     if any(operator["scratch_bytes"] for operator in report["operators"]) and console.width >= ROOM_FOR_ROLES:
         costs.append("scratch_bytes")
         columns.append(">scratch")
-    table = _table("Operators", columns + (["kernel", "computation"] if details else []))
+    table = empty_table("Operators", columns + (["kernel", "computation"] if details else []))
     for step, operator in enumerate(report["operators"]):
         row: list[str | Text] = [str(step), _cell(operator["name"]), f"{operator['live_bytes']:,}"]
         if bars:

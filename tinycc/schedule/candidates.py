@@ -84,15 +84,19 @@ class Candidates:
         return [self._single(node) for node in self.nodes if not self.is_awaited(node)]
 
     @cached_property
-    def sparing(self) -> list[Candidate]:
-        """Operators by themselves, run by kernels that need less memory than the chosen ones."""
+    def traded(self) -> list[Candidate]:
+        """Operators by themselves, run by kernels for whole tensors alone where those take less of something.
+
+        Less memory than the chosen kernels, or fewer instructions.
+        """
         found = []
         for whole in self.whole:
             chosen = self.nodes[whole.first]
-            for view in chosen.view.traded("memory"):
+            for view in chosen.view.traded("rows"):
                 node = by_kernel(chosen, view)
                 candidate = replace(self._single(node), node=node)
-                found += [candidate] if candidate.live_bytes < whole.live_bytes else []
+                if candidate.live_bytes < whole.live_bytes or candidate.instructions < whole.instructions:
+                    found.append(candidate)
         return found
 
     @cached_property

@@ -67,6 +67,23 @@ class Space:
         after = [candidate for candidate in whole if candidate.first >= fed.last]
         return Schedule((*before, fed, *after))
 
+    def quickest(self, most_bytes: int | None) -> Schedule:
+        """`whole` by the kernels of fewest instructions.
+
+        most_bytes: for the arena; None for no more than the usual kernels need.
+        """
+        usual = {candidate.first: candidate for candidate in self.whole.candidates if not candidate.members}
+        quicker = [
+            traded
+            for traded in self.candidates.traded
+            if traded.first in usual and traded.instructions < usual[traded.first].instructions
+        ]
+        if not quicker:
+            return self.whole
+        limit = self.arena_of(self.whole) if most_bytes is None else most_bytes
+        found = self._search([*self.whole.candidates, *quicker]).fitting(limit, self.arena_of)
+        return min((self.whole, found or self.whole), key=lambda schedule: schedule.instructions)
+
     @cached_property
     def usual(self) -> Search:
         """Whole tensors by the chosen kernels, and stages."""
@@ -84,17 +101,7 @@ class Space:
 
     @property
     def _each_once(self) -> list[Candidate]:
-        return [*self.candidates.whole, *self.candidates.sparing, *self.candidates.stages]
-
-    def unspared(self, schedule: Schedule) -> Schedule:
-        """The schedule with the usual kernels wherever those that need less memory save none of the arena."""
-        for sparing in schedule.candidates:
-            if sparing.node is not None:
-                usual = next(one for one in self.candidates.whole if one.first == sparing.first)
-                other = Schedule(tuple(usual if one is sparing else one for one in schedule.candidates))
-                if self.arena_of(other) <= self.arena_of(schedule):
-                    schedule = other
-        return schedule
+        return [*self.candidates.whole, *self.candidates.traded, *self.candidates.stages]
 
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes), self.candidates.limits)
@@ -108,16 +115,15 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
     space = Space(Candidates(module, options.limits))
     if not space.candidates.nodes:
         return None
-    spaces, whole = [space], space.whole
+    spaces = [space]
     if options.form == "whole":
-        schedule = whole
+        schedule = space.quickest(None)
     elif options.form == "stream":
         schedule = space.usual.longest_stages()
     elif options.form == "patch":
         schedule = _patched(space, options)
     else:
         spaces, schedule = _best(space, options)
-        schedule = spaces[-1].unspared(schedule)
     considered = [schedule]
     for item in spaces:
         considered += item.once.front()
@@ -131,7 +137,7 @@ def _best(space: Space, options: ScheduleOptions) -> tuple[list[Space], Schedule
     most_extra = None if options.most_extra is None else int(options.most_extra * macs)
     budget = 0 if options.objective == "memory" else options.sram_bytes
     if budget is None or (budget and space.arena_of(space.whole) <= budget):
-        return [space], space.whole
+        return [space], space.quickest(budget)
     fitting = space.once.fitting(budget, space.arena_of) if budget else None
     if fitting is not None or most_extra == 0:
         return [space], fitting or space.once.smallest(space.arena_of, 0)

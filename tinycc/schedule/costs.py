@@ -29,8 +29,9 @@ VECTOR = 16
 class Work:
     """What a kernel is given in one run of its operator, over all of its calls.
 
-    macs: multiply-accumulates. vector_macs, dot_macs: the same, output channels, or the multiply-accumulates
-        of an output, rounded up to vectors of 16.
+    macs: multiply-accumulates. padded_macs: those of windows that reach out of the input.
+    vector_macs, dot_macs: all, with output channels, or the multiply-accumulates of an output, rounded up to
+        vectors of 16.
     outputs: elements written; segments: the same for each input row under their windows.
     pixels: columns of all rows written.
     reads: elements of all rows under the windows.
@@ -38,6 +39,7 @@ class Work:
     """
 
     macs: float
+    padded_macs: float
     vector_macs: float
     dot_macs: float
     outputs: float
@@ -85,6 +87,7 @@ class Run:
         macs = view.macs * self.share
         return Work(
             macs=macs,
+            padded_macs=view.padded_macs * self.share,
             vector_macs=macs * _rounding(view.outputs[0].channels),
             dot_macs=macs * _rounding(view.macs // view.outputs[0].elements),
             outputs=outputs,

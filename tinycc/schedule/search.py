@@ -149,6 +149,18 @@ class Search:
 
     def smallest(self, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None) -> Schedule:
         """The schedule of least arena, and of those the cheapest, that computes no more than this again."""
+        best = self._least_arena(arena_of, most_extra_macs)
+        # Plans may have run out before the limit was the arena.
+        for _, schedule in zip(
+            range(self._most_plans), self.by_cost(arena_of(best), most_extra_macs), strict=False
+        ):
+            if _cost(schedule, most_extra_macs) >= _cost(best, most_extra_macs):
+                break
+            if arena_of(schedule) <= arena_of(best):
+                return schedule
+        return best
+
+    def _least_arena(self, arena_of: Callable[[Schedule], int], most_extra_macs: int | None) -> Schedule:
         best: Schedule | None = None
         plans = 0
         least = self.least_bytes(most_extra_macs)
@@ -169,6 +181,11 @@ class Search:
 
 def _is_within(schedule: Schedule, most_extra_macs: int | None) -> bool:
     return most_extra_macs is None or schedule.extra_macs <= most_extra_macs
+
+
+def _cost(schedule: Schedule, most_extra_macs: int | None) -> tuple[int, int]:
+    """By what schedules are ordered: repeated MACs count first where there is an allowance of them."""
+    return (0 if most_extra_macs is None else schedule.extra_macs, schedule.instructions)
 
 
 def _weight(most_extra_macs: int | None) -> str:

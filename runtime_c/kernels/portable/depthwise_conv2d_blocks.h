@@ -48,18 +48,14 @@ TINYCC_INLINE void tinycc_depthwise_block_tap(int32_t *sums, const int8_t *tap, 
     }
 }
 
-/* The channels [first, first + count) of an output pixel whose window's first tap is at (top, left). */
-TINYCC_INLINE void tinycc_depthwise_block_pixel(const int8_t *block, int8_t *output, int32_t top,
-                                                int32_t left, int32_t first, int32_t count,
-                                                const tinycc_depthwise_conv2d_blocks_shape *shape,
-                                                const tinycc_depthwise_conv2d_data *data)
+/* Adds all taps of the window whose first one is at (top, left). */
+TINYCC_INLINE void tinycc_depthwise_block_edge(int32_t *sums, const int8_t *block, int32_t top, int32_t left,
+                                               int32_t first, int32_t count,
+                                               const tinycc_depthwise_conv2d_blocks_shape *shape,
+                                               const tinycc_depthwise_conv2d_data *data)
 {
     const int8_t zero = (int8_t)data->input_zero_point;
     const int8_t padding[TINYCC_DEPTHWISE_BLOCK] = {zero, zero, zero, zero};
-    int32_t sums[TINYCC_DEPTHWISE_BLOCK];
-    for (int32_t i = 0; i < count; ++i) {
-        sums[i] = data->bias[first + i];
-    }
     const int8_t *weights = data->weights;
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
         const int32_t row = top + j * shape->dilation_height;
@@ -73,6 +69,46 @@ TINYCC_INLINE void tinycc_depthwise_block_pixel(const int8_t *block, int8_t *out
             weights += shape->channels;
         }
     }
+}
+
+/* The same where no tap is padding. */
+TINYCC_INLINE void tinycc_depthwise_block_inside(int32_t *sums, const int8_t *block, int32_t top,
+                                                 int32_t left, int32_t first, int32_t count,
+                                                 const tinycc_depthwise_conv2d_blocks_shape *shape,
+                                                 const tinycc_depthwise_conv2d_data *data)
+{
+    const int8_t *taps = block + (top * shape->input_width + left) * TINYCC_DEPTHWISE_BLOCK;
+    const int8_t *weights = data->weights;
+    for (int32_t j = 0; j < shape->kernel_height; ++j) {
+        TINYCC_UNROLL
+        for (int32_t k = 0; k < shape->kernel_width; ++k) {
+            const int8_t *tap = taps + k * shape->dilation_width * TINYCC_DEPTHWISE_BLOCK;
+            tinycc_depthwise_block_tap(sums, tap, weights + k * shape->channels, first, count, shape, data);
+        }
+        taps += shape->dilation_height * shape->input_width * TINYCC_DEPTHWISE_BLOCK;
+        weights += shape->kernel_width * shape->channels;
+    }
+}
+
+/* The channels [first, first + count) of an output pixel whose window's first tap is at (top, left). */
+TINYCC_INLINE void tinycc_depthwise_block_pixel(const int8_t *block, int8_t *output, int32_t top,
+                                                int32_t left, int32_t first, int32_t count,
+                                                const tinycc_depthwise_conv2d_blocks_shape *shape,
+                                                const tinycc_depthwise_conv2d_data *data)
+{
+    const int32_t bottom = top + (shape->kernel_height - 1) * shape->dilation_height;
+    const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
+    int32_t sums[TINYCC_DEPTHWISE_BLOCK];
+    TINYCC_UNROLL
+    for (int32_t i = 0; i < count; ++i) {
+        sums[i] = data->bias[first + i];
+    }
+    if (top >= 0 && bottom < shape->input_height && left >= 0 && right < shape->input_width) {
+        tinycc_depthwise_block_inside(sums, block, top, left, first, count, shape, data);
+    } else {
+        tinycc_depthwise_block_edge(sums, block, top, left, first, count, shape, data);
+    }
+    TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
         const int32_t c = first + i;
         const int32_t value =
@@ -88,9 +124,11 @@ TINYCC_INLINE void tinycc_depthwise_conv2d_blocks_int8(const int8_t *input, int8
 {
     int8_t *const block = (int8_t *)scratch;
     const int32_t pixels = shape->input_height * shape->input_width;
+    const int32_t rest = shape->channels % TINYCC_DEPTHWISE_BLOCK;
     for (int32_t x = x0; x < x1; ++x) {
         const int32_t first = x * TINYCC_DEPTHWISE_BLOCK;
-        const int32_t count = tinycc_min(TINYCC_DEPTHWISE_BLOCK, shape->channels - first);
+        const int is_full = first + TINYCC_DEPTHWISE_BLOCK <= shape->channels;
+        const int32_t count = is_full ? TINYCC_DEPTHWISE_BLOCK : rest;
         for (int32_t pixel = 0; pixel < pixels; ++pixel) {
             for (int32_t i = 0; i < count; ++i) {
                 block[pixel * TINYCC_DEPTHWISE_BLOCK + i] = input[pixel * shape->channels + first + i];
@@ -101,11 +139,11 @@ TINYCC_INLINE void tinycc_depthwise_conv2d_blocks_int8(const int8_t *input, int8
             const int32_t top = y * shape->stride_height - shape->pad_top;
             for (int32_t column = 0; column < shape->output_width; ++column) {
                 const int32_t left = column * shape->stride_width - shape->pad_left;
-                if (count == TINYCC_DEPTHWISE_BLOCK) {
+                if (is_full) {
                     tinycc_depthwise_block_pixel(block, pixel, top, left, first, TINYCC_DEPTHWISE_BLOCK,
                                                  shape, data);
                 } else {
-                    tinycc_depthwise_block_pixel(block, pixel, top, left, first, count, shape, data);
+                    tinycc_depthwise_block_pixel(block, pixel, top, left, first, rest, shape, data);
                 }
                 pixel += shape->channels;
             }

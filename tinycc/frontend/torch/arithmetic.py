@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from tvm import relax
 
@@ -130,6 +131,18 @@ def _fixed_range(function: Function, *names: str) -> Converter:
     return convert
 
 
+def _layer_norm(node: torch.fx.Node, importer: Any) -> relax.Expr:
+    """Over the last axes; a factor of 1 and an offset of 0 where there are none."""
+    given, value = arguments(node), source_of(node, importer)
+    shape = tuple(given["normalized_shape"])
+    gamma, beta = (
+        relax.const(np.full(shape, number, np.float32)) if given[name] is None else importer.env[given[name]]
+        for name, number in (("weight", 1), ("bias", 0))
+    )
+    axes = list(range(-len(shape), 0))
+    return emit(importer, relax.op.nn.layer_norm(value, gamma, beta, axes, given["eps"]))
+
+
 def _softmax(x: relax.Expr, axis: int) -> relax.Expr:
     [place] = axes_of(axis, len(tvm_adapter.shape_of(x)))
     return relax.op.nn.softmax(x, place)
@@ -202,6 +215,7 @@ CONVERTERS: dict[str, Converter] = {
     "aten.hardsigmoid.default": _of_one(_hard_sigmoid),
     "aten.hardswish.default": _of_one(_hard_swish),
     "aten.leaky_relu.default": _of_one(relax.op.nn.leakyrelu, "negative_slope"),
+    "aten.layer_norm.default": _layer_norm,
     "aten.mish.default": _of_one(_mish),
     "aten.prelu.default": _prelu,
     "aten.selu.default": _of_one(_selu),

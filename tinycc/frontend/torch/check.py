@@ -35,10 +35,10 @@ def check_program(program: TorchProgram, allow_float: bool = False) -> None:
     """
     for node in program.inputs:
         _check_input(node)
+    for node in program.calls:
+        _check_operator(node)
     if not allow_float and not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
         raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
-    for node in program.calls:
-        _check_operator(node, allow_float)
     for node in program.calls:
         if operator(node) in ARITHMETIC and not allow_float:
             _check_is_quantized(node, program)
@@ -98,13 +98,8 @@ def _check_input(node: torch.fx.Node) -> None:
         )
 
 
-def _check_operator(node: torch.fx.Node, allow_float: bool) -> None:
+def _check_operator(node: torch.fx.Node) -> None:
     name = operator(node)
-    if "batch_norm" in name and not allow_float:
-        raise UnsupportedError(
-            f"{title(node)} stands alone: PT2E folds it into a convolution just before it, "
-            "in a module exported after .eval()"
-        )
     if name in OPERATORS:
         return check_arguments(node)
     if name in QUANTIZATIONS or name == GETITEM:
@@ -112,6 +107,11 @@ def _check_operator(node: torch.fx.Node, allow_float: bool) -> None:
     if "choose_qparams" in name:
         raise UnsupportedError(
             f"{title(node)}: scales chosen at run time are not supported; quantize statically"
+        )
+    if "batch_norm" in name:
+        raise UnsupportedError(
+            f"{title(node)} normalizes by the statistics of a batch: export the module after .eval(), or "
+            "move the prepared one to evaluation before convert_pt2e (move_exported_model_to_eval)"
         )
     raise UnsupportedError(f"{title(node)}: {name} is not supported")
 

@@ -13,8 +13,7 @@ from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.torch import arithmetic, layers, movement
 from tinycc.frontend.torch.base import Converter
-from tinycc.frontend.torch.nodes import STORED_TYPES, operator, title
-from tinycc.frontend.torch.operators import BATCH_NORM
+from tinycc.frontend.torch.nodes import STORED_TYPES, title
 
 CONVERTERS: dict[str, Converter] = {
     **layers.CONVERTERS,
@@ -29,8 +28,9 @@ def checked(convert: Converter) -> Converter:
     def converted(node: torch.fx.Node, importer: Any) -> Any:
         expected = node.meta["val"]
         tensors = [expected] if isinstance(expected, torch.Tensor) else list(expected)
-        tensors = tensors[:1] if operator(node) == BATCH_NORM else tensors
-        if any(tensor.numel() == 0 for tensor in tensors):
+        # Of several results those count that somebody takes.
+        taken: set[Any] = {0} if expected is tensors[0] else {reader.args[1] for reader in node.users}
+        if any(tensors[place].numel() == 0 for place in taken):
             raise UnsupportedError(f"{title(node)} gives a tensor without elements")
         try:
             result = convert(node, importer)

@@ -10,8 +10,9 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.torch.base import Converter, each, emit, reshaped, source_of, spatial_of
+from tinycc.frontend.torch.batch_norm import factor_and_offset
 from tinycc.frontend.torch.nodes import arguments, shape_of, title
-from tinycc.frontend.torch.operators import BATCH_NORM
+from tinycc.frontend.torch.program import CONSTANT
 
 
 def _convolution(node: torch.fx.Node, importer: Any) -> relax.Expr:
@@ -64,26 +65,28 @@ def _with_bias(node: torch.fx.Node, importer: Any, value: relax.Expr) -> relax.E
     return emit(importer, relax.op.add(value, shaped))
 
 
-def _batch_norm(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
-    """The normalized tensor; the statistics that come with it are empty."""
-    given = arguments(node)
-    value = importer.env[given["input"]]
-    channels = (tvm_adapter.shape_of(value)[1],)
-    operands = [
-        tvm_adapter.make_constant(np.full(channels, name == "weight", np.float32))
-        if given[name] is None
-        else importer.env[given[name]]
-        for name in ("weight", "bias", "running_mean", "running_var")
-    ]
-    result = relax.op.nn.batch_norm(value, *operands, axis=1, epsilon=given["eps"], training=False)
-    return [emit(importer, relax.TupleGetItem(emit(importer, result), 0))]
-
-
 def _linear(node: torch.fx.Node, importer: Any) -> relax.Expr:
     given = arguments(node)
     value, weight = (importer.env[given[name]] for name in ("input", "weight"))
     bias = None if given["bias"] is None else importer.env[given["bias"]]
     return emit(importer, relax.op.linear(value, weight, bias))
+
+
+def _matrix_product(node: torch.fx.Node, importer: Any) -> relax.Expr:
+    given = arguments(node)
+    return emit(importer, relax.op.matmul(*(importer.env[operand] for operand in given.values())))
+
+
+def _batch_norm(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
+    """A factor and an offset for each channel; after a layer they go into its weights and bias."""
+    given = arguments(node)
+    value = importer.env[given["input"]]
+    shape = (1, -1, *(1,) * (len(tvm_adapter.shape_of(value)) - 2))
+    factor, offset = (
+        tvm_adapter.make_constant(number.numpy().reshape(shape))
+        for number in factor_and_offset(given, lambda each: torch.from_numpy(each.meta[CONSTANT]))
+    )
+    return [emit(importer, relax.op.add(emit(importer, relax.op.multiply(value, factor)), offset))]
 
 
 def _pool_geometry(
@@ -264,7 +267,9 @@ CONVERTERS: dict[str, Converter] = {
     "aten.conv2d.padding": _convolution,
     "aten.conv_transpose2d.input": _transposed_convolution,
     "aten.linear.default": _linear,
-    BATCH_NORM: _batch_norm,
+    "aten.matmul.default": _matrix_product,
+    "aten.bmm.default": _matrix_product,
+    "aten._native_batch_norm_legit_no_training.default": _batch_norm,
     "aten.avg_pool1d.default": _average_pool(1),
     "aten.avg_pool2d.default": _average_pool(2),
     "aten.max_pool1d.default": _max_pool(1),

@@ -11,7 +11,7 @@ from tinycc.errors import ModelError, TinyccError
 from tinycc.frontend.torch.check import check_program, refuse_what_torch_refuses
 from tinycc.frontend.torch.importer import import_torch
 from tinycc.frontend.torch.nodes import shape_of
-from tinycc.frontend.torch.program import TorchProgram, read_program
+from tinycc.frontend.torch.program import TorchProgram, read_program, without_idle_states
 from tinycc.frontend.torch.unsigned import with_signed_inputs
 from tinycc.passes.to_normal_form import ToNormalForm
 
@@ -26,7 +26,7 @@ def load_torch(program: torch.export.ExportedProgram, allow_float: bool = False)
     """
     try:
         refuse_what_torch_refuses(program.graph_module)
-        read = read_program(_functional(program))
+        read = read_program(without_idle_states(_functional(program)))
         check_program(read, allow_float)
         module = import_torch(read)
     except TinyccError:

@@ -90,6 +90,9 @@ def _binary(**arguments: Values) -> Arguments:
 _CONVOLUTION = {"stride": COUNTS, "padding": INTEGERS, "dilation": COUNTS, "groups": COUNT}
 _BY_NAME = {**_CONVOLUTION, "padding": only("same", "valid")}
 _POOL = {"kernel_size": COUNTS, "stride": COUNTS, "padding": INTEGERS, "ceil_mode": FLAG}
+_NORMALIZED = _layer(
+    running_mean=TENSOR, running_var=TENSOR, momentum=NUMBER, eps=NUMBER, weight=TENSOR | NONE
+)
 _REDUCTION = {"dim": INTEGERS | NONE, "keepdim": FLAG}
 _RESIZED = {
     "input": TENSOR,
@@ -110,12 +113,10 @@ WEIGHTED: dict[str, Arguments] = {
     "aten.linear.default": _layer(),
 }
 
-# Computed on real numbers, between dequantize and quantize.
-ARITHMETIC: dict[str, Arguments] = {
-    **WEIGHTED,
+# Two tensors, or a tensor and a number, element by element.
+BINARY: dict[str, Arguments] = {
     "aten.add.Tensor": _binary(alpha=only(1, 1.0)),
     "aten.sub.Tensor": _binary(alpha=only(1, 1.0)),
-    "aten.rsub.Scalar": {"self": TENSOR, "other": NUMBER, "alpha": only(1, 1.0)},
     "aten.mul.Tensor": _binary(),
     "aten.div.Tensor": {"self": TENSOR, "other": TENSOR | NOT_ZERO},
     "aten.div.Tensor_mode": {"self": TENSOR, "other": TENSOR | NOT_ZERO, "rounding_mode": NONE},
@@ -123,6 +124,20 @@ ARITHMETIC: dict[str, Arguments] = {
     "aten.minimum.default": _binary(),
     "aten.max.other": _binary(),
     "aten.min.other": _binary(),
+}
+
+# Those that choose one of their operands.
+CHOICES = {"aten.maximum.default", "aten.minimum.default", "aten.max.other", "aten.min.other"}
+
+# Of two tensors.
+MATRIX_PRODUCTS: dict[str, Arguments] = {
+    "aten.matmul.default": {"self": TENSOR, "other": TENSOR},
+    "aten.bmm.default": {"self": TENSOR, "mat2": TENSOR},
+}
+
+# Functions of one tensor, element by element.
+UNARY: dict[str, Arguments] = {
+    "aten.rsub.Scalar": {"self": TENSOR, "other": NUMBER, "alpha": only(1, 1.0)},
     "aten.pow.Tensor_Scalar": _unary(exponent=NUMBER),
     "aten.abs.default": _unary(),
     "aten.ceil.default": _unary(),
@@ -145,24 +160,52 @@ ARITHMETIC: dict[str, Arguments] = {
     "aten.hardswish.default": _unary(),
     "aten.leaky_relu.default": _unary(negative_slope=NUMBER),
     "aten.mish.default": _unary(),
-    "aten.prelu.default": _unary(weight=TENSOR),
     "aten.selu.default": _unary(),
     "aten.sigmoid.default": _unary(),
     "aten.silu.default": _unary(),
     "aten.softplus.default": _unary(beta=POSITIVE, threshold=AT_LEAST_20),
     "aten.tanh.default": _unary(),
-    "aten.softmax.int": _unary(dim=INTEGER, dtype=FLOAT32),
-    "aten._softmax.default": _unary(dim=INTEGER, half_to_float=only(False)),
+}
+
+# Weighted averages of elements, which lie between these.
+AVERAGES: dict[str, Arguments] = {
     "aten.avg_pool1d.default": _unary(**_POOL, count_include_pad=FLAG),
     "aten.avg_pool2d.default": _unary(**_POOL, count_include_pad=FLAG, divisor_override=NONE),
     "aten.adaptive_avg_pool1d.default": _unary(output_size=INTEGERS),
     "aten.adaptive_avg_pool2d.default": _unary(output_size=INTEGERS),
+    "aten.upsample_bilinear2d.default": _unary(**_RESIZED_TO, align_corners=FLAG),
+    "aten.upsample_bilinear2d.vec": {**_RESIZED, "align_corners": FLAG},
+}
+
+# In evaluation; the second is what torch makes of the first when it rids a program of what is written over.
+BATCH_NORMS: dict[str, Arguments] = {
+    "aten.batch_norm.default": {**_NORMALIZED, "training": only(False), "cudnn_enabled": ANYTHING},
+    "aten._native_batch_norm_legit_no_training.default": _NORMALIZED,
+}
+
+# Computed on real numbers, between dequantize and quantize.
+ARITHMETIC: dict[str, Arguments] = {
+    **WEIGHTED,
+    **BINARY,
+    **MATRIX_PRODUCTS,
+    **UNARY,
+    **AVERAGES,
+    **BATCH_NORMS,
+    "aten.layer_norm.default": {
+        "input": TENSOR,
+        "normalized_shape": INTEGERS,
+        "weight": TENSOR | NONE,
+        "bias": TENSOR | NONE,
+        "eps": NUMBER,
+        "cudnn_enable": ANYTHING,
+    },
+    "aten.prelu.default": _unary(weight=TENSOR),
+    "aten.softmax.int": _unary(dim=INTEGER, dtype=FLOAT32),
+    "aten._softmax.default": _unary(dim=INTEGER, half_to_float=only(False)),
     "aten.mean.default": _unary(dtype=FLOAT32),
     "aten.mean.dim": _unary(**_REDUCTION, dtype=FLOAT32),
     "aten.sum.default": _unary(dtype=FLOAT32),
     "aten.sum.dim_IntList": _unary(**_REDUCTION, dtype=FLOAT32),
-    "aten.upsample_bilinear2d.default": _unary(**_RESIZED_TO, align_corners=FLAG),
-    "aten.upsample_bilinear2d.vec": {**_RESIZED, "align_corners": FLAG},
 }
 
 CLAMPS: dict[str, Arguments] = {
@@ -242,19 +285,7 @@ FIXED_RANGES = {
     "aten.tanh.default": (1 / 128, 0),
 }
 
-# Of statistics that are known; its other results are empty.
-BATCH_NORM = "aten._native_batch_norm_legit_no_training.default"
-
-OPERATORS: dict[str, Arguments] = {
-    **ARITHMETIC,
-    **CLAMPS,
-    **MOVING,
-    BATCH_NORM: {
-        **_layer(weight=TENSOR | NONE, running_mean=TENSOR, running_var=TENSOR),
-        "momentum": ANYTHING,
-        "eps": POSITIVE,
-    },
-}
+OPERATORS: dict[str, Arguments] = {**ARITHMETIC, **CLAMPS, **MOVING}
 
 
 def check_arguments(node: torch.fx.Node) -> None:

@@ -56,6 +56,33 @@ def read_program(exported: torch.export.ExportedProgram) -> TorchProgram:
     )
 
 
+def without_idle_states(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The program, changed where it is, without the buffers that no result depends on, such as counters."""
+    specs = exported.graph_signature.output_specs
+    [output] = (node for node in exported.graph.nodes if node.op == "output")
+    [returned] = output.args
+    results = [
+        node for node, spec in zip(returned, specs, strict=True) if spec.kind is OutputKind.USER_OUTPUT
+    ]
+    needed: set[torch.fx.Node] = set()
+    waiting = [node for node in results if isinstance(node, torch.fx.Node)]
+    while waiting:
+        node = waiting.pop()
+        waiting += [source for source in node.all_input_nodes if source not in needed]
+        needed.add(node)
+    names = {node.name for node in needed}
+    buffers = {spec.target: spec.arg.name for spec in exported.graph_signature.input_specs if spec.target}
+    kept = [
+        spec.kind is not OutputKind.BUFFER_MUTATION or buffers.get(spec.target) in names for spec in specs
+    ]
+    if not all(kept):
+        output.args = (tuple(node for node, keep in zip(returned, kept, strict=True) if keep),)
+        exported.graph_signature.output_specs = [spec for spec, keep in zip(specs, kept, strict=True) if keep]
+        exported.graph.eliminate_dead_code()
+        exported.graph_module.recompile()
+    return exported
+
+
 def _outputs(
     exported: torch.export.ExportedProgram, nodes: dict[str, torch.fx.Node]
 ) -> Iterator[torch.fx.Node]:

@@ -84,7 +84,7 @@ class Conv2D(Linear):
     @property
     def reads_padding(self) -> bool:
         """Where a window reaches out of the input."""
-        return self.window.is_padded(self.inputs[0], self.outputs[0])
+        return not self.window.is_inside(self.inputs[0], self.outputs[0])
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """Of the sums, without groups."""

@@ -1,4 +1,4 @@
-"""Depthwise convolution in place, by blocks of channels, where memory is short."""
+"""Depthwise convolution of whole tensors, in place, by blocks of channels."""
 
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.kernel import Kernel, Scratch
@@ -16,7 +16,7 @@ class DepthwiseConv2DByBlocks(Kernel[DepthwiseConv2D]):
     """
 
     name = "portable_blocks"
-    trade = "memory"
+    trade = "rows"
     overlaps_exactly = True
 
     def fits(self, view: DepthwiseConv2D) -> bool:

@@ -78,6 +78,13 @@ class DepthwiseConv2D(Linear):
         return self.outputs[0].elements * self.taps
 
     @property
+    def padded_macs(self) -> int:
+        """All taps of windows that reach out of the input."""
+        source, output = self.inputs[0], self.outputs[0]
+        inside = self.window.pixels_inside(source, output)
+        return (output.height * output.width - inside) * output.channels * self.taps
+
+    @property
     def is_channelwise(self) -> bool:
         """With a depth multiplier of 1."""
         return self.depth_multiplier == 1
@@ -85,7 +92,7 @@ class DepthwiseConv2D(Linear):
     @property
     def reads_padding(self) -> bool:
         """Where a window reaches out of the input."""
-        return self.window.is_padded(self.inputs[0], self.outputs[0])
+        return not self.window.is_inside(self.inputs[0], self.outputs[0])
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """Of the sums, one channel each."""

@@ -1,0 +1,172 @@
+"""Quantization: a float model becomes an int8 one of the same format.
+
+The library of each format does it; what stands here is data, choices and measurements around them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from tinycc.errors import UnsupportedError
+from tinycc.frontend.load import is_torch_module, model_format
+from tinycc.output_file import new_file
+from tinycc.quantization import torch_module
+from tinycc.quantization.calibration import CalibrationData, read_cases
+from tinycc.quantization.float_model import Choice, FloatModel, Precision, Progress
+from tinycc.quantization.onnx_model import OnnxModel
+from tinycc.quantization.preprocessing import Preprocessing
+from tinycc.quantization.ranges import calibrate
+from tinycc.quantization.raw_input import raw_input
+from tinycc.quantization.reference import Reference
+from tinycc.quantization.sensitivity import LayerLoss, analyze, keep_fewest
+from tinycc.quantization.tflite_model import TfliteModel
+
+__all__ = ["LayerLoss", "Preprocessing", "QuantizedModel", "quantize"]
+
+
+@dataclass(frozen=True)
+class QuantizedModel:
+    """An int8 model file.
+
+    name: of the float model's file.
+    kind: its format, "onnx" or "tflite".
+    content: the file's bytes.
+    choice: how it was quantized.
+    notes: sentences for the user.
+    losses: what each layer loses, where that was asked for.
+    """
+
+    name: str
+    kind: str
+    content: bytes
+    choice: Choice
+    notes: tuple[str, ...]
+    losses: tuple[LayerLoss, ...] = ()
+
+    def save(self, path: str | Path) -> None:
+        """Write the file, whole or not at all. Raises OutputError, UnsupportedError for another ending."""
+        if Path(path).suffix.lower() != f".{self.kind}":
+            raise UnsupportedError(f"{path}: the model is {self.kind}: give a name that ends in .{self.kind}")
+        with new_file(Path(path)) as place:
+            place.write_bytes(self.content)
+
+
+@overload
+def quantize(
+    model: str | Path,
+    calibration: CalibrationData,
+    *,
+    preprocessing: Preprocessing | None = None,
+    range: str = "min-max",
+    keep: Mapping[str, Precision] | Literal["auto"] | None = None,
+    at_least: float = 0.99,
+    equalize: bool = False,
+    analysis: bool = False,
+    progress: Progress | None = None,
+) -> QuantizedModel: ...
+
+
+@overload
+def quantize(
+    model: Any,
+    calibration: Any,
+    *,
+    example_inputs: Any = None,
+    preprocessing: Preprocessing | None = None,
+    range: str = "min-max",
+    keep: Mapping[str, Precision] | None = None,
+) -> Any: ...
+
+
+def quantize(
+    model: Any,
+    calibration: Any,
+    *,
+    example_inputs: Any = None,
+    range: str = "min-max",
+    keep: Mapping[str, Precision] | Literal["auto"] | None = None,
+    **options: Any,
+) -> Any:
+    """Quantize a float model to int8, weights by channel.
+
+    model: a float .onnx or .tflite file, or a torch module.
+    calibration: an .npz file of arrays in0, in1, ..., a folder of images or of wavs, an array of cases, or an
+        iterable of cases; see `calibration.read_cases`. Of a torch module cases like `example_inputs`, or
+        batches of them; see `pt2e.quantize_program`.
+    example_inputs: of a torch module, a tensor or a tuple of them that have the inputs' shapes (batch 1).
+    range: how ranges of activations are found: "min-max", "moving-average", "percentile", "entropy" (ONNX),
+        "mse" (TFLite, of weights; torch), or "auto" (files): the one with the best signal-to-noise ratio of
+        the outputs on the calibration data.
+    keep: layers that stay "float" or become "int16", by the name of their result, of a torch module that of
+        the submodule; "auto" (files) keeps the fewest in float with which the largest output stands at the
+        same place as the float model's in `at_least` (a share) of the calibration data.
+
+    For files alone:
+
+    preprocessing: what makes inputs of raw data. Where these are pixels, the int8 model takes them as they
+        are, as uint8, if its input's scale and zero point can stand for the preprocessing.
+    at_least: see `keep`; 0.99 by default.
+    equalize: bring channels before and behind depthwise convolutions to one range, see `equalization`.
+    analysis: also measure what each layer loses.
+    progress: shows how far the work is.
+
+    Returns a QuantizedModel for a file, a torch.export.ExportedProgram for a torch module.
+
+    Raises ModelError, UnsupportedError, InputDataError, ToolError (a library is missing).
+    """
+    if is_torch_module(model):
+        given = [name for name, value in options.items() if value]
+        if given:
+            raise UnsupportedError(f"{given[0]} is for files: quantize a torch module without it")
+        return torch_module.quantized_program(model, calibration, example_inputs, range, keep)
+    if example_inputs is not None:
+        raise UnsupportedError("example_inputs belong to a torch module: a file says its inputs' shapes")
+    return _quantized_file(Path(model), calibration, range=range, keep=keep, **options)
+
+
+def _quantized_file(
+    path: Path,
+    calibration: CalibrationData,
+    *,
+    preprocessing: Preprocessing | None = None,
+    range: str = "min-max",
+    keep: Mapping[str, Precision] | Literal["auto"] | None = None,
+    at_least: float = 0.99,
+    equalize: bool = False,
+    analysis: bool = False,
+    progress: Progress | None = None,
+) -> QuantizedModel:
+    """See `quantize`."""
+    prepared = _open(path)
+    data = read_cases(calibration, prepared.inputs, preprocessing or Preprocessing())
+    notes = []
+    kept = {} if keep is None or keep == "auto" else keep
+    choice = Choice(range, {prepared.layer_named(name): precision for name, precision in kept.items()})
+    if data.are_pixels and len(prepared.inputs) == 1:
+        try:
+            raw = raw_input(preprocessing or Preprocessing())
+            choice = replace(choice, raw=raw)
+            notes.append(raw.description)
+        except UnsupportedError as error:
+            notes.append(f"the input takes preprocessed numbers: {error}")
+    reference = Reference(prepared, data.cases)
+    if equalize:
+        count = prepared.equalize(data.cases)
+        notes.append(f"channels of {count} tensors around depthwise convolutions have one range")
+    shown = progress or _silent
+    choice, tried = calibrate(prepared, data.cases, choice, reference, shown)
+    notes += [f"ranges by {method}: {decibels:.1f} dB" for method, decibels in tried.items()]
+    if keep == "auto":
+        choice = keep_fewest(prepared, choice, reference, at_least, shown)
+        notes.append(f"kept in float: {', '.join(choice.keep) or 'no layer'}")
+    losses = tuple(analyze(prepared, choice, reference, shown)) if analysis else ()
+    return QuantizedModel(path.name, prepared.kind, prepared.quantized(choice), choice, tuple(notes), losses)
+
+
+def _open(path: Path) -> FloatModel:
+    return OnnxModel(path) if model_format(path) == "onnx" else TfliteModel(path)
+
+
+def _silent(items: Sequence[Any], _description: str) -> Iterable[Any]:
+    return items
