@@ -29,11 +29,14 @@ from tinycc.graph import view_of
 from tinycc.ops.base import VARIANT
 from tinycc.passes.pipeline import passes_for
 from tinycc.run import run
-from tinycc.schedule.costs import ANY_KERNEL, ROW_CALL, STAGE, Work, runs_of
+from tinycc.schedule.costs import ANY_KERNEL, FLOAT32, ROW_CALL, STAGE, Work, runs_of
 
 COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
-CORES = {"portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55"}
+CORES = {
+    "portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55",
+    FLOAT32: "cortex-m4",
+}  # fmt: skip
 # Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
 TRADED = {"portable_blocks": "portable"}
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
@@ -95,9 +98,12 @@ def passes_of(variant: str, schedule: str) -> list[tvm.transform.Pass]:
 
 def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
     """Every operator of a corpus model on the core for a variant."""
-    model, core = Model.of_corpus(corpus_folder(), name), CORES[TRADED.get(variant, variant)]
-    is_apart = variant in {*FLASH, *TRADED}
-    compiled = tinycc.compile(model.path, target=core, passes=passes_of(variant, schedule))
+    core, is_float = CORES[TRADED.get(variant, variant)], variant == FLOAT32
+    model = Model.of_corpus(corpus_folder(), name, "float" if is_float else "int8")
+    is_apart = variant in {*FLASH, *TRADED, FLOAT32}
+    compiled = tinycc.compile(
+        model.path, target=core, allow_float=is_float, passes=passes_of(variant, schedule)
+    )
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         compiled.export(folder)
@@ -105,10 +111,10 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
         counts = run(folder, core, inputs, profile=True).operator_instructions or []
     runs = [one for step in compiled.plan.steps for one in runs_of(step.operator)]
     for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
-        if is_apart and one.view.variant != variant:
+        if is_apart and one.variant != variant:
             continue
         place = (name, variant, index)
-        yield Sample(place, one.view.variant, one.kernel, one.work, one.is_in_stage, count)
+        yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count)
 
 
 def row_call_cost(samples: list[Sample]) -> float:
@@ -159,10 +165,9 @@ def errors(samples: list[Sample], model: dict[str, float]) -> np.ndarray:
     return np.asarray(np.array(predicted) / counted - 1)
 
 
-def fit_all(samples: list[Sample]) -> tuple[dict[str, object], dict[str, object]]:
+def fit_all(samples: list[Sample], row_call: float) -> tuple[dict[str, object], dict[str, object]]:
     """The models by variant and kernel, and how well they fit."""
     groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-    row_call = round(row_call_cost(samples), 1)
     for sample in (without_calls(item, row_call) for item in samples):
         groups[sample.variant][sample.kernel].append(sample)
         groups[sample.variant][ANY_KERNEL].append(sample)
@@ -194,21 +199,23 @@ def write(path: Path, content: dict[str, object]) -> None:
 
 @click.command()
 @click.option("--model", "models", multiple=True, help="A model of the corpus; all but the largest without.")
-def main(models: tuple[str, ...]) -> None:
+@click.option("--variant", "variants", multiple=True, help=f"Of {', '.join([*CORES, *TRADED])}; all without.")
+def main(models: tuple[str, ...], variants: tuple[str, ...]) -> None:
     """Count, fit and write."""
     macs = read_table(corpus_folder())
-    names = models or [name for name in stems("tflite/int8/*.tflite") if macs[name].macs <= MOST_MACS]
+    before = json.loads(COSTS.read_text("utf-8"))
     samples: list[Sample] = []
-    for name in names:
-        for variant in CORES:
-            for schedule in SCHEDULES:
+    for variant in variants or [*CORES, *TRADED]:
+        known = stems(f"tflite/{'float' if variant == FLOAT32 else 'int8'}/*.tflite")
+        for name in [name for name in models or known if name in known and macs[name].macs <= MOST_MACS]:
+            for schedule in ["whole"] if variant in TRADED else SCHEDULES:
                 samples += samples_of(name, variant, schedule)
-        for variant in TRADED:
-            samples += samples_of(name, variant, "whole")
-        click.echo(f"{name}: {len(samples)} samples")
-    fitted, quality = fit_all(samples)
-    write(COSTS, fitted)
-    write(RESULTS / "costs.json", quality)
+            click.echo(f"{name} {variant}: {len(samples)} samples")
+    row_call = before[STAGE][ROW_CALL]["calls"] if variants else round(row_call_cost(samples), 1)
+    fitted, quality = fit_all(samples, row_call)
+    write(COSTS, before | fitted)
+    known_quality = json.loads((RESULTS / "costs.json").read_text("utf-8"))
+    write(RESULTS / "costs.json", known_quality | quality)
 
 
 if __name__ == "__main__":

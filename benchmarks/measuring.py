@@ -39,10 +39,10 @@ class Model:
     arrays: dict[str, np.ndarray]
 
     @classmethod
-    def of_corpus(cls, corpus: Path, name: str) -> "Model":
-        """An int8 model of the corpus; the reference is TFLite Micro's."""
+    def of_corpus(cls, corpus: Path, name: str, kind: str = "int8") -> "Model":
+        """A TFLite model of the corpus, "int8" or "float"; the reference is TFLite Micro's."""
         return cls(
-            corpus / "tflite" / "int8" / f"{name}.tflite", load_arrays(corpus / "golden" / f"{name}.npz")
+            corpus / "tflite" / kind / f"{name}.tflite", load_arrays(corpus / "golden" / f"{name}.npz")
         )
 
     @property

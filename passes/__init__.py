@@ -24,6 +24,7 @@ __all__ = [
     "FoldIntegerConstants",
     "FoldIntoProducts",
     "FoldPadding",
+    "FuseExpressions",
     "FuseLookups",
     "FuseQuantizedOps",
     "InferEdgeQuantization",
@@ -50,6 +51,7 @@ __all__ = [
     "ToNormalForm",
     "UnsignedEdges",
     "WidenWeights",
+    "WriteOutBatchNorm",
     *_PIPELINE,
 ]
 

@@ -2,11 +2,11 @@
 
 Before: divide(multiply(add(conv2d(x, dequantize(w, s)), b), c), d), alpha of a Gemm before its matmul
 After:  add(conv2d(x, dequantize(w, s * c / d)), b * c / d)
-Requires: channels last, weights that are constants under a dequantize.
+Requires: channels last, weights that are constants, or under a dequantize.
 
-A factor for each output channel goes into the weights' scale. Where it is negative, the weights are
-complemented: ~w - ~z = -(w - z), in the same eight bits. A channel that is multiplied by 0 has weights of 0.
-Weights lose their zero point where they fit eight bits without it.
+A factor for each output channel goes into the weights, or into the scale of those that are integers. Where
+it is negative, these are complemented: ~w - ~z = -(w - z), in the same eight bits. A channel that is
+multiplied by 0 has weights of 0. Weights lose their zero point where they fit eight bits without it.
 """
 
 import numpy as np
@@ -103,13 +103,13 @@ class _Folder(DataflowRewriter):
         return product
 
     def _scaled(self, product: relax.Call, factor: np.ndarray) -> relax.Call | None:
-        """`product`, its output channels times `factor` [channels]; None where weights are not quantized."""
+        """`product`, its output channels times `factor` [channels]; None where weights are no constants."""
         weights = self._weights(product)
+        axis = _output_axis(product)
         if weights is None:
-            return None
+            return self._scaled_real(product, factor, axis)
         if (factor == 1).all():
             return product
-        axis = _output_axis(product)
         stored, scale, zero_point = dequantized_constant(weights)
         if stored.shape[axis] != factor.size:
             return None
@@ -122,6 +122,17 @@ class _Folder(DataflowRewriter):
         integers = np.where(by_channel == 0, zero_points, integers).astype(stored.dtype)
         scales = np.broadcast_to(scale * np.where(by_channel, np.abs(by_channel), 1.0), shape)
         return self._with_weights(product, integers, scales, zero_points, axis)
+
+    def _scaled_real(self, product: relax.Call, factor: np.ndarray, axis: int) -> relax.Call | None:
+        """The same where weights are real numbers."""
+        if not tvm_adapter.is_constant(product.args[1]):
+            return None
+        value = tvm_adapter.constant_value(product.args[1])
+        if value.shape[axis] != factor.size or value.dtype != np.float32:
+            return None
+        shape = [factor.size if index == axis else 1 for index in range(value.ndim)]
+        scaled = tvm_adapter.make_constant((value * factor.reshape(shape)).astype(np.float32))
+        return relax.Call(product.op, [product.args[0], scaled], product.attrs)
 
     def _without_zero_point(self, product: relax.Call) -> relax.Call:
         weights = self._weights(product)

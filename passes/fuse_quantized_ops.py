@@ -11,6 +11,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.ops import fusion_patterns
+from tinycc.passes.fuse_expressions import FuseExpressions
 from tinycc.passes.fuse_lookups import FuseLookups
 
 
@@ -21,7 +22,8 @@ class FuseQuantizedOps:
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Tables first, as what has one operand that changes costs less as a table than as an operator.
 
-        Then TVM's pattern fusion with the patterns of all operators, constants kept inside.
+        Then TVM's pattern fusion with the patterns of all operators, constants kept inside; then what is left
+        of real numbers, element by element.
         """
         by_pattern = relax.transform.FuseOpsByPattern(list(fusion_patterns()), bind_constants=True)
-        return tvm_adapter.run_passes([FuseLookups(), by_pattern], module)
+        return tvm_adapter.run_passes([FuseLookups(), by_pattern, FuseExpressions()], module)

@@ -21,9 +21,11 @@ from tinycc.passes.make_signed import MakeSigned
 from tinycc.passes.move_to_integers import MoveToIntegers
 from tinycc.passes.quantize_constants import QuantizeConstants
 from tinycc.passes.take_channels_last import TakeChannelsLast
+from tinycc.passes.write_out_batch_norm import WriteOutBatchNorm
 
 _INTEGERS = [
-    FoldIntegerConstants(), CanonicalizeQuantization(), AverageRealNumbers(), MakeSigned(), MoveToIntegers(),
+    WriteOutBatchNorm(), FoldIntegerConstants(), CanonicalizeQuantization(), AverageRealNumbers(),
+    MakeSigned(), MoveToIntegers(),
 ]  # fmt: skip
 _LAYOUT = [
     FoldIntegerConstants(), ConvertLayoutToNhwc(), EliminateTransposes(), FoldIntegerConstants(),

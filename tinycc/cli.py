@@ -102,6 +102,7 @@ main.add_command(validate_command)
     multiple=True,
     help="The shape of an input that an ONNX file leaves open, e.g. audio=1x16000. May be repeated.",
 )
+@click.option("--float", "allow_float", is_flag=True, help="Compile what is not quantized in float32.")
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
 @quantization_options
 def compile_command(
@@ -118,6 +119,7 @@ def compile_command(
     input_mode: Any,
     pairs: tuple[str, ...],
     given_shapes: tuple[str, ...],
+    allow_float: bool,
     name: str,
     quantization: Quantization,
     preprocessing: "Preprocessing",
@@ -141,6 +143,7 @@ def compile_command(
         input_mode=input_mode,
         states=_states(pairs),
         shapes=_shapes(given_shapes),
+        allow_float=allow_float,
         name=name,
     )
     compiled.export(output)

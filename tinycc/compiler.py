@@ -114,6 +114,7 @@ def compile(
     input_mode: InputMode = "tensor",
     states: Mapping[str, str] | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    allow_float: bool = False,
     name: str = "model",
     limits: SearchLimits = DEFAULT_LIMITS,
     passes: list[tvm.transform.Pass] | None = None,
@@ -141,6 +142,8 @@ def compile(
     states: inputs that are kept on the device from one inference to the next, by name, with the outputs that
     are their next values; they begin with the real number 0.
     shapes: of inputs by name, where an ONNX file leaves a batch or a length open.
+    allow_float: whether layers of a model that are not quantized are compiled in float32; otherwise they are
+    refused.
     name: prefix of the generated C symbols, and the name of the source and the header.
     limits: how far the searches for an order, a schedule and a placement go.
     passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
@@ -169,6 +172,7 @@ def compile(
         flash_bytes=parse_size(str(flash)) if flash is not None else None,
         optimize_for=optimize_for,
         schedule=schedule,
+        allow_float=allow_float,
     )
     if passes is None:
         passes = passes_for(
@@ -184,7 +188,7 @@ def compile(
             states=states,
             limits=limits,
         )
-    module = _load(model, shapes)
+    module = _load(model, allow_float, shapes)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:
@@ -204,15 +208,15 @@ def _title(model: Any) -> str:
     return printable(Path(model).name) if isinstance(model, str | Path) else type(model).__name__
 
 
-def _load(model: Any, shapes: Mapping[str, Sequence[int]] | None) -> tvm.IRModule:
+def _load(model: Any, allow_float: bool, shapes: Mapping[str, Sequence[int]] | None) -> tvm.IRModule:
     """The module of a model; of one that was quantized, with what is to be said of that."""
     if not isinstance(model, QuantizedModel):
-        return load_model(model, shapes)
+        return load_model(model, allow_float, shapes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"quantized.{model.kind}"
         model.save(path)
         try:
-            module = load_model(path, shapes)
+            module = load_model(path, allow_float, shapes)
         except TinyccError as error:  # which tells of a file that the user never sees
             raise type(error)(str(error).replace(str(path), f"{model.name}, quantized")) from error
     main = module["main"]

@@ -176,7 +176,7 @@ def test_dynamic_shapes_are_refused(tmp_path: Path) -> None:
 
 
 def test_float_models_are_refused(corpus: Path) -> None:
-    with pytest.raises(UnsupportedError, match="post-training quantization is not available yet"):
+    with pytest.raises(UnsupportedError, match="compile it with --float"):
         load_onnx(corpus / "onnx" / "original" / "esp_streaming_model.onnx")
 
 

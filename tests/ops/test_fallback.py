@@ -126,7 +126,7 @@ def test_float_head_of_an_integer_model(
     stored, real = run(tmp_path / "out", core, [images]).outputs
     np.testing.assert_allclose(real, float_tail(stored), rtol=1e-5)
     reasons = [fallback["reason"] for fallback in compiled.report["fallbacks"]]
-    assert "nn.softmax: no kernel for float32" in reasons
+    assert "sqrt: no kernel for float32" in reasons
     # Element by element in place: the floats of the convolution are there once.
     assert compiled.report["arena_bytes"] < 512 * (1 + 4) + 192
 
@@ -161,7 +161,7 @@ def test_only_operators_element_by_element_run_in_place() -> None:
 
 def test_equal_computations_share_one_function() -> None:
     def body(x: relax.Expr) -> relax.Expr:
-        return relax.op.exp(relax.op.nn.softmax(relax.op.exp(x)))
+        return relax.op.sin(relax.op.flip(relax.op.sin(x), 1))
 
     compiled = tinycc.compile(module_of([((1, 6, 4), "float32")], body))
     assert len(compiled.code.calls) == 3 and len(compiled.code.instances) == 2

@@ -51,7 +51,7 @@ def softmax_of(axis: int) -> tvm.IRModule:
 
 def test_left_over_calls_become_fallbacks_with_their_elementwise_neighbours() -> None:
     def body(x: relax.Expr) -> relax.Expr:
-        real = relax.op.exp(relax.op.reshape(dequantized(x, 0.1), (1, 20)))
+        real = relax.op.sin(relax.op.reshape(dequantized(x, 0.1), (1, 20)))
         return relax.op.power(real, relax.const(np.float32(0.5)))
 
     module = lowered(module_of([((1, 5, 4), "int8")], body))
@@ -80,8 +80,8 @@ def test_a_composite_that_its_kernel_refuses_becomes_a_fallback() -> None:
     assert "axis 1" in str(tvm_adapter.attribute(function, "tinycc.fallback_reason"))
 
 
-def test_float_tensors_do_not_get_integer_kernels() -> None:
-    module = lowered(module_of([((1, 4), "float32")] * 2, lambda x, y: relax.op.concat([x, y], 1)))
+def test_other_integers_do_not_get_the_kernels_of_bytes() -> None:
+    module = lowered(module_of([((1, 4), "int32")] * 2, lambda x, y: relax.op.concat([x, y], 1)))
     assert composites(module) == ["tinycc.fallback"]
 
 

@@ -15,7 +15,7 @@ from tinycc.codegen import generate_operators, write_folder
 from tinycc.codegen.c_text import c_type
 from tinycc.ops.tensor import Tensor
 from tinycc.passes.infer_edges import InferEdges
-from tinycc.passes.pipeline import default_passes
+from tinycc.passes.pipeline import default_passes, quantized_passes
 from tinycc.plan import Plan, build_plan
 from tinycc.run.toolchain import WARNINGS, host_compiler, run_tool
 
@@ -42,7 +42,9 @@ def compile_regions(
 
 
 def _library(region: relax.Function, name: str) -> tvm.runtime.Module:
-    passes = [InferEdges(), *default_passes("float")]
+    # A region has been through these; they would take transposes out of it once more, into its parameters.
+    done = {item.info.name for item in quantized_passes()}
+    passes = [InferEdges(), *(item for item in default_passes("float") if item.info.name not in done)]
     plan = build_plan(tvm_adapter.run_passes(passes, tvm.IRModule({"main": flat(as_partitioned(region))})))
     with tempfile.TemporaryDirectory(prefix="tinycc-region-") as directory:
         folder = Path(directory)

@@ -55,11 +55,13 @@ class OperatorCode:
     _names: dict[str, str] = field(default_factory=dict)
 
     def require(self, call: KernelCall | SourceCall) -> None:
-        """Include what a call needs."""
+        """Include what a call needs, and define the kernel where it is written for the operator."""
         includes = call.includes if isinstance(call, SourceCall) else ()
         header = COMMON if isinstance(call, SourceCall) else call.header
         if header not in self.headers:
             self.headers.append(header)
+        if isinstance(call, KernelCall) and call.definition and call.definition not in self.instances:
+            self.instances.append(call.definition)
         self.includes += [include for include in includes if include not in self.includes]
 
     def add_instance(self, step: Step, body: str) -> str:

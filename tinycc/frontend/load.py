@@ -34,10 +34,13 @@ def describe_model(path: Path) -> ModelDescription:
 
 
 def load_model(
-    model: str | Path | tvm.IRModule | Any, shapes: Mapping[str, Sequence[int]] | None = None
+    model: str | Path | tvm.IRModule | Any,
+    allow_float: bool = False,
+    shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> tvm.IRModule:
     """A model file or a torch.export program as a module in the normal form; a Relax module as it is.
 
+    allow_float: whether layers that are not quantized stay as they are; otherwise they are refused.
     shapes: of inputs by name, where an ONNX file leaves them open.
     """
     is_file = isinstance(model, str | Path)
@@ -47,11 +50,13 @@ def load_model(
         return model
     if isinstance(model, str | Path):
         path = Path(model)
-        return load_tflite(path) if model_format(path) == "tflite" else load_onnx(path, shapes=shapes)
+        if model_format(path) == "tflite":
+            return load_tflite(path, allow_float)
+        return load_onnx(path, allow_float, shapes)
     if type(model).__module__.startswith("torch.export"):
         from tinycc.frontend.torch import load_torch
 
-        return load_torch(model)
+        return load_torch(model, allow_float)
     if is_torch_module(model):
         raise UnsupportedError(
             f"the torch module {type(model).__name__} needs example_inputs, and calibration to be quantized"

@@ -18,8 +18,10 @@ from tinycc.ops import (
     dense,
     depthwise_conv2d,
     divide,
+    expression,
     extremum,
     fallback,
+    float_lstm,
     gather,
     input_rows,
     interpolate,
@@ -76,6 +78,7 @@ ROOMS: list[Room[Any]] = [
     leaky_relu.ROOM,
     svdf.ROOM,
     unidirectional_lstm.ROOM,
+    float_lstm.ROOM,
     requantize.ROOM,
     # What has no arithmetic of its own on int16.
     interpolate.ROOM,
@@ -83,9 +86,11 @@ ROOMS: list[Room[Any]] = [
     # Whatever quantize and dequantize no other operator took in.
     quantize.QUANTIZE,
     quantize.DEQUANTIZE,
-    # Without a pattern: lower_fallbacks makes them.
+    # Without a pattern: fuse_expressions makes them.
+    expression.ROOM,
+    # Likewise lower_fallbacks.
     fallback.ROOM,
-    # Likewise stream_input, and slide_states.
+    # And stream_input, and slide_states.
     input_rows.ROOM,
     delay_line.ROOM,
 ]
@@ -94,7 +99,9 @@ ROOMS: list[Room[Any]] = [
 @cache
 def fusion_patterns() -> tuple[FusionPattern, ...]:
     """The patterns of all operators, in the order in which they are to be tried."""
-    return tuple(_closed(pattern) for room in ROOMS for pattern in room.view.patterns())
+    quantized = [pattern for room in ROOMS for pattern in room.view.patterns()]
+    real = [pattern for room in ROOMS for pattern in room.view.float_patterns()]
+    return tuple(_closed(pattern) for pattern in (*quantized, *real))
 
 
 def _closed(pattern: FusionPattern) -> FusionPattern:

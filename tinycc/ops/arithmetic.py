@@ -8,8 +8,26 @@ import numpy as np
 from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multipliers
 
 
+class Arithmetic:
+    """What kernels ask of any arithmetic; weights without a zero point."""
+
+    def meets(self, condition: Callable[[], bool]) -> bool:
+        """Whether the constants are as a kernel needs them."""
+        return condition()
+
+    @property
+    def zero_points_differ(self) -> bool:
+        """Whether the weights of some channels have another zero point than those of others."""
+        return False
+
+    @property
+    def zero_point_shape(self) -> dict[str, int]:
+        """What a portable kernel's geometry says of the weights' zero points."""
+        return {"weight_zero_point": 0}
+
+
 @dataclass(frozen=True, eq=False)
-class Requantized:
+class Requantized(Arithmetic):
     """output = clamp(zero point + requantize(bias + sum(input x weights))).
 
     An int8 layer sums in int32 and rounds twice; an int16 layer (16x8) sums in int64, keeps 15 bits of its
@@ -29,10 +47,6 @@ class Requantized:
     multipliers: np.ndarray
     output_range: tuple[int, int]
     channel_axis: int = 0
-
-    def meets(self, condition: Callable[[], bool]) -> bool:
-        """Whether the constants are as a kernel needs them."""
-        return condition()
 
     @property
     def shifted_weights(self) -> np.ndarray:
@@ -68,8 +82,24 @@ class Requantized:
         return multiplier.astype(np.int32), shift
 
 
+@dataclass(frozen=True, eq=False)
+class Real(Arithmetic):
+    """output = clamp(bias + sum(input x weights)), in float32 and in no certain order.
+
+    weights: float32, in the layout of the layer's view.
+    bias: float32 [output channels].
+    output_range: clamp of the result; infinite where there is none.
+    channel_axis: of the weights, that of the output channels.
+    """
+
+    weights: np.ndarray
+    bias: np.ndarray
+    output_range: tuple[float, float]
+    channel_axis: int = 0
+
+
 @dataclass(frozen=True)
-class Assumed:
+class Assumed(Arithmetic):
     """Int8 arithmetic of a layer without weights: they are assumed to be as every kernel needs them.
 
     Such a layer has no constants, only their sizes.
@@ -80,13 +110,3 @@ class Assumed:
     def meets(self, condition: Callable[[], bool]) -> bool:
         """Always."""
         return True
-
-    @property
-    def zero_points_differ(self) -> bool:
-        """Weights have no zero point."""
-        return False
-
-    @property
-    def zero_point_shape(self) -> dict[str, int]:
-        """Weights have no zero point."""
-        return {"weight_zero_point": 0}

@@ -24,6 +24,10 @@ REPEATED = "tinycc.repeated"
 ElementTypes = frozenset[tuple[str, str]] | None
 INT8 = frozenset({("int8", "int8")})
 INT8_OR_INT16 = INT8 | {("int16", "int16")}
+FLOAT = ("float32", "float32")
+# Of operators that move elements, whatever these mean.
+MOVED_TYPES = ("int8", "int16", "float32")
+MOVED = frozenset((dtype, dtype) for dtype in MOVED_TYPES)
 
 _NONE: tuple[Kernel[Any], ...] = (NoKernel(),)
 
@@ -56,6 +60,11 @@ class Operator(ABC):
     @abstractmethod
     def patterns(cls) -> list[FusionPattern]:
         """What of a Relax function this operator replaces, best match first."""
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """The same on real numbers, and what leads there; tried once all that is quantized is found."""
+        return []
 
     @classmethod
     @abstractmethod

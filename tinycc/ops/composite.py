@@ -4,6 +4,7 @@ import numpy as np
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.ops.fixed_point import activation_range
 from tinycc.ops.tensor import Tensor
 
 # Calls that only rename a tensor: the result is the same bytes.
@@ -71,6 +72,27 @@ class Composite:
         tensor = Tensor(value.shape, str(value.dtype), scale if scale.ndim else float(scale), value=value)
         return tensor, np.atleast_1d(zero_points).astype(np.int64)
 
+    def real_constant(self, expr: relax.Expr) -> np.ndarray:
+        """A float32 constant, or an integer one through its dequantize."""
+        expr = self.resolve(expr)
+        if tvm_adapter.is_constant(expr):
+            return tvm_adapter.constant_value(expr)
+        stored, scales, zero_points = (
+            tvm_adapter.constant_value(self.resolve(operand)) for operand in expr.args[:3]
+        )
+        shape = [1] * stored.ndim
+        shape[int(expr.attrs.axis) % stored.ndim] = -1
+        scales, zero_points = (item.reshape(shape if item.ndim else ()) for item in (scales, zero_points))
+        return ((stored.astype(np.float32) - zero_points) * scales).astype(np.float32)
+
+    def added_constant(self) -> np.ndarray | None:
+        """The constant that is added, as it is stored: the bias of a layer; None where there is none."""
+        for call in self.calls("relax.add"):
+            bias = self.tensor(call.args[1]).value
+            if bias is not None:
+                return bias
+        return None
+
     def dequantized(self, call: relax.Call) -> Tensor:
         """The tensor that a dequantize reads, whatever computes it."""
         stored = call.args[0]
@@ -101,6 +123,18 @@ class Composite:
             low, high = (float(bound.value) for bound in expr.args[1:3])
             return (low if np.isfinite(low) else None), (high if np.isfinite(high) else None)
         return None, None
+
+    def output_range(self) -> tuple[float, float]:
+        """The clamp of the result, of integers where it is quantized."""
+        output = self.result()
+        if output.scale is None:
+            return self.real_range()
+        return activation_range(*self.activation_bounds(), output.real_scale, output.zero_point, output.dtype)
+
+    def real_range(self) -> tuple[float, float]:
+        """The activation's bounds of real numbers; infinite where there are none."""
+        low, high = self.activation_bounds()
+        return (-np.inf if low is None else low), (np.inf if high is None else high)
 
 
 def _quantization(scale: relax.Expr, zero_point: relax.Expr) -> tuple[float | np.ndarray, int]:

@@ -7,7 +7,7 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
-from tinycc.ops.base import Operator
+from tinycc.ops.base import MOVED, ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import FlatCall
@@ -16,15 +16,16 @@ from tinycc.ops.room import Room
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(Operator):
-    """Any number of int8 or int16 tensors joined along one axis."""
+    """Any number of tensors joined along one axis."""
 
     axis: int
 
     kind: ClassVar[str] = "concatenate"
+    element_types: ClassVar[ElementTypes] = MOVED
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """Concat of a tuple, of integers."""
+        """Concat of a tuple."""
         return [FusionPattern("tinycc.concatenate", is_op("relax.concat")(wildcard()))]
 
     @classmethod

@@ -1,11 +1,12 @@
 """What elementwise operators of two inputs have in common: broadcasting and overlap."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
+from tinycc.ops.base import Operator
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.composite import Composite
 from tinycc.ops.evaluable import Evaluable
@@ -46,7 +47,7 @@ class Elementwise(ChannelDependence, Evaluable):
     @property
     def is_flat(self) -> bool:
         """Whether no input is broadcast."""
-        return all(tensor.elements == self.outputs[0].elements for tensor in self.inputs)
+        return is_flat(self.inputs, self.outputs[0])
 
     @property
     def is_channelwise(self) -> bool:
@@ -75,7 +76,7 @@ class Elementwise(ChannelDependence, Evaluable):
         return np.clip(np.asarray(results, np.int64) + output.zero_point, *self.output_range).astype(np.int8)
 
 
-ElementwiseView = TypeVar("ElementwiseView", bound=Elementwise, contravariant=True)
+ElementwiseView = TypeVar("ElementwiseView", bound=Operator, contravariant=True)
 
 
 class ElementwiseKernel(Kernel[ElementwiseView]):
@@ -86,6 +87,51 @@ class ElementwiseKernel(Kernel[ElementwiseView]):
         source, output = view.inputs[index], view.outputs[0]
         same = source.elements == output.elements and ITEM_BYTES[source.dtype] == ITEM_BYTES[output.dtype]
         return 0 if same else None
+
+
+@dataclass(frozen=True)
+class BroadcastWindow:
+    """An input that is broadcast.
+
+    window: the rows that output rows need of it.
+    pixel, channel: elements from one pixel, and one channel, to the next; 0 where it is the same one.
+    """
+
+    window: RowWindow
+    pixel: int
+    channel: int
+
+
+def is_flat(inputs: Sequence[Tensor], output: Tensor) -> bool:
+    """Whether no input is broadcast."""
+    return all(tensor.elements == output.elements for tensor in inputs)
+
+
+def broadcast_windows(inputs: Sequence[Tensor], output: Tensor) -> list[BroadcastWindow]:
+    """How rows of the output read inputs; ValueError where those repeat some of their rows and not others."""
+    rank = max(len(output.shape), 2)
+    target = _aligned(output, rank)
+    windows = []
+    for tensor in inputs:
+        source = _aligned(tensor, rank)
+        if source.height not in (1, target.height):
+            raise ValueError(f"broadcasting {tensor} to {output} repeats some rows and not others")
+        # Of single channels pixels are the runs that kernels take at once.
+        is_row = target.channels == 1 and source.width > 1
+        window = RowWindow(
+            input_rows=source.height,
+            row_elements=source.width * source.channels,
+            stride=1 if source.height > 1 else 0,
+            columns=ColumnWindow(source.width) if source.width > 1 else None,
+        )
+        windows.append(
+            BroadcastWindow(
+                window,
+                pixel=source.channels if source.width > 1 else 0,
+                channel=1 if source.channels > 1 or is_row else 0,
+            )
+        )
+    return windows
 
 
 def elementwise_call(view: Elementwise, name: str, data: Data, **shape: int) -> FlatCall | RowCall:
@@ -105,32 +151,16 @@ def elementwise_call(view: Elementwise, name: str, data: Data, **shape: int) -> 
             columns=output.elements,
             elements=output.elements,
         )
-    rank = max(len(output.shape), 2)
-    target = _aligned(output, rank)
     strides = {}
-    windows = []
-    for letter, tensor in zip("ab", view.inputs, strict=True):
-        source = _aligned(tensor, rank)
-        if source.height not in (1, target.height):
-            raise ValueError(f"broadcasting {tensor} to {output} repeats some rows and not others")
-        strides[f"{letter}_pixel_stride"] = source.channels if source.width > 1 else 0
-        # Of single channels pixels are the runs that kernels take at once.
-        is_row = target.channels == 1 and source.width > 1
-        strides[f"{letter}_channel_stride"] = 1 if source.channels > 1 or is_row else 0
-        windows.append(
-            RowWindow(
-                input_rows=source.height,
-                row_elements=source.width * source.channels,
-                stride=1 if source.height > 1 else 0,
-                columns=ColumnWindow(source.width) if source.width > 1 else None,
-            )
-        )
+    inputs = broadcast_windows(view.inputs, output)
+    for letter, item in zip("ab", inputs, strict=True):
+        strides |= {f"{letter}_pixel_stride": item.pixel, f"{letter}_channel_stride": item.channel}
     return RowCall(
         *kernel,
-        shape={"channels": target.channels, **strides, **shape},
+        shape={"channels": output.channels, **strides, **shape},
         data=data,
-        windows=tuple(windows),
-        rows=target.height,
-        columns=target.width,
-        row_elements=target.width * target.channels,
+        windows=tuple(item.window for item in inputs),
+        rows=output.height,
+        columns=output.width,
+        row_elements=output.width * output.channels,
     )

@@ -9,6 +9,7 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
+from tinycc.ops.base import MOVED, MOVED_TYPES, ElementTypes
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
@@ -29,13 +30,14 @@ class Gather(ChannelDependence):
     indices: np.ndarray
 
     kind: ClassVar[str] = "gather"
+    element_types: ClassVar[ElementTypes] = MOVED
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """take(x, indices) of integers."""
+        """take(x, indices)."""
         return [
             FusionPattern("tinycc.gather", is_op("relax.take")(wildcard().has_dtype(dtype), is_const()))
-            for dtype in ("int8", "int16")
+            for dtype in MOVED_TYPES
         ]
 
     @classmethod

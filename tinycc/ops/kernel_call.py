@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -66,6 +66,7 @@ class KernelCall:
     struct: prefix of the kernel's parameter types, `<struct>_shape` and `<struct>_data`.
     shape: compile-time geometry; calls with equal geometry share one function.
     data: integers, or arrays that are stored in flash; "a.b" is member b of member a.
+    definition: C of the kernel where that is written for the operator; "" where the header has it.
     """
 
     header: str
@@ -73,6 +74,7 @@ class KernelCall:
     struct: str
     shape: Mapping[str, int]
     data: Data
+    definition: str = field(default="", kw_only=True)
 
     @property
     def data_bytes(self) -> int:
@@ -141,6 +143,7 @@ class FlatCall(KernelCall):
             row_elements=self.elements // height,
             pixel_columns=pixel_columns,
             as_list=self.as_list,
+            definition=self.definition,
         )
 
 

@@ -1,4 +1,4 @@
-"""Layer normalization, in integers."""
+"""Layer normalization, in integers and in real numbers."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _MOST_SHIFT = 46
 
 @dataclass(frozen=True, eq=False)
 class LayerNorm(Operator):
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, over the last axes of int8.
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, over the last axes of int8 or float32.
 
     gamma, beta: float64 [channels], channels being the elements of these axes.
     """
@@ -49,6 +49,14 @@ class LayerNorm(Operator):
         source = dequantized(wildcard().has_dtype("int8"))
         normalized = is_op("relax.nn.layer_norm")(source, numbers(), numbers())
         return [FusionPattern("tinycc.layer_norm", quantized(normalized).has_dtype("int8"))]
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """layer_norm(x, gamma, beta)."""
+        source = wildcard().has_dtype("float32")
+        return [
+            FusionPattern("tinycc.layer_norm", is_op("relax.nn.layer_norm")(source, is_const(), is_const()))
+        ]
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "LayerNorm":
@@ -114,9 +122,35 @@ class PortableLayerNorm(Kernel[LayerNorm]):
         return 0
 
 
+class FloatLayerNorm(Kernel[LayerNorm]):
+    """Pixel by pixel."""
+
+    def call(self, view: LayerNorm) -> FlatCall:
+        """One row of pixels."""
+        source, output = view.inputs[0], view.outputs[0]
+        return FlatCall(
+            header="layer_norm_float.h",
+            function="tinycc_layer_norm_float32",
+            struct="tinycc_layer_norm_float",
+            shape={"channels": view.gamma.size},
+            data={
+                "scale": view.gamma.astype(np.float32),
+                "offset": view.beta.astype(np.float32),
+                "epsilon": view.epsilon,
+            },
+            inputs=(source.elements,),
+            columns=source.elements // view.gamma.size,
+            elements=output.elements,
+        )
+
+    def overlap(self, view: LayerNorm, index: int) -> int:
+        """A pixel is written once mean and variance are known."""
+        return 0
+
+
 def _room(bits: int, largest: float) -> int:
     """How far a number can be shifted up and stay within this many bits, less one for its rounding."""
     return bits - 1 - math.frexp(largest)[1]
 
 
-ROOM = Room(LayerNorm, (PortableLayerNorm(),))
+ROOM = Room(LayerNorm, (PortableLayerNorm(),), float_kernels=(FloatLayerNorm(),))

@@ -2,12 +2,14 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from tvm import relax
 
-from tinycc.ops.arithmetic import Assumed, Requantized
+from tinycc.ops.arithmetic import Assumed, Real, Requantized
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
@@ -23,7 +25,7 @@ from tinycc.ops.tensor import Tensor
 class Linear(ChannelDependence, Evaluable):
     """Weighted sums of the input. Which inputs are summed is geometry, and how is arithmetic."""
 
-    arithmetic: Requantized | Assumed
+    arithmetic: Requantized | Assumed | Real
 
     @property
     @abstractmethod
@@ -37,7 +39,9 @@ class Linear(ChannelDependence, Evaluable):
 
     @property
     def output_range(self) -> tuple[int, int]:
-        """Clamp of the result."""
+        """Clamp of the result, where that is of integers."""
+        if isinstance(self.arithmetic, Real):
+            raise ValueError(f"a {self.kind} of real numbers has no range of integers")
         return self.arithmetic.output_range
 
     @property
@@ -47,10 +51,22 @@ class Linear(ChannelDependence, Evaluable):
 
     @property
     def requantized(self) -> Requantized:
-        """The arithmetic with its constants; ValueError where they are only assumed."""
-        if isinstance(self.arithmetic, Assumed):
-            raise ValueError(f"a {self.kind} whose weights are assumed has no constants")
+        """The arithmetic with its constants; ValueError where they are only assumed, or real."""
+        if not isinstance(self.arithmetic, Requantized):
+            raise ValueError(f"a {self.kind} whose weights are assumed or real has no constants of integers")
         return self.arithmetic
+
+    @property
+    def real(self) -> Real:
+        """The arithmetic of real numbers; ValueError where it is that of integers."""
+        if not isinstance(self.arithmetic, Real):
+            raise ValueError(f"a {self.kind} of integers has no real numbers")
+        return self.arithmetic
+
+    @property
+    def is_real(self) -> bool:
+        """Whether it computes with real numbers."""
+        return isinstance(self.arithmetic, Real)
 
     @property
     def folded_bias(self) -> np.ndarray:
@@ -127,18 +143,40 @@ class Linear(ChannelDependence, Evaluable):
 LinearView = TypeVar("LinearView", bound=Linear, contravariant=True)
 
 
-def read_requantized(
+def read_arithmetic(
     composite: Composite,
     source: Tensor,
-    scales: Tensor,
-    zero_points: np.ndarray,
-    weights: np.ndarray,
+    weights: relax.Expr,
+    arrange: Callable[[np.ndarray], np.ndarray],
     channel_axis: int = 0,
-) -> Requantized:
-    """The arithmetic of a composite; scales are multiplied in double, as TFLite Micro does it.
+) -> Requantized | Real:
+    """The arithmetic of a composite: real where nothing quantizes its result.
 
-    scales, zero_points: of the weights as they are stored. weights: in the layout of the view.
+    weights: a constant, or a dequantize of one. arrange: brings it into the layout of the view.
     """
+    if composite.result().scale is not None:
+        return _requantized(composite, source, weights, arrange, channel_axis)
+    values = arrange(composite.real_constant(weights))
+    bias = composite.added_constant()
+    channels = (composite.result().channels,)
+    return Real(
+        weights=values,
+        bias=np.broadcast_to(np.float32(0) if bias is None else bias.reshape(-1), channels),
+        output_range=composite.real_range(),
+        channel_axis=channel_axis,
+    )
+
+
+def _requantized(
+    composite: Composite,
+    source: Tensor,
+    weights: relax.Expr,
+    arrange: Callable[[np.ndarray], np.ndarray],
+    channel_axis: int,
+) -> Requantized:
+    """Scales are multiplied in double, as TFLite Micro does it."""
+    scales, zero_points = composite.weights(weights)
+    assert scales.value is not None
     output = composite.result()
     channels = output.channels
     if source.dtype == "int16" and (source.zero_point or output.zero_point or zero_points.any()):
@@ -148,20 +186,12 @@ def read_requantized(
     )
     stored = np.asarray(scales.scale, np.float32).astype(np.float64).reshape(-1)
     factors = np.float64(source.real_scale) * stored / np.float64(output.real_scale)
+    bias = composite.added_constant()
     return Requantized(
-        weights=weights,
+        weights=arrange(scales.value),
         weight_zero_points=np.broadcast_to(zero_points, (channels,)),
-        bias=_bias(composite, channels),
+        bias=np.broadcast_to(np.int32(0) if bias is None else bias.reshape(-1), (channels,)),
         multipliers=np.broadcast_to(factors, (channels,)),
         output_range=bounds,
         channel_axis=channel_axis,
     )
-
-
-def _bias(composite: Composite, channels: int) -> np.ndarray:
-    """The constant that is added before the activation; zeros where there is none."""
-    for call in composite.calls("relax.add"):
-        bias = composite.tensor(call.args[1]).value
-        if bias is not None:
-            return np.broadcast_to(bias.reshape(-1), (channels,))
-    return np.zeros(channels, np.int32)

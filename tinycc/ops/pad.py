@@ -10,6 +10,7 @@ from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
+from tinycc.ops.base import MOVED, MOVED_TYPES, ElementTypes
 from tinycc.ops.border import Border
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
@@ -56,16 +57,17 @@ class Pad(ChannelDependence):
 
     before: tuple[int, int, int]
     after: tuple[int, int, int]
-    pad_value: int
+    pad_value: float
     border: Border | None = None
 
     kind: ClassVar[str] = "pad"
+    element_types: ClassVar[ElementTypes] = MOVED
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """nn.pad(x) of integers; for symmetric padding, which Relax does not have, a take for each axis."""
+        """nn.pad(x); for symmetric padding, which Relax does not have, a take for each axis."""
         patterns = []
-        for dtype in ("int8", "int16"):
+        for dtype in MOVED_TYPES:
             source = wildcard().has_dtype(dtype)
             patterns.append(FusionPattern("tinycc.pad", is_op("relax.nn.pad")(source)))
             one = is_op("relax.take")(source, is_const())
@@ -80,13 +82,13 @@ class Pad(ChannelDependence):
         takes, output = composite.calls("relax.take"), composite.result()
         border: Border | None = Border.SYMMETRIC
         if takes:
-            source, value = composite.tensor(takes[0].args[0]), 0
+            source, value = composite.tensor(takes[0].args[0]), 0.0
             widths = np.zeros((len(source.shape), 2), int)
             for take in takes:
                 widths[int(take.attrs.axis)] += _symmetric_widths(take)
         else:
             call = composite.call("relax.nn.pad")
-            source, value = composite.tensor(call.args[0]), int(call.attrs.pad_value)
+            source, value = composite.tensor(call.args[0]), _pad_value(call)
             mode = str(call.attrs.pad_mode)
             border = None if mode == "constant" else Border(mode)
             widths = np.array([int(width) for width in call.attrs.pad_width]).reshape(-1, 2)
@@ -106,11 +108,17 @@ class Pad(ChannelDependence):
         """Those of the input; a constant is a value, too."""
         if not self.is_channelwise:
             return super().channel_ranges(inputs)
-        return inputs[0].joined(self.pad_value) if self.border is None else inputs[0]
+        return inputs[0].joined(int(self.pad_value)) if self.border is None else inputs[0]
 
     def describe(self) -> str:
         """Whence the elements are taken."""
         return "" if self.border is None else self.border.value
+
+
+def _pad_value(call: relax.Call) -> float:
+    """Of the element type."""
+    value = float(call.attrs.pad_value)
+    return value if tvm_adapter.dtype_of(call.args[0]) == "float32" else int(value)
 
 
 def _around_rows(source: Tensor, widths: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
@@ -132,12 +140,13 @@ class PortablePad(Kernel[Pad]):
     def call(self, view: Pad) -> RowCall:
         """One call for each output row."""
         source, output = view.inputs[0], view.outputs[0]
-        kernel = "pad" if view.border is None else "pad_border"
+        is_constant = view.border is None
+        kernel = "pad" if is_constant else "pad_border"
         name = "pad" if view.border is None else f"pad_{view.border.value}"
         return RowCall(
             header=f"{kernel}.h",
             function=f"tinycc_{name}_{source.dtype}",
-            struct=f"tinycc_{kernel}",
+            struct=f"tinycc_{kernel}" + ("_float" if is_constant and source.dtype == "float32" else ""),
             shape={
                 "input_width": source.width,
                 "input_channels": source.channels,

@@ -44,6 +44,24 @@ class HeliumSums(Sums):
     item: ClassVar[int] = 2
 
 
+def float_pool_call(
+    name: str, window: Window, tensors: tuple[Tensor, Tensor], output_range: tuple[float, float]
+) -> RowCall:
+    """One call for each output row of a kernel of float32; see pool_call."""
+    source, output = tensors
+    return RowCall(
+        header="pool2d_float.h",
+        function=f"tinycc_{name}_float32",
+        struct="tinycc_pool2d_float",
+        shape=window.kernel_shape(source),
+        data={"output_min": output_range[0], "output_max": output_range[1]},
+        windows=(window.rows_of(source),),
+        rows=output.height,
+        columns=output.width,
+        row_elements=output.width * output.channels,
+    )
+
+
 def pool_call(
     name: str,
     suffix: str,

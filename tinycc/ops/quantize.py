@@ -29,6 +29,11 @@ class Quantize(Operator):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
+        """None: it is an operator where no other takes it in."""
+        return []
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
         """quantize(x)."""
         return [FusionPattern("tinycc.quantize", quantized(wildcard()))]
 
@@ -47,6 +52,11 @@ class Dequantize(Evaluable):
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
+        """None: it is an operator where no other takes it in."""
+        return []
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
         """dequantize(x)."""
         return [FusionPattern("tinycc.dequantize", dequantized())]
 

@@ -1,12 +1,14 @@
 """Reading composites of operators with state, which frontends emit with their parameters as attributes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinycc import tvm_adapter
 from tinycc.ops.composite import Composite
 from tinycc.ops.tensor import Tensor
 
-Quantization = tuple[float, int]
+Quantization = tuple[float | None, int]
 
 
 def number(composite: Composite, name: str) -> float:
@@ -24,7 +26,7 @@ def stored_constants(composite: Composite) -> list[np.ndarray]:
 
 
 def tensors(
-    composite: Composite, inputs: list[Quantization], output: Quantization
+    composite: Composite, inputs: Sequence[Quantization], output: Quantization
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """(input, states...) and (output, states...) of a function whose result is a tuple.
 

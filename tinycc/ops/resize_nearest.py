@@ -8,7 +8,7 @@ import numpy as np
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
-from tinycc.ops.base import INT8, ElementTypes
+from tinycc.ops.base import FLOAT, INT8, ElementTypes
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
@@ -35,14 +35,17 @@ class ResizeNearest(ChannelDependence):
     rounding: str
 
     kind: ClassVar[str] = "resize_nearest"
-    element_types: ClassVar[ElementTypes] = INT8
+    element_types: ClassVar[ElementTypes] = INT8 | {FLOAT}
     is_spatial: ClassVar[bool] = True
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
-        """image.resize2d(x, method="nearest_neighbor") of integers."""
-        resize = is_op("relax.image.resize2d")(wildcard().has_dtype("int8"), wildcard())
-        return [FusionPattern("tinycc.resize_nearest", resize, {"resize": resize}, _is_nearest)]
+        """image.resize2d(x, method="nearest_neighbor")."""
+        patterns = []
+        for dtype in ("int8", "float32"):
+            resize = is_op("relax.image.resize2d")(wildcard().has_dtype(dtype), wildcard())
+            patterns.append(FusionPattern("tinycc.resize_nearest", resize, {"resize": resize}, _is_nearest))
+        return patterns
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "ResizeNearest":
@@ -84,7 +87,7 @@ class PortableResizeNearest(Kernel[ResizeNearest]):
         )
         return RowCall(
             header="resize_nearest.h",
-            function="tinycc_resize_nearest_int8",
+            function=f"tinycc_resize_nearest_{source.dtype}",
             struct="tinycc_resize_nearest",
             shape={"channels": source.channels},
             data={"columns": columns.indices(output.width).astype(np.int16)},

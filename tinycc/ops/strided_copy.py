@@ -10,7 +10,7 @@ from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
-from tinycc.ops.base import ElementTypes, Operator
+from tinycc.ops.base import MOVED_TYPES, ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
@@ -18,9 +18,8 @@ from tinycc.ops.room import Room
 from tinycc.ops.row_window import ColumnWindow, RowWindow
 
 _RANK = 4
-_TYPES = ("int8", "int16")
-# Of whatever a model moves without reading it; int8 and int16 alone are found by patterns.
-_COPIED_TYPES = (*_TYPES, "int32", "float32")
+# Of whatever a model moves without reading it.
+_COPIED_TYPES = (*MOVED_TYPES, "int32")
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class StridedCopy(Operator):
     def patterns(cls) -> list[FusionPattern]:
         """permute_dims(x), between two reshapes, too (channels are shuffled so), and strided_slice(x)."""
         patterns = []
-        for dtype in _TYPES:
+        for dtype in MOVED_TYPES:
             source = wildcard().has_dtype(dtype)
             whole = is_op("relax.permute_dims")(source)
             parts = is_op("relax.permute_dims")(is_op("relax.reshape")(source, wildcard()))

@@ -4,13 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 from tvm.relax.dpl import is_const, is_op
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc.ops.composite import Composite
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import Packed, RowCall
-from tinycc.ops.linear import Linear, read_requantized
+from tinycc.ops.linear import Linear, read_arithmetic
 from tinycc.ops.patterns import activated, biased, dequantized, quantized
 from tinycc.ops.room import Room
 from tinycc.ops.row_window import RowWindow
@@ -52,21 +53,25 @@ class TransposeConv2D(Linear):
     def from_composite(cls, composite: Composite) -> "TransposeConv2D":
         """Read geometry, weights (IOHW) and requantization."""
         call = composite.call("relax.nn.conv2d_transpose")
-        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
-        assert weights.value is not None
+        source = composite.tensor(call.args[0])
+        groups = int(call.attrs.groups)
+
+        def by_outputs(weights: np.ndarray) -> np.ndarray:
+            inputs, outputs, height, width = weights.shape
+            grouped = weights.reshape(groups, inputs // groups, outputs, height, width)
+            return grouped.transpose(0, 2, 3, 4, 1).reshape(groups * outputs, height, width, -1)
+
+        arithmetic = read_arithmetic(composite, source, call.args[1], by_outputs)
+        _, height, width, _ = arithmetic.weights.shape
         strides, padding, dilation = (
             [int(size) for size in sizes]
             for sizes in (call.attrs.strides, call.attrs.padding, call.attrs.dilation)
         )
-        groups = int(call.attrs.groups)
-        inputs, outputs, height, width = weights.value.shape
-        grouped = weights.value.reshape(groups, inputs // groups, outputs, height, width)
-        kernel = grouped.transpose(0, 2, 3, 4, 1).reshape(groups * outputs, height, width, -1)
         return cls(
             (source,),
             (composite.result(),),
-            read_requantized(composite, source, weights, zero_points, kernel),
-            kernel_size=(kernel.shape[1], kernel.shape[2]),
+            arithmetic,
+            kernel_size=(height, width),
             stride=(strides[0], strides[1]),
             padding=(padding[0], padding[1]),
             dilation=(dilation[0], dilation[1]),

@@ -18,6 +18,7 @@ def advise(report: Report) -> list[str]:
 def _float_weights(report: Report) -> list[str]:
     """Layers whose int8 weights somebody has made floats of."""
     count = sum(fallback["reason"].endswith(FLOAT_WEIGHTS) for fallback in report["fallbacks"])
+    count += len(report.get("float_layers", ()))
     if not count:
         return []
     return [

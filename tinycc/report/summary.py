@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 
 from tinycc.codegen.operator_code import OperatorCode
 from tinycc.edges import Edge
+from tinycc.ops.linear import Linear
+from tinycc.ops.quantize import Dequantize
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Buffer, Plan
 from tinycc.report.advice import advise
@@ -19,7 +21,7 @@ class Request:
 
     model: the file's name, or what the module was called.
     sram_bytes, flash_bytes: budgets; None where none was given.
-    optimize_for, schedule: as given to `tinycc.compile`.
+    optimize_for, schedule, allow_float: as given to `tinycc.compile`.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Request:
     flash_bytes: int | None
     optimize_for: str
     schedule: str
+    allow_float: bool = False
 
 
 def summarize(
@@ -53,7 +56,7 @@ def summarize(
         entry |= {"weight_bytes": code.constant_bytes[name], "instance": code.instance_of[name]}
     report = {
         "tinycc_version": VERSION,
-        **asdict(request),
+        **{name: value for name, value in asdict(request).items() if name != "allow_float"},
         "input_mode": "tensor" if plan.row_input is None else "rows",
         **figures,
         "state_bytes": sum(buffer.bytes for buffer in plan.buffers.values() if buffer.kind == "state"),
@@ -76,8 +79,23 @@ def summarize(
             if row.operator.operator.kind == "fallback"
         ],
     }
+    float_layers = [] if request.allow_float else _float_layers(plan)
+    report |= {"float_layers": float_layers} if float_layers else {}
     told = [*notes, *advise(report)]
     return report | ({"notes": told} if told else {})
+
+
+def _float_layers(plan: Plan) -> list[str]:
+    """The names of layers of real numbers whose input is quantized."""
+    steps = [item for step in plan.steps for item in step.members or (step,)]
+    dequantized = {
+        output for item in steps if isinstance(item.operator, Dequantize) for output in item.outputs
+    }
+    return [
+        item.name
+        for item in steps
+        if isinstance(item.operator, Linear) and item.operator.is_real and item.inputs[0] in dequantized
+    ]
 
 
 def _edge(edge: Edge, tensor: Tensor, buffer: Buffer) -> dict[str, object]:

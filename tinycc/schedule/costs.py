@@ -16,6 +16,8 @@ from tinycc.ops.kernel import PORTABLE
 from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, SourceCall, StreamedCall, WholeCall
 from tinycc.ops.stage import Stage
 
+# Kernels that compute with real numbers, whatever the core, which needs an FPU to be as quick as that.
+FLOAT32 = "float32"
 # Name of a variant's model for kernels without one of their own.
 ANY_KERNEL = "any"
 # What a stage takes, beside its kernels, for each row that it has computed.
@@ -66,8 +68,16 @@ class Run:
 
     @property
     def kernel(self) -> str:
-        """What costs are kept under: the kernel's function, or the kind of what TVM made the C of."""
-        return self.view.kind if isinstance(self.call, SourceCall) else self.call.function
+        """What costs are kept under: the kernel's function, or the kind of what C is made for."""
+        if isinstance(self.call, SourceCall) or self.call.definition:
+            return self.view.kind
+        return self.call.function
+
+    @property
+    def variant(self) -> str:
+        """What kernels costs are compared with: FLOAT32, or the one that was chosen."""
+        has_kernel = not isinstance(self.call, SourceCall) and bool(self.view.inputs)
+        return FLOAT32 if has_kernel and self.view.inputs[0].dtype == FLOAT32 else self.view.variant
 
     @property
     def work(self) -> Work:
@@ -91,7 +101,7 @@ class Run:
     @property
     def predicted_instructions(self) -> int:
         """What it is expected to execute."""
-        models = _models().get(self.view.variant, _models()[PORTABLE])
+        models = _models().get(self.variant, _models()[PORTABLE])
         model = models.get(self.kernel, models[ANY_KERNEL])
         work = vars(self.work)
         around = self.calls * _models()[STAGE][ROW_CALL]["calls"] if self.is_in_stage else 0.0
@@ -128,7 +138,7 @@ def predicted_instructions(operator: Operator) -> int:
 def is_counted(view: Operator) -> bool:
     """Whether the model of its kernel, on whole tensors, was fitted to counts of that kernel."""
     (run,) = runs_of(view)
-    return run.kernel in _models().get(view.variant, {})
+    return run.kernel in _models().get(run.variant, {})
 
 
 def _rounding(count: int) -> float:

@@ -16,17 +16,17 @@ typedef struct {
 } tinycc_concatenate_data;
 
 /* One kernel for each element type. */
-#define TINYCC_DEFINE_CONCATENATE(element)                                                                   \
-    TINYCC_INLINE void tinycc_concatenate_##element(                                                         \
-        const element##_t *const *inputs, element##_t *out_row, int32_t x0, int32_t x1,                      \
-        const tinycc_concatenate_shape *shape, const tinycc_concatenate_data *data)                          \
+#define TINYCC_DEFINE_CONCATENATE(element, type)                                                             \
+    TINYCC_INLINE void tinycc_concatenate_##element(const type *const *inputs, type *out_row, int32_t x0,    \
+                                                    int32_t x1, const tinycc_concatenate_shape *shape,       \
+                                                    const tinycc_concatenate_data *data)                     \
     {                                                                                                        \
         int32_t total = 0;                                                                                   \
         for (int32_t i = 0; i < shape->inputs; ++i) {                                                        \
             total += data->lengths[i];                                                                       \
         }                                                                                                    \
         for (int32_t x = x0; x < x1; ++x) {                                                                  \
-            element##_t *output = out_row + x * total;                                                       \
+            type *output = out_row + x * total;                                                              \
             for (int32_t i = 0; i < shape->inputs; ++i) {                                                    \
                 const int32_t length = data->lengths[i];                                                     \
                 memcpy(output, inputs[i] + x * length, (size_t)length * sizeof(*output));                    \
@@ -35,8 +35,9 @@ typedef struct {
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_CONCATENATE(int8)
-TINYCC_DEFINE_CONCATENATE(int16)
+TINYCC_DEFINE_CONCATENATE(int8, int8_t)
+TINYCC_DEFINE_CONCATENATE(int16, int16_t)
+TINYCC_DEFINE_CONCATENATE(float32, float)
 
 #undef TINYCC_DEFINE_CONCATENATE
 

@@ -21,14 +21,14 @@ typedef struct {
 } tinycc_gather_data;
 
 /* One kernel for each element type. */
-#define TINYCC_DEFINE_GATHER(element)                                                                        \
-    TINYCC_INLINE void tinycc_gather_##element(const element##_t *row, element##_t *out_row, int32_t x0,     \
-                                               int32_t x1, const tinycc_gather_shape *shape,                 \
+#define TINYCC_DEFINE_GATHER(element, type)                                                                  \
+    TINYCC_INLINE void tinycc_gather_##element(const type *row, type *out_row, int32_t x0, int32_t x1,       \
+                                               const tinycc_gather_shape *shape,                             \
                                                const tinycc_gather_data *data)                               \
     {                                                                                                        \
         for (int32_t x = x0; x < x1; ++x) {                                                                  \
-            const element##_t *const source = row + x * shape->size * shape->inner;                          \
-            element##_t *const output = out_row + x * shape->count * shape->inner;                           \
+            const type *const source = row + x * shape->size * shape->inner;                                 \
+            type *const output = out_row + x * shape->count * shape->inner;                                  \
             for (int32_t j = 0; j < shape->count; ++j) {                                                     \
                 memcpy(output + j * shape->inner, source + data->indices[j] * shape->inner,                  \
                        (size_t)shape->inner * sizeof(*source));                                              \
@@ -36,8 +36,9 @@ typedef struct {
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_GATHER(int8)
-TINYCC_DEFINE_GATHER(int16)
+TINYCC_DEFINE_GATHER(int8, int8_t)
+TINYCC_DEFINE_GATHER(int16, int16_t)
+TINYCC_DEFINE_GATHER(float32, float)
 
 #undef TINYCC_DEFINE_GATHER
 

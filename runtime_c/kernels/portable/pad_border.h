@@ -22,10 +22,10 @@ typedef struct {
 
 /* One kernel for each border and element type. Columns inside of the row, without padded channels, are one
  * run. */
-#define TINYCC_DEFINE_PAD_BORDER(border, element)                                                            \
-    TINYCC_INLINE void tinycc_pad_##border##_##element(                                                      \
-        const element##_t *row, element##_t *out_row, int32_t x0, int32_t x1,                                \
-        const tinycc_pad_border_shape *shape, const tinycc_pad_border_data *data)                            \
+#define TINYCC_DEFINE_PAD_BORDER(border, element, type)                                                      \
+    TINYCC_INLINE void tinycc_pad_##border##_##element(const type *row, type *out_row, int32_t x0,           \
+                                                       int32_t x1, const tinycc_pad_border_shape *shape,     \
+                                                       const tinycc_pad_border_data *data)                   \
     {                                                                                                        \
         const int32_t channels = shape->channels_before + shape->input_channels + shape->channels_after;     \
         const int32_t end = shape->pad_left + shape->input_width;                                            \
@@ -33,7 +33,7 @@ typedef struct {
         if (channels != shape->input_channels) {                                                             \
             for (int32_t x = x0; x < x1; ++x) {                                                              \
                 const int32_t column = tinycc_##border(x - shape->pad_left, shape->input_width);             \
-                const element##_t *pixel = row + column * shape->input_channels;                             \
+                const type *pixel = row + column * shape->input_channels;                                    \
                 for (int32_t c = 0; c < channels; ++c) {                                                     \
                     out_row[x * channels + c] =                                                              \
                         pixel[tinycc_##border(c - shape->channels_before, shape->input_channels)];           \
@@ -49,14 +49,18 @@ typedef struct {
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_PAD_BORDER(replicate, int8)
-TINYCC_DEFINE_PAD_BORDER(replicate, int16)
-TINYCC_DEFINE_PAD_BORDER(reflect, int8)
-TINYCC_DEFINE_PAD_BORDER(reflect, int16)
-TINYCC_DEFINE_PAD_BORDER(symmetric, int8)
-TINYCC_DEFINE_PAD_BORDER(symmetric, int16)
-TINYCC_DEFINE_PAD_BORDER(circular, int8)
-TINYCC_DEFINE_PAD_BORDER(circular, int16)
+TINYCC_DEFINE_PAD_BORDER(replicate, int8, int8_t)
+TINYCC_DEFINE_PAD_BORDER(replicate, int16, int16_t)
+TINYCC_DEFINE_PAD_BORDER(replicate, float32, float)
+TINYCC_DEFINE_PAD_BORDER(reflect, int8, int8_t)
+TINYCC_DEFINE_PAD_BORDER(reflect, int16, int16_t)
+TINYCC_DEFINE_PAD_BORDER(reflect, float32, float)
+TINYCC_DEFINE_PAD_BORDER(symmetric, int8, int8_t)
+TINYCC_DEFINE_PAD_BORDER(symmetric, int16, int16_t)
+TINYCC_DEFINE_PAD_BORDER(symmetric, float32, float)
+TINYCC_DEFINE_PAD_BORDER(circular, int8, int8_t)
+TINYCC_DEFINE_PAD_BORDER(circular, int16, int16_t)
+TINYCC_DEFINE_PAD_BORDER(circular, float32, float)
 
 #undef TINYCC_DEFINE_PAD_BORDER
 

@@ -67,8 +67,8 @@
 
 /* rows[j] = row y + j * dilation of a tensor of `height` rows, NULL outside. In memory there are `ring` rows,
  * used over and over again: row y lies where row y - ring lay. */
-#define TINYCC_DEFINE_ROWS(element)                                                                          \
-    TINYCC_INLINE void tinycc_rows_##element(const element##_t **rows, const element##_t *tensor, int32_t y, \
+#define TINYCC_DEFINE_ROWS(element, type)                                                                    \
+    TINYCC_INLINE void tinycc_rows_##element(const type **rows, const type *tensor, int32_t y,               \
                                              int32_t dilation, int32_t count, int32_t height,                \
                                              int32_t row_elements, int32_t ring)                             \
     {                                                                                                        \
@@ -79,8 +79,9 @@
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_ROWS(int8)
-TINYCC_DEFINE_ROWS(int16)
+TINYCC_DEFINE_ROWS(int8, int8_t)
+TINYCC_DEFINE_ROWS(int16, int16_t)
+TINYCC_DEFINE_ROWS(float32, float)
 
 #undef TINYCC_DEFINE_ROWS
 

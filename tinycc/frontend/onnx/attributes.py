@@ -114,10 +114,11 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "ArgMax"): Taken(ARG),
     ("", "ArgMin"): Taken(ARG),
     ("", "AveragePool"): Taken({**POOL, "count_include_pad": FLAG}),
-    ("", "Cast"): Taken({"to": INTEGER, "saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "BatchNormalization"): Taken(
-        {"epsilon": NUMBER, "momentum": NUMBER, "training_mode": FLAG}, results=3
+        {"epsilon": POSITIVE_NUMBER, "momentum": UNREAD, "spatial": _one_of(1), "training_mode": OFF},
+        (1, 2, 3, 4),
     ),
+    ("", "Cast"): Taken({"to": INTEGER, "saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "BitShift"): Taken({"direction": _one_of(b"LEFT", b"RIGHT")}),
     ("", "CastLike"): Taken({"saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "Celu"): Taken({"alpha": POSITIVE_NUMBER}),

@@ -26,13 +26,13 @@ from tinycc.frontend.onnx.rewriting import label, tensors_read
 from tinycc.notes import with_note
 from tinycc.passes.to_normal_form import ToNormalForm
 
-INTEGERS_ONLY = "post-training quantization is not available yet; quantize the model to int8 first"
+INTEGERS_ONLY = "quantize the model to int8 first, or compile it with --float"
 
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
 def load_onnx(
-    path: Path, *, allow_float: bool = False, shapes: Mapping[str, Sequence[int]] | None = None
+    path: Path, allow_float: bool = False, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> tvm.IRModule:
     """The Relax module of an ONNX file, in the normal form of docs/design.md.
 

@@ -52,9 +52,12 @@ def gelu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 
 
 def square_root(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """SQRT, which TFLite rounds down."""
-    scale = converter.file.tensors[op.outputs[0]].scale
+    """SQRT, which TFLite rounds down where it is quantized."""
+    output = converter.file.tensors[op.outputs[0]]
     root = relax.op.sqrt(converter.real(op.inputs[0]))
+    if not output.is_quantized:
+        return root
+    scale = output.scale
     steps = relax.op.floor(relax.op.divide(root, relax.const(scale, "float32")))
     return converter.finished(op, relax.op.multiply(steps, relax.const(scale, "float32")))
 
@@ -62,7 +65,7 @@ def square_root(converter: BaseConverter, op: FileOperator) -> relax.Expr:
 def negative(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """NEG of the stored numbers, -128 as it is: TFLite does not look at their quantization."""
     source, output = (converter.file.tensors[index] for index in (op.inputs[0], op.outputs[0]))
-    if source.zero_point or output.zero_point or source.scale != output.scale:
+    if source.zero_point or output.zero_point or not np.array_equal(source.scales, output.scales):
         raise UnsupportedError(f"{op.title} needs one scale and zero points of 0, as TFLite negates integers")
     return relax.op.negative(converter.operand(source.index))
 
@@ -72,8 +75,8 @@ def only_int8(convert: Handler) -> Handler:
 
     def checked(converter: BaseConverter, op: FileOperator) -> Converted:
         dtype = converter.file.tensors[op.inputs[0]].dtype
-        if dtype != "int8":
-            raise UnsupportedError(f"{op.title} is of {dtype}, only int8 is supported")
+        if dtype not in ("int8", "float32"):
+            raise UnsupportedError(f"{op.title} is of {dtype}, only int8 and float32 are supported")
         return convert(converter, op)
 
     return checked
@@ -196,9 +199,20 @@ def quantize(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     return converter.finished(op, converter.real(op.inputs[0]))
 
 
-def dequantize(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """DEQUANTIZE."""
-    return converter.real(op.inputs[0])
+def dequantize(converter: BaseConverter, op: FileOperator) -> Converted:
+    """DEQUANTIZE; constants, as weights are stored to save space, are known at compile time as well."""
+    source = converter.file.tensors[op.inputs[0]]
+    stored = converter.constants.get(source.index)
+    if stored is None:
+        return converter.real(source.index)
+    if not source.is_quantized:  # float16
+        return stored.astype(np.float32)
+    shape = [1] * stored.ndim
+    if source.scales.size > 1:
+        shape[source.axis] = -1
+    steps = stored.astype(np.float32) - source.zero_points.astype(np.float32).reshape(shape)
+    converter.constants[op.outputs[0]] = steps * source.scales.reshape(shape)
+    return converter.real(source.index)
 
 
 def cast(converter: BaseConverter, op: FileOperator) -> relax.Expr:

@@ -67,13 +67,16 @@ def _bias(file: TfliteFile, op: FileOperator) -> FileTensor | None:
     return file.tensor(op.inputs[position]) if position < len(op.inputs) else None
 
 
-def check_operators(file: TfliteFile) -> None:
-    """UnsupportedError for an operator that tinycc does not compile, the most telling of several."""
+def check_operators(file: TfliteFile, allow_float: bool = False) -> None:
+    """UnsupportedError for an operator that tinycc does not compile, the most telling of several.
+
+    allow_float: whether operators may compute in float32.
+    """
     refused = sorted({op.custom or op.kind for op in file.operators if unsupported_reason(op)})
     if refused:
         kind = "custom operators" if any(op.kind == "CUSTOM" for op in file.operators) else "operators"
         raise UnsupportedError(f"{file.path} holds {kind} that are not supported: {', '.join(refused)}")
-    refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op))]
+    refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op, allow_float))]
     for op, reason in sorted(refusals, key=lambda found: found[1] == FLOAT):
         raise UnsupportedError(f"{file.path}: {op.title} {reason}")
 
@@ -113,16 +116,19 @@ def _check_inputs(file: TfliteFile) -> None:
             raise UnsupportedError(f"{where} is {'a state' if tensor.is_variable else 'a constant'} as well")
 
 
-HYBRID = "is hybrid (int8 weights, float activations): convert the model with full integer quantization"
-FLOAT = "computes in float32: post-training quantization is not yet available, give an int8 model"
+HYBRID = (
+    "is hybrid (int8 weights, float activations): convert the model with full integer quantization, "
+    "or compile it with --float"
+)
+FLOAT = "computes in float32: quantize the model to int8 first, or compile it with --float"
 
 
-def refusal(file: TfliteFile, op: FileOperator) -> str:
+def refusal(file: TfliteFile, op: FileOperator, allow_float: bool = False) -> str:
     """Why tinycc does not compile an operator; "" where it does."""
-    return unsupported_reason(op) or _number_kind_fault(file, op) or option_fault(file, op)
+    return unsupported_reason(op) or _number_kind_fault(file, op, allow_float) or option_fault(file, op)
 
 
-def _number_kind_fault(file: TfliteFile, op: FileOperator) -> str:
+def _number_kind_fault(file: TfliteFile, op: FileOperator, allow_float: bool) -> str:
     """What an operator of a hybrid, legacy uint8 or float model is."""
     operands = [file.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     dtypes = [tensor.dtype for tensor in operands]
@@ -130,7 +136,7 @@ def _number_kind_fault(file: TfliteFile, op: FileOperator) -> str:
     if positions and len(op.inputs) > max(positions) and all(op.inputs[at] >= 0 for at in positions):
         source, weights = (file.tensors[op.inputs[at]].dtype for at in positions)
         if source == "float32" and weights == "int8":
-            return HYBRID
+            return "" if allow_float else HYBRID
         if (
             source != "float32"
             and "uint8" not in dtypes
@@ -141,7 +147,7 @@ def _number_kind_fault(file: TfliteFile, op: FileOperator) -> str:
         return ""
     if "uint8" in dtypes and op.kind not in ORDER_PRESERVING:
         return "uses the legacy uint8 quantization: convert the model again with int8 quantization"
-    return FLOAT if "float32" in dtypes else ""
+    return FLOAT if "float32" in dtypes and not allow_float else ""
 
 
 def _check_quantization(file: TfliteFile, tensor: FileTensor) -> None:
@@ -200,6 +206,9 @@ def _check_weights(file: TfliteFile, op: FileOperator) -> None:
     """
     source, weights = (file.tensors[op.inputs[position]] for position in WEIGHTED[op.kind][:2])
     output, bias, where = file.tensors[op.outputs[0]], _bias(file, op), f"{file.path}: {op.title}"
+    if "float32" in (source.dtype, output.dtype):
+        _check_float_layer(where, source, weights, output, bias)
+        return
     if not (source.is_quantized and weights.is_quantized and output.is_quantized):
         raise ModelError(f"{where} has operands without quantization parameters")
     is_dense = op.kind == "FULLY_CONNECTED"
@@ -222,3 +231,17 @@ def _check_weights(file: TfliteFile, op: FileOperator) -> None:
                 f"{where} contradicts itself: its bias {bias.name} has the scale {found:g}, "
                 f"input scale x weight scale is {expected:g}: convert it again"
             )
+
+
+def _check_float_layer(
+    where: str, source: FileTensor, weights: FileTensor, output: FileTensor, bias: FileTensor | None
+) -> None:
+    """Real numbers in, real numbers out; weights may be stored as integers."""
+    dtypes = source.dtype, weights.dtype, output.dtype
+    if dtypes not in (("float32", "float32", "float32"), ("float32", "int8", "float32")):
+        raise UnsupportedError(f"{where} makes {dtypes[2]} of {dtypes[0]} with {dtypes[1]} weights")
+    if weights.dtype == "int8" and not weights.is_quantized:
+        raise ModelError(f"{where} has operands without quantization parameters")
+    channels = output.shape[-1] if output.shape else 1
+    if bias is not None and (bias.dtype != "float32" or math.prod(bias.shape) != channels):
+        raise ModelError(f"{where} has a bias of {bias.dtype}{list(bias.shape)} for {channels} channels")

@@ -77,8 +77,8 @@ class FileTensor:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether the file gives a scale."""
-        return self.scales.size > 0
+        """Whether the file gives a scale; that of real numbers means nothing."""
+        return self.scales.size > 0 and self.dtype != "float32"
 
     @property
     def scale(self) -> float:

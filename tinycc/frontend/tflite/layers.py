@@ -59,6 +59,8 @@ def _biased(converter: BaseConverter, op: FileOperator, value: relax.Expr, posit
     if len(op.inputs) <= position or op.inputs[position] < 0:
         return value
     bias = converter.constant(op.inputs[position]).reshape(-1)
+    if bias.dtype == np.float32:
+        return relax.op.add(value, tvm_adapter.make_constant(bias))
     if np.any(bias != bias.astype(np.int32)):
         raise UnsupportedError(f"{op.title} has biases beyond 32 bits")
     stored = tvm_adapter.make_constant(bias.astype(np.int32))

@@ -1,4 +1,4 @@
-"""The TFLite frontend: an int8 (or 16x8) .tflite file as a Relax module in the normal form."""
+"""The TFLite frontend: a .tflite file, of int8, 16x8 or float32, as a Relax module in the normal form."""
 
 import re
 from pathlib import Path
@@ -19,15 +19,17 @@ from tinycc.frontend.tflite.variables import resolve_variables
 from tinycc.states import State, with_states
 
 
-def load_tflite(path: Path) -> tvm.IRModule:
+def load_tflite(path: Path, allow_float: bool = False) -> tvm.IRModule:
     """Import a file.
+
+    allow_float: whether operators may compute in float32.
 
     Raises ModelError where the file is malformed, UnsupportedError where it holds what tinycc does not do.
     """
     file = read_tflite(path)
     try:
         for graph in (file, *file.subgraphs):
-            check_operators(graph)
+            check_operators(graph, allow_float)
         file = resolve_variables(file)
         check(file)
         return _convert(join_dilated(make_signed(file)), _edges(file))

@@ -94,12 +94,12 @@ def concatenation(converter: BaseConverter, op: FileOperator) -> relax.Expr | np
 def pad(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """PAD and PADV2: filled with the output's zero point, or with PADV2's own constant."""
     source, output = _source(converter, op), converter.file.tensors[op.outputs[0]]
-    fill = output.zero_point
+    fill: float = output.zero_point
     if len(op.inputs) > 2:
         constant = converter.constant(op.inputs[2])
         if str(constant.dtype) != source.dtype:
             raise ModelError(f"{op.title} pads {source.dtype} by {constant.dtype}")
-        fill = int(constant.item())
+        fill = constant.item()
     widths = [int(width) for width in _widths(converter, op).reshape(-1)]
     if not any(widths):
         return converter.operand(source.index)

@@ -16,6 +16,8 @@ tinycc.unidirectional_lstm: steps, units; input_zero_point, hidden_zero_point; i
     <gate>_input_scale and <gate>_recurrent_scale of its weights. The first twelve constants under a
     `dequantize` are, gate by gate in this order, input weights int8 [inputs, units], recurrent weights
     int8 [units, units] and bias int32 [units].
+tinycc.float_lstm: cell_clip. The same of real numbers: the constants that a step multiplies by and adds are
+    those of the gates in this order.
 
 State layout: SVDF int8 or int16 [1, filters * memory], the oldest first in each filter; LSTM hidden int8
 and cell int16 [1, units].
@@ -28,7 +30,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, UnsupportedError
-from tinycc.frontend.tflite.base import BaseConverter, activated, fused_activation
+from tinycc.frontend.tflite.base import BaseConverter, activated, fused_activation, same_quantization
 from tinycc.frontend.tflite.file import FileOperator, FileTensor
 
 MAX_STEPS = 1024  # they are unrolled in the body
@@ -37,7 +39,7 @@ GATES = ("input", "forget", "cell", "output")
 
 def _quantized(op: FileOperator, *tensors: FileTensor) -> None:
     for tensor in tensors:
-        if not tensor.is_quantized:
+        if not tensor.is_quantized and tensor.dtype != "float32":
             raise ModelError(f"{op.title} needs the quantization parameters of {tensor.name}")
 
 
@@ -140,7 +142,7 @@ _PROJECTION, _HIDDEN, _CELL, _NORMALIZATION = 16, 18, 19, (20, 21, 22, 23)
 
 
 def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """UNIDIRECTIONAL_SEQUENCE_LSTM: int8 input and hidden state, int16 cell state, unrolled over time.
+    """UNIDIRECTIONAL_SEQUENCE_LSTM, unrolled over time: int8 with an int16 cell state, or float32.
 
     Per step: i, f, o = sigmoid(W x + R h + b), g = tanh(...), c = f c + i g (clipped), h = o tanh(c).
     """
@@ -150,7 +152,8 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     source, output = _operand(converter, op, 0), converter.file.tensors[op.outputs[0]]
     hidden, cell = (_state(op, converter.file.tensor(op.inputs[position])) for position in (_HIDDEN, _CELL))
     _quantized(op, output)
-    if len(source.shape) != 3 or (hidden.scale, hidden.zero_point) != (output.scale, output.zero_point):
+    is_real = source.dtype == "float32"
+    if len(source.shape) != 3 or not (is_real or same_quantization(hidden, output)):
         raise ModelError(
             f"{op.title} has an input of shape {source.shape} or a state scaled unlike its output"
         )
@@ -159,7 +162,7 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
         raise UnsupportedError(f"{op.title} runs over {steps} steps, at most {MAX_STEPS} are supported")
     if (
         source.shape[1 if op.options.TimeMajor() else 0] != 1
-        or cell.dtype != "int16"
+        or (hidden.dtype, cell.dtype) != (("float32", "float32") if is_real else ("int8", "int16"))
         or cell.shape != (1, units)
         or hidden.shape != (1, units)
     ):
@@ -183,6 +186,9 @@ def lstm(converter: BaseConverter, op: FileOperator) -> relax.Expr:
             result = builder.emit(relax.op.reshape(joined, output.shape))
             returned = builder.emit_output(relax.Tuple([result, next_h, next_c]))
         builder.emit_func_output(returned)
+    if is_real:
+        clip = {"cell_clip": float(op.options.CellClip())}
+        return _emit_composite(converter, op, _composite(builder, "tinycc.float_lstm", clip), [hidden, cell])
     attributes = _lstm_attributes(converter, op, source, hidden, cell) | {"steps": steps, "units": units}
     function = _composite(builder, "tinycc.unidirectional_lstm", attributes)
     return _emit_composite(converter, op, function, [hidden, cell])
@@ -214,7 +220,7 @@ def _lstm_step(
     values = []
     for name, (weights, recurrent, bias) in zip(GATES, gates, strict=True):
         products = relax.op.add(relax.op.matmul(row, weights), relax.op.matmul(real_h, recurrent))
-        value = relax.op.add(products, bias)
+        value = builder.emit(relax.op.add(products, bias))
         values.append(relax.op.tanh(value) if name == "cell" else relax.op.sigmoid(value))
     entering, kept, candidate, leaving = values
     kept_cell = relax.op.multiply(kept, converter.dequantized(*cell))

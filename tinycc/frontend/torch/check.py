@@ -28,16 +28,19 @@ QUANTIZE_FIRST = (
 FAKE_TENSORS = "torch._subclasses.fake_tensor"
 
 
-def check_program(program: TorchProgram) -> None:
-    """Raise UnsupportedError, in one line, for a program that cannot be imported."""
+def check_program(program: TorchProgram, allow_float: bool = False) -> None:
+    """Raise UnsupportedError, in one line, for a program that cannot be imported.
+
+    allow_float: whether layers may compute with floating-point numbers.
+    """
     for node in program.inputs:
         _check_input(node)
     for node in program.calls:
         _check_operator(node)
-    if not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
+    if not allow_float and not any(is_quantize(node) or is_dequantize(node) for node in program.calls):
         raise UnsupportedError(f"the torch program computes with floating-point numbers: {QUANTIZE_FIRST}")
     for node in program.calls:
-        if operator(node) in ARITHMETIC:
+        if operator(node) in ARITHMETIC and not allow_float:
             _check_is_quantized(node, program)
 
 

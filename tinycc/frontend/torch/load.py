@@ -16,7 +16,7 @@ from tinycc.frontend.torch.unsigned import with_signed_inputs
 from tinycc.passes.to_normal_form import ToNormalForm
 
 
-def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
+def load_torch(program: torch.export.ExportedProgram, allow_float: bool = False) -> tvm.IRModule:
     """The Relax module of an exported program, in the normal form of docs/design.md.
 
     program: torch.export.export of the module that convert_pt2e returned, with fixed shapes and batch 1.
@@ -27,7 +27,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     try:
         refuse_what_torch_refuses(program.graph_module)
         read = read_program(without_idle_states(_functional(program)))
-        check_program(read)
+        check_program(read, allow_float)
         module = import_torch(read)
     except TinyccError:
         raise
@@ -36,7 +36,7 @@ def load_torch(program: torch.export.ExportedProgram) -> tvm.IRModule:
     module = with_signed_inputs(module)
     main = with_edges(module["main"], _edges(read))
     module.update_func(module.get_global_var("main"), main)
-    return tvm_adapter.run_passes([ToNormalForm(allow_float=False)], module)
+    return tvm_adapter.run_passes([ToNormalForm(allow_float)], module)
 
 
 def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tvm.relax.dpl import is_op
+from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import activation_range, quantize_multiplier
-from tinycc.ops.patterns import activated, dequantized, quantized
+from tinycc.ops.fixed_point import quantize_multiplier
+from tinycc.ops.patterns import activated, dequantized, is_channels_last, quantized
 from tinycc.ops.window import Window
 
 # Fractional bits that a mean keeps until it is rescaled.
@@ -25,11 +25,11 @@ class AveragePool2D(ChannelDependence):
     TFLite has input and output of one scale, and rounds the mean of the integers; where the scales differ,
     the mean keeps fractional bits until it is rescaled.
 
-    output_range: clamp of the result.
+    bounds: clamp of the result, of integers where it is quantized.
     """
 
     window: Window
-    output_range: tuple[int, int]
+    bounds: tuple[float, float]
 
     kind: ClassVar[str] = "average_pool2d"
     is_spatial: ClassVar[bool] = True
@@ -41,6 +41,12 @@ class AveragePool2D(ChannelDependence):
         return [FusionPattern("tinycc.average_pool2d", quantized(activated(mean)))]
 
     @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """activation(avg_pool2d(x))."""
+        mean = is_op("relax.nn.avg_pool2d")(wildcard().has_dtype("float32"))
+        return [FusionPattern("tinycc.average_pool2d", activated(mean), {"pool": mean}, is_channels_last)]
+
+    @classmethod
     def from_composite(cls, composite: Composite) -> "AveragePool2D":
         """Read the window; ValueError where padding counts as elements."""
         call = composite.call("relax.nn.avg_pool2d")
@@ -48,10 +54,8 @@ class AveragePool2D(ChannelDependence):
         if call.attrs.count_include_pad and any(int(size) for size in call.attrs.padding):
             raise ValueError("an average that counts its padding is not supported")
         height, width = (int(size) for size in call.attrs.pool_size)
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        return cls((source,), (output,), Window.of_call(call, (height, width)), bounds)
+        window = Window.of_call(call, (height, width))
+        return cls((source,), (output,), window, composite.output_range())
 
     @property
     def is_channelwise(self) -> bool:
@@ -60,7 +64,14 @@ class AveragePool2D(ChannelDependence):
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """A mean lies between the numbers; where it is rescaled, anywhere."""
-        return super().channel_ranges(inputs) if self.mean_bits else inputs[0].clamped(*self.output_range)
+        if self.mean_bits or self.outputs[0].dtype == "float32":
+            return super().channel_ranges(inputs)
+        return inputs[0].clamped(*self.output_range)
+
+    @property
+    def output_range(self) -> tuple[int, int]:
+        """Clamp of the result, where that is of integers."""
+        return int(self.bounds[0]), int(self.bounds[1])
 
     @property
     def mean_bits(self) -> int:

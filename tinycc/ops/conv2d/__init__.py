@@ -1,10 +1,12 @@
 """Two-dimensional convolution with bias, activation and requantization."""
 
 from tinycc.ops.conv2d.dsp import DspConv2D, WideDspConv2D
+from tinycc.ops.conv2d.float32 import FloatConv2D
 from tinycc.ops.conv2d.helium import HeliumConv2D
 from tinycc.ops.conv2d.portable import PortableConv2D
 from tinycc.ops.conv2d.view import Conv2D
 from tinycc.ops.pointwise.dsp import DspPointwise, WideDspPointwise
+from tinycc.ops.pointwise.float32 import FloatPointwise
 from tinycc.ops.pointwise.helium import HeliumPointwise
 from tinycc.ops.pointwise.portable import PortablePointwise
 from tinycc.ops.room import Room
@@ -21,4 +23,5 @@ ROOM = Room(
         PortablePointwise(),
         PortableConv2D(),
     ),
+    float_kernels=(FloatPointwise(), FloatConv2D()),
 )

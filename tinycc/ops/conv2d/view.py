@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_const, is_op
-from tvm.relax.transform import FusionPattern
+from tvm.relax.dpl import is_const, is_op, wildcard
+from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
-from tinycc.ops.linear import Linear, read_requantized
-from tinycc.ops.patterns import activated, biased, dequantized, quantized
+from tinycc.ops.linear import Linear, read_arithmetic
+from tinycc.ops.patterns import activated, biased, dequantized, quantized, real_layers, real_weights
 from tinycc.ops.window import Window
+
+
+def _is_channels_last(context: PatternCheckContext) -> bool:
+    """In the layouts of the normal form, wherever the output channels of weights are."""
+    attrs = context.annotated_expr["product"].attrs
+    weights = str(attrs.kernel_layout).replace("O", "")
+    return bool(attrs.data_layout == attrs.out_layout == "NHWC") and weights == "HWI"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +42,25 @@ class Conv2D(Linear):
         return [FusionPattern("tinycc.conv2d", quantized(activated(biased(convolution))))]
 
     @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """activation(bias + conv2d(x, weights))."""
+        convolution = is_op("relax.nn.conv2d")(wildcard(), real_weights())
+        return real_layers("tinycc.conv2d", convolution, _is_channels_last)
+
+    @classmethod
     def from_composite(cls, composite: Composite) -> "Conv2D":
-        """Read geometry, weights (HWIO; HWOI of a depthwise convolution of one channel), requantization."""
+        """Read geometry, weights (HWIO; HWOI of a depthwise convolution of one channel), arithmetic."""
         call = composite.call("relax.nn.conv2d")
-        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
-        assert weights.value is not None
-        kernel = np.moveaxis(weights.value, str(call.attrs.kernel_layout).index("O"), 0)
+        source, axis = composite.tensor(call.args[0]), str(call.attrs.kernel_layout).index("O")
+        arithmetic = read_arithmetic(
+            composite, source, call.args[1], lambda weights: np.moveaxis(weights, axis, 0)
+        )
+        _, height, width, _ = arithmetic.weights.shape
         return cls(
             (source,),
             (composite.result(),),
-            read_requantized(composite, source, weights, zero_points, kernel),
-            window=Window.of_call(call, (kernel.shape[1], kernel.shape[2])),
+            arithmetic,
+            window=Window.of_call(call, (height, width)),
             groups=int(call.attrs.groups),
         )
 
@@ -61,8 +76,8 @@ class Conv2D(Linear):
 
     @property
     def mixing_weights(self) -> np.ndarray | None:
-        """Without groups."""
-        if self.groups > 1:
+        """Integers without groups."""
+        if self.groups > 1 or self.is_real:
             return None
         outputs, inputs = self.outputs[0].channels, self.inputs[0].channels
         return self.requantized.shifted_weights.reshape(outputs, -1, inputs)

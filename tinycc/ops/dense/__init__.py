@@ -1,6 +1,7 @@
 """Fully connected layer with bias, activation and requantization."""
 
 from tinycc.ops.dense.dsp import DspDense, DspDenseParts, WideDspDense, WideDspDenseParts
+from tinycc.ops.dense.float32 import FloatDense
 from tinycc.ops.dense.helium import HeliumDense
 from tinycc.ops.dense.portable import PortableDense
 from tinycc.ops.dense.view import Dense
@@ -16,4 +17,5 @@ ROOM = Room(
         DspDenseParts(),
         PortableDense(),
     ),
+    float_kernels=(FloatDense(),),
 )

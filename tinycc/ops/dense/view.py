@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_const, is_op
+from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
-from tinycc.ops.linear import Linear, read_requantized
-from tinycc.ops.patterns import activated, biased, dequantized, quantized
+from tinycc.ops.linear import Linear, read_arithmetic
+from tinycc.ops.patterns import activated, biased, dequantized, quantized, real_layers, real_weights
 
 
-def _is_one_matrix(context: PatternCheckContext) -> bool:
-    return len(tvm_adapter.shape_of(context.annotated_expr["weights"])) == 2
+def _has_matrix(context: PatternCheckContext) -> bool:
+    """Weights have two dimensions."""
+    return len(tvm_adapter.shape_of(context.annotated_expr["product"].args[1])) == 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,18 +29,21 @@ class Dense(Linear):
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
         """quantize(activation(bias + matmul(dequantize(x), dequantize(weights))))."""
-        stored = is_const()
-        product = is_op("relax.matmul")(dequantized(), dequantized(stored))
+        product = is_op("relax.matmul")(dequantized(), dequantized(is_const()))
         pattern = quantized(activated(biased(product)))
-        return [FusionPattern("tinycc.dense", pattern, {"weights": stored}, _is_one_matrix)]
+        return [FusionPattern("tinycc.dense", pattern, {"product": product}, _has_matrix)]
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """activation(bias + matmul(x, weights))."""
+        return real_layers("tinycc.dense", is_op("relax.matmul")(wildcard(), real_weights()), _has_matrix)
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Dense":
-        """Read weights ([inputs, outputs]) and requantization."""
+        """Read weights ([inputs, outputs]) and arithmetic."""
         call = composite.call("relax.matmul")
-        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
-        assert weights.value is not None
-        arithmetic = read_requantized(composite, source, weights, zero_points, weights.value.T)
+        source = composite.tensor(call.args[0])
+        arithmetic = read_arithmetic(composite, source, call.args[1], np.transpose)
         return cls((source,), (composite.result(),), arithmetic)
 
     @property
@@ -63,13 +67,14 @@ class Dense(Linear):
         return self.outputs[0].elements * self.inputs[0].channels
 
     @property
-    def mixing_weights(self) -> np.ndarray:
-        """A single tap."""
-        return self.requantized.shifted_weights[:, np.newaxis, :]
+    def mixing_weights(self) -> np.ndarray | None:
+        """A single tap of integers."""
+        return None if self.is_real else self.requantized.shifted_weights[:, np.newaxis, :]
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """Of the sums."""
-        return self.summed_ranges(self.mixing_weights, inputs[0])
+        weights = self.mixing_weights
+        return super().channel_ranges(inputs) if weights is None else self.summed_ranges(weights, inputs[0])
 
     def sums(self, source: np.ndarray) -> np.ndarray:
         """Matrix product."""

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_const, is_op
+from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc import tvm_adapter
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
-from tinycc.ops.linear import Linear, read_requantized
-from tinycc.ops.patterns import activated, biased, dequantized, quantized
+from tinycc.ops.linear import Linear, read_arithmetic
+from tinycc.ops.patterns import activated, biased, dequantized, quantized, real_layers, real_weights
 from tinycc.ops.window import Window
 
 
 def _is_depthwise(context: PatternCheckContext) -> bool:
     """As many groups as input channels; of a single channel an ordinary convolution is the faster kernel."""
-    call = context.annotated_expr["convolution"]
+    call = context.annotated_expr["product"]
     return bool(call.attrs.groups == tvm_adapter.shape_of(call.args[0])[3] > 1)
 
 
@@ -40,21 +40,28 @@ class DepthwiseConv2D(Linear):
         """The pattern of a convolution, with as many groups as input channels."""
         convolution = is_op("relax.nn.conv2d")(dequantized(), dequantized(is_const()))
         pattern = quantized(activated(biased(convolution)))
-        return [
-            FusionPattern("tinycc.depthwise_conv2d", pattern, {"convolution": convolution}, _is_depthwise)
-        ]
+        return [FusionPattern("tinycc.depthwise_conv2d", pattern, {"product": convolution}, _is_depthwise)]
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """The same of real numbers."""
+        convolution = is_op("relax.nn.conv2d")(wildcard(), real_weights())
+        return real_layers("tinycc.depthwise_conv2d", convolution, _is_depthwise)
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "DepthwiseConv2D":
-        """Read geometry, weights (HWOI or HWIO) and requantization."""
+        """Read geometry, weights (HWOI or HWIO) and arithmetic."""
         call = composite.call("relax.nn.conv2d")
-        source, (weights, zero_points) = composite.tensor(call.args[0]), composite.weights(call.args[1])
-        assert weights.value is not None
-        output = composite.result()
-        kernel = weights.value.reshape(*weights.value.shape[:2], output.channels)
-        arithmetic = read_requantized(composite, source, weights, zero_points, kernel, channel_axis=2)
-        window = Window.of_call(call, (kernel.shape[0], kernel.shape[1]))
-        return cls((source,), (output,), arithmetic, window)
+        source, output = composite.tensor(call.args[0]), composite.result()
+        arithmetic = read_arithmetic(
+            composite,
+            source,
+            call.args[1],
+            lambda weights: weights.reshape(*weights.shape[:2], output.channels),
+            channel_axis=2,
+        )
+        height, width, _ = arithmetic.weights.shape
+        return cls((source,), (output,), arithmetic, Window.of_call(call, (height, width)))
 
     @property
     def weights_shape(self) -> tuple[int, ...]:
@@ -90,6 +97,8 @@ class DepthwiseConv2D(Linear):
 
     def channel_ranges(self, inputs: Sequence[ChannelRanges]) -> ChannelRanges:
         """Of the sums, one channel each."""
+        if self.is_real:
+            return super().channel_ranges(inputs)
         channels = self.outputs[0].channels
         weights = self.requantized.shifted_weights.reshape(-1, channels).T
         bounds = [

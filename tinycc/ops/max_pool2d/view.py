@@ -10,6 +10,7 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
+from tinycc.ops.patterns import is_channels_last
 from tinycc.ops.window import Window
 
 
@@ -29,6 +30,12 @@ class MaxPool2D(ChannelDependence):
             FusionPattern("tinycc.max_pool2d", is_op("relax.nn.max_pool2d")(wildcard().has_dtype(dtype)))
             for dtype in ("int8", "int16")
         ]
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """max_pool2d(x)."""
+        pool = is_op("relax.nn.max_pool2d")(wildcard().has_dtype("float32"))
+        return [FusionPattern("tinycc.max_pool2d", pool, {"pool": pool}, is_channels_last)]
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "MaxPool2D":

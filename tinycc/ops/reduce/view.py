@@ -5,25 +5,25 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_op
+from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.base import INT8, ElementTypes, Operator
 from tinycc.ops.composite import Composite
-from tinycc.ops.fixed_point import INTEGER_RANGE, activation_range, quantize_multiplier
+from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 
 @dataclass(frozen=True, eq=False)
 class Reduce(Operator):
-    """Mean or sum of an int8 tensor over `axes`.
+    """Mean or sum of an int8 or float32 tensor over `axes`.
 
-    output_range: clamp of the result.
+    bounds: clamp of the result, of integers where it is quantized.
     """
 
     axes: tuple[int, ...]
     is_mean: bool
-    output_range: tuple[int, int]
+    bounds: tuple[float, float]
 
     kind: ClassVar[str] = "reduce"
     element_types: ClassVar[ElementTypes] = INT8
@@ -37,6 +37,14 @@ class Reduce(Operator):
         ]
 
     @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """activation(mean(x)), and the same with a sum."""
+        return [
+            FusionPattern("tinycc.reduce", activated(is_op(name)(wildcard().has_dtype("float32"))))
+            for name in ("relax.mean", "relax.sum")
+        ]
+
+    @classmethod
     def from_composite(cls, composite: Composite) -> "Reduce":
         """Read the axes; none means all."""
         is_mean = composite.has("relax.mean")
@@ -44,10 +52,12 @@ class Reduce(Operator):
         source, output = composite.tensor(call.args[0]), composite.result()
         rank = len(source.shape)
         axes = range(rank) if call.attrs.axis is None else (int(axis) % rank for axis in call.attrs.axis)
-        bounds = activation_range(
-            *composite.activation_bounds(), output.real_scale, output.zero_point, output.dtype
-        )
-        return cls((source,), (output,), tuple(sorted(axes)), is_mean, bounds)
+        return cls((source,), (output,), tuple(sorted(axes)), is_mean, composite.output_range())
+
+    @property
+    def output_range(self) -> tuple[int, int]:
+        """Clamp of the result, where that is of integers."""
+        return int(self.bounds[0]), int(self.bounds[1])
 
     @property
     def count(self) -> int:

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_op
+from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
 from tinycc.errors import UnsupportedError
@@ -40,6 +40,11 @@ class Softmax(Operator):
         return [FusionPattern("tinycc.softmax", quantized(is_op("relax.nn.softmax")(dequantized())))]
 
     @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """softmax(x)."""
+        return [FusionPattern("tinycc.softmax", is_op("relax.nn.softmax")(wildcard().has_dtype("float32")))]
+
+    @classmethod
     def from_composite(cls, composite: Composite) -> "Softmax":
         """Read both quantizations; UnsupportedError for another axis or other types."""
         call = composite.call("relax.nn.softmax")
@@ -48,6 +53,8 @@ class Softmax(Operator):
             raise UnsupportedError(
                 f"softmax of {source} over axis {call.attrs.axis}, only the last is supported"
             )
+        if source.dtype == output.dtype == "float32":
+            return cls((source,), (output,))
         if (source.dtype, output.dtype) not in (("int8", "int8"), ("int8", "int16"), ("int16", "int16")):
             raise UnsupportedError(f"softmax from {source.dtype} to {output.dtype} is not supported")
         if source.channels > _MOST_CHANNELS:

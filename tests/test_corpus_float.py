@@ -1,0 +1,82 @@
+"""Real float models end to end: the generated C agrees with the model's own runtime.
+
+By default one of each kind runs; TINYCC_SLOW=1 runs all.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinycc
+from tests.tools.corpus import SLOW, corpus_folder, load_arrays
+from tinycc.compiler import CompiledModel
+from tinycc.run import run
+
+# Largest error to largest output.
+TOLERANCE = 1e-4
+# What is no operator of a room, by model; all others run without TVM's loops.
+FALLBACKS: dict[str, set[str]] = {}
+SOME = {"mlperf_ic_resnet8_float", "tflm_mnist_lstm_float", "pnet_static_48", "blazeface_short_range"}
+FILES = {
+    path.stem + path.suffix: path
+    for pattern in ("tflite/float/*.tflite", "onnx/from_tflite_float/*.onnx", "float_real/*")
+    for path in sorted(corpus_folder().glob(pattern))
+    if path.suffix in (".tflite", ".onnx")
+}
+RESNET8 = "tflite/float/mlperf_ic_resnet8_float.tflite"
+MACS = 12_501_632
+
+
+def golden_of(path: Path) -> Path:
+    """The outputs of the model's own runtime, beside the model or with the others'."""
+    beside = path.with_suffix(".npz")
+    return beside if beside.exists() else corpus_folder() / "golden" / beside.name
+
+
+MODELS = [name for name, path in FILES.items() if golden_of(path).exists() and (SLOW or path.stem in SOME)]
+
+
+def operators(compiled: CompiledModel) -> list[str]:
+    """The kinds of all operators, those within stages too."""
+    return [item.operator.kind for step in compiled.plan.steps for item in step.members or [step]]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_agrees_with_its_own_runtime(name: str) -> None:
+    compiled = tinycc.compile(FILES[name], allow_float=True)
+    golden = load_arrays(golden_of(FILES[name]))
+    cases = slice(None) if SLOW else slice(2)
+    inputs = [golden[f"in{index}"][cases] for index in range(len(compiled.report["inputs"]))]
+    for index, output in enumerate(compiled.run(inputs)):
+        expected = golden[f"out{index}"][cases]
+        assert np.abs(output.reshape(expected.shape) - expected).max() <= TOLERANCE * np.abs(expected).max()
+    assert "fallback" not in operators(compiled)
+
+
+def test_resnet8_on_the_boards(corpus: Path, tmp_path: Path, require_tool) -> None:  # type: ignore[no-untyped-def]
+    """At most 3 instructions a multiply-accumulate, and four bytes for one of the int8 model's arena."""
+    require_tool("qemu-system-arm")
+    compiled = tinycc.compile(corpus / RESNET8, allow_float=True)
+    integers = tinycc.compile(corpus / "tflite" / "int8" / "mlperf_ic_resnet8_int8.tflite")
+    assert compiled.report["macs"] == MACS
+    assert compiled.report["arena_bytes"] <= 4 * integers.report["arena_bytes"]
+    golden = load_arrays(corpus / "golden" / "mlperf_ic_resnet8_float.npz")
+    compiled.export(tmp_path / "model")
+    for core in ("cortex-m4", "cortex-m7"):
+        result = run(tmp_path / "model", core, [golden["in0"][:1]])
+        assert result.instructions is not None and result.instructions <= 3 * MACS
+        expected = golden["out0"][:1]
+        assert np.abs(result.outputs[0].reshape(expected.shape) - expected).max() <= TOLERANCE
+
+
+def test_streamed_row_by_row(corpus: Path) -> None:
+    """The outputs are the same to the bit, whatever the schedule."""
+    golden = load_arrays(corpus / "golden" / "mlperf_ic_resnet8_float.npz")
+    whole, stream = (
+        tinycc.compile(corpus / RESNET8, allow_float=True, schedule=schedule)
+        for schedule in ("whole", "stream")
+    )
+    assert stream.report["arena_bytes"] < whole.report["arena_bytes"]
+    inputs = [golden["in0"][:2]]
+    np.testing.assert_array_equal(stream.run(inputs)[0], whole.run(inputs)[0])
