@@ -145,16 +145,16 @@ class FuseLookups:
         }
         if not functions:
             return module
-        builder = relax.BlockBuilder(module)
+        table = tvm_adapter.FunctionTable(module)
         bindings = []
         for variable, value in finder.values.items():
             function = functions.get(variable)
             if function is not None:
-                composite = builder.add_func(_composite(function, finder.values), "fused_lookup")
+                composite = table.add(_composite(function, finder.values), "fused_lookup")
                 operands = tvm_adapter.variables_of(function.source)
-                value = builder.normalize(relax.Call(composite, operands))
+                value = relax.Call(composite, operands, ret_ty=value.ty)
             bindings.append(relax.VarBinding(variable, value))
-        module = tvm_adapter.rebuild_main(builder.get(), bindings)
+        module = tvm_adapter.rebuild_main(table.module(), bindings)
         cleanup = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
         return tvm_adapter.run_passes(cleanup, module)
 

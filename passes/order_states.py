@@ -41,7 +41,7 @@ class _Orderer:
         """graph: of the module."""
         self.main = graph.main
         self.states = graph.states
-        self.builder = relax.BlockBuilder(graph.module)
+        self.functions = tvm_adapter.FunctionTable(graph.module)
         self.results = tvm_adapter.returned(self.main)
         self.bindings = [
             binding
@@ -58,7 +58,7 @@ class _Orderer:
 
     def graph(self) -> OperatorGraph:
         """Of the bindings as they are now."""
-        return OperatorGraph.of(self.builder.get(), self.bindings, self.results)
+        return OperatorGraph.of(self.functions.module(), self.bindings, self.results)
 
     def store_next_states(self) -> set[_Read]:
         """Give each state an operator that writes its next value; return where states are updated in place.
@@ -137,7 +137,7 @@ class _Orderer:
 
     def copied(self, source: relax.Var, place: int) -> relax.Var:
         """A new variable, bound at a place to a copy of another."""
-        callee = self.builder.add_func(_copy(source, self.copies), StridedCopy.kind)
+        callee = self.functions.add(_copy(source, self.copies), StridedCopy.kind)
         self.copies += 1
         copy = relax.DataflowVar(f"{source.name}_copy", source.ty)
         self.bindings.insert(place, relax.VarBinding(copy, relax.Call(callee, [source], ret_ty=source.ty)))
@@ -152,7 +152,9 @@ class _Orderer:
             returned = relax.Tuple(self.results) if len(self.results) > 1 else self.results[0]
             result = relax.Var("result", result.ty)
             bindings.append(relax.VarBinding(result, returned))
-        return relax.transform.Normalize()(tvm_adapter.rebuild_main(self.builder.get(), bindings, result))
+        return relax.transform.Normalize()(
+            tvm_adapter.rebuild_main(self.functions.module(), bindings, result)
+        )
 
 
 def _updates_between(graph: OperatorGraph, state: Value, value: Value | None) -> set[_Read] | None:

@@ -93,7 +93,7 @@ def _axis(node: Node) -> int:
 
 def _rewritten(graph: OperatorGraph, lines: list[_Line]) -> tvm.IRModule:
     """The module with delay lines."""
-    main, builder = graph.main, relax.BlockBuilder(graph.module)
+    main, functions = graph.main, tvm_adapter.FunctionTable(graph.module)
     count = len(graph.states)
     parameters, results, states = graph.parameters.copy(), tvm_adapter.returned(main), list(read_states(main))
     calls = {}
@@ -104,7 +104,7 @@ def _rewritten(graph: OperatorGraph, lines: list[_Line]) -> tvm.IRModule:
             states[line.state] = _with_room(states[line.state], joined)
             parameters[place] = relax.Var(parameters[place].name, joined.ty)
         results[len(results) - count + line.state] = joined
-        callee = builder.add_func(delay_line(added, parameters[place], line.axis), "delay_line")
+        callee = functions.add(delay_line(added, parameters[place], line.axis), "delay_line")
         calls[joined] = relax.Call(callee, [added, parameters[place]], ret_ty=joined.ty)
     bindings = [
         relax.VarBinding(item.var, calls.get(item.var, item.value)) for item in tvm_adapter.bindings_of(main)
@@ -112,7 +112,7 @@ def _rewritten(graph: OperatorGraph, lines: list[_Line]) -> tvm.IRModule:
     result = relax.Tuple(results) if len(results) > 1 else results[0]
     body = relax.SeqExpr([relax.DataflowBlock(bindings)], result)
     edited = relax.Function(parameters, body, result.ty, main.is_pure, main.attrs)
-    rewritten = builder.get()
+    rewritten = functions.module()
     rewritten.update_func(rewritten.get_global_var("main"), with_states(edited, states))
     cleanup = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
     return tvm.transform.Sequential(cleanup)(rewritten)

@@ -85,8 +85,8 @@ def _sign_flip(graph: OperatorGraph, image: relax.Var) -> Node | None:
 
 def _with_input_rows(graph: OperatorGraph, image: relax.Var) -> tvm.IRModule:
     """The module with input_rows behind the image."""
-    builder = relax.BlockBuilder(graph.module)
-    function = builder.add_func(_identity(image), InputRows.kind)
+    functions = tvm_adapter.FunctionTable(graph.module)
+    function = functions.add(_identity(image), InputRows.kind)
     rows = relax.DataflowVar("rows", image.ty)
     taken = relax.VarBinding(rows, relax.Call(function, [image], ret_ty=image.ty))
     bindings = list(tvm_adapter.bindings_of(graph.main))
@@ -95,7 +95,7 @@ def _with_input_rows(graph: OperatorGraph, image: relax.Var) -> tvm.IRModule:
         relax.VarBinding(binding.var, tvm_adapter.substitute(binding.value, {image: rows}))
         for binding in bindings[place:]
     ]
-    module = tvm_adapter.rebuild_main(builder.get(), [*bindings[:place], taken, *after])
+    module = tvm_adapter.rebuild_main(functions.module(), [*bindings[:place], taken, *after])
     module.update_func(module.get_global_var("main"), module["main"].with_attr(ROW_INPUT, 0))
     return relax.transform.Normalize()(module)
 

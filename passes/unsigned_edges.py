@@ -9,7 +9,6 @@ Requires: fuse_quantized_ops, lower_fallbacks.
 Source:  uint8 with a zero point is int8 less 128 with a zero point less 128 (TFLite, QUANTIZE between them).
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,8 +19,8 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, read_edges, with_edges
 from tinycc.errors import UnsupportedError
-from tinycc.graph import view_of
-from tinycc.ops.composite import VIEWS, Composite
+from tinycc.graph import Node, OperatorGraph, Value, view_of
+from tinycc.ops.composite import Composite
 from tinycc.ops.requantize.view import Requantize
 
 _SHIFT = 128
@@ -33,6 +32,9 @@ class UnsignedEdges:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Rewrite `main` and the functions at its edges."""
+        edges = read_edges(module)
+        if not _unsigned(edges.inputs) | _unsigned(edges.outputs):
+            return module
         rewriter = _Rewriter(module)
         has_work = bool(rewriter.unsigned) or any(rewriter.becomes_unsigned)
         return rewriter.run() if has_work else module
@@ -43,13 +45,12 @@ class _Rewriter:
 
     becomes_unsigned: of each result.
     signed, unsigned: what the variables of the old function are in the new one, as they were and as uint8.
-    views: the values of those that are another variable in another shape.
     """
 
     def __init__(self, module: tvm.IRModule) -> None:
-        self.module, self.main, self.edges = module, module["main"], read_edges(module)
-        self.functions, self.body = relax.BlockBuilder(module), relax.BlockBuilder()
-        self.results = tvm_adapter.returned(self.main)
+        self.graph, self.edges = OperatorGraph.of(module), read_edges(module)
+        self.functions, self.body = tvm_adapter.FunctionTable(module), relax.BlockBuilder()
+        self.results = tvm_adapter.returned(self.graph.main)
         inputs, outputs = _unsigned(self.edges.inputs), _unsigned(self.edges.outputs)
         self.becomes_unsigned = [
             index in outputs and tvm_adapter.dtype_of(result) == "int8"
@@ -57,64 +58,54 @@ class _Rewriter:
         ]
         self.signed: dict[relax.Var, relax.Var] = {}
         self.unsigned: dict[relax.Var, relax.Var] = {}
-        for index, parameter in enumerate(self.main.params):
+        for index, parameter in enumerate(self.graph.parameters):
             if index in inputs and tvm_adapter.dtype_of(parameter) == "int8":
                 self.unsigned[parameter] = _as_uint8(parameter)
             else:
                 self.signed[parameter] = parameter
-        self.views: dict[relax.Var, relax.Expr] = {}
 
     def run(self) -> tvm.IRModule:
         """The module with uint8 edges."""
+        main, parameters = self.graph.main, self.graph.parameters
         edges = Edges(
-            tuple(map(_with_shift, self.edges.inputs, (item in self.unsigned for item in self.main.params))),
+            tuple(map(_with_shift, self.edges.inputs, (item in self.unsigned for item in parameters))),
             tuple(map(_with_shift, self.edges.outputs, self.becomes_unsigned)),
         )
         ends = self._ends()
-        parameters = [self.unsigned.get(parameter, parameter) for parameter in self.main.params]
-        with self.body.function("main", parameters, attrs=dict(self.main.attrs.items())):
+        given = [self.unsigned.get(parameter, parameter) for parameter in parameters]
+        with self.body.function("main", given, attrs=dict(main.attrs.items())):
             with self.body.dataflow():
-                for binding in tvm_adapter.bindings_of(self.main):
-                    self._rewrite(binding, binding.var in ends)
+                for node in self.graph.nodes:
+                    self._rewrite(node, node.variable in ends)
                 fields = [
                     self._unsigned_of(result) if is_unsigned else self._signed_of(result)
                     for result, is_unsigned in zip(self.results, self.becomes_unsigned, strict=True)
                 ]
                 output = self.body.emit_output(fields[0] if len(fields) == 1 else relax.Tuple(fields))
             self.body.emit_func_output(output)
-        module = self.functions.get()
+        module = self.functions.module()
         module.update_func(module.get_global_var("main"), with_edges(self.body.get()["main"], edges))
         return relax.transform.DeadCodeElimination(["main"])(module)
 
-    def _ends(self) -> set[relax.Var]:
-        """Variables that nothing but uint8 results reads, as they are or in another shape."""
-        bindings = [item for item in tvm_adapter.bindings_of(self.main) if not _is_tuple(item)]
-        readers = Counter(variable for item in bindings for variable in tvm_adapter.variables_of(item.value))
-        results = list(zip(self.results, self.becomes_unsigned, strict=True))
-        ends = {result for result, is_unsigned in results if is_unsigned and not readers[result]}
-        ends -= {result for result, is_unsigned in results if not is_unsigned}
-        for binding in reversed(bindings):
-            if binding.var in ends and _is_view(binding):
-                source = tvm_adapter.variables_of(binding.value)[0]
-                if readers[source] == 1 and source not in self.results:
-                    ends.add(source)
-        return ends
+    def _ends(self) -> set[Value | None]:
+        """Values that are uint8 results and nothing else."""
+        results = list(zip(self.graph.results, self.becomes_unsigned, strict=True))
+        signed = {value for value, is_unsigned in results if not is_unsigned}
+        return {
+            value
+            for value, is_unsigned in results
+            if is_unsigned and value not in signed and value in self.graph.makers
+            if not self.graph.readers[value]
+        }
 
-    def _rewrite(self, binding: relax.VarBinding, is_end: bool) -> None:
-        """Copy a binding. is_end: nothing but its uint8 is wanted."""
-        value = binding.value
-        if _is_view(binding):
-            self.views[binding.var] = value
-        elif isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
-            self._rewrite_operator(binding.var, value, is_end)
-        elif not _is_tuple(binding):  # of the results, which is made anew
-            signed = {variable: self._signed_of(variable) for variable in tvm_adapter.variables_of(value)}
-            self.signed[binding.var] = self.body.emit(tvm_adapter.substitute(value, signed))
+    def _rewrite(self, node: Node, is_end: bool) -> None:
+        """Copy an operator, as one for uint8 where there is a kernel for that.
 
-    def _rewrite_operator(self, variable: relax.Var, call: relax.Call, is_end: bool) -> None:
-        """Copy the call of a composite function, of one for uint8 where there is a kernel for that."""
-        function = self.module[call.op]
-        reads = [index for index, source in enumerate(call.args) if self._base(source) in self.unsigned]
+        is_end: nothing but its uint8 is wanted.
+        """
+        call = node.call
+        function = self.graph.module[call.op]
+        reads = [index for index, source in enumerate(call.args) if self._is_unsigned(source)]
         for positions, is_result in ((reads, is_end), (reads, False), ([], is_end)):
             unsigned = _unsigned_function(function, positions, is_result)
             if unsigned is not None:
@@ -125,15 +116,13 @@ class _Rewriter:
             self._unsigned_of(source) if index in positions else self._signed_of(source)
             for index, source in enumerate(call.args)
         ]
-        callee = call.op if unsigned is None else self.functions.add_func(unsigned, call.op.name_hint)
+        callee = call.op if unsigned is None else self.functions.add(unsigned, call.op.name_hint)
         result = self.body.emit(relax.Call(callee, arguments, ret_ty=(unsigned or function).ret_ty))
-        (self.unsigned if is_result else self.signed)[variable] = result
+        (self.unsigned if is_result else self.signed)[node.variable] = result
 
-    def _base(self, variable: relax.Expr) -> relax.Expr:
-        """The variable that is another in another shape."""
-        while variable in self.views:
-            variable = tvm_adapter.variables_of(self.views[variable])[0]
-        return variable
+    def _is_unsigned(self, source: relax.Expr) -> bool:
+        """Whether an argument is uint8 in the new function, by another name or in another shape perhaps."""
+        return self.graph.values.get(source) in self.unsigned
 
     def _signed_of(self, variable: relax.Expr) -> relax.Expr:
         """A variable as it was, made from uint8 the first time that it is asked for; constants stay."""
@@ -142,7 +131,7 @@ class _Rewriter:
         if variable not in self.signed:
             self.signed[variable] = (
                 self._view(variable, self._signed_of)
-                if variable in self.views
+                if variable in self.graph.renamings
                 else self._flipped(self.unsigned[variable], "int8")
             )
         return self.signed[variable]
@@ -154,21 +143,21 @@ class _Rewriter:
         if variable not in self.unsigned:
             self.unsigned[variable] = (
                 self._view(variable, self._unsigned_of)
-                if variable in self.views
-                else self._flipped(self.signed[variable], "uint8")
+                if isinstance(self.graph.renamings.get(variable), relax.Call | relax.Var)
+                else self._flipped(self._signed_of(variable), "uint8")
             )
         return self.unsigned[variable]
 
     def _view(self, variable: relax.Var, form: Callable[[relax.Expr], relax.Expr]) -> relax.Var:
-        """A variable that is another in another shape, made from a form of that."""
-        value = self.views[variable]
-        [source] = tvm_adapter.variables_of(value)
-        renamed = tvm_adapter.substitute(value, {source: form(source)})
+        """A variable that is another by name or shape, or a part of one, made from a form of that."""
+        value = self.graph.renamings[variable]
+        sources = {source: form(source) for source in tvm_adapter.variables_of(value)}
+        renamed = tvm_adapter.substitute(value, sources)
         return renamed if isinstance(renamed, relax.Var) else self.body.emit(renamed)
 
     def _flipped(self, variable: relax.Var, dtype: str) -> relax.Var:
         function = _sign_flip(variable, dtype)
-        callee = self.functions.add_func(function, f"to_{dtype}")
+        callee = self.functions.add(function, f"to_{dtype}")
         return self.body.emit(relax.Call(callee, [variable], ret_ty=function.ret_ty))
 
 
@@ -184,16 +173,6 @@ def _with_shift(edge: Edge, is_shifted: bool) -> Edge:
 
 def _as_uint8(variable: relax.Var) -> relax.Var:
     return relax.Var(variable.name, relax.TensorType(tvm_adapter.shape_of(variable), "uint8"))
-
-
-def _is_tuple(binding: relax.VarBinding) -> bool:
-    return isinstance(binding.value, relax.Tuple)
-
-
-def _is_view(binding: relax.VarBinding) -> bool:
-    """Whether a variable is another by a second name, or in another shape."""
-    is_view = isinstance(binding.value, relax.Var) or tvm_adapter.op_name(binding.value) in VIEWS
-    return is_view and bool(tvm_adapter.variables_of(binding.value))
 
 
 def _sign_flip(variable: relax.Var, dtype: str) -> relax.Function:

@@ -44,6 +44,7 @@ from tinycc.frontend.torch.nodes import GETITEM, arguments
 from tinycc.frontend.torch.operators import (
     ARITHMETIC,
     AVERAGES,
+    BATCH_NORMS,
     BINARY,
     CHOICES,
     CLAMPS,
@@ -144,12 +145,21 @@ class Quantizer(TorchQuantizer):
                 _annotate(node, {}, SharedQuantizationSpec((before.all_input_nodes[0], before)))
             elif _is_sharing(node):
                 self._share(node, specs)
-            elif name in ARITHMETIC or name in CLAMPS or before in fusion.inner:
+            elif name in ARITHMETIC or name in CLAMPS or name in BATCH_NORMS or before in fusion.inner:
                 self._compute(node, fusion.inner, specs)
         return model
 
     def validate(self, model: torch.fx.GraphModule) -> None:
-        """Nothing: the compiler refuses, by name, what it does not take."""
+        """UnsupportedError for a state: PT2E would make a constant of it. The compiler refuses the rest."""
+        for node in model.graph.nodes:
+            state = node.args[0] if node.args else None
+            if not isinstance(state, torch.fx.Node) or state.op != "get_attr" or not _writes(node):
+                continue
+            if node.users or len(state.users) > 1:
+                raise UnsupportedError(
+                    f"the torch module changes {state.target!r}: let it take and return that, and pair the "
+                    "two (states={input: output})"
+                )
 
     def _compute(self, node: torch.fx.Node, inner: set[torch.fx.Node], specs: Specs) -> None:
         """A result with a quantization of its own, unless it stays inside a kernel."""
@@ -222,13 +232,18 @@ class Quantizer(TorchQuantizer):
 
     def _kept(self, graph: torch.fx.Graph) -> set[torch.fx.Node]:
         """The nodes of the layers that stay in float."""
-        kept = set()
+        kept: set[torch.fx.Node] = set()
         for layer in self._keep:
             found = {node for node in graph.nodes if _is_of(node, layer)}
             if not found:
                 name = layer if isinstance(layer, str) else layer.__name__
                 raise UnsupportedError(f"keep: the torch module has no layer of the name or type {name!r}")
             kept |= found
+        for node in graph.nodes:
+            # A clamp is computed with the layer before it, in float, too.
+            before = node.all_input_nodes[0] if functional(node) in CLAMPS else None
+            if before in kept and len(before.users) == 1:
+                kept.add(node)
         return kept
 
 
@@ -242,6 +257,13 @@ def _is_of(node: torch.fx.Node, layer: str | type[torch.nn.Module]) -> bool:
         elif path == layer or full.rpartition(".")[2] == layer:
             return True
     return False
+
+
+def _writes(node: torch.fx.Node) -> bool:
+    """Whether an operator changes its first operand."""
+    schema = getattr(node.target, "_schema", None)
+    alias = schema.arguments[0].alias_info if schema is not None and schema.arguments else None
+    return alias is not None and alias.is_write
 
 
 def _is_sharing(node: torch.fx.Node) -> bool:

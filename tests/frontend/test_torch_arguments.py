@@ -38,6 +38,8 @@ WEIGHTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "conv_transpose2d": ((4, 3, 3, 2), (3,)),
     "linear": ((3, 6), (3,)),
     "prelu": ((4,),),
+    "_native_batch_norm_legit_no_training": ((4,),) * 4,
+    "layer_norm": ((5,), (5,)),
 }
 # What each operator is called with where it needs more than a tensor; names are the schema's.
 CALLS: dict[str, dict[str, Any]] = {
@@ -98,10 +100,12 @@ CALLS: dict[str, dict[str, Any]] = {
     "dropout": {"p": 0.5, "train": False},
     "div.Tensor_mode": {"rounding_mode": None},
     "rsub": {"other": 1.5},
+    "_native_batch_norm_legit_no_training": {"momentum": 0.1, "eps": 1e-5},
+    "layer_norm": {"normalized_shape": [5]},
 }
 LINES = (
     *("conv1d", "avg_pool1d", "max_pool1d", "adaptive_avg_pool1d", "adaptive_max_pool1d"),
-    *("upsample_nearest1d", "reflection_pad1d", "replication_pad1d"),
+    *("upsample_nearest1d", "reflection_pad1d", "replication_pad1d", "bmm"),
 )
 ROWS = ("linear", "t")
 POSITIVE = ("log", "sqrt", "rsqrt", "pow", "reciprocal")
@@ -224,8 +228,12 @@ def tensors_of(name: str) -> dict[str, Any]:
         elif argument.name == "index" and kind == "Tensor":
             found[argument.name] = torch.tensor([2, 0, 0, 3, 1])
     shapes = WEIGHTS.get(packet, ())
-    for argument, own in zip(("weight", "bias"), shapes, strict=False):
+    for argument, own in zip(("weight", "bias", "running_mean", "running_var"), shapes, strict=False):
         found[argument] = torch.randn(own, generator=generator) / 2
+    if "running_var" in found:
+        found["running_var"] = found["running_var"].abs() + 0.25
+    for argument in {"matmul": ["other"], "bmm": ["mat2"]}.get(packet, []):
+        found[argument] = value.mT.contiguous()
     return found
 
 

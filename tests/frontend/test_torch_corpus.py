@@ -17,13 +17,13 @@ pytest.importorskip("torch")
 pytest.importorskip("torchao.quantization.pt2e")
 
 from tests.frontend.torch_tools import (
-    EveryOperator,
     layer_steps,
     output_steps,
     quantized_program,
     random_case,
     xnnpack,
 )
+from tinycc.torch import Quantizer
 
 SLOW = os.environ.get("TINYCC_SLOW") == "1"
 
@@ -55,7 +55,7 @@ def models(corpus: Path) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("quantizer", [EveryOperator, xnnpack])
+@pytest.mark.parametrize("quantizer", [Quantizer, xnnpack])
 @pytest.mark.parametrize("name", [name for name, model in MODELS.items() if SLOW or model[3]])
 def test_a_model_agrees_with_torch(
     models: ModuleType,

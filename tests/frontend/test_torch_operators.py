@@ -60,8 +60,10 @@ def test_padding(mode: str) -> None:
 IMAGE, LINE = (1, 4, 6, 5), (1, 4, 9)
 INDEX = torch.tensor([3, 0, 0, 2])
 SLOPES = torch.tensor([0.1, 0.25, -0.5, 1.5])
+VARIANCES = torch.tensor([0.4, 1.0, 2.0, 0.1])
 
 
+THREE, SPREADS = torch.tensor([0.5, -1.0, 2.0]), torch.tensor([0.3, 2.0, 1.1])
 WEIGHTS = torch.randn((3, 4, 3, 3), generator=torch.Generator().manual_seed(1)) / 4
 
 
@@ -95,6 +97,9 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "slope for each channel": lambda x: F.prelu(x, SLOPES),
     "slope for all channels": lambda x: F.prelu(x, SLOPES[:1]),
     "sigmoid of a convolution": lambda x: torch.sigmoid(convolved(x)),
+    "batch norm of a convolution": lambda x: F.batch_norm(convolved(x), THREE, SPREADS, THREE, SPREADS),
+    "batch norm": lambda x: F.batch_norm(x, SLOPES, VARIANCES),
+    "layer norm": lambda x: F.layer_norm(x, (5,)),
     "convolution and sum": lambda x: convolved(x) + x[:, :3],
 }
 MOVEMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

@@ -86,6 +86,27 @@ def test_calibration_data_come_as_they_are() -> None:
         assert scales(quantize_program(network(), CASE, calibration())) == expected, name
 
 
+class Counting(nn.Module):
+    """Adds up its inputs."""
+
+    def __init__(self, is_used: bool) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.zeros(12))
+        self.total: torch.Tensor
+        self.is_used = is_used
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.total.add_(x[0])
+        return x + self.total if self.is_used else x + 1
+
+
+def test_states_are_no_constants() -> None:
+    with pytest.raises(UnsupportedError, match="changes 'total': let it take and return that"):
+        quantize_program(Counting(True), CASE, [CASE])
+    compiled = tinycc.compile(Counting(False), example_inputs=CASE, calibration=[CASE])
+    assert [step.operator.kind for step in compiled.plan.steps] == ["lookup"]
+
+
 class Forward(nn.Module):
     """A module that does what a function says."""
 

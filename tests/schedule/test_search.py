@@ -16,6 +16,7 @@ from tinycc.limits import DEFAULT_LIMITS
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
 from tinycc.schedule.candidates import Candidate, Candidates
+from tinycc.schedule.choose import Space
 from tinycc.schedule.search import Schedule, Search
 from tinycc.schedule.staged import staged
 
@@ -96,6 +97,26 @@ def test_of_equal_arenas_the_cheapest_is_found_though_plans_run_out() -> None:
     cheapest, least = search.cheapest(most), search.cheapest(search.least_bytes())
     assert cheapest is not None and least is not None and cheapest.instructions < least.instructions
     assert search.smallest(lambda _schedule: most).instructions == cheapest.instructions
+
+
+def test_where_not_all_quicker_kernels_fit_the_one_that_saves_most_is_taken() -> None:
+    class OneFits(Space):
+        """As if each kernel that is not the usual one took a byte."""
+
+        def arena_of(self, schedule: Schedule) -> int:
+            return sum(step.node is not None for step in schedule.candidates)
+
+    network = Network(np.random.default_rng(0))
+
+    def body(x: relax.Expr) -> relax.Expr:
+        return network.depthwise(network.depthwise(x, 64, stride=2), 64)
+
+    space = OneFits(candidates_of(module_of([((1, 24, 24, 64), "int8")], body)))
+    usual, traded = space.candidates.whole, space.candidates.traded
+    savings = [usual[one.first].instructions - one.instructions for one in traded]
+    assert len(savings) == 2 and savings[0] > 0 and savings[1] > 0
+    [taken] = [step for step in space.quickest(1).candidates if step.node is not None]
+    assert taken is traded[int(np.argmax(savings))]
 
 
 @settings(max_examples=6)

@@ -13,6 +13,7 @@ import torch
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from tinycc.errors import InputDataError, ModelError, TinyccError
+from tinycc.frontend.torch.program import without_idle_states
 from tinycc.torch import Quantizer
 
 Case = tuple[torch.Tensor, ...]
@@ -40,7 +41,8 @@ def quantize_program(
     with _quietly(), torch.no_grad():
         with _refusing("PT2E cannot quantize the torch module"):
             # Functional, as a copy in between would part an operator from the tensor that it writes over.
-            prepared = prepare_pt2e(exported.run_decompositions({}).module(), quantizer or Quantizer())
+            program = without_idle_states(exported.run_decompositions({}))
+            prepared = prepare_pt2e(program.module(), quantizer or Quantizer())
         for case in _cases(calibration, example):
             with _refusing("the torch module cannot be run on calibration data"):
                 prepared(*case)

@@ -70,6 +70,7 @@ class Space:
     def quickest(self, most_bytes: int | None) -> Schedule:
         """`whole` by the kernels of fewest instructions.
 
+        Where not all of them fit together, those that save most come first.
         most_bytes: for the arena; None for no more than the usual kernels need.
         """
         usual = {candidate.first: candidate for candidate in self.whole.candidates if not candidate.members}
@@ -81,8 +82,16 @@ class Space:
         if not quicker:
             return self.whole
         limit = self.arena_of(self.whole) if most_bytes is None else most_bytes
-        found = self._search([*self.whole.candidates, *quicker]).fitting(limit, self.arena_of)
-        return min((self.whole, found or self.whole), key=lambda schedule: schedule.instructions)
+        cheapest = self._search([*self.whole.candidates, *quicker]).cheapest(limit)
+        if cheapest is not None and self.arena_of(cheapest) <= limit:
+            return cheapest
+        schedule = self.whole
+        saving = sorted(quicker, key=lambda one: one.instructions - usual[one.first].instructions)
+        for traded in saving[: self.candidates.limits.plans]:
+            steps = [traded if step is usual[traded.first] else step for step in schedule.candidates]
+            if self.arena_of(Schedule(tuple(steps))) <= limit:
+                schedule = Schedule(tuple(steps))
+        return schedule
 
     @cached_property
     def usual(self) -> Search:

@@ -9,7 +9,7 @@ import torch
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.frontend.torch.base import Converter, axes_of, emit, operand, reshaped, source_of
+from tinycc.frontend.torch.base import Converter, axes_of, emit, listed, operand, reshaped, source_of
 from tinycc.frontend.torch.nodes import arguments, operator, shape_of
 from tinycc.frontend.torch.operators import FIXED_RANGES
 from tinycc.frontend.torch.program import has_fixed_range
@@ -134,7 +134,7 @@ def _fixed_range(function: Function, *names: str) -> Converter:
 def _layer_norm(node: torch.fx.Node, importer: Any) -> relax.Expr:
     """Over the last axes; a factor of 1 and an offset of 0 where there are none."""
     given, value = arguments(node), source_of(node, importer)
-    shape = tuple(given["normalized_shape"])
+    shape = tuple(listed(given["normalized_shape"]))
     gamma, beta = (
         relax.const(np.full(shape, number, np.float32)) if given[name] is None else importer.env[given[name]]
         for name, number in (("weight", 1), ("bias", 0))

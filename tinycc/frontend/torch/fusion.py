@@ -94,7 +94,7 @@ class Fusion:
                 self._sources[node] = source
             else:
                 self._open.add(node)
-        elif name in ARITHMETIC and name not in _WITHOUT_CLAMP:
+        elif name in (*ARITHMETIC, *BATCH_NORMS) and name not in _WITHOUT_CLAMP:
             self._open.add(node)
 
     def _join(self, before: torch.fx.Node, node: torch.fx.Node) -> None:

@@ -77,6 +77,13 @@ def _matrix_product(node: torch.fx.Node, importer: Any) -> relax.Expr:
     return emit(importer, relax.op.matmul(*(importer.env[operand] for operand in given.values())))
 
 
+def _constant(node: torch.fx.Node) -> torch.Tensor:
+    """The array that a node of the program stands for; UnsupportedError where it is computed."""
+    if CONSTANT not in node.meta:
+        raise UnsupportedError("statistics that are computed are not supported")
+    return torch.from_numpy(node.meta[CONSTANT])
+
+
 def _batch_norm(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
     """A factor and an offset for each channel; after a layer they go into its weights and bias."""
     given = arguments(node)
@@ -84,7 +91,7 @@ def _batch_norm(node: torch.fx.Node, importer: Any) -> list[relax.Expr]:
     shape = (1, -1, *(1,) * (len(tvm_adapter.shape_of(value)) - 2))
     factor, offset = (
         tvm_adapter.make_constant(number.numpy().reshape(shape))
-        for number in factor_and_offset(given, lambda each: torch.from_numpy(each.meta[CONSTANT]))
+        for number in factor_and_offset(given, _constant)
     )
     return [emit(importer, relax.op.add(emit(importer, relax.op.multiply(value, factor)), offset))]
 

@@ -91,7 +91,7 @@ _CONVOLUTION = {"stride": COUNTS, "padding": INTEGERS, "dilation": COUNTS, "grou
 _BY_NAME = {**_CONVOLUTION, "padding": only("same", "valid")}
 _POOL = {"kernel_size": COUNTS, "stride": COUNTS, "padding": INTEGERS, "ceil_mode": FLAG}
 _NORMALIZED = _layer(
-    running_mean=TENSOR, running_var=TENSOR, momentum=NUMBER, eps=NUMBER, weight=TENSOR | NONE
+    running_mean=TENSOR, running_var=TENSOR, momentum=NUMBER, eps=POSITIVE, weight=TENSOR | NONE
 )
 _REDUCTION = {"dim": INTEGERS | NONE, "keepdim": FLAG}
 _RESIZED = {
@@ -177,11 +177,8 @@ AVERAGES: dict[str, Arguments] = {
     "aten.upsample_bilinear2d.vec": {**_RESIZED, "align_corners": FLAG},
 }
 
-# In evaluation; the second is what torch makes of the first when it rids a program of what is written over.
-BATCH_NORMS: dict[str, Arguments] = {
-    "aten.batch_norm.default": {**_NORMALIZED, "training": only(False), "cudnn_enabled": ANYTHING},
-    "aten._native_batch_norm_legit_no_training.default": _NORMALIZED,
-}
+# The second is what torch makes of the first, in evaluation, when it rids a program of what is written over.
+BATCH_NORMS = ("aten.batch_norm.default", "aten._native_batch_norm_legit_no_training.default")
 
 # Computed on real numbers, between dequantize and quantize.
 ARITHMETIC: dict[str, Arguments] = {
@@ -190,13 +187,13 @@ ARITHMETIC: dict[str, Arguments] = {
     **MATRIX_PRODUCTS,
     **UNARY,
     **AVERAGES,
-    **BATCH_NORMS,
+    BATCH_NORMS[1]: _NORMALIZED,
     "aten.layer_norm.default": {
         "input": TENSOR,
         "normalized_shape": INTEGERS,
         "weight": TENSOR | NONE,
         "bias": TENSOR | NONE,
-        "eps": NUMBER,
+        "eps": POSITIVE,
         "cudnn_enable": ANYTHING,
     },
     "aten.prelu.default": _unary(weight=TENSOR),
