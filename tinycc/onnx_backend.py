@@ -76,8 +76,7 @@ class TinyccBackend(Backend):
 
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **options: Any) -> TinyccRep:
-        """The model, to be run; see TinyccRep for `constants`."""
-        super().prepare(model, device)
+        """The model, to be run, when it is checked; see TinyccRep for `constants`."""
         return TinyccRep(model, options.get("constants", ()))
 
     @classmethod

@@ -279,6 +279,14 @@ def test_an_older_opset_is_converted_and_said(tmp_path: Path) -> None:
         load_onnx(_write(_model(6), tmp_path))
 
 
+def test_constants_of_the_oldest_files_are_inputs(tmp_path: Path) -> None:
+    model = _model(10)
+    model.ir_version = 3
+    for tensor in model.graph.initializer:
+        model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    np.testing.assert_array_equal(_result(model, tmp_path), np.maximum(CASE, 3))
+
+
 def _write(model: onnx.ModelProto, folder: Path) -> Path:
     path = folder / "model.onnx"
     path.write_bytes(model.SerializeToString())

@@ -21,6 +21,7 @@ def prepare_inputs(
     inputs = [value for value in model.graph.input if value.name not in initializers]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, 4)  # before, every initializer was an input
     unknown = sorted(shapes.keys() - {value.name for value in inputs})
     if unknown:
         names = ", ".join(value.name for value in inputs)
