@@ -20,6 +20,7 @@ from tinycc.ops.base import Operator
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import VIEWS
+from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.tensor import Tensor
 
 
@@ -132,8 +133,10 @@ class LiveChannels:
         return self._ranges[variable]
 
     def _ranges_after(self, node: Node) -> ChannelRanges:
-        if not isinstance(node.view, ChannelDependence):
-            return ChannelRanges.of(node.view.outputs[0])
+        output = node.view.outputs[0]
+        # Of real numbers nothing is known: a constant, too, may be infinite.
+        if not isinstance(node.view, ChannelDependence) or output.dtype not in INTEGER_RANGE:
+            return ChannelRanges.of(output)
         return node.view.channel_ranges(
             [
                 ChannelRanges.of(tensor)

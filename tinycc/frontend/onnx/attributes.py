@@ -115,8 +115,8 @@ TAKEN: dict[tuple[str, str], Taken] = {
     ("", "ArgMin"): Taken(ARG),
     ("", "AveragePool"): Taken({**POOL, "count_include_pad": FLAG}),
     ("", "BatchNormalization"): Taken(
-        {"epsilon": POSITIVE_NUMBER, "momentum": UNREAD, "spatial": _one_of(1), "training_mode": OFF},
-        (1, 2, 3, 4),
+        {"epsilon": POSITIVE_NUMBER, "momentum": NUMBER, "spatial": _one_of(1), "training_mode": FLAG},
+        results=3,
     ),
     ("", "Cast"): Taken({"to": INTEGER, "saturate": _one_of(1), "round_mode": UNREAD}),
     ("", "BitShift"): Taken({"direction": _one_of(b"LEFT", b"RIGHT")}),
