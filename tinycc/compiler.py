@@ -143,7 +143,7 @@ def compile(
     are their next values; they begin with the real number 0.
     shapes: of inputs by name, where an ONNX file leaves a batch or a length open.
     allow_float: whether layers of a model that are not quantized are compiled in float32; otherwise they are
-    refused.
+    refused, but for those that `tinycc.quantize` was told to keep.
     name: prefix of the generated C symbols, and the name of the source and the header.
     limits: how far the searches for an order, a schedule and a placement go.
     passes: instead of `tinycc.passes.default_passes(io, ...)`; schedule, input mode and states are theirs
@@ -163,6 +163,8 @@ def compile(
         model = quantize(model, calibration, example_inputs=example_inputs, preprocessing=preprocessing)
     elif example_inputs is not None:
         model = exported_program(model, example_inputs)
+    if isinstance(model, QuantizedModel):
+        allow_float = allow_float or model.keeps_float
     request = Request(
         name=name,
         model=title,

@@ -142,6 +142,24 @@ def test_kept_layers_keep_their_precision(make: Make, tmp_path: Path) -> None:
     assert "scores" not in scales(all_float.content, all_float.kind)
 
 
+@FORMATS
+@pytest.mark.parametrize(
+    "keep", [("features",), ("scores",), ("average", "scores"), ("features", "average", "scores")]
+)
+def test_kept_layers_are_compiled(make: Make, keep: tuple[str, ...], tmp_path: Path) -> None:
+    """In float32 beside int8 ones, by kernels."""
+    path, inputs = make(tmp_path), cases(make, 16)
+    quantized = quantize(path, inputs, keep=dict.fromkeys(keep, "float"))
+    compiled = tinycc.compile(quantized, io="float")
+    assert not compiled.report["fallbacks"]
+    [expected] = open_runtime(quantized.content, quantized.kind).run(
+        [(array[np.newaxis],) for array in inputs]
+    )
+    [found] = compiled.run([inputs])
+    found = real(compiled, found) if found.dtype == np.int8 else found
+    assert signal_to_noise([expected], [found.reshape(expected.shape)]) > 35
+
+
 def tinycc_inputs(path: Path) -> tuple[tinycc.frontend.description.TensorDescription, ...]:
     from tinycc.frontend.load import describe_model
 

@@ -44,6 +44,11 @@ class QuantizedModel:
     notes: tuple[str, ...]
     losses: tuple[LayerLoss, ...] = ()
 
+    @property
+    def keeps_float(self) -> bool:
+        """Whether layers stay in float."""
+        return "float" in self.choice.keep.values()
+
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all. Raises OutputError, UnsupportedError for another ending."""
         if Path(path).suffix.lower() != f".{self.kind}":
