@@ -9,12 +9,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinycc
 
 pytest.importorskip("torch")
 pytest.importorskip("torchao.quantization.pt2e")
+
+import torch
 
 from tests.frontend.torch_tools import (
     layer_steps,
@@ -76,3 +79,17 @@ def test_a_model_agrees_with_torch(
     print(f"{name}, {len(layers)} layers, outputs: int8 steps {dict(sorted(outputs.items()))}")
     record_property("outputs", dict(sorted(outputs.items())))
     assert max(outputs) <= tolerance
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if SLOW or name == "mlperf_kws_dscnn"])
+def test_a_float_model_agrees_with_torch(name: str, models: ModuleType) -> None:
+    """To 1e-4 of the largest output, and by kernels alone."""
+    make, shape, *_ = MODELS[name]
+    module = models.load_npz(make(models), models.folder / f"{name}.npz").eval()
+    inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = module(inputs).numpy()
+    compiled = tinycc.compile(module, example_inputs=inputs, allow_float=True)
+    assert not compiled.report["fallbacks"]
+    [found] = compiled.run([inputs[None].numpy()])
+    assert np.abs(found.reshape(expected.shape) - expected).max() <= 1e-4 * np.abs(expected).max()
