@@ -161,9 +161,9 @@ class OnnxModel(FloatModel):
 def _flatten_biases(model: onnx.ModelProto) -> None:
     """Biases of Gemm of shape (1, n) become (n,): onnxruntime's quantizer takes a number of each channel."""
     biases = {node.input[2] for node in model.graph.node if node.op_type == "Gemm" and len(node.input) == 3}
+    others = {name for node in model.graph.node if node.op_type != "Gemm" for name in node.input}
     for tensor in model.graph.initializer:
-        readers = [node.op_type for node in model.graph.node if tensor.name in node.input]
-        if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1 and set(readers) == {"Gemm"}:
+        if tensor.name in biases - others and len(tensor.dims) == 2 and tensor.dims[0] == 1:
             del tensor.dims[0]
 
 
