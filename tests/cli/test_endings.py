@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -159,8 +160,8 @@ def test_outputs_are_replaced_whole(
     assert cli("run", compiled, "--output", output).code == 0
     before = output.read_bytes()
 
-    def fail_halfway(path: Path, **_: np.ndarray) -> None:
-        path.write_bytes(b"half")
+    def fail_halfway(file: BinaryIO, **_: np.ndarray) -> None:
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("numpy.savez_compressed", fail_halfway)
