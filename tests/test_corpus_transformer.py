@@ -9,8 +9,8 @@ import tinycc
 
 MODEL = "onnx/original/deeploy_CCT_1_16_16_8.onnx"
 TOLERANCE = 1e-4
-# Of the output's int8 scale, against onnxruntime's float computation of the same QDQ file.
-STEPS = 2
+# Of the output's int8 scale, over all cases, against onnxruntime on the same QDQ file.
+STEPS = 3
 
 
 def images(count: int) -> list[np.ndarray]:
@@ -34,7 +34,7 @@ def test_int8_agrees_with_its_own_qdq(corpus: Path, tmp_path: Path) -> None:
     assert compiled.report["fallbacks"] == []
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     [edge] = compiled.report["outputs"]
-    for image in cases[:3]:
+    for image in cases:
         [expected] = session.run(None, {"input": image})
         steps = compiled.run([image])[0].astype(float) - edge["zero_point"] - expected / edge["scale"]
         assert np.abs(steps).max() <= STEPS
