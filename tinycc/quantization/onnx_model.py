@@ -67,9 +67,10 @@ class OnnxModel(FloatModel):
             given, prepared = Path(folder) / "model.onnx", Path(folder) / "prepared.onnx"
             onnx.save(model, given)
             with refusing(f"{self.path}: onnxruntime cannot prepare it"):
-                self.library.quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
+                self.library.quant_pre_process(str(given), str(prepared))
             model = onnx.load(prepared)
         write_out_normalizations(model)
+        _flatten_biases(model)
         used = {node.domain for node in model.graph.node} | {""}
         imports = [entry for entry in model.opset_import if entry.domain in used]
         del model.opset_import[:]
@@ -155,6 +156,15 @@ class OnnxModel(FloatModel):
 
     def _names(self, layers: Iterable[str]) -> list[str]:
         return [name for layer in layers for name in self.nodes[layer]]
+
+
+def _flatten_biases(model: onnx.ModelProto) -> None:
+    """Biases of Gemm of shape (1, n) become (n,): onnxruntime's quantizer takes a number of each channel."""
+    biases = {node.input[2] for node in model.graph.node if node.op_type == "Gemm" and len(node.input) == 3}
+    others = {name for node in model.graph.node if node.op_type != "Gemm" for name in node.input}
+    for tensor in model.graph.initializer:
+        if tensor.name in biases - others and len(tensor.dims) == 2 and tensor.dims[0] == 1:
+            del tensor.dims[0]
 
 
 def _nodes(model: onnx.ModelProto, kinds: set[str]) -> dict[str, list[str]]:
