@@ -29,6 +29,8 @@ INT16_OPSET = 21
 # Cases whose activations onnxruntime's histograms have in memory at a time.
 CASES_AT_ONCE = 16
 PERCENTILE = 99.99
+# Operators whose third input is a bias.
+WITH_BIAS, BIAS = ("Conv", "ConvTranspose", "Gemm"), 2
 # The ends of a range, which the quantizer makes the range of the layer before.
 ACTIVATIONS = {"Relu", "Clip"}
 # They compute nothing, so that there is nothing to lose.
@@ -70,6 +72,7 @@ class OnnxModel(FloatModel):
                 self.library.quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
             model = onnx.load(prepared)
         write_out_normalizations(model)
+        _separate_biases(model)
         used = {node.domain for node in model.graph.node} | {""}
         imports = [entry for entry in model.opset_import if entry.domain in used]
         del model.opset_import[:]
@@ -155,6 +158,20 @@ class OnnxModel(FloatModel):
 
     def _names(self, layers: Iterable[str]) -> list[str]:
         return [name for layer in layers for name in self.nodes[layer]]
+
+
+def _separate_biases(model: onnx.ModelProto) -> None:
+    """Layers that share a bias get one each: onnxruntime's quantizer gives copies names that may be taken."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    seen: set[str] = set()
+    for node in model.graph.node:
+        name = node.input[BIAS] if node.op_type in WITH_BIAS and len(node.input) > BIAS else ""
+        if name in seen:
+            copied = copy.deepcopy(constants[name])
+            copied.name = node.input[BIAS] = f"{name}_of_{node.output[0]}"
+            model.graph.initializer.append(copied)
+        elif name in constants:
+            seen.add(name)
 
 
 def _nodes(model: onnx.ModelProto, kinds: set[str]) -> dict[str, list[str]]:
