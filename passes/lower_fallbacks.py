@@ -60,7 +60,7 @@ def refusal(function: relax.Function) -> str | None:
 def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
     """The module with each operator call of `main`, except views, in a composite function of its own."""
     main = module["main"]
-    builder = relax.BlockBuilder(module)
+    functions = tvm_adapter.FunctionTable(module)
     bindings = []
     values = {binding.var: binding.value for binding in tvm_adapter.bindings_of(main)}
     for binding in tvm_adapter.bindings_of(main):
@@ -76,10 +76,10 @@ def _with_composites(module: tvm.IRModule) -> tvm.IRModule:
             composite = composite_of(value, variables, _COMPOSITE)
             if name in PRODUCTS and _has_float_weights(module, value, values):
                 composite = composite.with_attr(REASON, FLOAT_WEIGHTS)
-            function = builder.add_func(composite, "fallback")
-            value = builder.normalize(relax.Call(function, variables))
+            function = functions.add(composite, "fallback")
+            value = relax.Call(function, variables, ret_ty=value.ty)
         bindings.append(relax.VarBinding(binding.var, value))
-    return relax.transform.Normalize()(tvm_adapter.rebuild_main(builder.get(), bindings))
+    return relax.transform.Normalize()(tvm_adapter.rebuild_main(functions.module(), bindings))
 
 
 def _has_float_weights(

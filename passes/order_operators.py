@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import tvm
-from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.graph import BindingWriter, Node, OperatorGraph, Value
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.notes import with_note
@@ -36,12 +36,11 @@ class OrderOperators:
         order = search.least_peak_order()
         if order == list(range(len(order))) and not search.is_given_up:
             return module
-        main, writer = graph.main, BindingWriter(graph, is_main=True)
+        writer = BindingWriter(graph, is_main=True)
         for index in order:
             writer.write(graph.nodes[index])
-        result = writer.read(main.body.body)
-        body = relax.SeqExpr([relax.DataflowBlock(writer.bindings)], result)
-        edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
+        result = writer.read(graph.main.body.body)
+        edited = tvm_adapter.with_bindings(graph.main, writer.bindings, result)
         if search.is_given_up:
             edited = with_note(
                 edited,

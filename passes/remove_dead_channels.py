@@ -42,7 +42,7 @@ class RemoveDeadChannels:
         main = graph.main
         if all(live.is_whole(binding.var) for binding in tvm_adapter.bindings_of(main)):
             return module
-        builder = relax.BlockBuilder(module)
+        functions = tvm_adapter.FunctionTable(module)
         fewer: dict[relax.Var, relax.Expr] = {}
         bindings = []
         for binding in tvm_adapter.bindings_of(main):
@@ -52,13 +52,13 @@ class RemoveDeadChannels:
                 fewer[binding.var] = variable
                 if isinstance(value.op, tvm.ir.GlobalVar):
                     function = _Layer(module[value.op], binding, live).rebuilt()
-                    callee = builder.add_func(function, value.op.name_hint)
+                    callee = functions.add(function, value.op.name_hint)
                     value = relax.Call(callee, value.args, ret_ty=variable.ty)
                 elif tvm_adapter.op_name(value) == "relax.reshape":
                     value = relax.op.reshape(value.args[0], tvm_adapter.shape_of(variable))
             bindings.append(relax.VarBinding(variable, value))
         result = tvm_adapter.substitute(main.body.body, fewer)
-        rebuilt = tvm_adapter.rebuild_main(builder.get(), bindings, result)
+        rebuilt = tvm_adapter.rebuild_main(functions.module(), bindings, result)
         tidy = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
         rebuilt = tvm_adapter.run_passes(tidy, rebuilt)
         main = rebuilt["main"].with_attr(DEAD_MACS, _macs(graph) - _macs(OperatorGraph.of(rebuilt)))

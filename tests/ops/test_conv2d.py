@@ -20,6 +20,7 @@ from tests.tools.layers import (
     windows,
 )
 from tinycc.errors import UnsupportedError
+from tinycc.ops.conv2d.view import Conv2D
 
 Attributes = dict[str, Sequence[int]]
 
@@ -56,6 +57,17 @@ def test_equals_the_reference(
     image, kernel, attributes = window
     module = conv2d_module(image, kernel, channels, attributes, zero_points=(zero_point, -5), seed=seed)
     check_reference(module, "conv2d", seed, features=features)
+
+
+@pytest.mark.parametrize("features", FEATURES)
+def test_1x1_windows_that_skip_pixels_and_read_padding_are_no_pointwise_kernels(features: Features) -> None:
+    """Padding makes the output as large as the input, though a stride leaves pixels out."""
+    attributes = {"strides": [2, 2], "padding": [2, 2, 2, 2]}
+    module = conv2d_module((5, 5), (1, 1), (8, 8), attributes)
+    [view] = views_in(module, features)
+    assert isinstance(view, Conv2D)
+    assert view.inputs[0].shape == view.outputs[0].shape and not view.is_pointwise
+    check_reference(module, "conv2d", features=features)
 
 
 @pytest.mark.parametrize("channels", [(4, 6), (6, 2)])

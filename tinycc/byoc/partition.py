@@ -77,20 +77,18 @@ def _with_views(module: tvm.IRModule) -> tvm.IRModule:
         if _callee_attribute(module, binding.value, "Composite") is not None
     }
     is_inner = _after(composites, bindings) & _before(composites, bindings)
-    builder = relax.BlockBuilder(module)
+    functions = tvm_adapter.FunctionTable(module)
     rebuilt = []
     for binding in bindings:
         value = binding.value
         if binding.var in is_inner and tvm_adapter.op_name(value) in VIEWS:
             variables = tvm_adapter.variables_of(value)
-            function = builder.add_func(composite_of(value, variables, VIEW), "view")
-            value = builder.normalize(relax.Call(function, variables))
+            function = functions.add(composite_of(value, variables, VIEW), "view")
+            value = relax.Call(function, variables, ret_ty=value.ty)
         rebuilt.append(relax.VarBinding(binding.var, value))
-    body = relax.SeqExpr([relax.DataflowBlock(rebuilt)], main.body.body)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-    result = builder.get()
-    result.update_func(result.get_global_var("main"), edited)
-    return tvm_adapter.run_passes([relax.transform.Normalize()], result)
+    return tvm_adapter.run_passes(
+        [relax.transform.Normalize()], tvm_adapter.rebuild_main(functions.module(), rebuilt)
+    )
 
 
 def _after(composites: set[relax.Var], bindings: list[relax.VarBinding]) -> set[relax.Var]:
@@ -145,7 +143,7 @@ def _named(module: tvm.IRModule, entry: str) -> tvm.IRModule:
         for variable, function in module.functions.items()
         if variable.name_hint != "main" and tvm_adapter.attribute(function, "Codegen") != CODEGEN
     }
-    builder = relax.BlockBuilder(tvm.IRModule(others, attrs=module.attrs))
+    functions = tvm_adapter.FunctionTable(tvm.IRModule(others, attrs=module.attrs))
     regions: dict[tvm.ir.GlobalVar, tvm.ir.GlobalVar] = {}
     rebuilt = []
     for binding in tvm_adapter.bindings_of(main):
@@ -153,12 +151,9 @@ def _named(module: tvm.IRModule, entry: str) -> tvm.IRModule:
         if _callee_attribute(module, value, "Codegen") == CODEGEN:
             if value.op not in regions:
                 name = f"{entry}_{CODEGEN}_{len(regions)}"
-                regions[value.op] = builder.add_func(with_name(module[value.op], name), name)
-            value = relax.Call(regions[value.op], value.args, ty_args=value.ty_args)
-            value = builder.normalize(value)
+                regions[value.op] = functions.add(with_name(module[value.op], name), name)
+            value = relax.Call(regions[value.op], value.args, ret_ty=value.ty)
         rebuilt.append(relax.VarBinding(binding.var, value))
-    body = relax.SeqExpr([relax.DataflowBlock(rebuilt)], main.body.body)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-    result = builder.get()
-    result[entry] = edited.with_attr("global_symbol", entry)
+    result = functions.module()
+    result[entry] = tvm_adapter.with_bindings(main, rebuilt).with_attr("global_symbol", entry)
     return tvm_adapter.run_passes([relax.transform.Normalize()], result)

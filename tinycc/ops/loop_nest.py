@@ -14,6 +14,8 @@ import tvm
 import tvm_ffi
 from tvm import s_tir, tirx
 
+from tinycc import tvm_adapter
+
 # Working buffers up to this size stay local variables, which the C compiler can keep in registers.
 _MOST_LOCAL_BYTES = 64
 
@@ -87,7 +89,7 @@ def print_loop_nest(function: tirx.PrimFunc, name: str) -> LoopNest:
     """
     target = tvm.target.Target("c")
     module = tvm.IRModule({name: _with_inlined_blocks(function).with_attr("global_symbol", name)})
-    lowered = _LOWERING(tirx.transform.BindTarget(target)(module))[name]
+    lowered = tvm_adapter.run_passes([tirx.transform.BindTarget(target), _LOWERING], module)[name]
     plain, working_bytes = _with_pointers(lowered)
     constants: list[float] = []
     plain = _with_named_constants(_with_math_functions(plain), constants)
@@ -120,6 +122,9 @@ def print_loop_nest(function: tirx.PrimFunc, name: str) -> LoopNest:
 
 def _with_inlined_blocks(function: tirx.PrimFunc) -> tirx.PrimFunc:
     """The function with each intermediate that has one reader computed where it is read."""
+    root = getattr(function.body, "block", None)
+    if root is not None and not root.alloc_buffers:
+        return function  # It has none, and a schedule takes time to make.
     schedule = s_tir.Schedule(function)
     try:
         blocks = schedule.get_child_blocks(schedule.get_sblock("root"))

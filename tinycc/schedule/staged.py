@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import tvm
-from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.graph import BindingWriter, Node, OperatorGraph
 from tinycc.schedule.candidates import Candidate
 from tinycc.schedule.other_kernels import kernel_function
@@ -28,7 +28,7 @@ def scheduled(graph: OperatorGraph, chosen: Sequence[Candidate]) -> OperatorGrap
 
 def staged(graph: OperatorGraph, chosen: Sequence[Candidate]) -> tvm.IRModule:
     """The module with the same steps as composites."""
-    after, main = scheduled(graph, chosen), graph.main
+    after = scheduled(graph, chosen)
     module = tvm.IRModule(dict(graph.module.functions), attrs=graph.module.attrs)
     callees = {node.results: node.call.op for node in after.nodes}
     for candidate in chosen:
@@ -40,8 +40,4 @@ def staged(graph: OperatorGraph, chosen: Sequence[Candidate]) -> tvm.IRModule:
     writer = BindingWriter(after, is_main=True)
     for node in after.nodes:
         writer.write(node)
-    result = writer.read(main.body.body)
-    body = relax.SeqExpr([relax.DataflowBlock(writer.bindings)], result)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-    module.update_func(module.get_global_var("main"), edited)
-    return module
+    return tvm_adapter.rebuild_main(module, writer.bindings, writer.read(graph.main.body.body))

@@ -9,8 +9,8 @@ computed again.
 from dataclasses import dataclass
 
 import tvm
-from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.graph import BindingWriter, Node, OperatorGraph
 from tinycc.ops.base import REPEATED
 from tinycc.schedule.candidates import Candidates
@@ -78,7 +78,6 @@ def _makers(candidates: Candidates, last: Node, second: Node) -> list[Block]:
 
 def in_two_passes(graph: OperatorGraph, blocks: list[Block]) -> tvm.IRModule:
     """The module with what makes the wide tensors of `blocks` computed again just before their second use."""
-    main = graph.main
     module = tvm.IRModule(dict(graph.module.functions), attrs=graph.module.attrs)
     starting = {block.second_use: block for block in blocks}
     writer = BindingWriter(graph, is_main=True)
@@ -91,8 +90,4 @@ def in_two_passes(graph: OperatorGraph, blocks: list[Block]) -> tvm.IRModule:
                 writer.forget(maker.variable)
                 writer.write(maker, again)
         writer.write(node)
-    result = writer.read(main.body.body)
-    body = relax.SeqExpr([relax.DataflowBlock(writer.bindings)], result)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
-    module.update_func(module.get_global_var("main"), edited)
-    return module
+    return tvm_adapter.rebuild_main(module, writer.bindings, writer.read(graph.main.body.body))

@@ -13,27 +13,26 @@ def well_formed(module: tvm.IRModule) -> tvm.IRModule:
     Stages hold the functions of their members: TVM's VM runs the module after relax.transform.LambdaLift.
     """
     main = module["main"]
-    builder = relax.BlockBuilder(tvm.IRModule(attrs=module.attrs))
+    functions = tvm_adapter.FunctionTable(tvm.IRModule(attrs=module.attrs))
     callees: dict[tvm.ir.GlobalVar, tvm.ir.GlobalVar] = {}
     operators: dict[tvm.ir.GlobalVar, relax.Function] = {}
     used: set[relax.Expr] = set()
     for variable, function in module.functions.items():
         if variable.name_hint != "main" and tvm_adapter.attribute(function, COMPOSITE) is None:
-            callees[variable] = builder.add_func(function, variable.name_hint)
+            callees[variable] = functions.add(function, variable.name_hint)
     bindings = []
     for binding in tvm_adapter.bindings_of(main):
         value = binding.value
         if isinstance(value, relax.Call) and isinstance(value.op, tvm.ir.GlobalVar):
             if value.op not in callees:
                 function = _with_own_variables(module[value.op], used)
-                callees[value.op] = builder.add_func(function, value.op.name_hint)
+                callees[value.op] = functions.add(function, value.op.name_hint)
                 if tvm_adapter.attribute(function, COMPOSITE) != STAGE:
                     operators[callees[value.op]] = function
             value = relax.Call(callees[value.op], value.args, ret_ty=binding.var.ty)
         bindings.append(relax.VarBinding(binding.var, value))
-    body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
-    builder.add_func(relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs), "main")
-    normal = relax.transform.Normalize()(builder.get())
+    functions.add(tvm_adapter.with_bindings(main, bindings), "main")
+    normal = relax.transform.Normalize()(functions.module())
     for callee, function in operators.items():
         # Nothing is new in them, and whoever knows them finds them as they were.
         normal.update_func(normal.get_global_var(callee.name_hint), function)

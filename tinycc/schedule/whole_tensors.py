@@ -18,12 +18,12 @@ def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
     """
     main = module["main"]
     composites = {}
-    builder = relax.BlockBuilder(tvm.IRModule(attrs=module.attrs))
+    functions = tvm_adapter.FunctionTable(tvm.IRModule(attrs=module.attrs))
     for variable, function in module.functions.items():
         if tvm_adapter.attribute(function, COMPOSITE) is not None:
             composites[variable] = function
         elif variable.name_hint != "main":
-            builder.add_func(function, variable.name_hint)
+            functions.add(function, variable.name_hint)
     bindings: list[relax.VarBinding] = []
     for binding in tvm_adapter.bindings_of(main):
         value = binding.value
@@ -31,29 +31,26 @@ def whole_tensors(module: tvm.IRModule) -> tvm.IRModule:
         if function is None:
             bindings.append(binding)
         elif tvm_adapter.attribute(function, COMPOSITE) == STAGE:
-            bindings += _opened(builder, function, binding)
+            bindings += _opened(functions, function, binding)
         else:
-            callee = _add(builder, function, value.op.name_hint)
+            callee = _add(functions, function, value.op.name_hint)
             bindings.append(
                 relax.VarBinding(binding.var, relax.Call(callee, value.args, ret_ty=binding.var.ty))
             )
-    body = relax.SeqExpr([relax.DataflowBlock(bindings)], main.body.body)
-    edited = relax.Function(main.params, body, main.ret_ty, main.is_pure, main.attrs)
     # What takes rows from outside reads them in memory.
-    edited = edited.without_attr(ROW_INPUT)
-    builder.add_func(edited, "main")
+    functions.add(tvm_adapter.with_bindings(main, bindings).without_attr(ROW_INPUT), "main")
     # A repetition has become a second call of the same function.
     once = [relax.transform.Normalize(), tvm_adapter.EliminateCommonSubexpr()]
-    return tvm_adapter.run_passes(once, builder.get())
+    return tvm_adapter.run_passes(once, functions.module())
 
 
-def _add(builder: relax.BlockBuilder, function: relax.Function, name: str) -> tvm.ir.GlobalVar:
+def _add(functions: tvm_adapter.FunctionTable, function: relax.Function, name: str) -> tvm.ir.GlobalVar:
     """The variable of a function; the same one for equal functions, repeated or not."""
-    return builder.add_func(function.without_attr(REPEATED), name)
+    return functions.add(function.without_attr(REPEATED), name)
 
 
 def _opened(
-    builder: relax.BlockBuilder, stage: relax.Function, binding: relax.VarBinding
+    functions: tvm_adapter.FunctionTable, stage: relax.Function, binding: relax.VarBinding
 ) -> list[relax.VarBinding]:
     """The bindings that compute a stage's result; its members become functions of the module."""
     mapping: dict[relax.Var, relax.Expr] = dict(zip(stage.params, binding.value.args, strict=True))
@@ -61,7 +58,7 @@ def _opened(
     bindings = []
     for inner in tvm_adapter.bindings_of(stage):
         if isinstance(inner.value, relax.Function):
-            members[inner.var] = _add(builder, inner.value, inner.var.name)
+            members[inner.var] = _add(functions, inner.value, inner.var.name)
             continue
         value = tvm_adapter.substitute(inner.value, mapping)
         if isinstance(value, relax.Call):

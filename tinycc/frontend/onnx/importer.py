@@ -3,13 +3,11 @@
 import contextlib
 import io
 import warnings
-from typing import Any
 
 import onnx
 import tvm
 from onnx import helper
 from tvm import relax
-from tvm.relax.frontend.onnx import onnx_frontend
 
 from tinycc import tvm_adapter
 from tinycc.errors import ModelError, TinyccError
@@ -17,48 +15,43 @@ from tinycc.frontend.onnx.base import Node
 from tinycc.frontend.onnx.converters import CONVERTERS
 from tinycc.frontend.onnx.file import first_line, shapes_of, types_of
 from tinycc.frontend.onnx.rewriting import label
+from tinycc.tvm_adapter.onnx_importer import NodeImporter
 
 
-class _Importer(onnx_frontend.ONNXGraphImporter):  # type: ignore[misc]  # TVM has no types
-    """TVM's importer keeps the expression of each tensor in `_nodes`."""
+class _Importer(NodeImporter):
+    """With the project's own converters; each result is compared with what ONNX infers."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        super().__init__({}, "float32")
+        super().__init__()
         self._shapes, self._types = shapes_of(model), types_of(model)
 
-    def _check_for_unsupported_ops(self, graph: onnx.GraphProto) -> None:
-        """`operators` has said what is supported."""
+    def convert(self, node: onnx.NodeProto) -> None:
+        """Enter a node's results into `tensors`; errors have its name."""
+        try:
+            if node.op_type in CONVERTERS:
+                self._convert_anew(node)
+            else:
+                super().convert(node)
+        except TinyccError as error:
+            raise type(error)(f"{label(node)}: {error}") from error
+        except Exception as error:  # whatever TVM stumbles over
+            raise ModelError(f"{label(node)}: cannot be imported: {first_line(error)}") from error
+        for name in filter(None, node.output):
+            if name in self.tensors:
+                self._compare(node, name)
 
-    def _construct_nodes(self, graph: onnx.GraphProto) -> None:
-        for node in graph.node:
-            try:
-                self._convert(node)
-            except TinyccError as error:
-                raise type(error)(f"{label(node)}: {error}") from error
-            except Exception as error:  # whatever TVM stumbles over
-                raise ModelError(f"{label(node)}: cannot be imported: {first_line(error)}") from error
-            for name in filter(None, node.output):
-                if name in self._nodes:
-                    self._compare(node, name)
-
-    def _convert(self, node: onnx.NodeProto) -> None:
-        convert = CONVERTERS.get(node.op_type)
-        if convert is None:
-            super()._construct_nodes(helper.make_graph([node], "node", [], []))
-            return
-        inputs = tuple(self._nodes[name] if name else None for name in node.input)
-        attributes: dict[str, Any] = self._parse_attr(node.attribute)
+    def _convert_anew(self, node: onnx.NodeProto) -> None:
+        inputs = tuple(self.tensors[name] if name else None for name in node.input)
         shape = self._shapes[node.output[0]]
-        result = self.bb.normalize(
-            convert(Node(self.bb, node.op_type, inputs, attributes, len(node.output), shape))
-        )
+        opened = Node(self.builder, node.op_type, inputs, self.attributes(node), len(node.output), shape)
+        result = self.builder.normalize(CONVERTERS[node.op_type](opened))
         results = result.fields if isinstance(result, relax.Tuple) else [result]
-        self._nodes.update(zip(node.output, results, strict=True))
+        self.tensors.update(zip(node.output, results, strict=True))
 
     def _compare(self, node: onnx.NodeProto, name: str) -> None:
         """ModelError where a tensor has not the shape and the element type that ONNX infers."""
         expected = self._shapes.get(name), str(helper.tensor_dtype_to_np_dtype(self._types[name]))
-        result = self._nodes[name]
+        result = self.tensors[name]
         found = tvm_adapter.shape_of(result), tvm_adapter.dtype_of(result)
         if found != expected:
             raise ModelError(
@@ -77,5 +70,5 @@ def import_onnx(model: onnx.ModelProto) -> tvm.IRModule:
         warnings.simplefilter("ignore")
         importer = _Importer(model)
         opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-        with tvm_adapter.unwinding(importer.bb):
+        with tvm_adapter.unwinding(importer.builder):
             return importer.from_onnx(model.graph, opset)

@@ -148,6 +148,45 @@ def rebuild_main(
     return rebuilt
 
 
+class FunctionTable:
+    """The functions of a module that is being made.
+
+    As BlockBuilder.add_func, but that compares a function with all others that differ in constants alone.
+    """
+
+    def __init__(self, module: tvm.IRModule | None = None) -> None:
+        """module: whose functions are there from the beginning."""
+        self._attrs = None if module is None else module.attrs
+        self._functions: dict[tvm.ir.GlobalVar, tvm.ir.BaseFunc] = {}
+        self._names: dict[str, int] = {}
+        self._alike: dict[int, list[tvm.ir.GlobalVar]] = {}
+        for variable, function in module.functions.items() if module is not None else ():
+            self._enter(variable, function)
+
+    def add(self, function: relax.Function, name: str) -> tvm.ir.GlobalVar:
+        """The variable of a function, or of an equal one that is there; its name is new."""
+        for variable in self._alike.get(tvm_ffi.structural_hash(function), ()):
+            if tvm_ffi.structural_equal(self._functions[variable], function):
+                return variable
+        unique = name
+        while unique in self._names:
+            self._names[name] += 1
+            unique = f"{name}{self._names[name]}"
+        variable = tvm.ir.GlobalVar(unique)
+        relax.expr._update_type(variable, function.ty)
+        self._enter(variable, function)
+        return variable
+
+    def _enter(self, variable: tvm.ir.GlobalVar, function: tvm.ir.BaseFunc) -> None:
+        self._functions[variable] = function
+        self._names.setdefault(str(variable.name_hint), 0)
+        self._alike.setdefault(tvm_ffi.structural_hash(function), []).append(variable)
+
+    def module(self) -> tvm.IRModule:
+        """The module of all functions."""
+        return tvm.IRModule(self._functions, attrs=self._attrs)
+
+
 def attribute(function: relax.Function, name: str, default: Any = None) -> Any:
     """A function attribute as a Python value, or `default` where it is not set."""
     if function.attrs is None or name not in function.attrs:
