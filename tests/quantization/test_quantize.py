@@ -211,3 +211,36 @@ def test_what_is_quantized_is_not_quantized_again(make: Make, tmp_path: Path) ->
 def test_data_are_checked_before_anything_is_computed(make: Make, tmp_path: Path) -> None:
     with pytest.raises(InputDataError, match="not finite"):
         quantize(make(tmp_path), np.full_like(cases(make, 2), np.nan))
+
+
+def test_layers_may_share_a_bias(tmp_path: Path) -> None:
+    """It becomes other integers in each, with a name that no tensor of the file has."""
+    random = np.random.default_rng(0)
+    constants = {
+        "first": random.normal(0, 1, (3, 3, 1, 1)),
+        "second": random.normal(0, 0.01, (3, 3, 1, 1)),
+        "b": random.normal(0, 1, 3),
+    }
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "first", "b"], ["b0"]),
+        onnx.helper.make_node("Conv", ["b0", "second", "b"], ["b1"]),
+        onnx.helper.make_node("Conv", ["b1", "first", "b"], ["b2"]),
+        onnx.helper.make_node("Conv", ["b2", "second", "b"], ["y"]),
+    ]
+    edges = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 3, 4, 4]) for name in ("x", "y")
+    ]
+    tensors = [
+        onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()
+    ]
+    graph = onnx.helper.make_graph(nodes, "shared", edges[:1], edges[1:], tensors)
+    path = tmp_path / "shared.onnx"
+    opset = onnx.helper.make_opsetid("", 17)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    data = random.normal(0, 1, (16, 3, 4, 4)).astype(np.float32)
+    inputs = [(case[np.newaxis],) for case in data]
+    expected, found = (
+        open_runtime(content, "onnx").run(inputs)[0]
+        for content in (path.read_bytes(), quantize(path, data).content)
+    )
+    assert signal_to_noise([expected], [found]) > 25

@@ -29,6 +29,8 @@ INT16_OPSET = 21
 # Cases whose activations onnxruntime's histograms have in memory at a time.
 CASES_AT_ONCE = 16
 PERCENTILE = 99.99
+# Operators whose third input is a bias.
+WITH_BIAS, BIAS = ("Conv", "ConvTranspose", "Gemm"), 2
 # The ends of a range, which the quantizer makes the range of the layer before.
 ACTIVATIONS = {"Relu", "Clip"}
 # They compute nothing, so that there is nothing to lose.
@@ -67,9 +69,13 @@ class OnnxModel(FloatModel):
             given, prepared = Path(folder) / "model.onnx", Path(folder) / "prepared.onnx"
             onnx.save(model, given)
             with refusing(f"{self.path}: onnxruntime cannot prepare it"):
-                self.library.quant_pre_process(str(given), str(prepared))
+                try:
+                    self.library.quant_pre_process(str(given), str(prepared))
+                except Exception:  # of what symbolic inference does not know plain inference may know enough
+                    self.library.quant_pre_process(str(given), str(prepared), skip_symbolic_shape=True)
             model = onnx.load(prepared)
         write_out_normalizations(model)
+        _separate_biases(model)
         _flatten_biases(model)
         used = {node.domain for node in model.graph.node} | {""}
         imports = [entry for entry in model.opset_import if entry.domain in used]
@@ -165,6 +171,20 @@ def _flatten_biases(model: onnx.ModelProto) -> None:
     for tensor in model.graph.initializer:
         if tensor.name in biases - others and len(tensor.dims) == 2 and tensor.dims[0] == 1:
             del tensor.dims[0]
+
+
+def _separate_biases(model: onnx.ModelProto) -> None:
+    """Layers that share a bias get one each: onnxruntime's quantizer gives copies names that may be taken."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    seen: set[str] = set()
+    for node in model.graph.node:
+        name = node.input[BIAS] if node.op_type in WITH_BIAS and len(node.input) > BIAS else ""
+        if name in seen:
+            copied = copy.deepcopy(constants[name])
+            copied.name = node.input[BIAS] = f"{name}_of_{node.output[0]}"
+            model.graph.initializer.append(copied)
+        elif name in constants:
+            seen.add(name)
 
 
 def _nodes(model: onnx.ModelProto, kinds: set[str]) -> dict[str, list[str]]:
