@@ -17,7 +17,7 @@ import numpy as np
 import tvm
 
 import tinycc
-from benchmarks.tables import number, table
+from benchmarks.tables import number, table, write_measured
 from tests.tools.corpus import corpus_folder, load_arrays
 from tinycc.errors import TinyccWarning
 from tinycc.run import run
@@ -34,7 +34,6 @@ TWINS = {
 TARGETS = {"cortex-m4": "Cortex-M4", "cortex-m7": "Cortex-M7"}
 LOOPS_ALONE = "mlperf_ic_resnet8_float"
 FUSING = ("FuseQuantizedOps", "FuseExpressions")
-BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,8 @@ def main(corpus: Path, markdown: Path | None) -> None:
     text = page(corpus)
     if markdown is None:
         click.echo(text)
-        return
-    before, rest = markdown.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    markdown.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
+    else:
+        write_measured(markdown, text)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 import tinycc
-from benchmarks.tables import table
+from benchmarks.tables import table, write_measured
 from tests.tools.corpus import ROOT, corpus_folder, load_arrays
 from tinycc.frontend.load import describe_model
 from tinycc.quantization import Preprocessing, QuantizedModel, quantize
@@ -28,7 +28,6 @@ from tinycc.quantization.calibration import DEFAULT_PREPROCESSING, Case, read_ca
 from tinycc.quantization.runtime import open_runtime
 from tinycc.quantization.signal import agreement, signal_to_noise, top_one
 
-BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
 CALIBRATION_CASES = 200
 UNLABELLED_CASES = 100
 DIGIT_EPOCHS = 15
@@ -233,10 +232,8 @@ def main(corpus: Path, markdown: Path | None) -> None:
         text = page(found) + broken_network(found[-1].task)
     if markdown is None:
         click.echo(text)
-        return
-    before, rest = markdown.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    markdown.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
+    else:
+        write_measured(markdown, text)
 
 
 if __name__ == "__main__":

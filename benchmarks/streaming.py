@@ -16,7 +16,7 @@ import numpy as np
 
 import tinycc
 from benchmarks.measuring import WrongOutputError
-from benchmarks.tables import CORES, number, table
+from benchmarks.tables import CORES, number, table, write_measured
 from tests.tools.corpus import corpus_folder, load_arrays
 from tinycc.run import run
 
@@ -25,7 +25,6 @@ PUBLISHED = {"vad": 16_772, "okay_nabu": 26_080, "hey_jarvis": 22_860}
 TARGETS = ("cortex-m4", "cortex-m55", "rv32imc")
 LINKED = ("vad", "okay_nabu")
 SEQUENCES = ("seq0", "seq1", "seq2")
-BEGIN, END = "<!-- measured -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True)
@@ -96,10 +95,8 @@ def main(corpus: Path, markdown: Path | None) -> None:
     text = page(steps, linked)
     if markdown is None:
         click.echo(text)
-        return
-    before, rest = markdown.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    markdown.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
+    else:
+        write_measured(markdown, text)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.peer_figures import PEERS, PeerFigures
 from benchmarks.records import RESULTS, FileSizes, Measurement, Setting
@@ -48,6 +49,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table whose first column is text and all others numbers."""
     lines = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def write_measured(page: Path, text: str) -> None:
+    """Put tables between the marks of a page."""
+    begin, end = "<!-- measured -->\n", "<!-- end -->\n"
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def number(value: int | None) -> str:

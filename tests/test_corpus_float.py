@@ -3,6 +3,7 @@
 By default one of each kind runs; TINYCC_SLOW=1 runs all.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_agrees_with_its_own_runtime(name: str) -> None:
     assert fallbacks == FALLBACKS.get(name, set())
 
 
-def test_resnet8_on_the_boards(corpus: Path, tmp_path: Path, require_tool) -> None:  # type: ignore[no-untyped-def]
+def test_resnet8_on_the_boards(corpus: Path, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     """At most 3 instructions a multiply-accumulate, and four bytes for one of the int8 model's arena."""
     require_tool("qemu-system-arm")
     compiled = tinycc.compile(corpus / RESNET8, allow_float=True)

@@ -1,5 +1,6 @@
 """Float models through each door: refused with advice, or compiled in float32 where that is asked for."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 import tinycc
+from tests.tools.float_models import float_onnx, float_tflite, weights
 from tests.tools.tflite_writer import TFLiteWriter, run_litert
 from tinycc.compiler import CompiledModel
-from tinycc.errors import UnsupportedError
+from tinycc.errors import ModelError, UnsupportedError
 
 GENERATOR = np.random.default_rng(4)
 
@@ -110,3 +112,20 @@ def test_a_batch_norm_of_onnx_goes_into_the_convolution(tmp_path: Path) -> None:
     values = GENERATOR.normal(size=(1, 3, 6, 7)).astype(np.float32)
     [expected] = ReferenceEvaluator(model).run(None, {"x": values})
     np.testing.assert_allclose(compiled.run([values[np.newaxis]])[0][0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [float_tflite, float_onnx])
+def test_weights_of_a_file_that_are_no_numbers_are_refused(make: Callable[..., Path], tmp_path: Path) -> None:
+    constants = weights()
+    constants["kernel"].flat[0] = np.nan
+    with pytest.raises(ModelError, match=r"small.*tensor 'kernel' has values that are not numbers \(NaN\)"):
+        tinycc.compile(make(tmp_path, constants), allow_float=True)
+
+
+def test_weights_of_a_program_that_are_no_numbers_are_refused() -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(4, 2)
+    module.weight.data[0, 0] = float("nan")
+    program = torch.export.export(module, (torch.zeros(1, 4),))
+    with pytest.raises(ModelError, match="weight' has values that are not numbers"):
+        tinycc.compile(program, allow_float=True)

@@ -101,7 +101,9 @@ def test_reduction(axes: list[int], reduce: Callable[..., relax.Expr]) -> None:
 
 
 def test_softmax_of_large_numbers() -> None:
-    body = lambda x: relax.op.nn.softmax(relax.op.multiply(x, relax.const(50.0)), -1)  # noqa: E731
+    def body(x: relax.Expr) -> relax.Expr:
+        return relax.op.nn.softmax(relax.op.multiply(x, relax.const(50.0)), -1)
+
     module = real_module(body, (3, 9))
     assert [view.kind for view in views_in(module)] == ["expression", "softmax"]
     inputs = random_inputs(module)
@@ -188,7 +190,10 @@ def test_product_of_two_tensors(shapes: tuple[Shape, Shape]) -> None:
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 def test_layer_norm(offset: float) -> None:
     scale, shift = (relax.const(np.linspace(low, 2, 9).astype(np.float32)) for low in (-1, 0))
-    body = lambda x: relax.op.nn.layer_norm(relax.op.add(x, relax.const(offset)), scale, shift, -1)  # noqa: E731
+
+    def body(x: relax.Expr) -> relax.Expr:
+        return relax.op.nn.layer_norm(relax.op.add(x, relax.const(offset)), scale, shift, -1)
+
     module = real_module(body, (4, 9))
     assert views_in(module)[-1].kind == "layer_norm"
     inputs = random_inputs(module)

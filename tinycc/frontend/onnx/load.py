@@ -5,13 +5,13 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
 import tvm
 
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
+from tinycc.frontend.numbers import check_numbers
 from tinycc.frontend.onnx.attributes import MICROSOFT
 from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.explicit import write_out_padding, write_out_shapes, write_out_zero_points
@@ -61,7 +61,7 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
-    _refuse_numbers(path, model)
+    check_numbers(constants_of(model).items(), f"{path}: ")
     model = inline_definitions(path, model)
     model = fold_constants(path, model)
     if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
@@ -77,13 +77,6 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     model = infer_shapes(path, model)
     _refuse_other_shapes(model, shapes)
     return model
-
-
-def _refuse_numbers(path: Path, model: onnx.ModelProto) -> None:
-    """ModelError for weights that are no numbers, as training that diverged leaves them."""
-    for name, value in constants_of(model).items():
-        if value.dtype.kind == "f" and np.isnan(value).any():
-            raise ModelError(f"{path}: tensor {name!r} has values that are not numbers (NaN)")
 
 
 def _refuse_other_shapes(model: onnx.ModelProto, before: dict[str, tuple[int, ...]]) -> None:

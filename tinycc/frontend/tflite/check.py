@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from tinycc.errors import ModelError, UnsupportedError
+from tinycc.frontend.numbers import check_numbers
 from tinycc.frontend.tflite.converter import unsupported_reason
 from tinycc.frontend.tflite.file import FileOperator, FileTensor, TfliteFile
 from tinycc.frontend.tflite.options import option_fault
@@ -70,12 +71,16 @@ def _bias(file: TfliteFile, op: FileOperator) -> FileTensor | None:
 def check_operators(file: TfliteFile, allow_float: bool = False) -> None:
     """UnsupportedError for an operator that tinycc does not compile, the most telling of several.
 
+    ModelError for weights that are no numbers.
+
     allow_float: whether operators may compute in float32.
     """
     refused = sorted({op.custom or op.kind for op in file.operators if unsupported_reason(op)})
     if refused:
         kind = "custom operators" if any(op.kind == "CUSTOM" for op in file.operators) else "operators"
         raise UnsupportedError(f"{file.path} holds {kind} that are not supported: {', '.join(refused)}")
+    constants = ((tensor.name, tensor.value) for tensor in _used(file) if tensor.value is not None)
+    check_numbers(constants, f"{file.path}: ")
     refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op, allow_float))]
     for op, reason in sorted(refusals, key=lambda found: found[1] == FLOAT):
         raise UnsupportedError(f"{file.path}: {op.title} {reason}")

@@ -9,6 +9,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from tinycc.errors import TinyccError, UnsupportedError
+from tinycc.frontend.numbers import check_numbers
 from tinycc.frontend.torch.nodes import (
     GETITEM,
     QUANTIZATIONS,
@@ -31,8 +32,11 @@ FAKE_TENSORS = "torch._subclasses.fake_tensor"
 def check_program(program: TorchProgram, allow_float: bool = False) -> None:
     """Raise UnsupportedError, in one line, for a program that cannot be imported.
 
+    ModelError for weights that are no numbers.
+
     allow_float: whether layers may compute with floating-point numbers.
     """
+    check_numbers(program.constants.items())
     for node in program.inputs:
         _check_input(node)
     for node in program.calls:
