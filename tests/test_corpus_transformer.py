@@ -9,8 +9,8 @@ import tinycc
 
 MODEL = "onnx/original/deeploy_CCT_1_16_16_8.onnx"
 TOLERANCE = 1e-4
-# Of the output's int8 scale, over all cases, against onnxruntime on the same QDQ file, which rounds once a layer in
-# float. `tinycc validate` finds no layer that adds more than one step to those that reach it; 26 layers follow.
+# Of the output's int8 scale, over all cases, as measured against onnxruntime on the same QDQ file, which
+# rounds once a layer in float. `tinycc validate` finds none of 26 layers that adds more than one step.
 STEPS = 3
 
 
