@@ -47,3 +47,7 @@ class ToolError(TinyccError):
 
 class InputDataError(TinyccError):
     """The arrays given to a compiled model do not fit its inputs."""
+
+
+class TrainingError(TinyccError):
+    """What is asked of training cannot be: a scheme of another network, a layer that cannot be trained."""

@@ -41,6 +41,7 @@ from tinycc.ops import (
     softmax,
     strided_copy,
     svdf,
+    trained_layer,
     transpose_conv2d,
     unidirectional_lstm,
 )
@@ -93,6 +94,8 @@ ROOMS: list[Room[Any]] = [
     # And stream_input, and slide_states.
     input_rows.ROOM,
     delay_line.ROOM,
+    # And mark_trainable.
+    trained_layer.ROOM,
 ]
 
 

@@ -1,0 +1,92 @@
+"""The layers with weights of a network, as training names and sees them."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinycc.graph import Node, OperatorGraph
+from tinycc.ops.conv2d.view import Conv2D
+from tinycc.ops.dense.view import Dense
+from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
+from tinycc.ops.linear import Linear
+from tinycc.ops.window import Window
+
+# A dense layer is a convolution of pixels by themselves.
+_PIXEL = Window(kernel=(1, 1), stride=(1, 1), padding=(0, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer of int8 with its geometry as that of a grouped convolution.
+
+    name: its kind and number among its kind, in the order of the model, e.g. "conv2d_3".
+    window, groups: see `TrainedLayer`; a depthwise convolution has as many groups as input channels.
+    weights: int8 [outputs, kernel height, kernel width, inputs / groups].
+    bias: int32 [outputs].
+    weight_scales: float32 [outputs].
+    """
+
+    name: str
+    node: Node
+    window: Window
+    groups: int
+    weights: np.ndarray
+    bias: np.ndarray
+    weight_scales: np.ndarray
+
+    @property
+    def view(self) -> Linear:
+        """The layer as it was found."""
+        assert isinstance(self.node.view, Linear)
+        return self.node.view
+
+    @property
+    def source_scale(self) -> float:
+        """Of its input."""
+        return self.view.inputs[0].real_scale
+
+
+def layers_of(graph: OperatorGraph) -> dict[str, Layer]:
+    """The layers of int8 that can be trained, by name, in order.
+
+    Layers whose weights have a zero point (uint8 models), of int16 or of real numbers are not among them.
+    """
+    counts: Counter[str] = Counter()
+    found = {}
+    for node in graph.nodes:
+        view = node.view
+        if isinstance(view, Conv2D | DepthwiseConv2D | Dense):
+            name = f"{view.kind}_{counts[view.kind]}"
+            counts[view.kind] += 1
+            if _is_trainable(view):
+                found[name] = _layer(name, node, view)
+    return found
+
+
+def _is_trainable(view: Linear) -> bool:
+    is_int8 = view.inputs[0].dtype == view.outputs[0].dtype == "int8"
+    return is_int8 and view.inputs[0].value is None and not view.requantized.weight_zero_points.any()
+
+
+def _layer(name: str, node: Node, view: Conv2D | DepthwiseConv2D | Dense) -> Layer:
+    arithmetic, channels = view.requantized, view.outputs[0].channels
+    if isinstance(view, Conv2D):
+        window, groups, weights = view.window, view.groups, arithmetic.weights
+    elif isinstance(view, DepthwiseConv2D):
+        window, groups = view.window, view.inputs[0].channels
+        weights = np.moveaxis(arithmetic.weights, 2, 0)[..., np.newaxis]
+    else:
+        window, groups = _PIXEL, 1
+        weights = arithmetic.weights.reshape(channels, 1, 1, -1)
+    # The factor of each channel is source scale x weight scale / output scale, of which two are known.
+    scales = arithmetic.multipliers * view.outputs[0].real_scale / np.float64(view.inputs[0].real_scale)
+    return Layer(
+        name,
+        node,
+        window,
+        groups,
+        np.ascontiguousarray(weights),
+        np.ascontiguousarray(arithmetic.bias.astype(np.int32)),
+        scales.astype(np.float32),
+    )

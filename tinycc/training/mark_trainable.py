@@ -1,0 +1,107 @@
+"""Make states of what a scheme trains, so that a training step can write it and an inference read it.
+
+Before:  lv = fused_conv2d(x), with weights and bias as constants inside
+After:   main has two more states, weights and bias, whose initial values these are, and
+         lv = trained_layer(x, weights, bias); what of both is frozen stays a constant inside
+Requires: fuse_quantized_ops. Two states more come last: the learning rate, float32 [1], and the number of the
+         training step, int32 [1]. An inference leaves all of them as they are.
+"""
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.graph import OperatorGraph
+from tinycc.ops.composite import Composite
+from tinycc.ops.trained_layer import TrainedLayer, trained_layer
+from tinycc.states import State, read_states, with_states
+from tinycc.training.layers import Layer, layers_of
+from tinycc.training.scheme import LayerScheme, Scheme
+
+RATE, STEP = "learning_rate", "training_step"
+
+
+@tvm.transform.module_pass(opt_level=0, name="MarkTrainable")
+class MarkTrainable:
+    """Module pass; see above. Raises TrainingError where the scheme is of another network."""
+
+    def __init__(self, scheme: Scheme, rate: float) -> None:
+        """rate: the learning rate until another one is set."""
+        self.scheme, self.rate = scheme, rate
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Rewrite the layers that train, and the parameters and results of `main`."""
+        graph = OperatorGraph.of(module)
+        layers = layers_of(graph)
+        self.scheme.check(layers)
+        marker = _Marker(graph)
+        calls = {
+            layers[name].node.variable: marker.call(layers[name], part)
+            for name, part in self.scheme.layers.items()
+            if part.bias or part.weights
+        }
+        marker.add_state(RATE, np.array([self.rate], np.float32), is_trained=False)
+        marker.add_state(STEP, np.zeros(1, np.int32), is_trained=False)
+        return marker.rewritten(calls)
+
+
+class _Marker:
+    """The functions, parameters and states of a module that is rewritten."""
+
+    def __init__(self, graph: OperatorGraph) -> None:
+        self.graph = graph
+        self.functions = tvm_adapter.FunctionTable(graph.module)
+        self.parameters = list(graph.parameters)
+        self.states = list(read_states(graph.main))
+        self.added: list[relax.Var] = []
+
+    def add_state(self, name: str, initial: np.ndarray, *, is_trained: bool = True) -> relax.Var:
+        """A parameter that is a state."""
+        variable = relax.Var(name, relax.TensorType(initial.shape, str(initial.dtype)))
+        self.parameters.append(variable)
+        self.states.append(State(name, initial, is_trained))
+        self.added.append(variable)
+        return variable
+
+    def call(self, layer: Layer, part: LayerScheme) -> relax.Call:
+        """The layer with what trains as operands."""
+        node = layer.node
+        source = node.call.args[layer.view.inputs[0].parameter]
+        weights: relax.Expr = tvm_adapter.make_constant(layer.weights)
+        bias: relax.Expr = tvm_adapter.make_constant(layer.bias)
+        if part.weights:
+            weights = self.add_state(f"{layer.name}_weights", layer.weights)
+        if part.bias:
+            bias = self.add_state(f"{layer.name}_bias", layer.bias)
+        function = self.graph.module[node.call.op]
+        composite = trained_layer(
+            (source, weights, bias),
+            layer.view.outputs[0],
+            source=layer.view.inputs[0],
+            window=layer.window,
+            groups=layer.groups,
+            weight_scales=layer.weight_scales,
+            bounds=Composite(function).activation_bounds(),
+        )
+        callee = self.functions.add(composite, TrainedLayer.kind)
+        arguments = [operand for operand in (source, weights, bias) if isinstance(operand, relax.Var)]
+        return relax.Call(callee, arguments, ret_ty=node.variable.ty)
+
+    def rewritten(self, calls: dict[relax.Var, relax.Call]) -> tvm.IRModule:
+        """The module with these calls in place of others, and the states that were added."""
+        main = self.graph.main
+        bindings = [
+            relax.VarBinding(item.var, calls.get(item.var, item.value))
+            for item in tvm_adapter.bindings_of(main)
+            if not isinstance(item.value, relax.Tuple)
+        ]
+        returned = [*tvm_adapter.returned(main), *self.added]
+        result = relax.Var("result", relax.TupleType([item.ty for item in returned]))
+        bindings.append(relax.VarBinding(result, relax.Tuple(returned)))
+        body = relax.SeqExpr([relax.DataflowBlock(bindings)], result)
+        edited = relax.Function(self.parameters, body, result.ty, main.is_pure, main.attrs)
+        rewritten = self.functions.module()
+        rewritten.update_func(rewritten.get_global_var("main"), with_states(edited, self.states))
+        cleanup = [relax.transform.Normalize(), relax.transform.DeadCodeElimination(["main"])]
+        return tvm.transform.Sequential(cleanup)(rewritten)
