@@ -1,6 +1,6 @@
 """A network of int8 in torch: the integers of its generated C for many inputs at once, with gradients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +28,8 @@ from tinycc.training.simulation.operators import COMPUTE
 
 # Weights and biases, by name: "conv2d_0_weights", "conv2d_0_bias" ...
 Parameters = Mapping[str, torch.Tensor]
+# Of tensors of the graph, [runs or 1, cases, *shape].
+Values = Mapping[Value, torch.Tensor]
 
 
 def weights_name(layer: str) -> str:
@@ -79,7 +81,7 @@ class IntegerNetwork:
         ]
         return cls.of(tvm.transform.Sequential(passes)(module))
 
-    def read_inputs(self, inputs: Sequence[np.ndarray], device: torch.device | str = "cpu") -> list[torch.Tensor]:
+    def read_inputs(self, inputs: Sequence[np.ndarray], device: torch.device | str = "cpu") -> Values:
         """Arrays in the model file's own form, as for `CompiledModel.run`: int8 [1, cases, *shape] for each.
 
         Raises InputDataError.
@@ -94,10 +96,10 @@ class IntegerNetwork:
                 )
             )  # fmt: skip
         arrays = device_arrays(tensors, inputs)
-        return [
-            torch.tensor(array, device=device).reshape(1, -1, *tensor.shape)
-            for array, tensor in zip(arrays, tensors, strict=True)
-        ]
+        return {
+            variable: torch.tensor(array, device=device).reshape(1, -1, *self.graph.tensor_of(variable).shape)
+            for array, variable in zip(arrays, self.graph.parameters, strict=True)
+        }
 
     def parameters(self, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
         """The weights, int8 [1, ...], and biases, int32 [1, outputs], of all layers as the file has them.
@@ -126,38 +128,52 @@ class IntegerNetwork:
         return value
 
     def forward(
-        self, parameters: Parameters, *inputs: torch.Tensor, dtype: torch.dtype = torch.float32
+        self, parameters: Parameters, values: Values, dtype: torch.dtype = torch.float32
     ) -> torch.Tensor:
         """The integers of `logits`, [runs, cases, *shape], of type `dtype`, which gradients have as well.
 
         parameters: as `parameters()` has them, or such numbers in a floating-point type, to be differentiated
         by: biases in float64, as float32 does not hold all. Those of several runs have an axis of that length.
-        inputs: int8 or other whole numbers [runs or 1, cases, *shape] for each of the model's.
+        values: of the model's inputs, or others that all is computed from (`before`); whole numbers [runs or 1,
+        cases, *shape].
         """
-        return self._run(parameters, inputs, dtype, [self._logits])[0]
+        return self._run(parameters, values, dtype, [self._logits])[0]
 
-    def outputs(self, parameters: Parameters, *inputs: torch.Tensor) -> list[torch.Tensor]:
+    def outputs(self, parameters: Parameters, values: Values) -> list[torch.Tensor]:
         """The integers of all results of the model, [runs, cases, *shape], in double; not differentiated."""
         results = [value for value in self.graph.results if value is not None]
         with torch.no_grad():
-            return self._run(parameters, inputs, torch.float64, results)
+            return self._run(parameters, values, torch.float64, results)
+
+    def before(self, parameters: Parameters, values: Values, trained: Collection[str]) -> Values:
+        """What comes before all that depends on the `trained` parameters, int8: as long as others stay, it does.
+
+        values: of the model's inputs.
+        """
+        changing: set[Value] = set()
+        read: dict[Value, None] = {}
+        for node in _needed(self.graph, [self._logits], ()):
+            layer = self._layer_of.get(node.index)
+            trains = layer is not None and not {weights_name(layer.name), bias_name(layer.name)}.isdisjoint(trained)
+            if trains or not changing.isdisjoint(node.reads):
+                changing.update(node.results)
+                read.update(dict.fromkeys(node.reads))
+        wanted = [value for value in read if value not in changing] or [self._logits]
+        with torch.no_grad():
+            computed = self._run(parameters, values, torch.float32, wanted)
+        return {value: result.to(torch.int8) for value, result in zip(wanted, computed, strict=True)}
 
     def _run(
-        self,
-        parameters: Parameters,
-        inputs: Sequence[torch.Tensor],
-        dtype: torch.dtype,
-        wanted: Sequence[Value],
+        self, parameters: Parameters, values: Values, dtype: torch.dtype, wanted: Sequence[Value]
     ) -> list[torch.Tensor]:
         """The integers of `wanted`; what nobody reads any more is forgotten."""
-        found: dict[Value, torch.Tensor] = dict(
-            zip(self.graph.parameters, (value.to(dtype) for value in inputs), strict=True)
-        )
-        nodes = _needed(self.graph, wanted)
+        found = {value: tensor.to(dtype) for value, tensor in values.items()}
+        device = next(iter(found.values())).device
+        nodes = _needed(self.graph, wanted, values)
         last_reader = {value: node for node in nodes for value in node.reads}
         for node in nodes:
             operands = [
-                _constant(tensor, inputs[0].device, dtype) if value is None else _shaped(found[value], tensor)
+                _constant(tensor, device, dtype) if value is None else _shaped(found[value], tensor)
                 for value, tensor in zip(node.operands, node.view.inputs, strict=True)
             ]
             found[node.variable] = self._output(node, operands, parameters)
@@ -179,13 +195,13 @@ class IntegerNetwork:
         return {layer.node.index: layer for layer in self.layers.values()}
 
 
-def _needed(graph: OperatorGraph, wanted: Sequence[Value]) -> list[Node]:
-    """The operators that these values depend on, in order."""
-    values, nodes = set(wanted), []
+def _needed(graph: OperatorGraph, wanted: Iterable[Value], given: Collection[Value]) -> list[Node]:
+    """The operators that make what is wanted of what is given, in order."""
+    values, nodes = set(wanted).difference(given), []
     for node in reversed(graph.nodes):
         if not values.isdisjoint(node.results):
             nodes.append(node)
-            values.update(node.reads)
+            values.update(value for value in node.reads if value not in given)
     return nodes[::-1]
 
 
