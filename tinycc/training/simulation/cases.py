@@ -46,7 +46,9 @@ class Cases:
         targets = torch.as_tensor(np.asarray(data.targets), device=device)[None]
         whole = cls(inputs, targets if targets.is_floating_point() else targets.long())
         if targets.shape[:2] != (1, len(whole)):
-            raise InputDataError(f"there are {len(whole)} cases, and targets of shape {list(targets.shape[1:])}")
+            raise InputDataError(
+                f"there are {len(whole)} cases, and targets of shape {list(targets.shape[1:])}"
+            )
         whole._check(network)
         parts = [network.before(parameters, values, trained) for values, _ in whole.parts()]
         values = {value: torch.cat([part[value] for part in parts], 1) for value in parts[0]}

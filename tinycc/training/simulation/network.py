@@ -154,7 +154,9 @@ class IntegerNetwork:
         read: dict[Value, None] = {}
         for node in _needed(self.graph, [self._logits], ()):
             layer = self._layer_of.get(node.index)
-            trains = layer is not None and not {weights_name(layer.name), bias_name(layer.name)}.isdisjoint(trained)
+            trains = layer is not None and not {weights_name(layer.name), bias_name(layer.name)}.isdisjoint(
+                trained
+            )
             if trains or not changing.isdisjoint(node.reads):
                 changing.update(node.results)
                 read.update(dict.fromkeys(node.reads))

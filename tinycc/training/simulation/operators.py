@@ -47,7 +47,9 @@ def _image(tensor: Tensor, value: torch.Tensor) -> torch.Tensor:
 def _aligned(operands: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
     """With axes of 1 behind runs and cases, so that shapes broadcast as numpy has it."""
     rank = max(value.ndim for value in operands)
-    return [value.reshape(*value.shape[:2], *(1,) * (rank - value.ndim), *value.shape[2:]) for value in operands]
+    return [
+        value.reshape(*value.shape[:2], *(1,) * (rank - value.ndim), *value.shape[2:]) for value in operands
+    ]
 
 
 def _whole(value: torch.Tensor) -> torch.Tensor:
@@ -62,8 +64,12 @@ def _add(view: Add, *operands: torch.Tensor) -> torch.Tensor:
     )
     widened = [_whole(value) << SUM_LEFT_SHIFT["int8"] for value in (first, second)]
     total = requantize(widened[0], *factors["a"]) + view.sign * requantize(widened[1], *factors["b"])
-    real = first * (a.real_scale / output.real_scale) + second * (view.sign * b.real_scale / output.real_scale)
-    return straight_through(real, requantize(total, *factors["output"]) + output.zero_point, view.output_range)
+    real = first * (a.real_scale / output.real_scale) + second * (
+        view.sign * b.real_scale / output.real_scale
+    )
+    return straight_through(
+        real, requantize(total, *factors["output"]) + output.zero_point, view.output_range
+    )
 
 
 def _multiply(view: Multiply, *operands: torch.Tensor) -> torch.Tensor:
@@ -176,12 +182,12 @@ def _pad(view: Pad, source: torch.Tensor) -> torch.Tensor:
     """In [rows, width, channels], where a row may be one of any of the leading axes."""
     image, shape = _image(view.inputs[0], source), (*source.shape[:2], *view.outputs[0].shape)
     if view.border is None:
-        widths = [
-            width for sides in zip(view.before[::-1], view.after[::-1], strict=True) for width in sides
-        ]
+        widths = [width for sides in zip(view.before[::-1], view.after[::-1], strict=True) for width in sides]
         return functional.pad(image, widths, value=view.pad_value).reshape(shape)
     for axis, (before, after) in enumerate(zip(view.before, view.after, strict=True), start=2):
-        image = image.index_select(axis, _around(view.border, image.shape[axis], before, after, source.device))
+        image = image.index_select(
+            axis, _around(view.border, image.shape[axis], before, after, source.device)
+        )
     return image.reshape(shape)
 
 

@@ -17,6 +17,7 @@ from tinycc.training.simulation.update import Updater, UpdateRule
 # Of the learning rate, by the share of training that is done: 0 to 1.
 Schedule = Callable[[float], float]
 
+
 @dataclass(frozen=True)
 class Run:
     """One of the runs of a simulation.
