@@ -22,7 +22,7 @@ class LayerScheme:
 
 @dataclass(frozen=True)
 class Scheme:
-    """What trains of each layer, by name (see `tinycc.training.layers`); layers that are not named are frozen.
+    """What trains of each layer, by name (see `tinycc.training.layers`); others are frozen.
 
     model: the fingerprint of the network that it was made for; "" for any that has these layers.
     """
@@ -58,7 +58,9 @@ class Scheme:
         for name, part in self.layers.items():
             if name not in layers:
                 known = ", ".join(layers) or "none"
-                raise TrainingError(f"the scheme trains {name}, which is no layer that can be trained: {known}")
+                raise TrainingError(
+                    f"the scheme trains {name}, which is no layer that can be trained: {known}"
+                )
             if not 0.0 <= part.weights <= 1.0:
                 raise TrainingError(f"the scheme trains {part.weights} of the weights of {name}, not 0 to 1")
         if not any(part.bias or part.weights for part in self.layers.values()):
@@ -84,6 +86,4 @@ def last_layers(layers: Mapping[str, Layer], count: int) -> Scheme:
 def last_biases(layers: Mapping[str, Layer], count: int) -> Scheme:
     """The biases of the last `count` layers, and the weights of the last one."""
     names = list(layers)[-count:]
-    return Scheme(
-        {name: LayerScheme(True, float(name == names[-1])) for name in names}, fingerprint(layers)
-    )
+    return Scheme({name: LayerScheme(True, float(name == names[-1])) for name in names}, fingerprint(layers))

@@ -23,9 +23,10 @@ from tinycc.ops.window import Window
 class TrainedLayer(Operator):
     """output = clamp(zero point + requantize(bias + sum((input - zero point) x weights))), all of int8.
 
-    inputs: the source [..., height, width, channels]; weights, int8 [outputs, kernel height, kernel width, input
-        channels / groups]; bias, int32 [outputs]. The last two are operands, as a training step changes them,
-        or constants. The bias does not take in the input's zero point, or an update of weights would change it.
+    inputs: the source [..., height, width, channels]; weights, int8 [outputs, kernel height, kernel width,
+        input channels / groups]; bias, int32 [outputs]. The last two are operands, as a training step changes
+        them, or constants. The bias does not take in the input's zero point, or an update of weights would
+        change it.
     multipliers: real requantization factor of each output channel, float64.
     output_range: clamp of the result.
     """
@@ -90,7 +91,7 @@ def trained_layer(
 ) -> relax.Function:
     """The composite function of a layer.
 
-    operands: source, weights and bias, the last two variables or constants, as `TrainedLayer.inputs` has them.
+    operands: source, weights and bias as `TrainedLayer.inputs` has them, the last two variables or constants.
     source, output: their shapes and quantization. weight_scales: float32 [outputs].
     bounds: of the activation, real numbers; None where there is none.
     """
