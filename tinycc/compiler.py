@@ -31,6 +31,7 @@ from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
 from tinycc.report.pass_records import PassRecord, recorded_passes
 from tinycc.report.summary import Request, summarize
+from tinycc.report.training import summarize_training
 from tinycc.run import run
 from tinycc.schedule.options import Objective
 from tinycc.schedule.whole_tensors import whole_tensors
@@ -65,7 +66,7 @@ class CompiledModel:
         """The content of report.json."""
         is_whole = not any(step.members for step in self.plan.steps)
         whole = None if is_whole else build_plan(whole_tensors(self.module))
-        return summarize(
+        report = summarize(
             self.plan,
             self.code,
             self.request,
@@ -73,6 +74,12 @@ class CompiledModel:
             considered(self.module),
             whole,
             notes_of(self.module),
+        )
+        step = self.program.entries.get(TRAIN)
+        return (
+            report
+            if step is None
+            else report | {"training": summarize_training(step, self.code, self.module["main"])}
         )
 
     def export(self, path: str | Path) -> None:
