@@ -7,12 +7,12 @@
  * trace.bin only with HARNESS_TRACE: for every operator run uint64 index, uint64 instructions and,
  *           with HARNESS_LAYERS, its output bytes
  *
- * With HARNESS_TRAIN a case is a training step: the network's inputs, the label, int32, and the learning rate,
- * float; its output is the loss, float. At the end state.bin has the bytes of all states.
+ * With HARNESS_TRAIN a case is a training step: the network's inputs, the label, int32, and the learning
+ * rate, float; its output is the loss, float. At the end state.bin has the bytes of all states.
  *
- * It keeps no buffer, save for an example to train on: inputs are read straight into the model and outputs written straight from it, so
- * that a model may use nearly all of a small memory. "under_test.h" is generated for the model, and the
- * macro CLOCK_HEADER names the counter of the board.
+ * It keeps no buffer, save for an example to train on: inputs are read straight into the model and outputs
+ * written straight from it, so that a model may use nearly all of a small memory. "under_test.h" is generated
+ * for the model, and the macro CLOCK_HEADER names the counter of the board.
  */
 #include "under_test.h"
 
