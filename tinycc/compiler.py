@@ -105,7 +105,8 @@ class CompiledModel:
 
     def _write(self, folder: Path) -> None:
         code, entries = self._generated
-        training = training_code(self.program.entries[TRAIN], entries[TRAIN]) if TRAIN in entries else None
+        step = self.program.entries.get(TRAIN)
+        training = None if step is None else training_code(step, self.plan, entries[TRAIN])
         write_folder(
             self.plan, code, folder, name=self.request.name, title=self.request.model, training=training
         )

@@ -93,7 +93,7 @@ def write_folder(
     for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
         text = render(template, context)
         (folder / template.replace("model", name)).write_text(text, encoding="utf-8")
-    for place in kernel_places(code.headers):
+    for place in kernel_places([*code.headers, *(["checkpoint.h"] if training else [])]):
         copy = folder / "kernels" / place
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((KERNELS / place).read_bytes())

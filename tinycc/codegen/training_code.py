@@ -1,5 +1,6 @@
 """What the templates say of a training step."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ class TrainingCode:
     """A training step: its calls, and where in the arena its inputs and its loss lie, as C.
 
     rate, rate_offset: the learning rate after a reset, and where it lies.
+    classes: elements of the network's first output.
+    identity: a number that tells states of this model and scheme from others, as C.
     """
 
     calls: Sequence[OperatorCall]
@@ -34,6 +37,8 @@ class TrainingCode:
     loss: str
     rate: str
     rate_offset: str
+    classes: int
+    identity: str
 
     @property
     def parameters(self) -> str:
@@ -46,8 +51,11 @@ class TrainingCode:
         return ", ".join([*(item.name for item in self.inputs), "label"])
 
 
-def training_code(plan: Plan, calls: Sequence[OperatorCall]) -> TrainingCode:
-    """What the templates say of the plan of a training step; its last input is the label."""
+def training_code(plan: Plan, invoked: Plan, calls: Sequence[OperatorCall]) -> TrainingCode:
+    """What the templates say of the plan of a training step; its last input is the label.
+
+    invoked: the plan of an inference. calls: those of the step.
+    """
     *inputs, label = plan.inputs
     names = ["x"] if len(inputs) == 1 else [f"x{index}" for index in range(len(inputs))]
     rate = f"state{len(plan.state_values) - 2}"
@@ -63,4 +71,15 @@ def training_code(plan: Plan, calls: Sequence[OperatorCall]) -> TrainingCode:
         loss=buffer_offset(plan, plan.outputs[0]),
         rate=c_value(float(initial[0])),
         rate_offset=buffer_offset(plan, rate),
+        classes=invoked.output_tensors[0].elements,
+        identity=f"0x{_identity(plan):08x}u",
     )
+
+
+def _identity(plan: Plan) -> int:
+    """A checksum of where states lie and of what they begin with."""
+    found = 0
+    for name, initial in plan.state_values.items():
+        found = zlib.crc32(f"{name} {plan.buffers[name].offset - plan.states_span[0]}".encode(), found)
+        found = zlib.crc32(np.asarray(initial).tobytes(), found)
+    return found
