@@ -8,7 +8,8 @@
  *           with HARNESS_LAYERS, its output bytes
  *
  * With HARNESS_TRAIN a case is a training step: the network's inputs, the label, int32, and the learning
- * rate, float; its output is the loss, float. At the end state.bin has the bytes of all states.
+ * rate, float; its output is the loss, float. A label of -1 - l is no step: the output tells whether the
+ * network's answer is l. At the end state.bin has the bytes of all states.
  *
  * It keeps no buffer, save for an example to train on: inputs are read straight into the model and outputs
  * written straight from it, so that a model may use nearly all of a small memory. "under_test.h" is generated
@@ -89,7 +90,9 @@ static float loss;
 static void train(void)
 {
     UNDER_TEST(set_learning_rate_in)(ARENA, *(const float *)INPUT(INPUT_COUNT - 1));
-    loss = UNDER_TEST(train_step_in)(ARENA, EXAMPLE, *(const int32_t *)INPUT(INPUT_COUNT - 2));
+    const int32_t label = *(const int32_t *)INPUT(INPUT_COUNT - 2);
+    loss = label < 0 ? (float)UNDER_TEST(evaluate_in)(ARENA, EXAMPLE, -1 - label)
+                     : UNDER_TEST(train_step_in)(ARENA, EXAMPLE, label);
 }
 #define INVOKE() train()
 #endif
