@@ -12,6 +12,8 @@ from tinycc.ops import (
     arg_max,
     average_pool2d,
     cast,
+    clamp_gradient,
+    clamp_mask,
     concatenate,
     conv2d,
     delay_line,
@@ -93,6 +95,9 @@ ROOMS: list[Room[Any]] = [
     # And stream_input, and slide_states.
     input_rows.ROOM,
     delay_line.ROOM,
+    # And build_backward.
+    clamp_gradient.ROOM,
+    clamp_mask.ROOM,
 ]
 
 
