@@ -12,6 +12,8 @@ from tinycc.ops import (
     arg_max,
     average_pool2d,
     cast,
+    clamp_gradient,
+    clamp_mask,
     concatenate,
     conv2d,
     delay_line,
@@ -96,6 +98,9 @@ ROOMS: list[Room[Any]] = [
     delay_line.ROOM,
     # And mark_trainable.
     trained_layer.ROOM,
+    # And build_backward.
+    clamp_gradient.ROOM,
+    clamp_mask.ROOM,
 ]
 
 
