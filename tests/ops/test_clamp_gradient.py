@@ -3,9 +3,8 @@
 from functools import partial
 
 import numpy as np
-import pytest
 
-from tests.tools.gradients import module_with, on_both
+from tests.tools.gradients import Case, on_both
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.clamp_gradient import clamp_gradient
 from tinycc.ops.clamp_mask import clamp_mask
@@ -22,34 +21,44 @@ def operands_of(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return generator.normal(size=SHAPE).astype(np.float32), result
 
 
-@pytest.mark.parametrize("factor", [0.375, np.float32([0.1, 2.0, -0.5])], ids=["one", "channels"])
-def test_only_elements_between_the_bounds_pass(factor: float | np.ndarray) -> None:
+def inside(result: np.ndarray) -> np.ndarray:
+    """Whether each element lies between the bounds."""
+    return (result > LOW) & (result < HIGH)
+
+
+def clamped(factor: float | np.ndarray, *operands: np.ndarray) -> Case:
+    """The gradient before the clamp."""
+    return Case(partial(clamp_gradient, factor=factor, low=LOW, high=HIGH), operands)
+
+
+def test_only_elements_between_the_bounds_pass() -> None:
     gradient, result = operands_of()
-    make = partial(clamp_gradient, factor=factor, low=LOW, high=HIGH)
-    got, by_vm = on_both(make, [gradient, result])
-    expected = np.where((result > LOW) & (result < HIGH), gradient * np.float32(factor), np.float32(0))
-    np.testing.assert_array_equal(got, expected)
-    np.testing.assert_array_equal(by_vm, expected)
+    factors = [0.375, np.float32([0.1, 2.0, -0.5])]
+    cases = [clamped(factor, gradient, result) for factor in factors]
+    for factor, results in zip(factors, on_both(*cases), strict=True):
+        expected = np.where(inside(result), gradient * np.float32(factor), np.float32(0))
+        for got in results:
+            np.testing.assert_array_equal(got, expected)
 
 
 def test_a_mask_says_the_same() -> None:
     gradient, result = operands_of()
-    mask, mask_by_vm = on_both(partial(clamp_mask, low=LOW, high=HIGH), [result])
-    np.testing.assert_array_equal(mask, mask_by_vm)
-    inside = ((result > LOW) & (result < HIGH)).reshape(-1)
-    np.testing.assert_array_equal(mask, np.packbits(inside, bitorder="little"))
+    bits = np.packbits(inside(result).reshape(-1), bitorder="little")
     factor = np.float32([0.1, 2.0, -0.5])
-    got, by_vm = on_both(partial(clamp_gradient, factor=factor, low=LOW, high=HIGH), [gradient, mask])
-    expected = np.where(inside.reshape(SHAPE), gradient * factor, np.float32(0))
-    np.testing.assert_array_equal(got, expected)
-    np.testing.assert_array_equal(by_vm, expected)
+    masks, gradients = on_both(
+        Case(partial(clamp_mask, low=LOW, high=HIGH), [result]), clamped(factor, gradient, bits)
+    )
+    expected = np.where(inside(result), gradient * factor, np.float32(0))
+    for mask, got in zip(masks, gradients, strict=True):
+        np.testing.assert_array_equal(mask, bits)
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_they_run_in_place() -> None:
     gradient, result = operands_of()
-    module = module_with(partial(clamp_gradient, factor=0.5, low=LOW, high=HIGH), [gradient, result])
-    check_overlap(module, [gradient, result])
-    mask = module_with(partial(clamp_mask, low=LOW, high=HIGH), [result])
-    check_overlap(mask, [result], is_tight=False)
-    [view] = views_in(module)
+    case = clamped(0.5, gradient, result)
+    check_overlap(case.module(), case.inputs)
+    mask = Case(partial(clamp_mask, low=LOW, high=HIGH), [result])
+    check_overlap(mask.module(), mask.inputs, is_tight=False)
+    [view] = views_in(case.module())
     assert view.overlap_distance(1) is None

@@ -25,6 +25,7 @@ from tinycc.ops import (
     fallback,
     float_lstm,
     gather,
+    input_gradient,
     input_rows,
     interpolate,
     layer_norm,
@@ -101,6 +102,7 @@ ROOMS: list[Room[Any]] = [
     # And build_backward.
     clamp_gradient.ROOM,
     clamp_mask.ROOM,
+    input_gradient.ROOM,
 ]
 
 

@@ -22,8 +22,8 @@ from tinycc.ops.row_window import RowWindow
 class ClampGradient(Operator):
     """gradient * factor where the result lay between the bounds of its clamp, 0 where it was at one of them.
 
-    inputs: the gradient, float32 [..., channels]; the result, int8 of the same shape, or what `clamp_mask` made
-        of it, uint8 [elements / 8].
+    inputs: the gradient, float32 [..., channels]; the result, int8 of the same shape, or what `clamp_mask`
+        made of it, uint8 [elements / 8].
     factors: float32 [channels], or [1] for all.
     low, high: bounds of the result.
     """
