@@ -18,7 +18,9 @@ _DATA = "Arrays in0, in1, ... and the labels, in an .npz."
 @click.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help=_DATA)
-@click.option("--test", type=click.Path(path_type=Path), help="The same of examples that are not learned from.")
+@click.option(
+    "--test", type=click.Path(path_type=Path), help="The same of examples that are not learned from."
+)
 @click.option("--labels", metavar="ARRAY", default="label", show_default=True, help="The name of the labels.")
 @click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--rate", type=click.FloatRange(0), default=0.01, show_default=True, help="Learning rate.")
@@ -69,7 +71,9 @@ def train_command(
     if curve.accuracies:
         table.add_row("0", "", f"{curve.accuracies[0]:.2%}")
     for epoch, loss in enumerate(curve.losses, 1):
-        table.add_row(str(epoch), f"{loss:.4f}", *([f"{curve.accuracies[epoch]:.2%}"] if curve.accuracies else []))
+        table.add_row(
+            str(epoch), f"{loss:.4f}", *([f"{curve.accuracies[epoch]:.2%}"] if curve.accuracies else [])
+        )
     console.print(table)
     steps = "" if curve.instructions is None else f"; {curve.instructions:,} instructions a case"
     click.echo(f"On {curve.board}{steps}")

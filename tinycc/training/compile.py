@@ -27,6 +27,7 @@ from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import BuildBackward, Loss, UpdateRule
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.mark_trainable import MarkTrainable
+from tinycc.training.save_masks import SaveMasks
 from tinycc.training.scheme import Scheme, full
 
 # A scheme, or what makes one of a network's layers.
@@ -103,7 +104,7 @@ def compile(
         chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
         marked = MarkTrainable(chosen, rate)(forward)
         # Gradients are added by operators of Relax, which find their kernels like any other.
-        backward = [BuildBackward(loss, rule), FuseQuantizedOps(), LowerFallbacks()]
+        backward = [BuildBackward(loss, rule), FuseQuantizedOps(), LowerFallbacks(), SaveMasks()]
         planning = planning_passes(features, limits)
         inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
         step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)

@@ -54,7 +54,9 @@ def fit(
     Raises InputDataError, and what `tinycc.run.train` does.
     """
     if not len(labels) or any(len(array) != len(labels) for array in inputs):
-        raise InputDataError(f"{len(labels)} labels for {', '.join(str(len(item)) for item in inputs)} examples")
+        raise InputDataError(
+            f"{len(labels)} labels for {', '.join(str(len(item)) for item in inputs)} examples"
+        )
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(len(labels)) for _ in range(epochs)]
     count = 0 if test is None else len(test[1])
@@ -72,10 +74,11 @@ def fit(
         is_tested=is_tested,
     )
     answers = result.outputs[0].reshape(-1)
+    rounds = answers[is_tested].reshape(epochs + 1, -1) if count else []
     assert result.states is not None
     return Curve(
         losses=[float(losses.mean()) for losses in answers[~is_tested].reshape(epochs, -1)],
-        accuracies=[float(right.mean()) for right in answers[is_tested].reshape(epochs + 1, -1)] if count else [],
+        accuracies=[float(right.mean()) for right in rounds],
         board=result.board,
         instructions=result.instructions,
         states=result.states,
