@@ -11,6 +11,7 @@ from tinycc.ops import (
     add,
     arg_max,
     average_pool2d,
+    bias_update,
     cast,
     clamp_gradient,
     clamp_mask,
@@ -46,6 +47,7 @@ from tinycc.ops import (
     svdf,
     transpose_conv2d,
     unidirectional_lstm,
+    weight_update,
 )
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
@@ -100,6 +102,8 @@ ROOMS: list[Room[Any]] = [
     clamp_gradient.ROOM,
     clamp_mask.ROOM,
     input_gradient.ROOM,
+    weight_update.ROOM,
+    bias_update.ROOM,
 ]
 
 
