@@ -45,3 +45,30 @@ def input_gradient(
             product = gradient[0][above][..., o, np.newaxis] * weights[o, j, k].astype(np.float32)
             result[0, :, :, first : first + depth][below] += product
     return result
+
+
+def weight_gradient(
+    gradient: np.ndarray, centred: np.ndarray, window: Window, groups: int, depth: int
+) -> np.ndarray:
+    """The gradient of weights, [outputs, kernel height, kernel width, depth]; see weight_update.h.
+
+    centred: float32, the layer's input less its zero point, its first `depth` channels of each group.
+    """
+    outputs = gradient.shape[3]
+    result = np.zeros((outputs, *window.kernel, depth), np.float32)
+    group = np.arange(outputs) // (outputs // groups)
+    channels = group[:, np.newaxis] * depth + np.arange(depth)
+    for j, k, above, below in taps(window, gradient.shape[1:3], centred.shape[1:3]):
+        values = gradient[0][above].reshape(-1, outputs)
+        inputs = centred[0][below].reshape(-1, centred.shape[3])
+        for value, pixel in zip(values, inputs, strict=True):
+            result[:, j, k] += value[:, np.newaxis] * pixel[channels]
+    return result
+
+
+def bias_gradient(gradient: np.ndarray) -> np.ndarray:
+    """The gradient of a bias, [outputs]; see bias_update.h."""
+    result = np.zeros(gradient.shape[-1], np.float32)
+    for pixel in gradient.reshape(-1, gradient.shape[-1]):
+        result += pixel
+    return result

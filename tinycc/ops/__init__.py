@@ -11,6 +11,7 @@ from tinycc.ops import (
     add,
     arg_max,
     average_pool2d,
+    bias_update,
     cast,
     clamp_gradient,
     clamp_mask,
@@ -47,6 +48,7 @@ from tinycc.ops import (
     trained_layer,
     transpose_conv2d,
     unidirectional_lstm,
+    weight_update,
 )
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
@@ -103,6 +105,8 @@ ROOMS: list[Room[Any]] = [
     clamp_gradient.ROOM,
     clamp_mask.ROOM,
     input_gradient.ROOM,
+    weight_update.ROOM,
+    bias_update.ROOM,
 ]
 
 

@@ -45,7 +45,7 @@ class ClampGradient(Operator):
         """Read what `clamp_gradient` wrote."""
         gradient, result = map(composite.tensor, composite.function.params)
         factors = composite.real_constant(composite.call("relax.multiply").args[1]).reshape(-1)
-        low, high = (int(str(composite.attribute(name))) for name in ("low", "high"))
+        low, high = (composite.integer(name) for name in ("low", "high"))
         return cls((gradient, result), (composite.result(),), factors, low, high)
 
     @property

@@ -40,7 +40,7 @@ class ClampMask(Operator):
     def from_composite(cls, composite: Composite) -> "ClampMask":
         """Read what `clamp_mask` wrote."""
         [result] = map(composite.tensor, composite.function.params)
-        low, high = (int(str(composite.attribute(name))) for name in ("low", "high"))
+        low, high = (composite.integer(name) for name in ("low", "high"))
         return cls((result,), (composite.result(),), low, high)
 
     def describe(self) -> str:

@@ -18,6 +18,9 @@ from tinycc.ops.row_window import RowWindow
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.ops.window import Window
 
+# Of layers that take pixels by themselves.
+PIXEL = Window(kernel=(1, 1), stride=(1, 1), padding=(0, 0))
+
 
 def window_attributes(window: Window) -> dict[str, object]:
     """A window as attributes of a composite function."""
@@ -30,8 +33,8 @@ def read_window(composite: Composite) -> Window:
 
 
 def _pair(composite: Composite, name: str) -> tuple[int, int]:
-    vertical, horizontal = composite.attribute(name)  # type: ignore[misc]
-    return int(vertical), int(horizontal)
+    vertical, horizontal = composite.integers(name)
+    return vertical, horizontal
 
 
 def rows_over(window: Window, tensor: Tensor) -> RowWindow:

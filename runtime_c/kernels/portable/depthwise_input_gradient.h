@@ -16,11 +16,10 @@ TINYCC_INLINE void tinycc_depthwise_input_gradient_tap(const float *gradient, fl
 {
     const int32_t stride = shape->stride_width;
     const int32_t left = k * shape->dilation_width - shape->pad_left;
-    const int32_t first = left < 0 ? (stride - 1 - left) / stride : 0;
-    const int32_t past = shape->output_width - left;
-    const int32_t end = past <= 0 ? 0 : tinycc_min(shape->gradient_width, (past + stride - 1) / stride);
+    const tinycc_range reached =
+        tinycc_spread_range(left, stride, shape->gradient_width, shape->output_width);
     TINYCC_UNROLL
-    for (int32_t x = first; x < end; ++x) {
+    for (int32_t x = reached.begin; x < reached.end; ++x) {
         output[(x * stride + left) * shape->output_channels] +=
             gradient[x * shape->gradient_channels] * weight;
     }

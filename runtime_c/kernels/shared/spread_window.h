@@ -28,6 +28,20 @@ typedef struct {
     int32_t zero; /* Unused; a structure needs a member. */
 } tinycc_spread_data;
 
+typedef struct {
+    int32_t begin;
+    int32_t end;
+} tinycc_range;
+
+/* The places in [0, count) for which place * stride + first lies in [0, size). */
+TINYCC_INLINE tinycc_range tinycc_spread_range(int32_t first, int32_t stride, int32_t count, int32_t size)
+{
+    const int32_t past = size - first;
+    tinycc_range range = {first < 0 ? (stride - 1 - first) / stride : 0, 0};
+    range.end = past <= 0 ? 0 : tinycc_min(count, (past + stride - 1) / stride);
+    return range;
+}
+
 /* The row of the gradient that has row y of the input under kernel row j; NULL if there is none. */
 TINYCC_INLINE const float *tinycc_spread_row(const float *const *rows, int32_t y, int32_t j,
                                              const tinycc_spread_shape *shape)

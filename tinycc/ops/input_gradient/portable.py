@@ -7,12 +7,10 @@ from tinycc.ops.input_gradient.view import InputGradient
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.row_window import RowWindow
-from tinycc.ops.spread_window import rows_over, rowwise_overlap, spread_shape
+from tinycc.ops.spread_window import PIXEL, rows_over, rowwise_overlap, spread_shape
 from tinycc.ops.tensor import Tensor
-from tinycc.ops.window import Window
 from tinycc.runtime_c.constants import constant
 
-_PIXEL = Window(kernel=(1, 1), stride=(1, 1), padding=(0, 0))
 _TILE = constant("TINYCC_GRADIENT_PIXELS")
 
 
@@ -21,7 +19,7 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
 
     def fits(self, view: InputGradient) -> bool:
         """Whether a pixel's gradient is of one output pixel."""
-        is_plain = view.window == _PIXEL and view.groups == 1
+        is_plain = view.window == PIXEL and view.groups == 1
         return is_plain and view.inputs[0].shape[:3] == view.outputs[0].shape[:3]
 
     def call(self, view: InputGradient) -> RowCall:

@@ -39,7 +39,7 @@ class InputGradient(Operator):
         """Read what `input_gradient` wrote."""
         gradient = composite.tensor(composite.function.params[0])
         weights = composite.tensor(composite.call("relax.astype").args[0])
-        groups = int(str(composite.attribute("groups")))
+        groups = composite.integer("groups")
         return cls((gradient, weights), (composite.result(),), read_window(composite), groups)
 
     @property
