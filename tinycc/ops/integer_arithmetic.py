@@ -68,11 +68,16 @@ def _two_over_one_plus(x: int) -> int:
     return estimate
 
 
+def one_over_one_plus(x: int) -> int:
+    """1 / (1 + x) of x in [0, 1], Q0 to Q0, saturated."""
+    return min(_two_over_one_plus(x) << 1, INT32_MAX)
+
+
 def divide(a: int, b: int, multiplier: int, shift: int) -> int:
     """A / b * multiplier * 2**(shift - 31) of b other than 0, rounded at the end."""
     if b < 0:
         a, b = -a, -b
-    inverse = min(_two_over_one_plus((b << (32 - b.bit_length())) - 2**31) << 1, INT32_MAX)
+    inverse = one_over_one_plus((b << (32 - b.bit_length())) - 2**31)
     headroom = 31 - (a if a >= 0 else ~a).bit_length()
     quotient = multiply_high(multiply_high(a << headroom, inverse), multiplier)
     return divide_by_power(quotient, b.bit_length() - 1 + headroom - shift)
@@ -102,7 +107,7 @@ def logistic(x: int, integer_bits: int) -> int:
     """1 / (1 + exp(-x)) of x in Q(integer_bits), as Q0."""
     if x == 0:
         return 2**30
-    positive = min(_two_over_one_plus(exp_of_negative(-abs(x), integer_bits)) << 1, INT32_MAX)
+    positive = one_over_one_plus(exp_of_negative(-abs(x), integer_bits))
     return positive if x > 0 else INT32_MAX - positive
 
 

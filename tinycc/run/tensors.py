@@ -1,5 +1,7 @@
 """Arrays in the model file's own form, to and from the bytes of the device."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinycc.errors import InputDataError, ToolError
@@ -37,16 +39,22 @@ def _random(tensor: DeviceTensor, generator: np.random.Generator) -> np.ndarray:
 
 def device_cases(folder: GeneratedFolder, inputs: list[np.ndarray]) -> list[bytes]:
     """For each case the bytes of all inputs in order, as the device reads them. Raises InputDataError."""
-    if len(inputs) != len(folder.inputs):
-        raise InputDataError(f"the model has {len(folder.inputs)} inputs, {len(inputs)} arrays were given")
+    arrays = device_arrays(folder.inputs, inputs)
+    return [b"".join(array[case].tobytes() for array in arrays) for case in range(len(arrays[0]))]
+
+
+def device_arrays(tensors: Sequence[DeviceTensor], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """For each input [cases, elements] as the device reads them. Raises InputDataError."""
+    if len(inputs) != len(tensors):
+        raise InputDataError(f"the model has {len(tensors)} inputs, {len(inputs)} arrays were given")
     arrays = [
         _to_device(tensor, _array(array, index), index)
-        for index, (tensor, array) in enumerate(zip(folder.inputs, inputs, strict=True))
+        for index, (tensor, array) in enumerate(zip(tensors, inputs, strict=True))
     ]
     counts = {len(array) for array in arrays}
     if len(counts) != 1:
         raise InputDataError(f"the inputs have different numbers of cases: {sorted(counts)}")
-    return [b"".join(array[case].tobytes() for array in arrays) for case in range(counts.pop())]
+    return arrays
 
 
 def _array(values: np.ndarray, index: int) -> np.ndarray:

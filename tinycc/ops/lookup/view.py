@@ -3,6 +3,7 @@
 The pass `fuse_lookups` finds them: no pattern is as deep as they may be.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,6 +18,7 @@ from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.composite import Composite
 from tinycc.ops.evaluable import Evaluable
 from tinycc.ops.lookup_table import INT8_VALUES, INTEGER, QuantizedNumber, Tree, table_of
+from tinycc.ops.table_slopes import mean_slopes, tree_slopes
 from tinycc.ops.tensor import Tensor
 
 
@@ -25,10 +27,12 @@ class Lookup(ChannelDependence, Evaluable):
     """Any function from 8 bits to 8 bits of each element of a tensor.
 
     table: int8 [256], the results for -128 ... 127; uint8 elements are taken less 128.
+    slopes: float32 [256], of the real function behind it, in steps of the output for one of the input.
     function: name for the report, e.g. "sigmoid".
     """
 
     table: np.ndarray
+    slopes: np.ndarray
     function: str
 
     kind: ClassVar[str] = "lookup"
@@ -45,11 +49,14 @@ class Lookup(ChannelDependence, Evaluable):
     def from_composite(cls, composite: Composite) -> "Lookup":
         """Tabulate the function, or the functions one after the other."""
         steps = _steps(composite)
-        table = steps[0].table
+        table, slopes = steps[0].table, steps[0].slopes
         for step in steps[1:]:
-            table = step.table[table.astype(np.int64) + 128]
+            places = table.astype(np.int64) + 128
+            # What saturates in between does not change.
+            slopes = slopes * step.slopes[places] * (np.abs(table + 0.5) < 127)
+            table = step.table[places]
         name = steps[0].name if len(steps) == 1 else "function"
-        return cls((steps[0].source,), (composite.result(),), table, name)
+        return cls((steps[0].source,), (composite.result(),), table, slopes, name)
 
     @property
     def is_channelwise(self) -> bool:
@@ -82,6 +89,7 @@ class _Step:
 
     source: Tensor
     table: np.ndarray
+    slopes: np.ndarray
     name: str
 
 
@@ -119,13 +127,22 @@ def _steps(composite: Composite) -> list[_Step]:
         elif name == "quantize":
             tree, output = trees[value.args[0]], composite.quantized(value)
             assert source is not None
-            steps.append(_Step(source, table_of(tree, source.as_int8, output.as_int8), name_of(tree)))
+            ends = source.as_int8, output.as_int8
+            steps.append(_Step(source, table_of(tree, *ends), tree_slopes(tree, *ends), name_of(tree)))
         elif name in INTEGER and tvm_adapter.dtype_of(binding.var) == "int8":
             assert source is not None
-            steps.append(_Step(source, INTEGER[name](INT8_VALUES, *numbers_of(value)).astype(np.int8), name))
+            numbers = numbers_of(value)
+            table = INTEGER[name](INT8_VALUES, *numbers).astype(np.int8)
+            slopes = mean_slopes(functools.partial(_applied, name, numbers))
+            steps.append(_Step(source, table, slopes, name))
         elif not isinstance(value, relax.Var):  # another name of the result
             trees[binding.var] = tree_of(value, trees)
     return steps
+
+
+def _applied(name: str, numbers: list[float], values: np.ndarray) -> np.ndarray:
+    """A function of integers."""
+    return INTEGER[name](values, *numbers)
 
 
 def tree_of(expr: relax.Expr, trees: dict[relax.Expr, Tree]) -> Tree:

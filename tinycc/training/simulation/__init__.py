@@ -1,0 +1,22 @@
+"""Training as the device does it, in torch: the integers of the generated C, and gradients of them.
+
+It needs the extra tinycc[torch], and is imported by whom it is asked for only.
+"""
+
+from tinycc.training.simulation.cases import Data
+from tinycc.training.simulation.loss import gradients
+from tinycc.training.simulation.network import IntegerNetwork
+from tinycc.training.simulation.simulate import Run, Simulated, constant, cosine, simulate
+from tinycc.training.simulation.update import UpdateRule
+
+__all__ = [
+    "Data",
+    "IntegerNetwork",
+    "Run",
+    "Simulated",
+    "UpdateRule",
+    "constant",
+    "cosine",
+    "gradients",
+    "simulate",
+]

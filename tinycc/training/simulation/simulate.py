@@ -1,0 +1,137 @@
+"""Train a network of int8 in torch, as the device would, many runs at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tinycc.errors import TrainingError
+from tinycc.training.scheme import Scheme, full
+from tinycc.training.simulation.cases import Cases, Data, score
+from tinycc.training.simulation.loss import Loss, gradients
+from tinycc.training.simulation.network import IntegerNetwork
+from tinycc.training.simulation.update import Updater, UpdateRule
+
+# Of the learning rate, by the share of training that is done: 0 to 1.
+Schedule = Callable[[float], float]
+
+@dataclass(frozen=True)
+class Run:
+    """One of the runs of a simulation.
+
+    seed: of the order of cases, and of stochastic rounding. rate: the learning rate. scheme: what trains; all where
+    nothing is said.
+    """
+
+    seed: int = 0
+    rate: float = 0.01
+    scheme: Scheme | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """What became of a run.
+
+    accuracies: before training and after each epoch, of the validation cases; [] where there are none. For
+        "squared_error" it is the mean loss.
+    losses: the mean over each epoch.
+    states: weights, int8, and biases, int32, that were trained, by parameter: "conv2d_0_weights" ...
+    """
+
+    run: Run
+    accuracies: list[float]
+    losses: list[float]
+    states: dict[str, np.ndarray]
+
+
+def constant(_done: float) -> float:
+    """The same rate all the time."""
+    return 1.0
+
+
+def cosine(done: float) -> float:
+    """From the rate to nothing."""
+    return 0.5 + 0.5 * float(np.cos(np.pi * done))
+
+
+def simulate(
+    model: Any,
+    training: Data,
+    validation: Data | None = None,
+    *,
+    runs: Sequence[Run] = (Run(),),
+    epochs: int = 1,
+    batch: int = 1,
+    shuffled: bool = True,
+    loss: Loss = "cross_entropy",
+    rule: UpdateRule | None = None,
+    schedule: Schedule = constant,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    progress: Callable[[str], None] | None = None,
+) -> list[Simulated]:
+    """Train a model with the integers that the generated C has.
+
+    model: of int8, as for `tinycc.compile`, or an IntegerNetwork.
+    training, validation: cases; targets are labels, int [cases], or for "squared_error" real numbers.
+    runs: trained beside each other, each with weights of its own.
+    batch: cases whose mean gradient makes a step; what is left over at the end of an epoch is left out.
+    shuffled: whether each epoch takes the cases in another order; otherwise they come as they are.
+    rule: of updates, those of the device where nothing is said.
+    schedule: what rates are multiplied by in the course of training.
+    dtype: of gradients, float32, or float64 for comparisons. The integers are the same.
+    progress: is told of each epoch.
+
+    Raises TinyccError: UnsupportedError for a network that cannot be simulated, TrainingError for a scheme of
+    another one, InputDataError for data that do not fit.
+    """
+    network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
+    schemes = [run.scheme or full(network.layers) for run in runs]
+    for scheme in schemes:
+        scheme.check(network.layers)
+    rule = rule or UpdateRule()
+    updater = Updater.of(network.layers, schemes, [run.seed for run in runs], rule, device)
+    parameters = network.parameters(device)
+    parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
+    trained = list(updater.tensors)
+    cases = Cases.of(network, parameters, training, trained)
+    checked = None if validation is None else Cases.of(network, parameters, validation, trained)
+    steps = len(cases) // batch
+    if steps == 0:
+        raise TrainingError(f"there are {len(cases)} cases, fewer than a batch of {batch}")
+    rates = torch.tensor([run.rate for run in runs], dtype=torch.float32, device=device)
+    generators = [np.random.default_rng(run.seed) for run in runs]
+    scores = [] if checked is None else [score(network, parameters, checked, loss)]
+    losses: list[torch.Tensor] = []
+    for epoch in range(epochs):
+        order = np.stack(
+            [item.permutation(len(cases)) if shuffled else np.arange(len(cases)) for item in generators]
+        )
+        total = torch.zeros(len(runs), dtype=torch.float64, device=device)
+        for step in range(steps):
+            values, targets = cases.take(order[:, step * batch : (step + 1) * batch])
+            means, found = gradients(network, parameters, values, targets, trained, loss=loss, dtype=dtype)
+            done = (epoch * steps + step) / (epochs * steps)
+            updater.update(found, rates * schedule(done))
+            total += means
+        losses.append(total / steps)
+        if checked is not None:
+            scores.append(score(network, parameters, checked, loss))
+        if progress is not None:
+            progress(_line(epoch, epochs, losses, scores))
+    return [
+        Simulated(
+            run,
+            [float(item[index]) for item in scores],
+            [float(item[index]) for item in losses],
+            {name: tensor.values[index].cpu().numpy() for name, tensor in updater.tensors.items()},
+        )
+        for index, run in enumerate(runs)
+    ]
+
+
+def _line(epoch: int, epochs: int, losses: list[torch.Tensor], scores: list[torch.Tensor]) -> str:
+    parts = [f"epoch {epoch + 1} of {epochs}", f"loss {float(losses[-1].mean()):.4f}"]
+    return ", ".join([*parts, f"validation {float(scores[-1].mean()):.4f}"] if scores else parts)

@@ -1,0 +1,178 @@
+"""How integers of weights and biases change: as the device changes them, and what that is compared with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+from tinycc.errors import TrainingError
+from tinycc.training.channels import trained_elements
+from tinycc.training.layers import Layer
+from tinycc.training.scheme import Scheme
+from tinycc.training.simulation.network import bias_name, weights_name
+from tinycc.training.simulation.random_bits import uniform
+
+Rounding = Literal["stochastic", "nearest", "truncate", "master"]
+
+# Weights' scales, which updates are divided by the square of, are held to this band around their layer's median.
+_BAND = 4.0
+# The largest step of an update, of weights and of biases.
+_LARGEST = {torch.int8: 2.0**9, torch.int32: 2.0**30}
+
+# Real numbers that hold all of these integers.
+_CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """How a gradient becomes a step.
+
+    rounding: "stochastic" and "nearest" are the device's. For comparison, "truncate" drops fractions and wraps in
+        eight bits, as TinyEngine's C does; "master" keeps float32 numbers that are rounded for each forward pass.
+    is_scaled: whether gradients are divided by the square of scales (quantization-aware scaling).
+    momentum: of stochastic gradient descent.
+    lowest_weight: -127 where weights are to stay symmetric.
+    """
+
+    rounding: Rounding = "stochastic"
+    is_scaled: bool = True
+    momentum: float = 0.0
+    lowest_weight: int = -128
+
+    def __post_init__(self) -> None:
+        if self.rounding not in get_args(Rounding):
+            raise TrainingError(
+                f"no rounding is called {self.rounding!r}: there are {', '.join(get_args(Rounding))}"
+            )
+
+
+def banded(scales: np.ndarray) -> np.ndarray:
+    """The scales of a layer's weights, held to a band around their median; float32."""
+    median = np.median(scales)
+    return np.clip(scales, median / _BAND, median * _BAND).astype(np.float32)
+
+
+@dataclass(eq=False)
+class TrainedTensor:
+    """Weights or biases that train, in all runs.
+
+    values: int8 or int32 [runs, outputs, ...].
+    elements: for each its index in the device's tensor, -1 where it is frozen in a run; int64, broadcasts to values.
+    number: of the device's tensor in each run, int64 [runs].
+    scaling: float32 [outputs], what gradients are multiplied by, beside the rate.
+    master, velocity: real numbers like `values`; only where the rule has them.
+    """
+
+    values: torch.Tensor
+    elements: torch.Tensor
+    number: torch.Tensor
+    scaling: torch.Tensor
+    master: torch.Tensor | None = None
+    velocity: torch.Tensor | None = None
+
+
+@dataclass(eq=False)
+class Updater:
+    """Changes what schemes train, in place, one run beside the other.
+
+    tensors: by parameter. seeds: int64 [runs]. step: how many updates there were.
+    """
+
+    rule: UpdateRule
+    tensors: dict[str, TrainedTensor]
+    seeds: torch.Tensor
+    step: int = field(default=0, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        layers: Mapping[str, Layer],
+        schemes: Sequence[Scheme],
+        seeds: Sequence[int],
+        rule: UpdateRule,
+        device: torch.device | str = "cpu",
+    ) -> "Updater":
+        """The state of training before the first step. schemes, seeds: of each run."""
+        tensors: dict[str, TrainedTensor] = {}
+        numbers = [_numbers(scheme) for scheme in schemes]
+        for layer_name, layer in layers.items():
+            scales = banded(layer.weight_scales)
+            for name, initial, unit in (
+                (weights_name(layer_name), layer.weights, scales),
+                (bias_name(layer_name), layer.bias, scales * np.float32(layer.source_scale)),
+            ):
+                if not any(name in places for places in numbers):
+                    continue
+                scaling = np.float32(1) / unit**2 if rule.is_scaled else np.ones_like(unit)
+                elements = [_elements(layer, scheme, name) for scheme in schemes]
+                values = torch.tensor(np.stack([initial] * len(schemes)), device=device)
+                tensors[name] = TrainedTensor(
+                    values,
+                    torch.tensor(np.stack(elements), device=device),
+                    torch.tensor([places.get(name, 0) for places in numbers], device=device),
+                    torch.tensor(scaling.astype(np.float32), device=device),
+                    values.to(_CARRIERS[values.dtype]) if rule.rounding == "master" else None,
+                    torch.zeros(values.shape, device=device) if rule.momentum else None,
+                )
+        return cls(rule, tensors, torch.tensor(list(seeds), device=device))
+
+    @torch.no_grad()
+    def update(self, gradients: Mapping[str, torch.Tensor], rates: torch.Tensor) -> None:
+        """Take a step. gradients: [runs, ...] of each tensor. rates: float32 [runs]."""
+        for name, tensor in self.tensors.items():
+            values, outputs = tensor.values, (-1, *(1,) * (tensor.values.ndim - 2))
+            gradient = gradients[name].to(torch.float32)
+            if tensor.velocity is not None:
+                gradient = tensor.velocity.mul_(self.rule.momentum).add_(gradient)
+            speeds = _per_run(rates, values) * tensor.scaling.reshape(outputs)
+            largest = _LARGEST[values.dtype]
+            delta = (speeds * gradient).nan_to_num_(0.0, 0.0, 0.0).clamp_(-largest, largest)
+            delta = torch.where(tensor.elements >= 0, delta, 0.0)
+            values.copy_(self._changed(tensor, delta))
+        self.step += 1
+
+    def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
+        """The next integers."""
+        values, is_weights = tensor.values, tensor.values.dtype == torch.int8
+        limits = torch.iinfo(values.dtype)
+        lowest = self.rule.lowest_weight if is_weights else limits.min
+        if tensor.master is not None:
+            tensor.master -= delta
+            return tensor.master.round().clamp(lowest, limits.max)
+        whole = values.to(torch.int64)
+        if self.rule.rounding == "truncate":
+            if is_weights:
+                return ((values - delta).trunc().to(torch.int64) + 128) % 256 - 128
+            return whole - delta.trunc().to(torch.int64)
+        offset: float | torch.Tensor = 0.5
+        if self.rule.rounding == "stochastic":
+            numbers = _per_run(tensor.number, values)
+            offset = uniform(_per_run(self.seeds, values), self.step, numbers, tensor.elements)
+            # Of frozen ones nothing is left over.
+            offset = torch.where(tensor.elements >= 0, offset, 0.5)
+        return (whole - (delta + offset).floor().to(torch.int64)).clamp(lowest, limits.max)
+
+
+def _per_run(numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """[runs] as it broadcasts to `values`."""
+    return numbers.reshape(-1, *(1,) * (values.ndim - 1))
+
+
+def _numbers(scheme: Scheme) -> dict[str, int]:
+    """The numbers of the device's tensors, by parameter: weights before the bias, in the scheme's order."""
+    names = []
+    for layer, part in scheme.layers.items():
+        names += [weights_name(layer)] if part.weights else []
+        names += [bias_name(layer)] if part.bias else []
+    return {name: number for number, name in enumerate(names)}
+
+
+def _elements(layer: Layer, scheme: Scheme, name: str) -> np.ndarray:
+    """See `TrainedTensor.elements`, of a run."""
+    part = scheme.layers.get(layer.name)
+    if name == bias_name(layer.name):
+        count = len(layer.bias)
+        return np.arange(count) if part is not None and part.bias else np.full(count, -1)
+    return trained_elements(layer, part.weights if part is not None else 0.0)
