@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tvm
 
-from tinycc.codegen import OperatorCode, check_name, generate_operators, write_folder
+from tinycc.codegen import OperatorCode, check_name, generate_program, training_code, write_folder
+from tinycc.codegen.operator_code import OperatorCall
 from tinycc.errors import BudgetError, TinyccError, TinyccWarning, printable
 from tinycc.frontend.load import load_model
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
@@ -21,7 +22,7 @@ from tinycc.output_folder import new_folder
 from tinycc.passes.infer_edges import has_edges
 from tinycc.passes.pipeline import EdgeType, InputMode, KernelChoice, import_passes, passes_for
 from tinycc.passes.schedule_stages import considered
-from tinycc.plan import INVOKE, Plan, Program, build_plan, build_program
+from tinycc.plan import INVOKE, TRAIN, Plan, Program, build_plan, build_program
 from tinycc.quantization import Preprocessing, QuantizedModel, quantize
 from tinycc.quantization.calibration import CalibrationData
 from tinycc.quantization.torch_module import exported_program
@@ -30,6 +31,7 @@ from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
 from tinycc.report.pass_records import PassRecord, recorded_passes
 from tinycc.report.summary import Request, summarize
+from tinycc.report.training import summarize_training
 from tinycc.run import run
 from tinycc.schedule.options import Objective
 from tinycc.schedule.whole_tensors import whole_tensors
@@ -50,17 +52,21 @@ class CompiledModel:
         """That of an inference."""
         return self.program.entries[INVOKE]
 
-    @cached_property
+    @property
     def code(self) -> OperatorCode:
         """The C of the operators."""
-        return generate_operators(self.plan, self.request.name)
+        return self._generated[0]
+
+    @cached_property
+    def _generated(self) -> tuple[OperatorCode, dict[str, list[OperatorCall]]]:
+        return generate_program(self.program, self.request.name)
 
     @cached_property
     def report(self) -> dict[str, Any]:
         """The content of report.json."""
         is_whole = not any(step.members for step in self.plan.steps)
         whole = None if is_whole else build_plan(whole_tensors(self.module))
-        return summarize(
+        report = summarize(
             self.plan,
             self.code,
             self.request,
@@ -68,6 +74,12 @@ class CompiledModel:
             considered(self.module),
             whole,
             notes_of(self.module),
+        )
+        step = self.program.entries.get(TRAIN)
+        return (
+            report
+            if step is None
+            else report | {"training": summarize_training(step, self.code, self.module["main"])}
         )
 
     def export(self, path: str | Path) -> None:
@@ -92,7 +104,12 @@ class CompiledModel:
             return run(folder, "host", inputs, keep_state=keep_state).outputs
 
     def _write(self, folder: Path) -> None:
-        write_folder(self.plan, self.code, folder, name=self.request.name, title=self.request.model)
+        code, entries = self._generated
+        step = self.program.entries.get(TRAIN)
+        training = None if step is None else training_code(step, self.plan, entries[TRAIN])
+        write_folder(
+            self.plan, code, folder, name=self.request.name, title=self.request.model, training=training
+        )
         (folder / "report.json").write_text(json.dumps(self.report, indent=1) + "\n", encoding="utf-8")
         (folder / "report.html").write_text(render_page(self.report), encoding="utf-8")
 
@@ -158,7 +175,7 @@ def compile(
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
-    title = _title(model)
+    title = title_of(model)
     if calibration is not None:
         model = quantize(model, calibration, example_inputs=example_inputs, preprocessing=preprocessing)
     elif example_inputs is not None:
@@ -190,7 +207,7 @@ def compile(
             states=states,
             limits=limits,
         )
-    module = _load(model, allow_float, shapes)
+    module = load(model, allow_float, shapes)
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:
@@ -203,14 +220,16 @@ def compile(
     return compiled
 
 
-def _title(model: Any) -> str:
+def title_of(model: Any) -> str:
     """What the report calls a model."""
     if isinstance(model, QuantizedModel):
         return printable(model.name)
     return printable(Path(model).name) if isinstance(model, str | Path) else type(model).__name__
 
 
-def _load(model: Any, allow_float: bool, shapes: Mapping[str, Sequence[int]] | None) -> tvm.IRModule:
+def load(
+    model: Any, allow_float: bool = False, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tvm.IRModule:
     """The module of a model; of one that was quantized, with what is to be said of that."""
     if not isinstance(model, QuantizedModel):
         return load_model(model, allow_float, shapes)

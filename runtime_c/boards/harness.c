@@ -7,9 +7,13 @@
  * trace.bin only with HARNESS_TRACE: for every operator run uint64 index, uint64 instructions and,
  *           with HARNESS_LAYERS, its output bytes
  *
- * It keeps no buffer: inputs are read straight into the model and outputs written straight from it, so
- * that a model may use nearly all of a small memory. "under_test.h" is generated for the model, and the
- * macro CLOCK_HEADER names the counter of the board.
+ * With HARNESS_TRAIN a case is a training step: the network's inputs, the label, int32, and the learning
+ * rate, float; its output is the loss, float. A label of -1 - l is no step: the output tells whether the
+ * network's answer is l. At the end state.bin has the bytes of all states.
+ *
+ * It keeps no buffer, save for an example to train on: inputs are read straight into the model and outputs
+ * written straight from it, so that a model may use nearly all of a small memory. "under_test.h" is generated
+ * for the model, and the macro CLOCK_HEADER names the counter of the board.
  */
 #include "under_test.h"
 
@@ -26,6 +30,7 @@ static struct {
     UNDER_TEST(arena) arena;
     uint8_t after[GUARD_BYTES];
 } guarded;
+#define ARENA (&guarded.arena)
 #define INPUT(index) UNDER_TEST(input_in)(&guarded.arena, index)
 #define ROW() UNDER_TEST(row_in)(&guarded.arena)
 #define PUSH(row) UNDER_TEST(push_row_in)(&guarded.arena, row)
@@ -50,6 +55,10 @@ static void check_guards(void)
     }
 }
 #else
+#ifdef HARNESS_TRAIN
+static UNDER_TEST(arena) arena;
+#define ARENA (&arena)
+#endif
 #define INPUT(index) UNDER_TEST(input)(index)
 #define ROW() UNDER_TEST(row)()
 #define PUSH(row) UNDER_TEST(push_row)(row)
@@ -64,6 +73,28 @@ static void paint_guards(void)
 static void check_guards(void)
 {
 }
+#endif
+
+#ifdef HARNESS_TRAIN
+#undef INPUT
+#undef OUTPUT
+#undef INVOKE
+#undef RESET
+/* Inputs of the network, label and rate, each at a multiple of 4; and the loss. */
+static int32_t example[EXAMPLE_WORDS];
+static float loss;
+#define INPUT(index) ((void *)(example + input_words[index]))
+#define OUTPUT(index) (&loss)
+#define RESET() UNDER_TEST(reset_in)(ARENA)
+
+static void train(void)
+{
+    UNDER_TEST(set_learning_rate_in)(ARENA, *(const float *)INPUT(INPUT_COUNT - 1));
+    const int32_t label = *(const int32_t *)INPUT(INPUT_COUNT - 2);
+    loss = label < 0 ? (float)UNDER_TEST(evaluate_in)(ARENA, EXAMPLE, -1 - label)
+                     : UNDER_TEST(train_step_in)(ARENA, EXAMPLE, label);
+}
+#define INVOKE() train()
 #endif
 
 static void write_all(int32_t file, const void *from, uint32_t bytes)
@@ -223,6 +254,9 @@ int main(void)
         RESET();
 #endif
     }
+#ifdef HARNESS_TRAIN
+    write_all(open_file("state.bin", 1), ARENA->bytes + FIRST_STATE, STATE_BYTES);
+#endif
     port_exit(PORT_DONE);
     return 0;
 }

@@ -12,6 +12,7 @@ from tinycc.codegen.c_text import c_array, c_comment, c_type, c_value
 from tinycc.codegen.operator_code import OperatorCode
 from tinycc.codegen.rendering import render
 from tinycc.codegen.row_input import row_place
+from tinycc.codegen.training_code import TrainingCode
 from tinycc.edges import Edge
 from tinycc.errors import UnsupportedError
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
@@ -46,11 +47,19 @@ def check_name(name: str) -> None:
         )
 
 
-def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, title: str) -> None:
+def write_folder(
+    plan: Plan,
+    code: OperatorCode,
+    folder: Path,
+    *,
+    name: str,
+    title: str,
+    training: TrainingCode | None = None,
+) -> None:
     """Write the C of a plan and its operators into an existing folder.
 
     name: prefix of all symbols, a C identifier; the sources are <name>.c and <name>.h.
-    title: said in the head of the files.
+    title: said in the head of the files. training: of a model that has a training step as well.
     """
     macro = name.upper()
     context = {
@@ -79,11 +88,12 @@ def write_folder(plan: Plan, code: OperatorCode, folder: Path, *, name: str, tit
         "output_offsets": ", ".join(buffer_offset(plan, buffer) for buffer in plan.outputs),
         "states": _states(plan),
         "row_place": row_place(plan),
+        "training": training,
     }
     for template in ("model.c", "model.h", "main.c", "Makefile", "CMakeLists.txt"):
         text = render(template, context)
         (folder / template.replace("model", name)).write_text(text, encoding="utf-8")
-    for place in kernel_places(code.headers):
+    for place in kernel_places([*code.headers, *(["checkpoint.h"] if training else [])]):
         copy = folder / "kernels" / place
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((KERNELS / place).read_bytes())

@@ -42,6 +42,7 @@ class OperatorCode:
     functions: one for each stage.
     constant_bytes: flash that each operator's constants take, by operator name.
     instance_of: the function that computes an operator, by operator name.
+    shares_constants: whether constants that are equal are one, as several entries of a program have them.
     """
 
     includes: list[str] = field(default_factory=list)
@@ -52,7 +53,18 @@ class OperatorCode:
     calls: list[OperatorCall] = field(default_factory=list)
     constant_bytes: dict[str, int] = field(default_factory=dict)
     instance_of: dict[str, str] = field(default_factory=dict)
+    shares_constants: bool = False
     _names: dict[str, str] = field(default_factory=dict)
+    _arrays: dict[str, str] = field(default_factory=dict)
+
+    def add_array(self, step: Step, part: str, array: np.ndarray) -> str:
+        """The name of a constant array: a new one, unless an equal one is there that may be shared."""
+        name, text = f"{step.name}_{part}", c_array("@name@", array)
+        known = self._arrays.setdefault(text, name) if self.shares_constants else name
+        if known == name:
+            self.constants.append(text.replace("@name@", name, 1))
+            self.constant_bytes[step.name] += array.nbytes
+        return known
 
     def require(self, call: KernelCall | SourceCall) -> None:
         """Include what a call needs, and define the kernel where it is written for the operator."""
@@ -93,21 +105,20 @@ def add_operator(code: OperatorCode, plan: Plan, step: Step, index: int) -> None
 def add_constants(code: OperatorCode, step: Step, call: KernelCall | SourceCall) -> Mapping[int, str]:
     """Emit the step's flash constants; return the names of its constant operands by index."""
     fields = {}
+    code.constant_bytes[step.name] = 0
     for key, value in call.data.items() if isinstance(call, KernelCall) else ():
         if isinstance(value, np.ndarray | Packed):
-            name = f"{step.name}_{key.rpartition('.')[2]}"
-            code.constants.append(c_array(name, value.array() if isinstance(value, Packed) else value))
-            fields[key] = name
+            array = value.array() if isinstance(value, Packed) else value
+            fields[key] = code.add_array(step, key.rpartition(".")[2], array)
         else:
             fields[key] = c_value(value)
-    operands = {}
-    for index, tensor in enumerate(step.operator.inputs):
-        if tensor.value is not None:
-            operands[index] = f"{step.name}_operand{index}"
-            code.constants.append(c_array(operands[index], tensor.value))
+    operands = {
+        index: code.add_array(step, f"operand{index}", tensor.value)
+        for index, tensor in enumerate(step.operator.inputs)
+        if tensor.value is not None
+    }
     if isinstance(call, KernelCall):
         code.constants.append(c_struct(f"{call.struct}_data", f"{step.name}_data", fields))
-    code.constant_bytes[step.name] = call.data_bytes + step.operator.operand_bytes
     return operands
 
 
@@ -154,6 +165,8 @@ def _instance_body(operator: Operator, call: WholeCall) -> str:
     arguments += states
     if operator.scratch_bytes:
         arguments.append("scratch")
+    if isinstance(call, RowCall) and call.is_numbered:
+        arguments.append("y" if call.rows > 1 else "0")
     arguments += ["0", str(call.columns), "&shape", "data"]
     lines.append(f"{indent}{call.function}({', '.join(arguments)});")
     if call.rows > 1:

@@ -11,7 +11,10 @@ from tinycc.ops import (
     add,
     arg_max,
     average_pool2d,
+    bias_update,
     cast,
+    clamp_gradient,
+    clamp_mask,
     concatenate,
     conv2d,
     delay_line,
@@ -23,6 +26,7 @@ from tinycc.ops import (
     fallback,
     float_lstm,
     gather,
+    input_gradient,
     input_rows,
     interpolate,
     layer_norm,
@@ -44,6 +48,7 @@ from tinycc.ops import (
     trained_layer,
     transpose_conv2d,
     unidirectional_lstm,
+    weight_update,
 )
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
@@ -96,6 +101,12 @@ ROOMS: list[Room[Any]] = [
     delay_line.ROOM,
     # And mark_trainable.
     trained_layer.ROOM,
+    # And build_backward.
+    clamp_gradient.ROOM,
+    clamp_mask.ROOM,
+    input_gradient.ROOM,
+    weight_update.ROOM,
+    bias_update.ROOM,
 ]
 
 

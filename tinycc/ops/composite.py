@@ -48,6 +48,18 @@ class Composite:
         """An attribute of the function."""
         return tvm_adapter.attribute(self.function, name)
 
+    def integers(self, name: str) -> tuple[int, ...]:
+        """An attribute of the function that is a list of integers, or one; ValueError where it has none."""
+        value = tvm_adapter.attribute(self.function, name)
+        if value is None:
+            raise ValueError(f"{self.kind} has no attribute {name}")
+        return (int(value),) if isinstance(value, int) else tuple(map(int, value))
+
+    def integer(self, name: str) -> int:
+        """An attribute of the function that is an integer."""
+        [value] = self.integers(name)
+        return value
+
     def tensor(self, expr: relax.Expr) -> Tensor:
         """The stored tensor behind an operand: a parameter, a constant, or either under a dequantize."""
         expr = self.resolve(expr)

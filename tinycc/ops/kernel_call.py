@@ -60,7 +60,7 @@ class SourceCall:
 class KernelCall:
     """What all calls of kernels in runtime_c/kernels have in common.
 
-    The C call is `function(<inputs>, out_row, [<states>,] [scratch,] x0, x1, &shape, &data)`.
+    The C call is `function(<inputs>, out_row, [<states>,] [scratch,] [y,] x0, x1, &shape, &data)`.
 
     header: name of a file in runtime_c/kernels/* that defines the kernel.
     struct: prefix of the kernel's parameter types, `<struct>_shape` and `<struct>_data`.
@@ -91,6 +91,8 @@ class RowCall(KernelCall):
     pixel_columns: how many columns make up a pixel of the output, so that a row may be computed in parts;
         0 where it may not.
     as_list: the kernel takes its inputs, each a single row, as one array of rows.
+    is_numbered: the kernel takes the number of the output row, before x0, as rows differ in more than their
+        inputs.
     """
 
     windows: tuple[RowWindow, ...]
@@ -99,6 +101,7 @@ class RowCall(KernelCall):
     row_elements: int
     pixel_columns: int = 1
     as_list: bool = False
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True, eq=False)

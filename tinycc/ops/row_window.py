@@ -63,8 +63,8 @@ class RowWindow:
 
     @classmethod
     def whole(cls, tensor: Tensor) -> "RowWindow":
-        """The tensor taken as a single row."""
-        return cls(input_rows=1, row_elements=tensor.elements)
+        """The tensor taken as a single row, that of all output rows."""
+        return cls(input_rows=1, row_elements=tensor.elements, stride=0)
 
     def first_row(self, y: int) -> int:
         """The input row at the top of the window of output row y; negative in the padding."""

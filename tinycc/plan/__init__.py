@@ -2,10 +2,11 @@
 
 from tinycc.plan.build import build_plan, plan_of
 from tinycc.plan.model import Buffer, Plan, RowInput, Step
-from tinycc.plan.program import INVOKE, Program, build_program
+from tinycc.plan.program import INVOKE, TRAIN, Program, build_program
 
 __all__ = [
     "INVOKE",
+    "TRAIN",
     "Buffer",
     "Plan",
     "Program",

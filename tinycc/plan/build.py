@@ -36,6 +36,7 @@ class _Reader:
     """What has been read so far: buffers by name, and the place of each value in memory."""
 
     graph: OperatorGraph
+    prefix: str = ""
     buffers: dict[str, Buffer] = field(default_factory=dict)
     places: dict[Value, _Place] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -81,7 +82,7 @@ class _Reader:
 
     def name_of(self, operator: Operator) -> str:
         """A name for the next operator of its kind."""
-        name = f"{operator.kind}_{self.counts[operator.kind]}"
+        name = f"{self.prefix}{operator.kind}_{self.counts[operator.kind]}"
         self.counts[operator.kind] += 1
         return name
 
@@ -113,17 +114,18 @@ class _Reader:
         return self.add(name, kind, ring.bytes, ring.alignment, ring.moments)
 
 
-def build_plan(module: tvm.IRModule, limits: SearchLimits = DEFAULT_LIMITS) -> Plan:
+def build_plan(module: tvm.IRModule, limits: SearchLimits = DEFAULT_LIMITS, prefix: str = "") -> Plan:
     """The plan of a module whose operators are all composites.
 
+    prefix: of the operators' names.
     Raises UnsupportedError for a call that no operator covers.
     """
-    return plan_of(OperatorGraph.of(module), limits)
+    return plan_of(OperatorGraph.of(module), limits, prefix)
 
 
-def plan_of(graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS) -> Plan:
-    """The plan of a graph."""
-    reader = _Reader(graph)
+def plan_of(graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS, prefix: str = "") -> Plan:
+    """The plan of a graph; prefix: of the operators' names."""
+    reader = _Reader(graph, prefix)
     edge_count = len(graph.parameters) - len(graph.states)
     for index, parameter in enumerate(graph.parameters[:edge_count]):
         if parameter != graph.row_input:

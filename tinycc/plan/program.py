@@ -12,8 +12,8 @@ from tinycc.plan.build import build_plan
 from tinycc.plan.check import check_plan
 from tinycc.plan.model import Buffer, Plan
 
-# The entry that computes outputs from inputs.
-INVOKE = "invoke"
+# The entry that computes outputs from inputs, and the one that learns from an example.
+INVOKE, TRAIN = "invoke", "train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +42,13 @@ def build_program(modules: Mapping[str, tvm.IRModule], limits: SearchLimits = DE
     """The program of modules whose passes are done, by the names of the entries.
 
     States are the same in all: those of one place among the last parameters of `main` are one buffer.
+    Operators of entries other than an inference are named after their entry as well.
     Raises UnsupportedError where they differ in size.
     """
-    plans = {name: build_plan(module, limits) for name, module in modules.items()}
+    plans = {
+        name: build_plan(module, limits, "" if name == INVOKE else f"{name}_")
+        for name, module in modules.items()
+    }
     if len(plans) == 1:
         return Program(plans)
     states: dict[str, Buffer] = {}

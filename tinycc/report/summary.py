@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tinycc.codegen.operator_code import OperatorCode
-from tinycc.edges import Edge
 from tinycc.ops.linear import Linear
 from tinycc.ops.quantize import Dequantize
-from tinycc.ops.tensor import Tensor
-from tinycc.plan import Buffer, Plan
+from tinycc.plan import Plan
 from tinycc.report.advice import advise
+from tinycc.report.edges import describe_edge
 from tinycc.report.pass_records import PassRecord
 from tinycc.report.timeline import Timeline
 from tinycc.version import VERSION
@@ -62,11 +61,11 @@ def summarize(
         "state_bytes": sum(buffer.bytes for buffer in plan.buffers.values() if buffer.kind == "state"),
         "weight_bytes": sum(code.constant_bytes.values()),
         "inputs": [
-            _edge(edge, tensor, plan.buffers[name])
+            describe_edge(edge, tensor, plan.buffers[name])
             for edge, tensor, name in zip(plan.edges.inputs, plan.input_tensors, plan.inputs, strict=True)
         ],
         "outputs": [
-            _edge(edge, tensor, plan.buffers[name])
+            describe_edge(edge, tensor, plan.buffers[name])
             for edge, tensor, name in zip(plan.edges.outputs, plan.output_tensors, plan.outputs, strict=True)
         ],
         "schedules": schedules,
@@ -96,18 +95,3 @@ def _float_layers(plan: Plan) -> list[str]:
         for item in steps
         if isinstance(item.operator, Linear) and item.operator.is_real and item.inputs[0] in dequantized
     ]
-
-
-def _edge(edge: Edge, tensor: Tensor, buffer: Buffer) -> dict[str, object]:
-    return {
-        "name": edge.name,
-        "shape": list(tensor.shape),
-        "dtype": tensor.dtype,
-        "bytes": tensor.bytes,
-        "offset": buffer.offset,
-        "scale": edge.scale if tensor.dtype != "float32" else None,
-        "zero_point": edge.zero_point,
-        "file_dtype": edge.dtype,
-        "file_shape": list(edge.shape),
-        "permutation": list(edge.permutation),
-    }

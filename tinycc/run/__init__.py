@@ -10,9 +10,10 @@ import numpy as np
 from tinycc.run.board import run_board
 from tinycc.run.host import run_host
 from tinycc.run.result import RunResult
+from tinycc.run.training import train
 from tinycc.target import target_named
 
-__all__ = ["RunResult", "run", "run_board", "run_host"]
+__all__ = ["RunResult", "run", "run_board", "run_host", "train"]
 
 
 def run(

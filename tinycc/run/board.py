@@ -48,7 +48,7 @@ class _DoesNotFitError(Exception):
 
 
 def run_board(
-    folder: Path,
+    folder: Path | GeneratedFolder,
     inputs: list[np.ndarray] | None,
     target_name: str,
     *,
@@ -64,7 +64,7 @@ def run_board(
     target = target_named(target_name)
     if not target.boards:
         raise UnsupportedError(f"{target_name} has no emulated board: run it with --on host")
-    generated = read_folder(folder)
+    generated = folder if isinstance(folder, GeneratedFolder) else read_folder(folder)
     arrays = random_inputs(generated) if inputs is None else inputs
     cases = device_cases(generated, arrays)
     inputs_text = f"random, seed {SEED}" if inputs is None else ""
@@ -88,6 +88,7 @@ def _run_on(job: _Job, inputs_text: str, note: str, *, trace: bool, profile: boo
         costs = harness.read_costs(work, len(job.cases))
         outputs = file_outputs(job.generated, (work / "out.bin").read_bytes(), job.inputs)
         sizes = _model_sizes(job, work, objects)
+        states = harness.read_states(job.generated, work)
     counts, layers = _traced(job, layers=trace) if trace or profile else (None, None)
     return RunResult(
         outputs=outputs,
@@ -103,6 +104,7 @@ def _run_on(job: _Job, inputs_text: str, note: str, *, trace: bool, profile: boo
         layers=layers if trace else None,
         inputs_text=inputs_text,
         warnings=warnings,
+        states=states,
     )
 
 
@@ -215,7 +217,8 @@ def _execute(job: _Job, work: Path) -> None:
 def _model_sizes(job: _Job, work: Path, objects: list[Path]) -> Sizes:
     """Sizes of the model with the library functions it pulls in: a link without the harness."""
     name = job.generated.name
-    parts = ("row", "push_row") if job.generated.by_rows else ("input", "invoke")
+    parts = ["row", "push_row"] if job.generated.by_rows else ["input", "invoke"]
+    parts += ["train_step", "set_learning_rate"] if job.generated.trains else []
     roots = [f"-Wl,-u,{name}_{part}" for part in (*parts, "output", "reset")]
     compiler = find_tool(f"{job.target.compiler}gcc", job.target.packages)
     command = [compiler, *job.target.flags, "-nostartfiles", f"-T{work / 'board.ld'}", "-Wl,--gc-sections"]

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,9 @@ class GeneratedFolder:
     sram_bytes, flash_bytes: the budgets it was compiled for, or None.
     by_rows: whether the input is fed row by row.
     macs: multiply-accumulates of an inference, from which time limits are set.
+    trains: whether it is the training step that is meant: its inputs are those of the network, a label and a
+        learning rate, its output the loss.
+    states: of a training step, what lies in `state.bin` after it, with the first byte of each.
     """
 
     path: Path
@@ -100,6 +103,8 @@ class GeneratedFolder:
     flash_bytes: int | None
     by_rows: bool
     macs: int
+    trains: bool = False
+    states: tuple[tuple[DeviceTensor, int], ...] = ()
 
     @property
     def sources(self) -> list[Path]:
@@ -126,6 +131,24 @@ def read_folder(folder: Path) -> GeneratedFolder:
             flash_bytes=_optional_bytes(report, "flash_bytes", "flash"),
             by_rows=report.get("input_mode") == "rows",
             macs=int(report.get("macs", 0)) + int(report.get("extra_macs", 0)),
+        )
+
+
+def read_training_folder(folder: Path) -> GeneratedFolder:
+    """The same of a folder's training step. Raises OutputError, also where it has none."""
+    invoked = read_folder(folder)
+    training = read_report(invoked.path).get("training")
+    if training is None:
+        raise OutputError(f"{folder} has no training step: compile the model with tinycc.training.compile")
+    with damaged_report(folder):
+        return replace(
+            invoked,
+            inputs=tuple(_tensor(fields) for fields in training["inputs"]),
+            outputs=tuple(_tensor(fields) for fields in training["outputs"]),
+            operators=tuple(_operator(fields) for fields in training["operators"]),
+            macs=int(training["macs"]),
+            trains=True,
+            states=tuple((_tensor(fields), int(fields["offset"])) for fields in training["states"]),
         )
 
 

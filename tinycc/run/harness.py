@@ -1,5 +1,6 @@
 """The program around the model: its generated header, and the files it reads and writes."""
 
+import math
 import shutil
 from dataclasses import dataclass
 from importlib import resources
@@ -62,14 +63,31 @@ def write_header(folder: GeneratedFolder, boards: Path, *, keep_state: bool) -> 
         f"#define INPUT_COUNT {len(inputs)}u\n"
         f"#define OUTPUT_COUNT {len(outputs)}u\n"
         + ("#define KEEP_STATE\n" if keep_state else "")
+        + (_training(folder) if folder.trains else "")
         + (f"#define INPUT_ROWS {macro}_INPUT_0_ROWS\n" if folder.by_rows else "")
         + (f"#define ROW_BYTES {macro}_INPUT_0_ROW_BYTES\n" if folder.by_rows else "")
         + table("input_bytes", inputs)
         + table("output_bytes", outputs)
         + table("layer_bytes", [operator.call_bytes for operator in folder.operators])
-        + checks("INPUT", inputs)
-        + checks("OUTPUT", outputs),
+        + ("" if folder.trains else checks("INPUT", inputs) + checks("OUTPUT", outputs)),
         encoding="utf-8",
+    )
+
+
+def _training(folder: GeneratedFolder) -> str:
+    """What the header says of examples to train on: the network's inputs, a label and a rate."""
+    macro = folder.name.upper()
+    words = [0]
+    for tensor in folder.inputs:
+        words.append(words[-1] + -(-tensor.bytes // 4))
+    *network, _, _ = range(len(folder.inputs))
+    return (
+        "#define HARNESS_TRAIN\n"
+        f"#define EXAMPLE_WORDS {words[-1]}\n"
+        f"static const uint32_t input_words[] = {{{', '.join(f'{word}u' for word in words[:-1])}}};\n"
+        f"#define EXAMPLE {', '.join(f'INPUT({index})' for index in network)}\n"
+        f"#define FIRST_STATE {macro}_STATES\n"
+        f"#define STATE_BYTES {macro}_STATE_BYTES\n"
     )
 
 
@@ -132,3 +150,14 @@ def read_trace(
                 [operator.read(rows) for operator, rows in zip(folder.operators, found, strict=True)]
             )
     return [round(total / cases) for total in totals], outputs
+
+
+def read_states(folder: GeneratedFolder, work: Path) -> dict[str, np.ndarray] | None:
+    """Read state.bin of a training run; None for any other."""
+    if not folder.trains:
+        return None
+    data = (work / "state.bin").read_bytes()
+    return {
+        tensor.name: np.frombuffer(data, tensor.dtype, math.prod(tensor.shape), first).reshape(tensor.shape)
+        for tensor, first in folder.states
+    }

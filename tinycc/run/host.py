@@ -19,7 +19,7 @@ SANITIZERS = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recov
 
 
 def run_host(
-    folder: Path,
+    folder: Path | GeneratedFolder,
     inputs: list[np.ndarray] | None = None,
     *,
     sanitize: bool = False,
@@ -31,7 +31,7 @@ def run_host(
     The arena stands between two painted zones, which are checked after each case; with `sanitize` the address
     and undefined-behaviour sanitizers watch, too. Raises ToolError, InputDataError, OutputError.
     """
-    generated = read_folder(folder)
+    generated = folder if isinstance(folder, GeneratedFolder) else read_folder(folder)
     arrays = random_inputs(generated) if inputs is None else inputs
     cases = device_cases(generated, arrays)
     with tempfile.TemporaryDirectory(prefix="tinycc-host-") as directory:
@@ -57,6 +57,7 @@ def run_host(
             layers=layers,
             inputs_text=f"random, seed {SEED}" if inputs is None else "",
             warnings=warnings,
+            states=harness.read_states(generated, work),
         )
 
 

@@ -22,6 +22,7 @@ class RunResult:
     layers: for each case the output of every operator, if traced.
     inputs_text: how the inputs came about, if they were not given.
     warnings: what the compiler said of the model's sources.
+    states: of a training run, what trains and how far it is, by name, after the last step.
     """
 
     outputs: list[np.ndarray]
@@ -37,6 +38,7 @@ class RunResult:
     layers: list[list[np.ndarray]] | None = None
     inputs_text: str = ""
     warnings: str = ""
+    states: dict[str, np.ndarray] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The costs as plain JSON values; what was not measured is absent."""

@@ -69,24 +69,20 @@ def _is_trainable(view: Linear) -> bool:
     return is_int8 and view.inputs[0].value is None and not view.requantized.weight_zero_points.any()
 
 
-def _layer(name: str, node: Node, view: Conv2D | DepthwiseConv2D | Dense) -> Layer:
-    arithmetic, channels = view.requantized, view.outputs[0].channels
+def geometry_of(view: Linear) -> tuple[Window, int, np.ndarray]:
+    """The window, groups and weights of a layer of int8, as `Layer` has them."""
     if isinstance(view, Conv2D):
-        window, groups, weights = view.window, view.groups, arithmetic.weights
-    elif isinstance(view, DepthwiseConv2D):
-        window, groups = view.window, view.inputs[0].channels
-        weights = np.moveaxis(arithmetic.weights, 2, 0)[..., np.newaxis]
-    else:
-        window, groups = _PIXEL, 1
-        weights = arithmetic.weights.reshape(channels, 1, 1, -1)
+        return view.window, view.groups, np.ascontiguousarray(view.requantized.weights)
+    if isinstance(view, DepthwiseConv2D):
+        weights = np.moveaxis(view.requantized.weights, 2, 0)[..., np.newaxis]
+        return view.window, view.inputs[0].channels, np.ascontiguousarray(weights)
+    weights = view.requantized.weights.reshape(view.outputs[0].channels, 1, 1, -1)
+    return _PIXEL, 1, np.ascontiguousarray(weights)
+
+
+def _layer(name: str, node: Node, view: Linear) -> Layer:
+    window, groups, weights = geometry_of(view)
     # The factor of each channel is source scale x weight scale / output scale, of which two are known.
-    scales = arithmetic.multipliers * view.outputs[0].real_scale / np.float64(view.inputs[0].real_scale)
-    return Layer(
-        name,
-        node,
-        window,
-        groups,
-        np.ascontiguousarray(weights),
-        np.ascontiguousarray(arithmetic.bias.astype(np.int32)),
-        scales.astype(np.float32),
-    )
+    scales = view.requantized.multipliers * view.outputs[0].real_scale / np.float64(view.inputs[0].real_scale)
+    bias = np.ascontiguousarray(view.requantized.bias.astype(np.int32))
+    return Layer(name, node, window, groups, weights, bias, scales.astype(np.float32))

@@ -22,7 +22,7 @@ class LayerScheme:
 
 @dataclass(frozen=True)
 class Scheme:
-    """What trains of each layer, by name (see `tinycc.training.layers`); layers that are not named are frozen.
+    """What trains of each layer, by name (see `tinycc.training.layers`); others are frozen.
 
     model: the fingerprint of the network that it was made for; "" for any that has these layers.
     """

@@ -74,8 +74,8 @@ TINYCC_INLINE void tinycc_trained_layer_block(const int8_t *const *rows, const i
     for (int32_t j = 0; j < shape->kernel_height; ++j) {
         const int8_t *row = rows[j];
         if (row != NULL && contiguous) {
-            tinycc_trained_layer_dots(sums, count, row + left * shape->input_channels,
-                                      data->input_zero_point, taps, stride, row_taps);
+            tinycc_trained_layer_dots(sums, count, row + left * shape->input_channels, data->input_zero_point,
+                                      taps, stride, row_taps);
         } else if (row != NULL) {
             for (int32_t t = 0; t < shape->kernel_width; ++t) {
                 const int32_t column = left + t * shape->dilation_width;

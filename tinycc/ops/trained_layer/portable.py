@@ -40,5 +40,5 @@ class PortableTrainedLayer(Kernel[TrainedLayer]):
         )
 
     def overlap(self, view: TrainedLayer, index: int) -> int | None:
-        """The last channel of a pixel is written once all of its window is read; weights outlive the layer."""
+        """The last channel of a pixel is written once its window is read; weights outlive the layer."""
         return view.window.pixelwise_overlap(view.inputs[0], view.outputs[0]) if index == 0 else None

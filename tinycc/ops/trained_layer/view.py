@@ -14,6 +14,7 @@ from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.base import INT8, ElementTypes, Operator
 from tinycc.ops.composite import Composite
+from tinycc.ops.composite_writer import Emit, write_composite
 from tinycc.ops.fixed_point import quantize_multipliers
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
@@ -23,9 +24,10 @@ from tinycc.ops.window import Window
 class TrainedLayer(Operator):
     """output = clamp(zero point + requantize(bias + sum((input - zero point) x weights))), all of int8.
 
-    inputs: the source [..., height, width, channels]; weights, int8 [outputs, kernel height, kernel width, input
-        channels / groups]; bias, int32 [outputs]. The last two are operands, as a training step changes them,
-        or constants. The bias does not take in the input's zero point, or an update of weights would change it.
+    inputs: the source [..., height, width, channels]; weights, int8 [outputs, kernel height, kernel width,
+        input channels / groups]; bias, int32 [outputs]. The last two are operands, as a training step changes
+        them, or constants. The bias does not take in the input's zero point, or an update of weights would
+        change it.
     multipliers: real requantization factor of each output channel, float64.
     output_range: clamp of the result.
     """
@@ -90,79 +92,62 @@ def trained_layer(
 ) -> relax.Function:
     """The composite function of a layer.
 
-    operands: source, weights and bias, the last two variables or constants, as `TrainedLayer.inputs` has them.
+    operands: source, weights and bias as `TrainedLayer.inputs` has them, the last two variables or constants.
     source, output: their shapes and quantization. weight_scales: float32 [outputs].
     bounds: of the activation, real numbers; None where there is none.
     """
-    names = ("source", "weights", "bias")
-    is_variable = [isinstance(operand, relax.Var) for operand in operands]
-    taken = [
-        relax.Var(name, operand.ty) if variable else operand
-        for name, operand, variable in zip(names, operands, is_variable, strict=True)
-    ]
-    parameters = [operand for operand, variable in zip(taken, is_variable, strict=True) if variable]
     bias_scales = (np.float32(source.real_scale) * weight_scales).astype(np.float32)
-    pad_below, pad_right = (
-        max(
-            0,
-            (count - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1
-            - window.padding[axis] - size,
-        )
-        for axis, (size, count) in enumerate(
-            zip((source.height, source.width), (output.height, output.width), strict=True)
-        )
-    )  # fmt: skip
-    builder = relax.BlockBuilder()
-    with builder.function("trained_layer", parameters, private=True):
-        with builder.dataflow():
-            real = _dequantized(builder, taken[0], source.real_scale, source.zero_point, 0)
-            weights = _dequantized(builder, taken[1], weight_scales, 0, 0)
-            bias = _dequantized(builder, taken[2], bias_scales, 0, 0)
-            image = builder.emit(relax.op.reshape(real, (1, source.height, source.width, source.channels)))
-            value = builder.emit(
-                relax.op.nn.conv2d(
-                    image,
-                    weights,
-                    strides=list(window.stride),
-                    padding=[*window.padding, pad_below, pad_right],
-                    dilation=list(window.dilation),
-                    groups=groups,
-                    data_layout="NHWC",
-                    kernel_layout="OHWI",
-                    out_layout="NHWC",
-                )
+    padding = [*window.padding, *_padding_behind(window, source, output)]
+
+    def body(emit: Emit, stored: relax.Expr, weights: relax.Expr, bias: relax.Expr) -> relax.Expr:
+        real = emit(_dequantize(stored, source.real_scale, source.zero_point))
+        kernel = emit(_dequantize(weights, weight_scales, 0))
+        real_bias = emit(_dequantize(bias, bias_scales, 0))
+        image = emit(relax.op.reshape(real, (1, source.height, source.width, source.channels)))
+        sums = emit(
+            relax.op.nn.conv2d(
+                image,
+                kernel,
+                strides=list(window.stride),
+                padding=padding,
+                dilation=list(window.dilation),
+                groups=groups,
+                data_layout="NHWC",
+                kernel_layout="OHWI",
+                out_layout="NHWC",
             )
-            value = builder.emit(relax.op.reshape(value, output.shape))
-            value = builder.emit(relax.op.add(value, bias))
-            value = _activated(builder, value, bounds)
-            scale = relax.const(output.real_scale, "float32")
-            zero_point = relax.const(output.zero_point, "int32")
-            result = builder.emit_output(relax.op.quantize(value, scale, zero_point, out_dtype="int8"))
-        builder.emit_func_output(result)
-    function = builder.get()["trained_layer"]
-    return function.with_attrs({"Composite": f"tinycc.{TrainedLayer.kind}", "Primitive": True})
+        )
+        value = emit(relax.op.add(emit(relax.op.reshape(sums, output.shape)), real_bias))
+        scale, zero_point = (
+            relax.const(output.real_scale, "float32"),
+            relax.const(output.zero_point, "int32"),
+        )
+        return relax.op.quantize(_activated(emit, value, bounds), scale, zero_point, out_dtype="int8")
+
+    named = dict(zip(("source", "weights", "bias"), operands, strict=True))
+    return write_composite(TrainedLayer.kind, named, body)
 
 
-def _dequantized(
-    builder: relax.BlockBuilder,
-    stored: relax.Expr,
-    scale: float | np.ndarray,
-    zero_point: int,
-    axis: int,
-) -> relax.Var:
+def _padding_behind(window: Window, source: Tensor, output: Tensor) -> list[int]:
+    """Rows below and columns to the right that windows reach, beside those of the input."""
+    found = []
+    sizes = (source.height, output.height), (source.width, output.width)
+    for axis, (size, count) in enumerate(sizes):
+        reach = (count - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis] + 1
+        found.append(max(0, reach - window.padding[axis] - size))
+    return found
+
+
+def _dequantize(stored: relax.Expr, scale: float | np.ndarray, zero_point: int) -> relax.Expr:
     scales = relax.const(np.asarray(scale, np.float32), "float32")
     zero_points = relax.const(np.full(np.shape(scale), zero_point, np.int32), "int32")
-    return builder.emit(relax.op.dequantize(stored, scales, zero_points, axis=axis, out_dtype="float32"))
+    return relax.op.dequantize(stored, scales, zero_points, axis=0, out_dtype="float32")
 
 
-def _activated(
-    builder: relax.BlockBuilder, value: relax.Var, bounds: tuple[float | None, float | None]
-) -> relax.Var:
+def _activated(emit: Emit, value: relax.Var, bounds: tuple[float | None, float | None]) -> relax.Var:
+    low, high = bounds
     if bounds == (0.0, None):
-        return builder.emit(relax.op.nn.relu(value))
+        return emit(relax.op.nn.relu(value))
     if bounds == (None, None):
         return value
-    low, high = bounds
-    return builder.emit(
-        relax.op.clip(value, -np.inf if low is None else low, np.inf if high is None else high)
-    )
+    return emit(relax.op.clip(value, -np.inf if low is None else low, np.inf if high is None else high))

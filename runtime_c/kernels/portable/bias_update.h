@@ -1,0 +1,51 @@
+/* A layer's bias after a step down the gradient of its sums:
+ *
+ *   out[o] = clamp(b[o] - floor((rate * scaling[o]) * sum_p gradient[p][o] + u), low, high), p ascending
+ *
+ * low is at least -2**30 and high less than 2**30. u and floor: update.h.
+ * Columns are outputs. Aliasing: output may be the bias. */
+#ifndef TINYCC_BIAS_UPDATE_H
+#define TINYCC_BIAS_UPDATE_H
+
+#include "../shared/update.h"
+
+/* Of a change before it is an integer. */
+#define TINYCC_BIAS_BOUND 1073741824
+
+typedef struct {
+    int32_t pixels;
+    int32_t channels;
+    int32_t is_stochastic; /* otherwise to nearest */
+} tinycc_bias_update_shape;
+
+typedef struct {
+    const float *scaling;
+    int32_t seed;
+    int32_t tensor;
+    int32_t low;
+    int32_t high;
+} tinycc_bias_update_data;
+
+TINYCC_INLINE void tinycc_bias_update_int32(const float *gradient, const float *rate, const int32_t *step,
+                                            const int32_t *bias, int32_t *out_row, int32_t x0, int32_t x1,
+                                            const tinycc_bias_update_shape *shape,
+                                            const tinycc_bias_update_data *data)
+{
+    const uint32_t key = tinycc_update_key(data->seed, *step, data->tensor);
+    const float factor = *rate;
+    for (int32_t o = x0; o < x1; ++o) {
+        const float *values = gradient + o;
+        float sum = 0.0f;
+        TINYCC_UNROLL
+        for (int32_t p = 0; p < shape->pixels; ++p) {
+            sum += values[p * shape->channels];
+        }
+        const float u = shape->is_stochastic ? tinycc_update_random(key, o) : 0.5f;
+        const int32_t change =
+            tinycc_update_change(factor * data->scaling[o] * sum, (float)TINYCC_BIAS_BOUND, u);
+        const int32_t held = tinycc_clamp(bias[o], data->low, data->high);
+        out_row[o] = tinycc_clamp(held - change, data->low, data->high);
+    }
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* The gradient before a result was rescaled and clamped:
+ *
+ *   out[x][c] = gradient[x][c] * factors[c] where low < result[x][c] < high, else 0
+ *
+ * A result at a bound counts as clamped, so that the result itself tells. tinycc_mask_gradient has one bit
+ * for each element in its place, from the lowest of each byte on, as clamp_mask.h makes them.
+ * A column has as many elements as there are factors.
+ * Aliasing: output may be the gradient; element after element, each is read before it is written. */
+#ifndef TINYCC_CLAMP_GRADIENT_H
+#define TINYCC_CLAMP_GRADIENT_H
+
+#include "../shared/common.h"
+
+typedef struct {
+    int32_t channels; /* and factors */
+} tinycc_clamp_gradient_shape;
+
+typedef struct {
+    const float *factors;
+    int32_t low;
+    int32_t high;
+} tinycc_clamp_gradient_data;
+
+TINYCC_INLINE void tinycc_clamp_gradient_float32(const float *gradient, const int8_t *result, float *out_row,
+                                                 int32_t x0, int32_t x1,
+                                                 const tinycc_clamp_gradient_shape *shape,
+                                                 const tinycc_clamp_gradient_data *data)
+{
+    const int32_t low = data->low, high = data->high;
+    for (int32_t x = x0; x < x1; ++x) {
+        for (int32_t c = 0; c < shape->channels; ++c) {
+            const int32_t i = x * shape->channels + c;
+            out_row[i] = (low < result[i] && result[i] < high) ? gradient[i] * data->factors[c] : 0.0f;
+        }
+    }
+}
+
+TINYCC_INLINE void tinycc_mask_gradient_float32(const float *gradient, const uint8_t *mask, float *out_row,
+                                                int32_t x0, int32_t x1,
+                                                const tinycc_clamp_gradient_shape *shape,
+                                                const tinycc_clamp_gradient_data *data)
+{
+    for (int32_t x = x0; x < x1; ++x) {
+        for (int32_t c = 0; c < shape->channels; ++c) {
+            const int32_t i = x * shape->channels + c;
+            out_row[i] = (mask[i >> 3] >> (i & 7) & 1) != 0 ? gradient[i] * data->factors[c] : 0.0f;
+        }
+    }
+}
+
+#endif

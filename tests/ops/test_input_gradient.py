@@ -1,0 +1,62 @@
+"""Gradients of inputs of layers: to the bit as the headers say, and against autograd of torch."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from tests.reference import gradients as reference
+from tests.tools.gradient_layers import NAMES, GradientLayer, layer
+from tests.tools.gradients import Case, on_both
+from tests.tools.kernel_runner import check_overlap, views_in
+from tinycc.ops.input_gradient import input_gradient
+
+
+def case_of(item: GradientLayer, constants: tuple[int, ...] = ()) -> Case:
+    """The gradient of a layer's input."""
+    make = partial(input_gradient, window=item.window, groups=item.groups, input_shape=item.shape)
+    return Case(make, [item.gradient, item.weights], constants)
+
+
+def expected_of(item: GradientLayer) -> np.ndarray:
+    """The same in numpy."""
+    return reference.input_gradient(item.gradient, item.weights, item.window, item.groups, item.shape)
+
+
+def by_torch(item: GradientLayer) -> np.ndarray:
+    """By autograd of float64."""
+    source = torch.zeros(item.shape, dtype=torch.float64).permute(0, 3, 1, 2).requires_grad_()
+    filters = torch.from_numpy(item.weights.astype(np.float64)).permute(0, 3, 1, 2)
+    window = item.window
+    output = torch.nn.functional.conv2d(
+        source, filters, None, window.stride, window.padding, window.dilation, item.groups
+    )
+    upstream = torch.from_numpy(item.gradient.astype(np.float64)).permute(0, 3, 1, 2)
+    [result] = torch.autograd.grad(output, source, upstream)
+    return result.permute(0, 2, 3, 1).numpy()
+
+
+def test_equals_the_order_that_is_stated_and_autograd() -> None:
+    layers = [layer(name) for name in NAMES]
+    for item, (got, by_vm) in zip(layers, on_both(*map(case_of, layers)), strict=True):
+        np.testing.assert_array_equal(got, expected_of(item), err_msg=item.name)
+        exact = by_torch(item)
+        for result in (got, by_vm):
+            assert np.linalg.norm(result - exact) < 1e-6 * np.linalg.norm(exact), item.name
+
+
+def test_frozen_weights_are_constants() -> None:
+    item = layer("image")
+    case = case_of(item, constants=(1,))
+    [(got, _)] = on_both(case)
+    np.testing.assert_array_equal(got, expected_of(item))
+    [view] = views_in(case.module())
+    assert view.operand_bytes == item.weights.nbytes
+    assert view.macs == item.gradient.size * item.weights[0].size
+
+
+@pytest.mark.parametrize("name", ["pixels", "depthwise with stride", "groups"])
+def test_overlap_distances(name: str) -> None:
+    case = case_of(layer(name))
+    check_overlap(case.module(), case.inputs, is_tight=False)

@@ -1,0 +1,134 @@
+"""The bias of a layer after a training step."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm import relax
+from tvm.relax.transform import FusionPattern
+
+from tinycc import tvm_adapter
+from tinycc.ops.base import ElementTypes, Operator
+from tinycc.ops.composite import Composite
+from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
+from tinycc.ops.update import Rounding, UpdateRounding
+from tinycc.runtime_c.constants import constant
+
+# Of a change before it is an integer.
+BOUND = float(constant("TINYCC_BIAS_BOUND"))
+# What a bias may be: with a change added, it is still an int32.
+LOW, HIGH = -(2**30), 2**30 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class BiasUpdate(Operator):
+    """bias - (rate * scaling * gradient of the bias, rounded), held to [low, high].
+
+    inputs: the gradient of the layer's sums, float32 [..., outputs]; the rate, float32 [1]; the number of the
+        step, int32 [1]; the bias, int32 [outputs].
+    outputs: the new bias, which may be written over the old one.
+    scaling: float32 [outputs].
+    """
+
+    scaling: np.ndarray
+    rounding: UpdateRounding
+    low: int
+    high: int
+
+    kind: ClassVar[str] = "bias_update"
+    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int32")})
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """None."""
+        return []
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "BiasUpdate":
+        """Read what `bias_update` wrote."""
+        return cls(
+            tuple(map(composite.tensor, composite.function.params)),
+            (composite.result(),),
+            scaling=composite.real_constant(composite.call("relax.multiply").args[1]),
+            rounding=UpdateRounding.read(composite),
+            low=composite.integer("low"),
+            high=composite.integer("high"),
+        )
+
+
+def bias_update(
+    gradient: relax.Var,
+    rate: relax.Var,
+    step: relax.Var,
+    bias: relax.Var,
+    *,
+    scaling: np.ndarray,
+    seed: int,
+    tensor: int,
+    rounding: Rounding = "stochastic",
+    low: int = LOW,
+    high: int = HIGH,
+) -> relax.Function:
+    """The composite function of a `BiasUpdate`, whose docstring tells of the operands.
+
+    seed, tensor, rounding: see `UpdateRounding`. low, high: within LOW and HIGH, or ValueError.
+    """
+    if not LOW <= low <= high <= HIGH:
+        raise ValueError(f"a bias cannot be held to [{low}, {high}]")
+    how = UpdateRounding(seed, tensor, rounding)
+
+    def body(
+        emit: Emit, gradient: relax.Var, rate: relax.Var, step: relax.Var, bias: relax.Var
+    ) -> relax.Expr:
+        [outputs] = tvm_adapter.shape_of(bias)
+        factors = emit(relax.op.multiply(rate, tvm_adapter.make_constant(scaling.astype(np.float32))))
+        sums = emit(relax.op.sum(emit(relax.op.reshape(gradient, (-1, outputs))), axis=0))
+        delta = emit(relax.op.multiply(factors, sums))
+        changes = how.changes_in_relax(emit, delta, step, BOUND, np.arange(outputs))
+        held = emit(relax.op.clip(bias, low, high))
+        return relax.op.clip(emit(relax.op.subtract(held, changes)), low, high)
+
+    operands = {"gradient": gradient, "rate": rate, "step": step, "bias": bias}
+    attributes = {**how.attributes, "low": low, "high": high}
+    return write_composite(BiasUpdate.kind, operands, body, attributes)
+
+
+class PortableBiasUpdate(Kernel[BiasUpdate]):
+    """On any core."""
+
+    def call(self, view: BiasUpdate) -> RowCall:
+        """Output by output."""
+        gradient, bias = view.inputs[0], view.inputs[3]
+        return RowCall(
+            header="bias_update.h",
+            function="tinycc_bias_update_int32",
+            struct="tinycc_bias_update",
+            shape={
+                "pixels": gradient.elements // bias.elements,
+                "channels": bias.elements,
+                "is_stochastic": view.rounding.is_stochastic,
+            },
+            data={
+                "scaling": view.scaling,
+                "seed": view.rounding.attributes["seed"],
+                "tensor": view.rounding.tensor,
+                "low": view.low,
+                "high": view.high,
+            },
+            windows=tuple(map(RowWindow.whole, view.inputs)),
+            rows=1,
+            columns=bias.elements,
+            row_elements=bias.elements,
+            pixel_columns=0,
+        )
+
+    def overlap(self, view: BiasUpdate, index: int) -> int | None:
+        """In place of the bias."""
+        return 0 if index == 3 else None
+
+
+ROOM = Room(BiasUpdate, (PortableBiasUpdate(),))

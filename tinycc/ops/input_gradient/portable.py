@@ -1,0 +1,94 @@
+"""Gradients of inputs on any core."""
+
+import numpy as np
+
+from tinycc.ops.float_layer import tilewise_overlap
+from tinycc.ops.input_gradient.view import InputGradient
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.row_window import RowWindow
+from tinycc.ops.spread_window import PIXEL, rows_over, rowwise_overlap, spread_shape
+from tinycc.ops.tensor import Tensor
+from tinycc.runtime_c.constants import constant
+
+_TILE = constant("TINYCC_GRADIENT_PIXELS")
+
+
+class PortablePointwiseInputGradient(Kernel[InputGradient]):
+    """Layers that take pixels by themselves: tiles of pixels, each in blocks of inputs."""
+
+    def fits(self, view: InputGradient) -> bool:
+        """Whether a pixel's gradient is of one output pixel."""
+        is_plain = view.window == PIXEL and view.groups == 1
+        return is_plain and view.inputs[0].shape[:3] == view.outputs[0].shape[:3]
+
+    def call(self, view: InputGradient) -> RowCall:
+        """All pixels as one row."""
+        gradient, weights = view.inputs
+        output = view.outputs[0]
+        return RowCall(
+            header="pointwise_input_gradient.h",
+            function="tinycc_pointwise_input_gradient_float32",
+            struct="tinycc_pointwise_input_gradient",
+            shape={"gradient_channels": gradient.channels, "output_channels": output.channels},
+            data={"zero": 0},
+            windows=(RowWindow.whole(gradient), RowWindow.whole(weights)),
+            rows=1,
+            columns=output.height * output.width,
+            row_elements=output.elements,
+        )
+
+    def overlap(self, view: InputGradient, index: int) -> int | None:
+        """A tile is written while it is read."""
+        if index != 0:
+            return None
+        gradient, output = view.inputs[0], view.outputs[0]
+        pixels = output.height * output.width
+        first_reads = np.arange(pixels) * gradient.channels * 4
+        return tilewise_overlap(first_reads, Tensor((1, 1, pixels, output.channels), "float32"), _TILE)
+
+
+class PortableDepthwiseInputGradient(Kernel[InputGradient]):
+    """Layers whose channels do not mix: channel by channel, tap by tap."""
+
+    def fits(self, view: InputGradient) -> bool:
+        """Whether each group is one channel."""
+        return view.groups == view.outputs[0].channels
+
+    def call(self, view: InputGradient) -> RowCall:
+        """One call for each row."""
+        return _row_call(view, "depthwise_input_gradient")
+
+    def overlap(self, view: InputGradient, index: int) -> int | None:
+        """A row is set to 0 before anything is read for it."""
+        return rowwise_overlap(view.window, view.inputs[0], view.outputs[0]) if index == 0 else None
+
+
+class PortableInputGradient(Kernel[InputGradient]):
+    """Any layer: pixel by pixel, in blocks of inputs."""
+
+    def call(self, view: InputGradient) -> RowCall:
+        """One call for each row."""
+        return _row_call(view, "input_gradient")
+
+    def overlap(self, view: InputGradient, index: int) -> int | None:
+        """Pixels of a row are written while others are read for it."""
+        return rowwise_overlap(view.window, view.inputs[0], view.outputs[0]) if index == 0 else None
+
+
+def _row_call(view: InputGradient, name: str) -> RowCall:
+    gradient, weights = view.inputs
+    output = view.outputs[0]
+    return RowCall(
+        header=f"{name}.h",
+        function=f"tinycc_{name}_float32",
+        struct="tinycc_spread",
+        shape={**spread_shape(view.window, gradient, output), "groups": view.groups},
+        data={"zero": 0},
+        windows=(rows_over(view.window, gradient), RowWindow.whole(weights)),
+        rows=output.height,
+        columns=output.width,
+        row_elements=output.width * output.channels,
+        pixel_columns=0,
+        is_numbered=True,
+    )

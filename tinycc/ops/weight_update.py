@@ -1,0 +1,260 @@
+"""Weights of a layer after a training step."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from tvm import relax
+from tvm.relax.transform import FusionPattern
+
+from tinycc import tvm_adapter
+from tinycc.ops.base import ElementTypes, Operator
+from tinycc.ops.composite import Composite
+from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.room import Room
+from tinycc.ops.row_window import RowWindow
+from tinycc.ops.spread_window import PIXEL, attributes_of, read_window
+from tinycc.ops.update import Rounding, UpdateRounding
+from tinycc.ops.window import Window
+from tinycc.runtime_c.constants import constant
+
+# Of a change before it is an integer.
+BOUND = float(constant("TINYCC_WEIGHT_BOUND"))
+
+
+@dataclass(frozen=True, eq=False)
+class WeightUpdate(Operator):
+    """weights - (rate * scaling * gradient of weights, rounded), held to [low, 127].
+
+    inputs: the gradient of the layer's sums, float32 [1, output height, output width, outputs]; its input,
+        int8 [1, height, width, channels], or the first channels of it, whose weights change alone; the rate,
+        float32 [1]; the number of the step, int32 [1]; weights, int8 [outputs, kernel height, kernel width,
+        inputs / groups].
+    outputs: the new weights, which may be written over the old ones.
+    scaling: float32 [outputs]. zero_point: of the layer's input.
+    """
+
+    window: Window
+    groups: int
+    zero_point: int
+    scaling: np.ndarray
+    rounding: UpdateRounding
+    low: int
+
+    kind: ClassVar[str] = "weight_update"
+    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8")})
+
+    @classmethod
+    def patterns(cls) -> list[FusionPattern]:
+        """None."""
+        return []
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "WeightUpdate":
+        """Read what `weight_update` wrote."""
+        return cls(
+            tuple(map(composite.tensor, composite.function.params)),
+            (composite.result(),),
+            window=read_window(composite),
+            groups=composite.integer("groups"),
+            zero_point=composite.integer("zero_point"),
+            scaling=composite.real_constant(composite.call("relax.multiply").args[1]),
+            rounding=UpdateRounding.read(composite),
+            low=composite.integer("low"),
+        )
+
+    @property
+    def trained(self) -> tuple[int, int]:
+        """How many groups' weights change, and of how many inputs of each."""
+        return trained_part(self.inputs[1].channels, self.inputs[4].shape, self.groups)
+
+    @property
+    def macs(self) -> int:
+        """Every tap of every element of the gradient whose weights change."""
+        groups, inputs = self.trained
+        outputs, *kernel, _ = self.inputs[4].shape
+        pixels = self.inputs[0].elements // outputs
+        return pixels * math.prod(kernel) * (outputs // self.groups) * groups * inputs
+
+    def describe(self) -> str:
+        """Kernel, stride, dilation and groups."""
+        return self.window.describe() + (f" groups {self.groups}" if self.groups > 1 else "")
+
+
+def trained_part(channels: int, weights: tuple[int, ...], groups: int) -> tuple[int, int]:
+    """How many groups' weights change, and of how many inputs of each, if a source has so many channels."""
+    inputs = min(weights[-1], channels)
+    trained_groups, rest = divmod(channels, inputs)
+    if rest or trained_groups > groups or (groups > 1 and inputs < weights[-1]):
+        raise ValueError(f"{channels} channels are no part of those of weights {weights} in {groups} groups")
+    return trained_groups, inputs
+
+
+def weight_update(
+    gradient: relax.Var,
+    source: relax.Var,
+    rate: relax.Var,
+    step: relax.Var,
+    weights: relax.Var,
+    *,
+    zero_point: int,
+    scaling: np.ndarray,
+    window: Window,
+    groups: int,
+    seed: int,
+    tensor: int,
+    rounding: Rounding = "stochastic",
+    low: int = -128,
+) -> relax.Function:
+    """The composite function of a `WeightUpdate`, whose docstring tells of the operands.
+
+    seed, tensor, rounding: see `UpdateRounding`. low: the least weight; -127 where weights are symmetric.
+    """
+    how = UpdateRounding(seed, tensor, rounding)
+
+    def body(
+        emit: Emit,
+        gradient: relax.Var,
+        source: relax.Var,
+        rate: relax.Var,
+        step: relax.Var,
+        weights: relax.Var,
+    ) -> relax.Expr:
+        shape = tvm_adapter.shape_of(weights)
+        factors = emit(relax.op.multiply(rate, tvm_adapter.make_constant(scaling.astype(np.float32))))
+        trained_groups, inputs = trained_part(tvm_adapter.shape_of(source)[-1], shape, groups)
+        outputs = shape[0] // groups * trained_groups
+        centred = emit(
+            relax.op.subtract(
+                emit(relax.op.astype(source, "float32")), relax.const(float(zero_point), "float32")
+            )
+        )
+        kept = _first(emit, gradient, 3, outputs)
+        sums = _sums(emit, kept, centred, window, trained_groups, shape[1:3])
+        columns = emit(relax.op.reshape(_first(emit, factors, 0, outputs), (outputs, 1, 1, 1)))
+        elements = np.arange(math.prod(shape)).reshape(shape)[:outputs, ..., :inputs]
+        delta = emit(relax.op.multiply(columns, sums))
+        changes = how.changes_in_relax(emit, delta, step, BOUND, elements)
+        padding = [0, shape[0] - outputs, 0, 0, 0, 0, 0, shape[3] - inputs]
+        if any(padding):
+            changes = emit(relax.op.nn.pad(changes, padding))
+        changed = emit(relax.op.subtract(emit(relax.op.astype(weights, "int32")), changes))
+        return relax.op.astype(emit(relax.op.clip(changed, low, 127)), "int8")
+
+    operands = {"gradient": gradient, "source": source, "rate": rate, "step": step, "weights": weights}
+    attributes = {**attributes_of(window, groups), **how.attributes, "zero_point": zero_point, "low": low}
+    return write_composite(WeightUpdate.kind, operands, body, attributes)
+
+
+def _first(emit: Emit, values: relax.Expr, axis: int, count: int) -> relax.Expr:
+    if tvm_adapter.shape_of(values)[axis] == count:
+        return values
+    return emit(relax.op.strided_slice(values, [axis], [0], [count]))
+
+
+def _sums(
+    emit: Emit,
+    gradient: relax.Expr,
+    source: relax.Expr,
+    window: Window,
+    groups: int,
+    kernel: tuple[int, ...],
+) -> relax.Var:
+    """The gradient of weights, float32 [outputs, kernel height, kernel width, inputs of a group].
+
+    It is a convolution of the source, its inputs taken for images, with the gradient, whose pixels are taps.
+    """
+    _, height, width, channels = tvm_adapter.shape_of(source)
+    _, above, across, _ = tvm_adapter.shape_of(gradient)
+    inputs = channels // groups
+    apart = emit(relax.op.reshape(source, (height, width, groups, inputs)))
+    images = emit(relax.op.permute_dims(apart, (3, 0, 1, 2)))
+    filters = emit(relax.op.permute_dims(gradient, (3, 1, 2, 0)))
+    behind = [
+        max(0, (count - 1) * stride + (taps - 1) * dilation + 1 - padding - size)
+        for size, count, taps, stride, padding, dilation in zip(
+            (height, width),
+            (above, across),
+            kernel,
+            window.stride,
+            window.padding,
+            window.dilation,
+            strict=True,
+        )
+    ]
+    sums = emit(
+        relax.op.nn.conv2d(
+            images,
+            filters,
+            strides=window.dilation,
+            padding=[*window.padding, *behind],
+            dilation=window.stride,
+            groups=groups,
+            data_layout="NHWC",
+            kernel_layout="OHWI",
+            out_layout="NHWC",
+        )
+    )
+    cut = emit(relax.op.strided_slice(sums, [1, 2], [0, 0], list(kernel)))
+    return emit(relax.op.permute_dims(cut, (3, 1, 2, 0)))
+
+
+class PortableWeightUpdate(Kernel[WeightUpdate]):
+    """Blocks of outputs and inputs, whose sums stay in registers."""
+
+    def call(self, view: WeightUpdate) -> RowCall:
+        """Whole tensors at once; pixels that are taken by themselves are one row."""
+        gradient, source, _, _, weights = view.inputs
+        groups, inputs = view.trained
+        window = view.window
+        sizes = gradient.shape[1:3], source.shape[1:3]
+        if window == PIXEL and sizes[0] == sizes[1]:
+            sizes = ((1, math.prod(sizes[0])),) * 2
+        return RowCall(
+            header="weight_update.h",
+            function="tinycc_weight_update_int8",
+            struct="tinycc_weight_update",
+            shape={
+                "gradient_height": sizes[0][0],
+                "gradient_width": sizes[0][1],
+                "gradient_channels": gradient.channels,
+                "source_height": sizes[1][0],
+                "source_width": sizes[1][1],
+                "source_channels": source.channels,
+                "inputs": weights.channels,
+                "trained_inputs": inputs,
+                "trained_groups": groups,
+                "group_outputs": gradient.channels // view.groups,
+                "kernel_height": window.kernel[0],
+                "kernel_width": window.kernel[1],
+                "stride_height": window.stride[0],
+                "stride_width": window.stride[1],
+                "dilation_height": window.dilation[0],
+                "dilation_width": window.dilation[1],
+                "pad_top": window.padding[0],
+                "pad_left": window.padding[1],
+                "is_stochastic": view.rounding.is_stochastic,
+            },
+            data={
+                "scaling": view.scaling,
+                "zero_point": view.zero_point,
+                "seed": view.rounding.attributes["seed"],
+                "tensor": view.rounding.tensor,
+                "low": view.low,
+            },
+            windows=tuple(map(RowWindow.whole, view.inputs)),
+            rows=1,
+            columns=gradient.channels,
+            row_elements=weights.elements,
+            pixel_columns=0,
+        )
+
+    def overlap(self, view: WeightUpdate, index: int) -> int | None:
+        """In place of the weights."""
+        return 0 if index == 4 else None
+
+
+ROOM = Room(WeightUpdate, (PortableWeightUpdate(),))

@@ -1,0 +1,85 @@
+"""`tinycc train`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tinycc.arrays import read_array, read_inputs, write_arrays
+from tinycc.target import TARGETS
+
+_DATA = "Arrays in0, in1, ... and the labels, in an .npz."
+
+
+@click.command("train")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help=_DATA)
+@click.option(
+    "--test", type=click.Path(path_type=Path), help="The same of examples that are not learned from."
+)
+@click.option("--labels", metavar="ARRAY", default="label", show_default=True, help="The name of the labels.")
+@click.option("--epochs", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--rate", type=click.FloatRange(0), default=0.01, show_default=True, help="Learning rate.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["constant", "cosine"]),
+    default="constant",
+    show_default=True,
+    help="The rate as it is, or falling to 0.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the examples.")
+@click.option("--on", default="host", show_default=True, help=f"Where: {', '.join(TARGETS)}.")
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write what was trained (.npz).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def train_command(
+    folder: Path,
+    data: Path,
+    test: Path | None,
+    labels: str,
+    epochs: int,
+    rate: float,
+    schedule: Any,
+    seed: int,
+    on: str,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Train a FOLDER that was compiled with --train, on the host or an emulated board."""
+    from tinycc.training.fit import fit
+
+    curve = fit(
+        folder,
+        *_examples(data, labels),
+        on=on,
+        epochs=epochs,
+        rate=rate,
+        schedule=schedule,
+        seed=seed,
+        test=None if test is None else _examples(test, labels),
+    )
+    if output is not None:
+        write_arrays(output, curve.states)
+    if as_json:
+        click.echo(json.dumps(curve.to_json()))
+        return
+    console = Console()
+    table = Table("epoch", "loss", *(["accuracy"] if curve.accuracies else []))
+    if curve.accuracies:
+        table.add_row("0", "", f"{curve.accuracies[0]:.2%}")
+    for epoch, loss in enumerate(curve.losses, 1):
+        table.add_row(
+            str(epoch), f"{loss:.4f}", *([f"{curve.accuracies[epoch]:.2%}"] if curve.accuracies else [])
+        )
+    console.print(table)
+    steps = "" if curve.instructions is None else f"; {curve.instructions:,} instructions a case"
+    click.echo(f"On {curve.board}{steps}")
+    if output is not None:
+        click.echo(f"Wrote {output}")
+
+
+def _examples(path: Path, labels: str) -> tuple[list[np.ndarray], np.ndarray]:
+    return read_inputs(path), read_array(path, labels).reshape(-1)

@@ -1,0 +1,198 @@
+"""Make a training step of an inference: loss, gradients and updates behind the operators of the network.
+
+Before:  main(x, weights, bias, ..., learning_rate, training_step) -> (y, weights, bias, ...)
+After:   main(x, label, weights, ...) -> (loss, weights', bias', ..., learning_rate, training_step + 1)
+Requires: mark_trainable. The loss is of the first result; a softmax, or a dequantize, that makes it is left
+         out, as the loss takes logits. Operators that nothing trained comes before are not gone through.
+Source:  reverse-mode differentiation of the operators' integers, as in MCUNetV3 (Lin et al., "On-device
+         training under 256KB memory", 2022), whose graphs overwrite gradients where results are read twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import tvm
+from tvm import relax
+
+from tinycc import tvm_adapter
+from tinycc.edges import Edge, Edges, read_edges, with_edges
+from tinycc.errors import TrainingError
+from tinycc.graph import Node, OperatorGraph, Value
+from tinycc.ops.bias_update import bias_update
+from tinycc.ops.cross_entropy import cross_entropy, cross_entropy_gradient
+from tinycc.ops.quantize import Dequantize
+from tinycc.ops.softmax.view import Softmax
+from tinycc.ops.trained_layer import TrainedLayer
+from tinycc.ops.weight_update import weight_update
+from tinycc.training.gradient_rules import clamped, image_of, layer_input_gradient, operand_gradients
+from tinycc.training.writer import StepWriter
+
+Loss = Literal["cross_entropy"]
+Rounding = Literal["stochastic", "nearest"]
+
+# Updates are divided by the square of weights' scales, which are held to this band around their layer's
+# median: channels that training of the float network left nearly dead have scales far from it.
+_BAND = 4.0
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """How weights and biases change.
+
+    seed: of the random numbers that decide between two neighbouring integers.
+    rounding: "stochastic", or "nearest", by which changes of less than half a step are lost.
+    is_scaled: whether gradients are scaled by the square of the weights' scales (quantization-aware scaling).
+    """
+
+    seed: int = 0
+    rounding: Rounding = "stochastic"
+    is_scaled: bool = True
+
+
+@tvm.transform.module_pass(opt_level=0, name="BuildBackward")
+class BuildBackward:
+    """Module pass; see above. Raises TrainingError for an operator without a gradient."""
+
+    def __init__(self, loss: Loss = "cross_entropy", rule: UpdateRule = UpdateRule()) -> None:
+        """rule: of updates."""
+        self.loss, self.rule = loss, rule
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Write loss, gradients and updates."""
+        return _Backward(OperatorGraph.of(module), self.rule).built()
+
+
+class _Backward:
+    """The training step of a graph, while it is written.
+
+    gradients: of values, as far as they are known.
+    next_values: of states that change.
+    """
+
+    def __init__(self, graph: OperatorGraph, rule: UpdateRule) -> None:
+        self.graph, self.rule = graph, rule
+        self.writer = StepWriter(graph)
+        self.gradients: dict[Value, relax.Var] = {}
+        self.next_values: dict[relax.Var, relax.Expr] = {}
+        *self.trained, self.rate, self.step = graph.states
+        self.reached = _behind_states(graph)
+
+    def built(self) -> tvm.IRModule:
+        """The module of the step."""
+        logits = self.logits()
+        label = relax.Var("label", relax.TensorType((1,), "int32"))
+        tensor = self.graph.tensor_of(logits)
+        source = self.graph.makers[logits].variable
+        scale = self.graph.makers[logits].view.outputs[0].real_scale
+        flat = self.writer.reshaped(source, (1, tensor.elements))
+        loss = self.writer.call(cross_entropy(flat, label, scale=scale), (flat, label))
+        gradient = self.writer.call(cross_entropy_gradient(flat, label, scale=scale), (flat, label))
+        self.gradients[logits] = self.writer.reshaped(gradient, tensor.shape)
+        for node in reversed(self.graph.nodes):
+            if not self.reached.isdisjoint(node.results) and node.variable in self.gradients:
+                self.go_through(node)
+        one = relax.const(np.array([1], np.int32))
+        self.next_values[self.step] = self.writer.emit("next_step", relax.op.add(self.step, one))
+        inputs = self.graph.parameters[: len(self.graph.parameters) - len(self.graph.states)]
+        states = [self.next_values.get(state, state) for state in self.graph.states]
+        return self.writer.module([*inputs, label, *self.graph.states], [loss, *states], _with_label)
+
+    def logits(self) -> Value:
+        """What the loss is of: the first result before a softmax or a dequantize."""
+        value = self.graph.results[0]
+        while value in self.graph.makers and isinstance(self.graph.makers[value].view, Softmax | Dequantize):
+            value = self.graph.makers[value].operands[0]
+        if value not in self.graph.makers or self.graph.tensor_of(value).dtype != "int8":
+            raise TrainingError("the first result of the model is not computed in int8: it has no loss")
+        return value
+
+    def go_through(self, node: Node) -> None:
+        """Hand the gradient of an operator's result on to its operands, and let what it trains take it."""
+        gradient = self.gradients.pop(node.variable)
+        if isinstance(node.view, TrainedLayer):
+            found = self.train(node, node.view, gradient)
+        else:
+            found = operand_gradients(self.writer, node, gradient)
+        for index, part in found.items():
+            value = node.operands[index]
+            if value is None or value not in self.reached:
+                continue
+            shaped = self.writer.reshaped(part, self.graph.tensor_of(value).shape)
+            before = self.gradients.get(value)
+            if before is not None:
+                shaped = self.writer.emit("gradient", relax.op.add(before, shaped))
+            self.gradients[value] = shaped
+
+    def train(self, node: Node, layer: TrainedLayer, gradient: relax.Var) -> Mapping[int, relax.Var]:
+        """Update the weights and the bias of a layer; return the gradient of its input, where needed."""
+        source, weights, _ = layer.inputs
+        operands = [
+            None if item.parameter is None else node.call.args[item.parameter] for item in layer.inputs
+        ]
+        factors = layer.multipliers.astype(np.float32)
+        sums = clamped(self.writer, node, gradient, factors, layer.output_range)
+        image = self.writer.reshaped(sums, image_of(layer.outputs[0]))
+        found = {}
+        if node.operands[0] in self.reached:
+            matrix = tvm_adapter.make_constant(weights.value) if operands[1] is None else operands[1]
+            found[0] = layer_input_gradient(self.writer, node, sums, matrix, layer.window, layer.groups)
+        scales = banded(np.broadcast_to(weights.scale, (len(layer.multipliers),)).astype(np.float32))
+        if operands[1] is not None:
+            self.next_values[operands[1]] = self.updated_weights(layer, operands, image, scales)
+        if operands[2] is not None:
+            scaling = self.scaling(scales * np.float32(source.real_scale))
+            composite = bias_update(
+                image, self.rate, self.step, operands[2], scaling=scaling, **self.numbers(operands[2])
+            )
+            arguments = (image, self.rate, self.step, operands[2])
+            self.next_values[operands[2]] = self.writer.call(composite, arguments)
+        return found
+
+    def updated_weights(
+        self, layer: TrainedLayer, operands: list[Any], image: relax.Var, scales: np.ndarray
+    ) -> relax.Var:
+        """The next weights of a layer."""
+        source = self.writer.reshaped(operands[0], image_of(layer.inputs[0]))
+        arguments = (image, source, self.rate, self.step, operands[1])
+        composite = weight_update(
+            *arguments,
+            zero_point=layer.inputs[0].zero_point,
+            scaling=self.scaling(scales),
+            window=layer.window,
+            groups=layer.groups,
+            **self.numbers(operands[1]),
+        )
+        return self.writer.call(composite, arguments)
+
+    def scaling(self, scales: np.ndarray) -> np.ndarray:
+        """What gradients of integers of these scales are multiplied by, float32."""
+        ones = np.ones_like(scales)
+        return (ones / scales**2).astype(np.float32) if self.rule.is_scaled else ones
+
+    def numbers(self, state: relax.Var) -> dict[str, Any]:
+        """What decides the random numbers of a state's update."""
+        return {"seed": self.rule.seed, "tensor": self.trained.index(state), "rounding": self.rule.rounding}
+
+
+def banded(scales: np.ndarray) -> np.ndarray:
+    """Scales of a layer's weights, held to a band around their median; float32."""
+    median = np.median(scales)
+    return np.clip(scales, median / _BAND, median * _BAND).astype(np.float32)
+
+
+def _behind_states(graph: OperatorGraph) -> set[Value]:
+    """The values that depend on what trains."""
+    reached: set[Value] = set(graph.states)
+    for node in graph.nodes:
+        if not reached.isdisjoint(node.reads):
+            reached.update(node.results)
+    return reached - set(graph.states)
+
+
+def _with_label(main: relax.Function) -> relax.Function:
+    """`main` of a step with its edges: the network's inputs and a label, and the loss."""
+    edges = read_edges(tvm.IRModule({"main": main}))
+    label = Edge("label", "int32", (1,))
+    return with_edges(main, Edges((*edges.inputs, label), (Edge("loss", "float32", (1,)),)))

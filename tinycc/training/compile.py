@@ -1,0 +1,114 @@
+"""From a model to one that learns on the device: an inference and a training step over the same weights."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tvm
+
+from tinycc.codegen import check_name
+from tinycc.compiler import CompiledModel, check_budgets, load, title_of
+from tinycc.graph import OperatorGraph
+from tinycc.limits import DEFAULT_LIMITS, SearchLimits
+from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
+from tinycc.passes.fold_constant_operators import FoldConstantOperators
+from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.infer_edges import has_edges
+from tinycc.passes.lower_fallbacks import LowerFallbacks
+from tinycc.passes.order_operators import OrderOperators
+from tinycc.passes.order_states import OrderStates
+from tinycc.passes.pipeline import fusing_passes, import_passes, quantized_passes
+from tinycc.passes.rewrite_in_place import RewriteInPlace
+from tinycc.passes.schedule_stages import ScheduleStages
+from tinycc.passes.select_kernels import SelectKernels
+from tinycc.plan import INVOKE, TRAIN, build_program
+from tinycc.report.pass_records import recorded_passes
+from tinycc.report.summary import Request
+from tinycc.target import parse_size, target_named
+from tinycc.training.build_backward import BuildBackward, Loss, UpdateRule
+from tinycc.training.layers import Layer, layers_of
+from tinycc.training.mark_trainable import MarkTrainable
+from tinycc.training.save_masks import SaveMasks
+from tinycc.training.scheme import Scheme, full
+
+# A scheme, or what makes one of a network's layers.
+AnyScheme = Scheme | Callable[[Mapping[str, Layer]], Scheme]
+
+
+def forward_passes() -> list[tvm.transform.Pass]:
+    """The passes from the normal form to composites, in which layers are found that can be trained."""
+    return [
+        *quantized_passes(),
+        DropEdgeQuantization(),
+        *fusing_passes(),
+        FoldConstantOperators(),
+        LowerFallbacks(),
+    ]
+
+
+def planning_passes(features: tuple[str, ...], limits: SearchLimits) -> list[tvm.transform.Pass]:
+    """The passes from composites to an entry that can be planned."""
+    return [
+        SelectKernels(features),
+        RewriteInPlace(),
+        OrderStates(),
+        OrderOperators(limits),
+        ScheduleStages(None),
+    ]
+
+
+def compile(
+    model: Any,
+    loss: Loss = "cross_entropy",
+    *,
+    scheme: AnyScheme = full,
+    rate: float = 0.01,
+    rule: UpdateRule = UpdateRule(),  # noqa: B008
+    target: str = "cortex-m4",
+    sram: str | int | None = None,
+    flash: str | int | None = None,
+    name: str = "model",
+    limits: SearchLimits = DEFAULT_LIMITS,
+) -> CompiledModel:
+    """Compile a model of int8 with a training step, for a microcontroller.
+
+    model: as for `tinycc.compile`; of int8.
+    loss: of the first result, with the label of an example: "cross_entropy" of logits (a softmax behind them
+        is left out).
+    scheme: which weights and biases are trained; all of them where nothing is said.
+    rate: the learning rate after a reset. rule: how weights are updated.
+    target, sram, flash, name, limits: as for `tinycc.compile`.
+
+    The folder's C has model_train_step() beside model_invoke(); both work on the same weights. Inputs are
+    int8, also where the file has uint8, which are those less 128.
+
+    Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
+    """
+    check_name(name)
+    features = target_named(target).features
+    request = Request(
+        name=name,
+        model=title_of(model),
+        target=target_named(target).name,
+        io="int8",
+        sram_bytes=parse_size(str(sram)) if sram is not None else None,
+        flash_bytes=parse_size(str(flash)) if flash is not None else None,
+        optimize_for="latency",
+        schedule="whole",
+    )
+    module = load(model)
+    passes = forward_passes()
+    if not any(map(has_edges, module.functions.values())):
+        passes = [*import_passes(), *passes]
+    with recorded_passes() as records:
+        forward = tvm.transform.Sequential(passes, name="tinycc")(module)
+        chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
+        marked = MarkTrainable(chosen, rate)(forward)
+        # Gradients are added by operators of Relax, which find their kernels like any other.
+        backward = [BuildBackward(loss, rule), FuseQuantizedOps(), LowerFallbacks(), SaveMasks()]
+        planning = planning_passes(features, limits)
+        inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
+        step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)
+    program = build_program({INVOKE: inference, TRAIN: step}, limits)
+    compiled = CompiledModel(inference, program, request, tuple(records))
+    check_budgets(compiled.report)
+    return compiled
