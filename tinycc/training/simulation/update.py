@@ -16,7 +16,8 @@ from tinycc.training.simulation.random_bits import uniform
 
 Rounding = Literal["stochastic", "nearest", "truncate", "master"]
 
-# Weights' scales, which updates are divided by the square of, are held to this band around their layer's median.
+# Weights' scales, which updates are divided by the square of, are held to this band around their layer's
+# median.
 _BAND = 4.0
 # The largest step of an update, of weights and of biases.
 _LARGEST = {torch.int8: 2.0**9, torch.int32: 2.0**30}
@@ -29,8 +30,9 @@ _CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
 class UpdateRule:
     """How a gradient becomes a step.
 
-    rounding: "stochastic" and "nearest" are the device's. For comparison, "truncate" drops fractions and wraps in
-        eight bits, as TinyEngine's C does; "master" keeps float32 numbers that are rounded for each forward pass.
+    rounding: "stochastic" and "nearest" are the device's. For comparison, "truncate" drops fractions and
+        wraps in eight bits, as TinyEngine's C does; "master" keeps float32 numbers that are rounded for each
+        forward pass.
     is_scaled: whether gradients are divided by the square of scales (quantization-aware scaling).
     momentum: of stochastic gradient descent.
     lowest_weight: -127 where weights are to stay symmetric.
@@ -59,7 +61,8 @@ class TrainedTensor:
     """Weights or biases that train, in all runs.
 
     values: int8 or int32 [runs, outputs, ...].
-    elements: for each its index in the device's tensor, -1 where it is frozen in a run; int64, broadcasts to values.
+    elements: for each its index in the device's tensor, -1 where it is frozen in a run; int64, broadcasts to
+        values.
     number: of the device's tensor in each run, int64 [runs].
     scaling: float32 [outputs], what gradients are multiplied by, beside the rate.
     master, velocity: real numbers like `values`; only where the rule has them.
