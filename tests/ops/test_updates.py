@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 import tvm
 from tvm import relax
 
@@ -35,8 +36,8 @@ def weight_case(
 ) -> Case:
     """The update of a layer's weights, or of those of the first channels."""
     make = partial(
-        weight_update, zero_point=ZERO_POINT, scaling=scaling_of(item), window=item.window, groups=item.groups,
-        seed=how.seed, tensor=how.tensor, rounding=how.rounding, low=-127,
+        weight_update, zero_point=ZERO_POINT, scaling=scaling_of(item), window=item.window,
+        groups=item.groups, seed=how.seed, tensor=how.tensor, rounding=how.rounding, low=-127,
     )  # fmt: skip
     source = np.ascontiguousarray(source_of(item)[..., :channels])
     return Case(make, [item.gradient, source, rate, STEP, item.weights])
@@ -72,6 +73,25 @@ def test_weights_of_all_layers_equal_numpy() -> None:
     layers = [layer(name) for name in NAMES]
     for item, got in zip(layers, in_c(*(weight_case(item, how) for item in layers)), strict=True):
         np.testing.assert_array_equal(got, new_weights(item, how), err_msg=item.name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gradient_of_weights_equals_autograd(name: str) -> None:
+    item = layer(name)
+    window = item.window
+    centred = source_of(item).astype(np.float64) - ZERO_POINT
+    source, upstream, filters = (
+        torch.from_numpy(array.astype(np.float64)).permute(0, 3, 1, 2)
+        for array in (centred, item.gradient, item.weights)
+    )
+    filters.requires_grad_()
+    output = torch.nn.functional.conv2d(
+        source, filters, None, window.stride, window.padding, window.dilation, item.groups
+    )
+    exact = torch.autograd.grad(output, filters, upstream)[0].permute(0, 2, 3, 1).numpy()
+    depth = item.weights.shape[3]
+    got = reference.weight_gradient(item.gradient, centred.astype(np.float32), window, item.groups, depth)
+    assert np.linalg.norm(got - exact) < 1e-6 * np.linalg.norm(exact)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +137,8 @@ def test_weights_that_are_a_state_are_overwritten() -> None:
 def bias_case(gradient: np.ndarray, bias: np.ndarray, how: UpdateRounding, **bounds: int) -> Case:
     """The update of a bias, whose scaling is 1."""
     make = partial(
-        bias_update, scaling=np.ones(bias.size), seed=how.seed, tensor=how.tensor, rounding=how.rounding, **bounds
+        bias_update, scaling=np.ones(bias.size), seed=how.seed, tensor=how.tensor, rounding=how.rounding,
+        **bounds,
     )  # fmt: skip
     return Case(make, [gradient, RATE, STEP, bias])
 
