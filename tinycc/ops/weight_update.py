@@ -138,11 +138,10 @@ def weight_update(
         elements = np.arange(math.prod(shape)).reshape(shape)[:outputs, ..., :inputs]
         delta = emit(relax.op.multiply(columns, sums))
         changes = how.changes_in_relax(emit, delta, step, BOUND, elements)
-        padding = [0, shape[0] - outputs, 0, 0, 0, 0, 0, shape[3] - inputs]
-        if any(padding):
-            changes = emit(relax.op.nn.pad(changes, padding))
-        changed = emit(relax.op.subtract(emit(relax.op.astype(weights, "int32")), changes))
-        return relax.op.astype(emit(relax.op.clip(changed, low, 127)), "int8")
+        trained = _first(emit, _first(emit, weights, 0, outputs), 3, inputs)
+        changed = emit(relax.op.subtract(emit(relax.op.astype(trained, "int32")), changes))
+        result = emit(relax.op.astype(emit(relax.op.clip(changed, low, 127)), "int8"))
+        return _before(emit, _before(emit, result, weights, 3, outputs), weights, 0, shape[0])
 
     operands = {"gradient": gradient, "source": source, "rate": rate, "step": step, "weights": weights}
     attributes = {**attributes_of(window, groups), **how.attributes, "zero_point": zero_point, "low": low}
@@ -153,6 +152,15 @@ def _first(emit: Emit, values: relax.Expr, axis: int, count: int) -> relax.Expr:
     if tvm_adapter.shape_of(values)[axis] == count:
         return values
     return emit(relax.op.strided_slice(values, [axis], [0], [count]))
+
+
+def _before(emit: Emit, values: relax.Expr, weights: relax.Expr, axis: int, outputs: int) -> relax.Expr:
+    """`values`, and behind them along an axis the other weights of the first outputs."""
+    count, end = (tvm_adapter.shape_of(item)[axis] for item in (values, weights))
+    if count == end:
+        return values
+    rest = emit(relax.op.strided_slice(weights, [axis], [count], [end]))
+    return emit(relax.op.concat([values, _first(emit, rest, 0, outputs) if axis else rest], axis))
 
 
 def _sums(

@@ -31,8 +31,8 @@ def train(
     is_tested: bool [N], examples of which the answer is looked at in place of learning from them.
     sanitize, profile: as for `tinycc.run.run`.
 
-    The result's only output are the losses, float32 [N, 1], and of examples that are tested 1 where the answer
-    is right and 0 where not; its states are what was trained. Raises as `tinycc.run.run` does.
+    The result's only output are the losses, float32 [N, 1]; of examples that are tested it is 1 where the
+    answer is right and 0 where not. Its states are what was trained. Raises as `tinycc.run.run` does.
     """
     generated = read_training_folder(folder)
     steps = len(labels)

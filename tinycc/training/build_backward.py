@@ -22,6 +22,7 @@ from tinycc.errors import TrainingError
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.bias_update import bias_update
 from tinycc.ops.cross_entropy import cross_entropy, cross_entropy_gradient
+from tinycc.ops.gather import Gather
 from tinycc.ops.quantize import Dequantize
 from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.trained_layer import TrainedLayer
@@ -140,31 +141,60 @@ class _Backward:
             found[0] = layer_input_gradient(self.writer, node, sums, matrix, layer.window, layer.groups)
         scales = banded(np.broadcast_to(weights.scale, (len(layer.multipliers),)).astype(np.float32))
         if operands[1] is not None:
-            self.next_values[operands[1]] = self.updated_weights(layer, operands, image, scales)
+            self.update_weights(node, layer, image, scales)
         if operands[2] is not None:
             scaling = self.scaling(scales * np.float32(source.real_scale))
-            composite = bias_update(
-                image, self.rate, self.step, operands[2], scaling=scaling, **self.numbers(operands[2])
-            )
             arguments = (image, self.rate, self.step, operands[2])
+            composite = bias_update(*arguments, scaling=scaling, **self.numbers(operands[2]))
             self.next_values[operands[2]] = self.writer.call(composite, arguments)
         return found
 
-    def updated_weights(
-        self, layer: TrainedLayer, operands: list[Any], image: relax.Var, scales: np.ndarray
-    ) -> relax.Var:
-        """The next weights of a layer."""
-        source = self.writer.reshaped(operands[0], image_of(layer.inputs[0]))
-        arguments = (image, source, self.rate, self.step, operands[1])
+    def update_weights(self, node: Node, layer: TrainedLayer, sums: relax.Var, scales: np.ndarray) -> None:
+        """Update the weights of a layer, or of those of its channels that train.
+
+        sums: the gradient of its weighted sums, an image. scales: of the weights, float32 [outputs].
+        """
+        source = node.call.args[layer.inputs[0].parameter]
+        state, channels, axis = self.trained_part(node)
+        groups = layer.groups
+        if channels is not None:
+            indices = tvm_adapter.make_constant(channels.astype(np.int64))
+            # In front of the layer: only what is chosen has to be kept.
+            source = self.writer.emit("kept", relax.op.take(source, indices, -1), node.variable)
+            if axis == 0:  # depthwise: sums of other channels are of no use
+                sums = self.writer.emit("sums", relax.op.take(sums, indices, -1))
+                groups, scales = len(channels), scales[channels]
+        image = self.writer.reshaped(
+            source, (*image_of(layer.inputs[0])[:3], tvm_adapter.shape_of(source)[-1])
+        )
+        arguments = (sums, image, self.rate, self.step, state)
         composite = weight_update(
             *arguments,
             zero_point=layer.inputs[0].zero_point,
             scaling=self.scaling(scales),
             window=layer.window,
-            groups=layer.groups,
-            **self.numbers(operands[1]),
+            groups=groups,
+            **self.numbers(state),
         )
-        return self.writer.call(composite, arguments)
+        self.next_values[state] = self.writer.call(composite, arguments)
+
+    def trained_part(self, node: Node) -> tuple[relax.Var, np.ndarray | None, int]:
+        """The state of a layer's weights, which channels it is of, None for all, and on which axis.
+
+        What `mark_trainable` writes is undone: a choice of places in frozen weights and those that train.
+        """
+        value = node.operands[1]
+        if value in self.trained:
+            assert isinstance(value, relax.Var)
+            return value, None, 3
+        places = self.graph.makers[value]
+        assert isinstance(places.view, Gather)
+        joined = self.graph.makers[places.operands[0]]
+        state = joined.operands[1]
+        assert isinstance(state, relax.Var)
+        frozen = joined.view.inputs[0].shape[places.view.axis]
+        order = places.view.indices.astype(int)
+        return state, np.flatnonzero(order >= frozen), places.view.axis
 
     def scaling(self, scales: np.ndarray) -> np.ndarray:
         """What gradients of integers of these scales are multiplied by, float32."""

@@ -24,10 +24,15 @@ def is_depthwise(layer: Layer) -> bool:
     return layer.weights.shape[3] == 1 and layer.groups == layer.weights.shape[0] > 1
 
 
+def channel_axis(layer: Layer) -> int:
+    """The axis of weights that the channels are on which train."""
+    return 0 if is_depthwise(layer) else 3
+
+
 def trained_elements(layer: Layer, share: float) -> np.ndarray:
     """For each weight its index in the tensor of those that train, -1 for a frozen one; int64."""
     found = np.full(layer.weights.shape, -1)
-    axis = 0 if is_depthwise(layer) else 3
+    axis = channel_axis(layer)
     chosen: list[Any] = [slice(None)] * 4
     if share < 1.0:
         chosen[axis] = trained_channels(layer, share)

@@ -102,9 +102,11 @@ def compile(
     with recorded_passes() as records:
         forward = tvm.transform.Sequential(passes, name="tinycc")(module)
         chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
-        marked = MarkTrainable(chosen, rate)(forward)
-        # Gradients are added by operators of Relax, which find their kernels like any other.
-        backward = [BuildBackward(loss, rule), FuseQuantizedOps(), LowerFallbacks(), SaveMasks()]
+        # What these write as operators of Relax finds its kernels like any other.
+        fusing = [FuseQuantizedOps(), LowerFallbacks()]
+        marking = [MarkTrainable(chosen, rate), *fusing]
+        marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
+        backward = [BuildBackward(loss, rule), *fusing, SaveMasks()]
         planning = planning_passes(features, limits)
         inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
         step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)

@@ -17,8 +17,9 @@ RateSchedule = Literal["constant", "cosine"]
 class Curve:
     """How training went.
 
-    losses: the mean loss of each epoch, each example's before its step. accuracies: share of the test examples that
-        are right, before the first epoch and after each; [] without a test.
+    losses: the mean loss of each epoch, each example's before its step.
+    accuracies: share of the test examples that are right, before the first epoch and after each; [] without a
+        test.
     instructions: of a case, on average; None on the host.
     states: what was trained, by name.
     """

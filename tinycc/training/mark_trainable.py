@@ -2,7 +2,9 @@
 
 Before:  lv = fused_conv2d(x), with weights and bias as constants inside
 After:   main has two more states, weights and bias, whose initial values these are, and
-         lv = trained_layer(x, weights, bias); what of both is frozen stays a constant inside
+         lv = trained_layer(x, weights, bias); what of both is frozen stays a constant inside. Where the weights
+         of some input channels train, these alone are a state, and
+         joined = concat(frozen weights, weights); all = take(joined, places); lv = trained_layer(x, all, bias)
 Requires: fuse_quantized_ops. Two states more come last: the learning rate, float32 [1], and the number of the
          training step, int32 [1]. An inference leaves all of them as they are.
 """
@@ -12,10 +14,12 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.errors import TrainingError
 from tinycc.graph import OperatorGraph
 from tinycc.ops.composite import Composite
 from tinycc.ops.trained_layer import TrainedLayer, trained_layer
 from tinycc.states import State, read_states, with_states
+from tinycc.training.channels import channel_axis, trained_channels
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.scheme import LayerScheme, Scheme
 
@@ -36,14 +40,14 @@ class MarkTrainable:
         layers = layers_of(graph)
         self.scheme.check(layers)
         marker = _Marker(graph)
-        calls = {
-            layers[name].node.variable: marker.call(layers[name], part)
+        replaced = {
+            layers[name].node.variable: marker.layer(layers[name], part)
             for name, part in self.scheme.layers.items()
             if part.bias or part.weights
         }
         marker.add_state(RATE, np.array([self.rate], np.float32), is_trained=False)
         marker.add_state(STEP, np.zeros(1, np.int32), is_trained=False)
-        return marker.rewritten(calls)
+        return marker.rewritten(replaced)
 
 
 class _Marker:
@@ -55,6 +59,7 @@ class _Marker:
         self.parameters = list(graph.parameters)
         self.states = list(read_states(graph.main))
         self.added: list[relax.Var] = []
+        self.builder = relax.BlockBuilder()
 
     def add_state(self, name: str, initial: np.ndarray, *, is_trained: bool = True) -> relax.Var:
         """A parameter that is a state."""
@@ -64,17 +69,17 @@ class _Marker:
         self.added.append(variable)
         return variable
 
-    def call(self, layer: Layer, part: LayerScheme) -> relax.Call:
-        """The layer with what trains as operands."""
+    def layer(self, layer: Layer, part: LayerScheme) -> list[relax.VarBinding]:
+        """The layer with what trains as operands, and what makes these."""
         node = layer.node
         source = node.call.args[layer.view.inputs[0].parameter]
         weights: relax.Expr = tvm_adapter.make_constant(layer.weights)
         bias: relax.Expr = tvm_adapter.make_constant(layer.bias)
+        bindings: list[relax.VarBinding] = []
         if part.weights:
-            weights = self.add_state(f"{layer.name}_weights", layer.weights)
+            weights, bindings = self.weights(layer, part.weights)
         if part.bias:
             bias = self.add_state(f"{layer.name}_bias", layer.bias)
-        function = self.graph.module[node.call.op]
         composite = trained_layer(
             (source, weights, bias),
             layer.view.outputs[0],
@@ -82,20 +87,44 @@ class _Marker:
             window=layer.window,
             groups=layer.groups,
             weight_scales=layer.weight_scales,
-            bounds=Composite(function).activation_bounds(),
+            bounds=Composite(self.graph.module[node.call.op]).activation_bounds(),
         )
         callee = self.functions.add(composite, TrainedLayer.kind)
         arguments = [operand for operand in (source, weights, bias) if isinstance(operand, relax.Var)]
-        return relax.Call(callee, arguments, ret_ty=node.variable.ty)
+        call = relax.Call(callee, arguments, ret_ty=node.variable.ty)
+        return [*bindings, relax.VarBinding(node.variable, call)]
 
-    def rewritten(self, calls: dict[relax.Var, relax.Call]) -> tvm.IRModule:
-        """The module with these calls in place of others, and the states that were added."""
+    def weights(self, layer: Layer, share: float) -> tuple[relax.Expr, list[relax.VarBinding]]:
+        """All weights of a layer of which a share of the input channels trains, and what puts them together."""
+        name, axis = f"{layer.name}_weights", channel_axis(layer)
+        if share == 1.0:
+            return self.add_state(name, layer.weights), []
+        if axis == 3 and layer.groups > 1:
+            raise TrainingError(f"{name} has groups: its weights train all (1.0) or not at all (0.0)")
+        chosen = trained_channels(layer, share)
+        if not len(chosen):
+            return tvm_adapter.make_constant(layer.weights), []
+        frozen = np.setdiff1d(np.arange(layer.weights.shape[axis]), chosen)
+        state = self.add_state(name, np.ascontiguousarray(np.take(layer.weights, chosen, axis)))
+        rest = tvm_adapter.make_constant(np.ascontiguousarray(np.take(layer.weights, frozen, axis)))
+        places = np.argsort(np.concatenate([frozen, chosen]))
+        joined = self.bound(f"{name}_joined", relax.op.concat([rest, state], axis))
+        indices = tvm_adapter.make_constant(places.astype(np.int64))
+        whole = self.bound(f"{name}_all", relax.op.take(joined.var, indices, axis))
+        return whole.var, [joined, whole]
+
+    def bound(self, name: str, value: relax.Call) -> relax.VarBinding:
+        """A binding of an operator of Relax."""
+        normal = self.builder.normalize(value)
+        return relax.VarBinding(relax.DataflowVar(name, normal.ty), normal)
+
+    def rewritten(self, replaced: dict[relax.Var, list[relax.VarBinding]]) -> tvm.IRModule:
+        """The module with these bindings in place of others, and the states that were added."""
         main = self.graph.main
-        bindings = [
-            relax.VarBinding(item.var, calls.get(item.var, item.value))
-            for item in tvm_adapter.bindings_of(main)
-            if not isinstance(item.value, relax.Tuple)
-        ]
+        bindings: list[relax.VarBinding] = []
+        for item in tvm_adapter.bindings_of(main):
+            if not isinstance(item.value, relax.Tuple):
+                bindings += replaced.get(item.var, [item])
         returned = [*tvm_adapter.returned(main), *self.added]
         result = relax.Var("result", relax.TupleType([item.ty for item in returned]))
         bindings.append(relax.VarBinding(result, relax.Tuple(returned)))

@@ -32,10 +32,17 @@ class StepWriter:
         callee = self.functions.add(composite, kind)
         return self._bound(kind, relax.Call(callee, arguments, ret_ty=composite.ret_ty), composite.ret_ty)
 
-    def emit(self, name: str, value: relax.Call) -> relax.Var:
-        """The result of an operator of Relax, which later passes find a kernel for."""
+    def emit(self, name: str, value: relax.Call, before: relax.Var | None = None) -> relax.Var:
+        """The result of an operator of Relax, which later passes find a kernel for.
+
+        before: of whose binding it comes, at the end if nothing is said.
+        """
         normal = self._builder.normalize(value)
-        return self._bound(name, normal, normal.ty)
+        variable = self._bound(name, normal, normal.ty)
+        if before is not None:
+            place = next(index for index, item in enumerate(self.bindings) if item.var == before)
+            self.bindings.insert(place, self.bindings.pop())
+        return variable
 
     def reshaped(self, value: relax.Var, shape: tuple[int, ...]) -> relax.Var:
         """The same elements under another shape."""
