@@ -10,8 +10,8 @@ import torch
 from tinycc.errors import TrainingError
 from tinycc.ops import bias_update, weight_update
 from tinycc.training.channels import trained_elements
-from tinycc.training.build_backward import banded
 from tinycc.training.layers import Layer
+from tinycc.training.scaling import banded
 from tinycc.training.scheme import Scheme
 from tinycc.training.simulation.network import bias_name, weights_name
 from tinycc.training.simulation.random_bits import uniform
