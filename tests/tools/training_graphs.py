@@ -49,12 +49,14 @@ class _Graph:
         """A convolution with a bias; padded so that outputs are of the input's size, or a half of it."""
         inputs, groups = (1, source.shape[3]) if depthwise else (source.shape[3], 1)
         weights = self.random.integers(-127, 128, (kernel, kernel, inputs, outputs)).astype(np.int8)
-        scales = (self.random.uniform(0.005, 0.02, outputs)).astype(np.float32)
+        # Real numbers stay about as large as they are.
+        terms = np.sqrt(kernel * kernel * inputs)
+        scales = (self.random.uniform(0.5, 2.0, outputs) / (70 * terms)).astype(np.float32)
         product = relax.op.nn.conv2d(
             self.real(source), dequantized(weights, scales), strides=(stride, stride),
             padding=[kernel // 2] * 4, groups=groups, data_layout="NHWC", kernel_layout="HWIO",
         )  # fmt: skip
-        spread = source.scale * 60 * 0.9 * np.sqrt(kernel * kernel * inputs)
+        spread = source.scale * 60
         real = self.biased(product, outputs, np.float32(source.scale) * scales, spread)
         sizes = (-(-size // stride) for size in source.shape[1:3])
         return self.quantized(real, (1, *sizes, outputs), spread)

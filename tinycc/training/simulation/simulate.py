@@ -127,7 +127,7 @@ def simulate(
             run,
             [float(item[index]) for item in scores],
             [float(item[index]) for item in losses],
-            {name: tensor.values[index].cpu().numpy() for name, tensor in updater.tensors.items()},
+            updater.states(index),
         )
         for index, run in enumerate(runs)
     ]

@@ -129,6 +129,14 @@ class Updater:
             values.copy_(self._changed(tensor, delta))
         self.step += 1
 
+    def states(self, run: int) -> dict[str, np.ndarray]:
+        """What trains in a run, as it is, by parameter."""
+        return {
+            name: tensor.values[run].cpu().numpy()
+            for name, tensor in self.tensors.items()
+            if bool((tensor.elements[run] >= 0).any())
+        }
+
     def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
         """The next integers."""
         values, is_weights = tensor.values, tensor.values.dtype == torch.int8
