@@ -17,6 +17,7 @@ from tinycc.ops import (
     clamp_mask,
     concatenate,
     conv2d,
+    cross_entropy,
     delay_line,
     dense,
     depthwise_conv2d,
@@ -43,6 +44,7 @@ from tinycc.ops import (
     resize_bilinear,
     resize_nearest,
     softmax,
+    squared_error,
     strided_copy,
     svdf,
     trained_layer,
@@ -107,6 +109,10 @@ ROOMS: list[Room[Any]] = [
     input_gradient.ROOM,
     weight_update.ROOM,
     bias_update.ROOM,
+    cross_entropy.LOSS,
+    cross_entropy.GRADIENT,
+    squared_error.LOSS,
+    squared_error.GRADIENT,
 ]
 
 
