@@ -1,4 +1,4 @@
-"""The training graph that TinyEngine's authors published, as a JSON of operators: run as it is, and as a network.
+"""The training graph of operators that TinyEngine's authors published: run as it is, and as a network.
 
 graph = TrainingGraph.load(corpus)
 values, gradients = graph.run(image, label)     by the names of operators, and of parameters
@@ -54,7 +54,7 @@ class TrainingGraph:
         return cls(graph, {name: np.asarray(array) for name, array in arrays.items()}, scales)
 
     def run(self, image: torch.Tensor, label: int) -> tuple[Tensors, Tensors]:
-        """Every operator's result, and the gradients among them by parameter; float64, whatever type they have.
+        """Every operator's result, and the gradients among them by parameter; all in float64.
 
         image: whole numbers [1, 3, height, width].
         """

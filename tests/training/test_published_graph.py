@@ -1,23 +1,25 @@
 """Our gradients against those of the training graph that TinyEngine's authors published.
 
-That graph leaves the skip paths of residual blocks out, and takes weights' gradients of the stored input, zero point
-included. Made to do the same, and given its activations, ours are its 25 gradients.
+That graph leaves the skip paths of residual blocks out, and takes weights' gradients of the stored input,
+zero point included. Made to do the same, and given its activations, ours are its 25 gradients.
 """
 
 from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch]")
+pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch]")
 
-from tests.tools.tte_graph import TrainingGraph  # noqa: E402
-from tinycc.graph import Node  # noqa: E402
-from tinycc.ops.add.view import Add  # noqa: E402
-from tinycc.training.layers import Layer  # noqa: E402
-from tinycc.training.simulation import IntegerNetwork, gradients, layer_output, operators  # noqa: E402
-from tinycc.training.simulation.layer_output import layer_sums  # noqa: E402
-from tinycc.training.simulation.network import Parameters  # noqa: E402
-from tinycc.training.simulation.straight_through import Factor, straight_through  # noqa: E402
+import torch
+
+from tests.tools.tte_graph import TrainingGraph
+from tinycc.graph import Node
+from tinycc.ops.add.view import Add
+from tinycc.training.layers import Layer
+from tinycc.training.simulation import IntegerNetwork, gradients, layer_output, operators
+from tinycc.training.simulation.layer_output import layer_sums
+from tinycc.training.simulation.network import Parameters
+from tinycc.training.simulation.straight_through import Factor, straight_through
 
 LABEL = 3
 
@@ -67,7 +69,7 @@ def test_the_25_gradients_of_the_published_graph(corpus: Path, monkeypatch: pyte
 
     assert len(published) == 25
     assert float(loss) == pytest.approx(float(values["out_nn.cross_entropy_with_logits@104"]))
-    ours_by_name = {}
+    ours_by_name: dict[str, torch.Tensor] = {}
     for name, layer in network.layers.items():
         weights, bias = (operand["name"] for operand in items[layer.node.index]["inputs"][1:3])
         ours_by_name |= {weights: found[f"{name}_weights"][0], bias: found[f"{name}_bias"][0]}

@@ -28,14 +28,11 @@ from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.trained_layer import TrainedLayer
 from tinycc.ops.weight_update import weight_update
 from tinycc.training.gradient_rules import clamped, image_of, layer_input_gradient, operand_gradients
+from tinycc.training.scaling import banded
 from tinycc.training.writer import StepWriter
 
 Loss = Literal["cross_entropy"]
 Rounding = Literal["stochastic", "nearest"]
-
-# Updates are divided by the square of weights' scales, which are held to this band around their layer's
-# median: channels that training of the float network left nearly dead have scales far from it.
-_BAND = 4.0
 
 
 @dataclass(frozen=True)
@@ -204,12 +201,6 @@ class _Backward:
     def numbers(self, state: relax.Var) -> dict[str, Any]:
         """What decides the random numbers of a state's update."""
         return {"seed": self.rule.seed, "tensor": self.trained.index(state), "rounding": self.rule.rounding}
-
-
-def banded(scales: np.ndarray) -> np.ndarray:
-    """Scales of a layer's weights, held to a band around their median; float32."""
-    median = np.median(scales)
-    return np.clip(scales, median / _BAND, median * _BAND).astype(np.float32)
 
 
 def _behind_states(graph: OperatorGraph) -> set[Value]:

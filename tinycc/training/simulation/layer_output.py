@@ -1,4 +1,4 @@
-"""What layers with weights compute; their sums, exact, by torch's own convolutions and products of matrices."""
+"""What layers with weights compute: exact sums, by torch's own convolutions and products of matrices."""
 
 import numpy as np
 import torch
@@ -40,8 +40,8 @@ def layer_output(
 def layer_sums(layer: Layer, source: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """sum((input - zero point) x weights), without the bias.
 
-    source: whole numbers [runs or 1, cases, *input shape]. weights: [runs or 1, outputs, kernel height, kernel
-    width, inputs / groups]. Returns [runs, cases, *output shape]; differentiable by both.
+    source: whole numbers [runs or 1, cases, *input shape]. weights: [runs or 1, outputs, kernel height,
+    kernel width, inputs / groups]. Returns [runs, cases, *output shape]; differentiable by both.
 
     Sums are computed in float32 on a processor where none can be inexact, in float64 elsewhere: graphics
     processors' convolutions in float32 may be any, with fewer bits or of transformed numbers.

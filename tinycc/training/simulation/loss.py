@@ -16,9 +16,9 @@ Loss = Literal["cross_entropy", "squared_error"]
 def losses_of(tensor: Tensor, integers: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.Tensor:
     """The loss of each case, [runs, cases].
 
-    tensor: the logits, with their scale. integers: theirs, [runs, cases, *shape]. targets: the label of each case
-    for "cross_entropy", int64 [runs or 1, cases]; real numbers [runs or 1, cases, *shape] for "squared_error", the
-    mean over the elements.
+    tensor: the logits, with their scale. integers: theirs, [runs, cases, *shape]. targets: the label of each
+    case for "cross_entropy", int64 [runs or 1, cases]; real numbers [runs or 1, cases, *shape] for
+    "squared_error", the mean over the elements.
     """
     if loss not in get_args(Loss):
         raise TrainingError(f"no loss is called {loss!r}: there are {', '.join(get_args(Loss))}")

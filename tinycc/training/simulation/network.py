@@ -91,8 +91,8 @@ class IntegerNetwork:
             tensor = self.graph.tensor_of(variable)
             tensors.append(
                 DeviceTensor(
-                    edge.name, tensor.shape, np.dtype(tensor.dtype), tensor.bytes, edge.scale, edge.zero_point,
-                    edge.dtype, edge.shape, edge.permutation,
+                    edge.name, tensor.shape, np.dtype(tensor.dtype), tensor.bytes, edge.scale,
+                    edge.zero_point, edge.dtype, edge.shape, edge.permutation,
                 )
             )  # fmt: skip
         arrays = device_arrays(tensors, inputs)
@@ -133,20 +133,28 @@ class IntegerNetwork:
         """The integers of `logits`, [runs, cases, *shape], of type `dtype`, which gradients have as well.
 
         parameters: as `parameters()` has them, or such numbers in a floating-point type, to be differentiated
-        by: biases in float64, as float32 does not hold all. Those of several runs have an axis of that length.
-        values: of the model's inputs, or others that all is computed from (`before`); whole numbers [runs or 1,
-        cases, *shape].
+        by: biases in float64, as float32 does not hold all. Those of several runs have an axis of that
+            length.
+        values: of the model's inputs, or others that all is computed from (`before`); whole numbers [runs or
+        1, cases, *shape].
         """
         return self._run(parameters, values, dtype, [self._logits])[0]
 
-    def outputs(self, parameters: Parameters, values: Values) -> list[torch.Tensor]:
-        """The integers of all results of the model, [runs, cases, *shape], in double; not differentiated."""
-        results = [value for value in self.graph.results if value is not None]
+    def integers(
+        self, parameters: Parameters, values: Values, wanted: Iterable[Value]
+    ) -> dict[Value, torch.Tensor]:
+        """Those of any values of the graph, [runs, cases, *shape], in double; not differentiated."""
+        wanted = list(wanted)
         with torch.no_grad():
-            return self._run(parameters, values, torch.float64, results)
+            return dict(zip(wanted, self._run(parameters, values, torch.float64, wanted), strict=True))
+
+    def outputs(self, parameters: Parameters, values: Values) -> list[torch.Tensor]:
+        """Those of all results of the model."""
+        results = [value for value in self.graph.results if value is not None]
+        return list(self.integers(parameters, values, results).values())
 
     def before(self, parameters: Parameters, values: Values, trained: Collection[str]) -> Values:
-        """What comes before all that depends on the `trained` parameters, int8: as long as others stay, it does.
+        """What comes before all that depends on the `trained` parameters, int8: it stays as it is.
 
         values: of the model's inputs.
         """

@@ -1,8 +1,8 @@
 """What operators without trained weights compute: the integers of their kernels, and what they stand for.
 
-Values are whole numbers in a floating-point type, [runs, cases, *shape of the view]; where all runs or all cases
-have the same, that axis is 1. Torch differentiates the real number that an operator rounds; the integer comes from
-fixed-point arithmetic (see `straight_through`).
+Values are whole numbers in a floating-point type, [runs, cases, *shape of the view]; where all runs or all
+cases have the same, that axis is 1. Torch differentiates the real number that an operator rounds; the integer
+comes from fixed-point arithmetic (see `straight_through`).
 """
 
 from collections.abc import Callable
@@ -106,7 +106,7 @@ def _lookup(view: Lookup, source: torch.Tensor) -> torch.Tensor:
 
 
 def _windows(window: Window, value: torch.Tensor, output: Tensor, outside: float) -> torch.Tensor:
-    """What lies under each window: [runs, cases, taps, height, width, channels]; `outside` beyond the input."""
+    """What lies under each window, [runs, cases, taps, height, width, channels]; `outside` beyond."""
     padding = [0, 0]
     for axis in (1, 0):
         size, count = value.shape[2 + axis], (output.height, output.width)[axis]

@@ -24,8 +24,8 @@ def mix(values: torch.Tensor) -> torch.Tensor:
 def uniform(seeds: torch.Tensor, step: int, tensors: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
     """Numbers in [0, 1) of 24 bits, float32.
 
-    seeds, tensors: int64; the number of each tensor. elements: int64, the index of each element in its tensor. All
-    broadcast against each other.
+    seeds, tensors: int64; the number of each tensor. elements: int64, the index of each element in its
+    tensor. All broadcast against each other.
     """
     start = mix(mix((seeds & _MASK) ^ step) ^ tensors)
     return (mix((start + elements * _GOLDEN) & _MASK) >> 8).to(torch.float32) * 2.0**-24

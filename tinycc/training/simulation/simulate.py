@@ -22,8 +22,8 @@ Schedule = Callable[[float], float]
 class Run:
     """One of the runs of a simulation.
 
-    seed: of the order of cases, and of stochastic rounding. rate: the learning rate. scheme: what trains; all where
-    nothing is said.
+    seed: of the order of cases, and of stochastic rounding. rate: the learning rate. scheme: what trains; all
+    where nothing is said.
     """
 
     seed: int = 0

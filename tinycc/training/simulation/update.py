@@ -8,18 +8,18 @@ import numpy as np
 import torch
 
 from tinycc.errors import TrainingError
+from tinycc.ops import bias_update, weight_update
 from tinycc.training.channels import trained_elements
 from tinycc.training.layers import Layer
+from tinycc.training.scaling import banded
 from tinycc.training.scheme import Scheme
 from tinycc.training.simulation.network import bias_name, weights_name
 from tinycc.training.simulation.random_bits import uniform
 
 Rounding = Literal["stochastic", "nearest", "truncate", "master"]
 
-# Weights' scales, which updates are divided by the square of, are held to this band around their layer's median.
-_BAND = 4.0
-# The largest step of an update, of weights and of biases.
-_LARGEST = {torch.int8: 2.0**9, torch.int32: 2.0**30}
+# Of a change, before it is an integer.
+_BOUNDS = {torch.int8: weight_update.BOUND, torch.int32: bias_update.BOUND}
 
 # Real numbers that hold all of these integers.
 _CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
@@ -29,8 +29,9 @@ _CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
 class UpdateRule:
     """How a gradient becomes a step.
 
-    rounding: "stochastic" and "nearest" are the device's. For comparison, "truncate" drops fractions and wraps in
-        eight bits, as TinyEngine's C does; "master" keeps float32 numbers that are rounded for each forward pass.
+    rounding: "stochastic" and "nearest" are the device's. For comparison, "truncate" drops fractions and
+        wraps in eight bits, as TinyEngine's C does; "master" keeps float32 numbers that are rounded for each
+        forward pass.
     is_scaled: whether gradients are divided by the square of scales (quantization-aware scaling).
     momentum: of stochastic gradient descent.
     lowest_weight: -127 where weights are to stay symmetric.
@@ -48,18 +49,13 @@ class UpdateRule:
             )
 
 
-def banded(scales: np.ndarray) -> np.ndarray:
-    """The scales of a layer's weights, held to a band around their median; float32."""
-    median = np.median(scales)
-    return np.clip(scales, median / _BAND, median * _BAND).astype(np.float32)
-
-
 @dataclass(eq=False)
 class TrainedTensor:
     """Weights or biases that train, in all runs.
 
     values: int8 or int32 [runs, outputs, ...].
-    elements: for each its index in the device's tensor, -1 where it is frozen in a run; int64, broadcasts to values.
+    elements: for each its index in the device's tensor, -1 where it is frozen in a run; int64, broadcasts to
+        values.
     number: of the device's tensor in each run, int64 [runs].
     scaling: float32 [outputs], what gradients are multiplied by, beside the rate.
     master, velocity: real numbers like `values`; only where the rule has them.
@@ -96,7 +92,7 @@ class Updater:
     ) -> "Updater":
         """The state of training before the first step. schemes, seeds: of each run."""
         tensors: dict[str, TrainedTensor] = {}
-        numbers = [_numbers(scheme) for scheme in schemes]
+        numbers = [_numbers(layers, scheme) for scheme in schemes]
         for layer_name, layer in layers.items():
             scales = banded(layer.weight_scales)
             for name, initial, unit in (
@@ -127,8 +123,8 @@ class Updater:
             if tensor.velocity is not None:
                 gradient = tensor.velocity.mul_(self.rule.momentum).add_(gradient)
             speeds = _per_run(rates, values) * tensor.scaling.reshape(outputs)
-            largest = _LARGEST[values.dtype]
-            delta = (speeds * gradient).nan_to_num_(0.0, 0.0, 0.0).clamp_(-largest, largest)
+            bound = _BOUNDS[values.dtype]
+            delta = (speeds * gradient).nan_to_num_(0.0, 0.0, 0.0).clamp_(-bound, bound)
             delta = torch.where(tensor.elements >= 0, delta, 0.0)
             values.copy_(self._changed(tensor, delta))
         self.step += 1
@@ -136,11 +132,10 @@ class Updater:
     def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
         """The next integers."""
         values, is_weights = tensor.values, tensor.values.dtype == torch.int8
-        limits = torch.iinfo(values.dtype)
-        lowest = self.rule.lowest_weight if is_weights else limits.min
+        limits = (self.rule.lowest_weight, 127) if is_weights else (bias_update.LOW, bias_update.HIGH)
         if tensor.master is not None:
             tensor.master -= delta
-            return tensor.master.round().clamp(lowest, limits.max)
+            return tensor.master.round().clamp(*limits)
         whole = values.to(torch.int64)
         if self.rule.rounding == "truncate":
             if is_weights:
@@ -152,7 +147,7 @@ class Updater:
             offset = uniform(_per_run(self.seeds, values), self.step, numbers, tensor.elements)
             # Of frozen ones nothing is left over.
             offset = torch.where(tensor.elements >= 0, offset, 0.5)
-        return (whole - (delta + offset).floor().to(torch.int64)).clamp(lowest, limits.max)
+        return (whole - (delta + offset).floor().to(torch.int64)).clamp(*limits)
 
 
 def _per_run(numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -160,12 +155,14 @@ def _per_run(numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return numbers.reshape(-1, *(1,) * (values.ndim - 1))
 
 
-def _numbers(scheme: Scheme) -> dict[str, int]:
+def _numbers(layers: Mapping[str, Layer], scheme: Scheme) -> dict[str, int]:
     """The numbers of the device's tensors, by parameter: weights before the bias, in the scheme's order."""
-    names = []
-    for layer, part in scheme.layers.items():
-        names += [weights_name(layer)] if part.weights else []
-        names += [bias_name(layer)] if part.bias else []
+    names = [
+        name
+        for layer in scheme.layers
+        for name in (weights_name(layer), bias_name(layer))
+        if (_elements(layers[layer], scheme, name) >= 0).any()
+    ]
     return {name: number for number, name in enumerate(names)}
 
 

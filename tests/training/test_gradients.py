@@ -1,0 +1,55 @@
+"""Gradients of integers are those that torch's autograd finds for the real numbers they stand for."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch]")
+
+import torch
+
+from tests.tools.real_autograd import real_gradients
+from tests.tools.training_graphs import training_graph
+from tests.tools.view_reference import reference_of
+from tinycc.training.simulation import IntegerNetwork, gradients
+from tinycc.training.simulation.network import Values
+
+
+def assert_gradients_are_those_of_real_numbers(network: IntegerNetwork, image: Values, label: int) -> None:
+    """Of all weights and biases, whose layers are not all dead. image: one case."""
+    wanted = [*network.graph.parameters, *(node.variable for node in network.graph.nodes)]
+    integers = network.integers(network.parameters(), image, wanted)
+    expected_loss, expected = real_gradients(
+        network, {key: value[0, 0] for key, value in integers.items()}, label
+    )
+    assert sum(bool(gradient.any()) for gradient in expected.values()) > len(expected) / 2
+    # Multipliers are float32 numbers in one and quotients of scales in the other.
+    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-5)):
+        loss, found = gradients(network, network.parameters(), image, torch.tensor([[label]]), dtype=dtype)
+        assert float(loss) == pytest.approx(float(expected_loss), rel=1e-5)
+        assert found.keys() == expected.keys()
+        for name, gradient in expected.items():
+            assert (found[name][0] - gradient).norm() <= tolerance * gradient.norm(), name
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_graphs(seed: int) -> None:
+    network = IntegerNetwork.load(training_graph(seed))
+    pixels = torch.randint(-128, 128, (1, 1, 1, 8, 8, 3), generator=torch.Generator().manual_seed(seed))
+    assert_gradients_are_those_of_real_numbers(network, {network.graph.parameters[0]: pixels}, seed % 4)
+
+
+@pytest.mark.parametrize("name", ["tt_mcunet-5fps_128_qdq", "tt_mbv2-w0.35_128_qdq"])
+def test_real_networks(name: str, corpus: Path) -> None:
+    """Their integers, too, by the integer reference, to which test_corpus_onnx.py holds the generated C."""
+    network = IntegerNetwork.load(corpus / "onnx" / "from_pkl_int8" / f"{name}.onnx")
+    image = network.read_inputs([np.load(corpus / "golden" / f"{name}.npz")["in0"][:1]])
+    expected: dict[Any, np.ndarray] = {variable: value.numpy() for variable, value in image.items()}
+    for node in network.graph.nodes:
+        operands = [expected[value] for value in node.operands if value is not None]
+        expected[node.variable] = reference_of(node.view, operands)
+    (computed,) = network.outputs(network.parameters(), image)
+    assert np.array_equal(computed[0, 0].numpy(), expected[network.graph.results[0]])
+    assert_gradients_are_those_of_real_numbers(network, image, label=7)
