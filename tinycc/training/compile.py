@@ -72,8 +72,8 @@ def compile(
     """Compile a model of int8 with a training step, for a microcontroller.
 
     model: as for `tinycc.compile`; of int8.
-    loss: of the first result, with the label of an example: "cross_entropy" of logits (a softmax behind them
-        is left out).
+    loss: of the first result: "cross_entropy" of logits (a softmax behind them is left out) with the label of
+        an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
     rate: the learning rate after a reset. rule: how weights are updated.
     target, sram, flash, name, limits: as for `tinycc.compile`.
