@@ -2,6 +2,15 @@
 
 from tinycc.training.build_backward import UpdateRule
 from tinycc.training.compile import compile
-from tinycc.training.scheme import LayerScheme, Scheme, full, last_biases, last_layers
+from tinycc.training.scheme import LayerScheme, Scheme, full, last_biases, last_layers, named_scheme
 
-__all__ = ["LayerScheme", "Scheme", "UpdateRule", "compile", "full", "last_biases", "last_layers"]
+__all__ = [
+    "LayerScheme",
+    "Scheme",
+    "UpdateRule",
+    "compile",
+    "full",
+    "last_biases",
+    "last_layers",
+    "named_scheme",
+]

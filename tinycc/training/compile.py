@@ -1,6 +1,5 @@
 """From a model to one that learns on the device: an inference and a training step over the same weights."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import tvm
@@ -25,13 +24,10 @@ from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import BuildBackward, Loss, UpdateRule
-from tinycc.training.layers import Layer, layers_of
+from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
-from tinycc.training.scheme import Scheme, full
-
-# A scheme, or what makes one of a network's layers.
-AnyScheme = Scheme | Callable[[Mapping[str, Layer]], Scheme]
+from tinycc.training.scheme import AnyScheme, Scheme, full
 
 
 def forward_passes() -> list[tvm.transform.Pass]:
