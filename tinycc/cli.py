@@ -17,10 +17,12 @@ from tinycc.errors import UnsupportedError
 from tinycc.quantization_options import Quantization, quantization_options
 from tinycc.quantize_command import quantize_command
 from tinycc.target import TARGETS
+from tinycc.train_command import refuse_with_train, train_command
 from tinycc.validate_command import validate_command
 from tinycc.version import VERSION
 
 if TYPE_CHECKING:
+    from tinycc.compiler import CompiledModel
     from tinycc.quantization import Preprocessing
 
 
@@ -31,6 +33,7 @@ def main() -> None:
 
 
 main.add_command(quantize_command)
+main.add_command(train_command)
 main.add_command(validate_command)
 
 
@@ -104,6 +107,11 @@ main.add_command(validate_command)
 )
 @click.option("--float", "allow_float", is_flag=True, help="Compile what is not quantized in float32.")
 @click.option("--name", default="model", show_default=True, help="Prefix of the C symbols.")
+@click.option(
+    "--train",
+    metavar="SCHEME",
+    help="Add a training step: of all layers (full), last:N or biases:N of them, or as a scheme's file says.",
+)
 @quantization_options
 def compile_command(
     model: Path,
@@ -121,17 +129,27 @@ def compile_command(
     given_shapes: tuple[str, ...],
     allow_float: bool,
     name: str,
+    train: str | None,
     quantization: Quantization,
     preprocessing: "Preprocessing",
 ) -> None:
     """Compile MODEL (.tflite or .onnx) into a folder of C."""
     from tinycc.compiler import compile as compile_model
     from tinycc.output_folder import check_free
-    from tinycc.report.terminal import print_report
 
     check_free(output)
+    source = quantization.quantize(model, preprocessing) if quantization.data else model
+    if train is not None:
+        from tinycc import training
+
+        refuse_with_train(click.get_current_context())
+        compiled = training.compile(
+            source, scheme=training.named_scheme(train), target=target, sram=sram, flash=flash, name=name
+        )
+        _write(compiled, output)
+        return
     compiled = compile_model(
-        quantization.quantize(model, preprocessing) if quantization.data else model,
+        source,
         target=target,
         sram=sram,
         flash=flash,
@@ -146,6 +164,12 @@ def compile_command(
         allow_float=allow_float,
         name=name,
     )
+    _write(compiled, output)
+
+
+def _write(compiled: "CompiledModel", output: Path) -> None:
+    from tinycc.report.terminal import print_report
+
     compiled.export(output)
     print_report(compiled.report, Console())
     click.echo(f"Wrote {output}; its pictures are in {output / 'report.html'}")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tinycc.arrays import read_array, read_inputs, write_arrays
+from tinycc.errors import UnsupportedError
 from tinycc.target import TARGETS
 
 _DATA = "Arrays in0, in1, ... and the labels, in an .npz."
@@ -79,6 +80,33 @@ def train_command(
     click.echo(f"On {curve.board}{steps}")
     if output is not None:
         click.echo(f"Wrote {output}")
+
+
+# Options of `tinycc compile` that a model with a training step does not have yet.
+_WITHOUT_TRAIN = frozenset(
+    (
+        "io",
+        "optimize_for",
+        "schedule",
+        "max_extra_macs",
+        "kernels",
+        "input_mode",
+        "pairs",
+        "given_shapes",
+        "allow_float",
+    )
+)
+
+
+def refuse_with_train(context: click.Context) -> None:
+    """UnsupportedError for options of `tinycc compile` that say nothing of a model with a training step."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name in _WITHOUT_TRAIN:
+            raise UnsupportedError(
+                f"{parameter.opts[0]} does not go together with --train: leave one of them out"
+            )
 
 
 def _examples(path: Path, labels: str) -> tuple[list[np.ndarray], np.ndarray]:

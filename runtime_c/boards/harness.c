@@ -90,9 +90,13 @@ static float loss;
 static void train(void)
 {
     UNDER_TEST(set_learning_rate_in)(ARENA, *(const float *)INPUT(INPUT_COUNT - 1));
+#ifdef HAS_LABEL
     const int32_t label = *(const int32_t *)INPUT(INPUT_COUNT - 2);
     loss = label < 0 ? (float)UNDER_TEST(evaluate_in)(ARENA, EXAMPLE, -1 - label)
                      : UNDER_TEST(train_step_in)(ARENA, EXAMPLE, label);
+#else
+    loss = UNDER_TEST(train_step_in)(ARENA, EXAMPLE, INPUT(INPUT_COUNT - 2));
+#endif
 }
 #define INVOKE() train()
 #endif

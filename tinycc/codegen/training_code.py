@@ -26,6 +26,7 @@ class StepInput:
 class TrainingCode:
     """A training step: its calls, and where in the arena its inputs and its loss lie, as C.
 
+    target: what is right, a label or real numbers, where it is copied to as well.
     rate, rate_offset: the learning rate after a reset, and where it lies.
     classes: elements of the network's first output.
     identity: a number that tells states of this model and scheme from others, as C.
@@ -33,7 +34,7 @@ class TrainingCode:
 
     calls: Sequence[OperatorCall]
     inputs: Sequence[StepInput]
-    label: str
+    target: StepInput
     loss: str
     rate: str
     rate_offset: str
@@ -43,31 +44,38 @@ class TrainingCode:
     @property
     def parameters(self) -> str:
         """Of the C function."""
-        return ", ".join([*(f"const {item.type} *{item.name}" for item in self.inputs), "int label"])
+        right = "int label" if self.has_label else f"const {self.target.type} *{self.target.name}"
+        return ", ".join([*(f"const {item.type} *{item.name}" for item in self.inputs), right])
 
     @property
     def arguments(self) -> str:
         """The same without types."""
-        return ", ".join([*(item.name for item in self.inputs), "label"])
+        return ", ".join(item.name for item in (*self.inputs, self.target))
+
+    @property
+    def has_label(self) -> bool:
+        """Whether an element of the output is right, rather than real numbers for all of them."""
+        return self.target.type == "int32_t"
 
 
 def training_code(plan: Plan, invoked: Plan, calls: Sequence[OperatorCall]) -> TrainingCode:
-    """What the templates say of the plan of a training step; its last input is the label.
+    """What the templates say of the plan of a training step; its last input is what is right.
 
     invoked: the plan of an inference. calls: those of the step.
     """
-    *inputs, label = plan.inputs
-    names = ["x"] if len(inputs) == 1 else [f"x{index}" for index in range(len(inputs))]
+    names = ["x"] if len(plan.inputs) == 2 else [f"x{index}" for index in range(len(plan.inputs) - 1)]
+    names.append(plan.edges.inputs[-1].name)
+    *inputs, target = (
+        StepInput(name, c_type(tensor.dtype), buffer_offset(plan, buffer), tensor.bytes)
+        for name, tensor, buffer in zip(names, plan.input_tensors, plan.inputs, strict=True)
+    )
     rate = f"state{len(plan.state_values) - 2}"
     initial = plan.state_values[rate]
     assert isinstance(initial, np.ndarray)
     return TrainingCode(
         calls,
-        [
-            StepInput(name, c_type(tensor.dtype), buffer_offset(plan, buffer), tensor.bytes)
-            for name, tensor, buffer in zip(names, plan.input_tensors, inputs, strict=False)
-        ],
-        label=buffer_offset(plan, label),
+        inputs,
+        target,
         loss=buffer_offset(plan, plan.outputs[0]),
         rate=c_value(float(initial[0])),
         rate_offset=buffer_offset(plan, rate),

@@ -58,11 +58,13 @@ def rows_over(window: Window, tensor: Tensor) -> RowWindow:
     )
 
 
-def spread_shape(window: Window, source: Tensor, output: Tensor) -> dict[str, int]:
+def spread_shape(window: Window, source: Tensor, output: Tensor, groups: int) -> dict[str, int]:
     """The geometry of a kernel that goes through a window backwards. source: of its outputs' shape."""
     return {
+        "gradient_height": source.height,
         "gradient_width": source.width,
         "gradient_channels": source.channels,
+        "output_height": output.height,
         "output_width": output.width,
         "output_channels": output.channels,
         "kernel_height": window.kernel[0],
@@ -73,6 +75,7 @@ def spread_shape(window: Window, source: Tensor, output: Tensor) -> dict[str, in
         "dilation_width": window.dilation[1],
         "pad_top": window.padding[0],
         "pad_left": window.padding[1],
+        "groups": groups,
     }
 
 
@@ -117,6 +120,37 @@ def spread_sums(
             out_layout="NHWC",
         )
     )
+
+
+def spread_tap(
+    emit: Emit, values: relax.Expr, window: Window, tap: tuple[int, int], sizes: tuple[int, ...]
+) -> relax.Expr:
+    """Relax that puts values of outputs to the inputs that lie under one tap, 0 elsewhere.
+
+    values: [1, output height, output width, channels]. sizes: height and width of the input.
+    """
+    for axis in (1, 2):
+        first = tap[axis - 1] * window.dilation[axis - 1] - window.padding[axis - 1]
+        values = _cut(
+            emit, _spread(emit, values, axis, window.stride[axis - 1]), axis, -first, sizes[axis - 1]
+        )
+    return values
+
+
+def gathered_tap(
+    emit: Emit, values: relax.Expr, window: Window, tap: tuple[int, int], counts: tuple[int, ...]
+) -> relax.Expr:
+    """Relax that has for each output the input under one tap, 0 where that lies outside.
+
+    values: [1, height, width, channels]. counts: height and width of the output.
+    """
+    for axis in (1, 2):
+        first = tap[axis - 1] * window.dilation[axis - 1] - window.padding[axis - 1]
+        stride, count = window.stride[axis - 1], counts[axis - 1]
+        cut = _cut(emit, values, axis, first, (count - 1) * stride + 1)
+        end = tvm_adapter.shape_of(cut)[axis]
+        values = emit(relax.op.strided_slice(cut, [axis], [0], [end], [stride])) if stride > 1 else cut
+    return values
 
 
 def _spread(emit: Emit, values: relax.Expr, axis: int, stride: int) -> relax.Expr:

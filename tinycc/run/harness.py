@@ -83,7 +83,8 @@ def _training(folder: GeneratedFolder) -> str:
     *network, _, _ = range(len(folder.inputs))
     return (
         "#define HARNESS_TRAIN\n"
-        f"#define EXAMPLE_WORDS {words[-1]}\n"
+        + ("#define HAS_LABEL\n" if folder.inputs[-2].dtype.kind == "i" else "")
+        + f"#define EXAMPLE_WORDS {words[-1]}\n"
         f"static const uint32_t input_words[] = {{{', '.join(f'{word}u' for word in words[:-1])}}};\n"
         f"#define EXAMPLE {', '.join(f'INPUT({index})' for index in network)}\n"
         f"#define FIRST_STATE {macro}_STATES\n"

@@ -8,6 +8,7 @@ Source:  reverse-mode differentiation of the operators' integers, as in MCUNetV3
          training under 256KB memory", 2022), whose graphs overwrite gradients where results are read twice.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,13 +26,15 @@ from tinycc.ops.cross_entropy import cross_entropy, cross_entropy_gradient
 from tinycc.ops.gather import Gather
 from tinycc.ops.quantize import Dequantize
 from tinycc.ops.softmax.view import Softmax
+from tinycc.ops.squared_error import squared_error, squared_error_gradient
+from tinycc.ops.tensor import Tensor
 from tinycc.ops.trained_layer import TrainedLayer
 from tinycc.ops.weight_update import weight_update
 from tinycc.training.gradient_rules import clamped, image_of, layer_input_gradient, operand_gradients
 from tinycc.training.scaling import banded
 from tinycc.training.writer import StepWriter
 
-Loss = Literal["cross_entropy"]
+Loss = Literal["cross_entropy", "squared_error"]
 Rounding = Literal["stochastic", "nearest"]
 
 
@@ -59,7 +62,7 @@ class BuildBackward:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Write loss, gradients and updates."""
-        return _Backward(OperatorGraph.of(module), self.rule).built()
+        return _Backward(OperatorGraph.of(module), self.rule, self.loss).built()
 
 
 class _Backward:
@@ -69,8 +72,8 @@ class _Backward:
     next_values: of states that change.
     """
 
-    def __init__(self, graph: OperatorGraph, rule: UpdateRule) -> None:
-        self.graph, self.rule = graph, rule
+    def __init__(self, graph: OperatorGraph, rule: UpdateRule, loss: Loss) -> None:
+        self.graph, self.rule, self.loss = graph, rule, loss
         self.writer = StepWriter(graph)
         self.gradients: dict[Value, relax.Var] = {}
         self.next_values: dict[relax.Var, relax.Expr] = {}
@@ -80,14 +83,10 @@ class _Backward:
     def built(self) -> tvm.IRModule:
         """The module of the step."""
         logits = self.logits()
-        label = relax.Var("label", relax.TensorType((1,), "int32"))
-        tensor = self.graph.tensor_of(logits)
-        source = self.graph.makers[logits].variable
-        scale = self.graph.makers[logits].view.outputs[0].real_scale
-        flat = self.writer.reshaped(source, (1, tensor.elements))
-        loss = self.writer.call(cross_entropy(flat, label, scale=scale), (flat, label))
-        gradient = self.writer.call(cross_entropy_gradient(flat, label, scale=scale), (flat, label))
-        self.gradients[logits] = self.writer.reshaped(gradient, tensor.shape)
+        maker, shape = self.graph.makers[logits], self.graph.tensor_of(logits).shape
+        flat = self.writer.reshaped(maker.variable, (1, math.prod(shape)))
+        target, (loss, gradient) = self.losses(flat, maker.view.outputs[0])
+        self.gradients[logits] = self.writer.reshaped(gradient, shape)
         for node in reversed(self.graph.nodes):
             if not self.reached.isdisjoint(node.results) and node.variable in self.gradients:
                 self.go_through(node)
@@ -95,7 +94,24 @@ class _Backward:
         self.next_values[self.step] = self.writer.emit("next_step", relax.op.add(self.step, one))
         inputs = self.graph.parameters[: len(self.graph.parameters) - len(self.graph.states)]
         states = [self.next_values.get(state, state) for state in self.graph.states]
-        return self.writer.module([*inputs, label, *self.graph.states], [loss, *states], _with_label)
+        return self.writer.module([*inputs, target, *self.graph.states], [loss, *states], _with_target)
+
+    def losses(self, flat: relax.Var, output: Tensor) -> tuple[relax.Var, tuple[relax.Var, relax.Var]]:
+        """The step's last input, and the loss of an output, [1, elements], with its gradient."""
+        if self.loss == "cross_entropy":
+            target = relax.Var("label", relax.TensorType((1,), "int32"))
+            made = [
+                make(flat, target, scale=output.real_scale)
+                for make in (cross_entropy, cross_entropy_gradient)
+            ]
+        else:
+            target = relax.Var("target", relax.TensorType(tvm_adapter.shape_of(flat), "float32"))
+            made = [
+                make(flat, target, scale=output.real_scale, zero_point=output.zero_point)
+                for make in (squared_error, squared_error_gradient)
+            ]
+        loss, gradient = (self.writer.call(composite, (flat, target)) for composite in made)
+        return target, (loss, gradient)
 
     def logits(self) -> Value:
         """What the loss is of: the first result before a softmax or a dequantize."""
@@ -212,8 +228,9 @@ def _behind_states(graph: OperatorGraph) -> set[Value]:
     return reached - set(graph.states)
 
 
-def _with_label(main: relax.Function) -> relax.Function:
-    """`main` of a step with its edges: the network's inputs and a label, and the loss."""
+def _with_target(main: relax.Function) -> relax.Function:
+    """`main` of a step with its edges: the network's inputs and what is right, and the loss."""
     edges = read_edges(tvm.IRModule({"main": main}))
-    label = Edge("label", "int32", (1,))
-    return with_edges(main, Edges((*edges.inputs, label), (Edge("loss", "float32", (1,)),)))
+    target = main.params[len(edges.inputs)]
+    edge = Edge(target.name, tvm_adapter.dtype_of(target), tvm_adapter.shape_of(target))
+    return with_edges(main, Edges((*edges.inputs, edge), (Edge("loss", "float32", (1,)),)))

@@ -21,9 +21,16 @@ from tinycc.ops.clamp_gradient import clamp_gradient
 from tinycc.ops.conv2d.view import Conv2D
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
+from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.input_gradient import input_gradient
+from tinycc.ops.lookup.view import Lookup
+from tinycc.ops.max_pool2d.view import MaxPool2D
+from tinycc.ops.max_pool_gradient import max_pool_gradient
+from tinycc.ops.multiply.view import Multiply
+from tinycc.ops.multiply_gradient import multiply_gradient
 from tinycc.ops.reduce.view import Reduce
 from tinycc.ops.requantize.view import Requantize
+from tinycc.ops.table_gradient import table_gradient
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 from tinycc.training.layers import geometry_of
@@ -78,11 +85,50 @@ def _add(writer: StepWriter, node: Node, gradient: relax.Var) -> Gradients:
     for index, (source, sign) in enumerate(zip(view.inputs, (1, view.sign), strict=True)):
         if source.parameter is None:
             continue
-        if source.shape != output.shape:
-            raise TrainingError(f"a sum that broadcasts {source} has no gradient: {BEHIND}")
         factor = sign * source.real_scale / output.real_scale
-        found[index] = clamped(writer, node, gradient, factor, view.output_range)
+        found[index] = summed(writer, clamped(writer, node, gradient, factor, view.output_range), source)
     return found
+
+
+def _multiply(writer: StepWriter, node: Node, gradient: relax.Var) -> Gradients:
+    view: Any = node.view
+    (a, b), output = view.inputs, view.outputs[0]
+    factor = a.real_scale * b.real_scale / output.real_scale
+    product = clamped(writer, node, gradient, factor, view.output_range)
+    found = {}
+    for index, (source, other) in enumerate(((a, b), (b, a))):
+        if source.parameter is None:
+            continue
+        if other.parameter is None:
+            raise TrainingError(f"a product with the constant {other} has no gradient: {BEHIND}")
+        operands = (product, node.call.args[other.parameter])
+        part = writer.call(multiply_gradient(*operands, zero_point=other.zero_point), operands)
+        found[index] = summed(writer, part, source)
+    return found
+
+
+def summed(writer: StepWriter, gradient: relax.Var, source: Tensor) -> relax.Var:
+    """The gradient of what was broadcast: the sum over all that it became."""
+    shape = tvm_adapter.shape_of(gradient)
+    aligned = (1,) * (len(shape) - len(source.shape)) + source.shape
+    axes = [axis for axis, (size, one) in enumerate(zip(shape, aligned, strict=True)) if size > one]
+    if axes:
+        gradient = writer.emit("summed", relax.op.sum(gradient, axes, keepdims=True))
+    return writer.reshaped(gradient, source.shape)
+
+
+def _lookup(writer: StepWriter, node: Node, gradient: relax.Var) -> Gradients:
+    view: Any = node.view
+    inside = (view.table > INTEGER_RANGE["int8"][0]) & (view.table < INTEGER_RANGE["int8"][1])
+    operands = (gradient, node.call.args[view.inputs[0].parameter])
+    composite = table_gradient(*operands, table=np.where(inside, view.slopes, 0).astype(np.float32))
+    return {0: writer.call(composite, operands)}
+
+
+def _max_pool(writer: StepWriter, node: Node, gradient: relax.Var) -> Gradients:
+    view: Any = node.view
+    operands = (gradient, node.call.args[view.inputs[0].parameter])
+    return {0: writer.call(max_pool_gradient(*operands, window=view.window), operands)}
 
 
 def _requantize(writer: StepWriter, node: Node, gradient: relax.Var) -> Gradients:
@@ -122,7 +168,10 @@ RULES: dict[type[Operator], Rule] = {
     DepthwiseConv2D: _frozen_layer,
     Dense: _frozen_layer,
     Add: _add,
+    Multiply: _multiply,
+    Lookup: _lookup,
     Requantize: _requantize,
+    MaxPool2D: _max_pool,
     AveragePool2D: _average_pool,
     Reduce: _reduce,
 }

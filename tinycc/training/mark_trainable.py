@@ -2,9 +2,9 @@
 
 Before:  lv = fused_conv2d(x), with weights and bias as constants inside
 After:   main has two more states, weights and bias, whose initial values these are, and
-         lv = trained_layer(x, weights, bias); what of both is frozen stays a constant inside. Where the weights
-         of some input channels train, these alone are a state, and
-         joined = concat(frozen weights, weights); all = take(joined, places); lv = trained_layer(x, all, bias)
+         lv = trained_layer(x, weights, bias); what of both is frozen stays a constant inside. Where the
+         weights of some input channels train, these alone are a state, and joined = concat(frozen weights,
+         weights); all = take(joined, places); lv = trained_layer(x, all, bias)
 Requires: fuse_quantized_ops. Two states more come last: the learning rate, float32 [1], and the number of the
          training step, int32 [1]. An inference leaves all of them as they are.
 """
@@ -95,7 +95,7 @@ class _Marker:
         return [*bindings, relax.VarBinding(node.variable, call)]
 
     def weights(self, layer: Layer, share: float) -> tuple[relax.Expr, list[relax.VarBinding]]:
-        """All weights of a layer of which a share of the input channels trains, and what puts them together."""
+        """All weights of a layer, a share of whose input channels trains, and what puts them together."""
         name, axis = f"{layer.name}_weights", channel_axis(layer)
         if share == 1.0:
             return self.add_state(name, layer.weights), []

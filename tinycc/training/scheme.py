@@ -2,14 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from tinycc.errors import ModelError, TrainingError
 from tinycc.training.layers import Layer
 
 _FORMAT = 1
+
+# A scheme, or what makes one of a network's layers.
+AnyScheme: TypeAlias = "Scheme | Callable[[Mapping[str, Layer]], Scheme]"
 
 
 @dataclass(frozen=True)
@@ -87,3 +92,18 @@ def last_biases(layers: Mapping[str, Layer], count: int) -> Scheme:
     """The biases of the last `count` layers, and the weights of the last one."""
     names = list(layers)[-count:]
     return Scheme({name: LayerScheme(True, float(name == names[-1])) for name in names}, fingerprint(layers))
+
+
+def named_scheme(text: str) -> AnyScheme:
+    """A scheme as the command line says it: "full", "last:N", "biases:N", or a file that `Scheme.save` wrote.
+
+    Raises TrainingError, and ModelError for what is no scheme's file.
+    """
+    kind, _, number = text.partition(":")
+    if text == "full":
+        return full
+    if kind in ("last", "biases"):
+        if not number.isdecimal() or int(number) == 0:
+            raise TrainingError(f"the scheme {text!r} does not say of how many layers: e.g. {kind}:2")
+        return partial(last_layers if kind == "last" else last_biases, count=int(number))
+    return Scheme.load(text)

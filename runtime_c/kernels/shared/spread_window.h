@@ -9,9 +9,11 @@
 #include "common.h"
 
 typedef struct {
-    int32_t gradient_width; /* of the window's outputs */
+    int32_t gradient_height; /* of the window's outputs */
+    int32_t gradient_width;
     int32_t gradient_channels;
-    int32_t output_width; /* of its input, whose gradient is computed */
+    int32_t output_height; /* of its input, whose gradient is computed */
+    int32_t output_width;
     int32_t output_channels;
     int32_t kernel_height;
     int32_t kernel_width;

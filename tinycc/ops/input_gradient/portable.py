@@ -83,7 +83,7 @@ def _row_call(view: InputGradient, name: str) -> RowCall:
         header=f"{name}.h",
         function=f"tinycc_{name}_float32",
         struct="tinycc_spread",
-        shape={**spread_shape(view.window, gradient, output), "groups": view.groups},
+        shape=spread_shape(view.window, gradient, output, view.groups),
         data={"zero": 0},
         windows=(rows_over(view.window, gradient), RowWindow.whole(weights)),
         rows=output.height,

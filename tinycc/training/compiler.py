@@ -1,6 +1,5 @@
 """From a model to one that learns on the device: an inference and a training step over the same weights."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import tvm
@@ -25,13 +24,10 @@ from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import BuildBackward, Loss, UpdateRule
-from tinycc.training.layers import Layer, layers_of
+from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
-from tinycc.training.scheme import Scheme, full
-
-# A scheme, or what makes one of a network's layers.
-AnyScheme = Scheme | Callable[[Mapping[str, Layer]], Scheme]
+from tinycc.training.scheme import AnyScheme, Scheme, full
 
 
 def forward_passes() -> list[tvm.transform.Pass]:
@@ -72,8 +68,8 @@ def compile(
     """Compile a model of int8 with a training step, for a microcontroller.
 
     model: as for `tinycc.compile`; of int8.
-    loss: of the first result, with the label of an example: "cross_entropy" of logits (a softmax behind them
-        is left out).
+    loss: of the first result: "cross_entropy" of logits (a softmax behind them is left out) with the label of
+        an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
     rate: the learning rate after a reset. rule: how weights are updated.
     target, sram, flash, name, limits: as for `tinycc.compile`.

@@ -1,0 +1,121 @@
+"""Training steps of the generated C: the weights that the simulation gets, on every core the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tvm
+
+from tests.tools.kernel_runner import module_of
+from tests.tools.networks import Network, shared
+from tinycc import training
+from tinycc.run import RunResult, train
+from tinycc.training import LayerScheme, Scheme, UpdateRule
+from tinycc.training.channels import channel_axis, trained_channels
+from tinycc.training.fit import fit
+
+torch = pytest.importorskip("torch", reason="the simulation needs torch")
+
+from tinycc.training.simulation import Data, IntegerNetwork, Run, simulate  # noqa: E402
+
+STEPS, RATE = 20, 1e-3
+SPARSE = Scheme(
+    {
+        "conv2d_1": LayerScheme(bias=True, weights=0.5),
+        "depthwise_conv2d_0": LayerScheme(bias=False, weights=0.5),
+        "conv2d_2": LayerScheme(bias=True, weights=0.0),
+        "dense_0": LayerScheme(bias=True, weights=0.75),
+    }
+)
+
+
+def residual_network() -> tvm.IRModule:
+    """A stride, a residual block with a depthwise convolution, a mean and a dense layer; zero points of 3."""
+    network = Network()
+
+    def body(x):  # type: ignore[no-untyped-def]
+        first = network.convolution(x, 8, 3, kernel=3, stride=2)
+        deep = network.convolution(network.depthwise(first, 8), 8, 8)
+        wide = network.convolution(network.add(deep, first), 12, 8)
+        return network.dense(network.mean(wide), 12, 5)
+
+    return shared(module_of([((1, 8, 8, 3), "int8")], body))
+
+
+@pytest.fixture(scope="module")
+def examples() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    return random.integers(-128, 128, (STEPS, 8, 8, 3)).astype(np.int8), random.integers(0, 5, STEPS)
+
+
+def compiled(folder: Path, scheme: Scheme | None, target: str) -> Path:
+    chosen = training.full if scheme is None else scheme
+    training.compile(residual_network(), scheme=chosen, target=target).export(folder)
+    return folder
+
+
+def trained(folder: Path, on: str, examples: tuple[np.ndarray, np.ndarray], **options: bool) -> RunResult:
+    return train(folder, on, [examples[0]], examples[1], RATE, **options)
+
+
+def of_trained(state: np.ndarray, name: str, scheme: Scheme | None) -> np.ndarray:
+    """Of weights as the simulation has them those that the device keeps as a state."""
+    layer = IntegerNetwork.load(residual_network()).layers[name.rpartition("_")[0]]
+    if scheme is None or name.endswith("bias") or scheme.layers[layer.name].weights == 1:
+        return state
+    channels = trained_channels(layer, scheme.layers[layer.name].weights)
+    return np.take(state, channels, channel_axis(layer))
+
+
+@pytest.mark.parametrize("scheme", [None, SPARSE], ids=["full", "sparse"])
+def test_the_simulation_gets_the_same_weights(
+    tmp_path: Path, examples: tuple[np.ndarray, np.ndarray], scheme: Scheme | None
+) -> None:
+    result = trained(compiled(tmp_path / "c", scheme, "cortex-m4"), "host", examples, sanitize=True)
+    [simulated] = simulate(
+        residual_network(),
+        Data([examples[0]], examples[1]),
+        runs=[Run(rate=RATE, scheme=scheme)],
+        shuffled=False,
+    )
+    assert result.warnings == ""
+    assert result.outputs[0].mean() == pytest.approx(simulated.losses[0], rel=1e-5)
+    assert result.states is not None
+    assert simulated.states.keys() == result.states.keys() - {"learning_rate", "training_step"}
+    for name, state in simulated.states.items():
+        assert (state != 0).any()
+        np.testing.assert_array_equal(result.states[name], of_trained(state, name, scheme))
+    assert result.states["training_step"] == STEPS
+
+
+@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m0", "rv32imc"])
+def test_every_core_gets_the_same_weights(
+    tmp_path: Path, examples: tuple[np.ndarray, np.ndarray], core: str
+) -> None:
+    folder = compiled(tmp_path / "c", SPARSE, core)
+    here, there = trained(folder, "host", examples), trained(folder, core, examples)
+    np.testing.assert_array_equal(there.outputs[0], here.outputs[0])
+    assert here.states is not None and there.states is not None
+    for name, state in here.states.items():
+        np.testing.assert_array_equal(there.states[name], state)
+
+
+def test_an_inference_reads_what_was_trained(tmp_path: Path, examples: tuple[np.ndarray, np.ndarray]) -> None:
+    """Examples that are tested between steps are answered better and better by a network that learns them."""
+    folder = compiled(tmp_path / "c", None, "cortex-m4")
+    inputs, labels = examples[0][:4], np.arange(4)
+    curve = fit(folder, [inputs], labels, epochs=30, rate=RATE, test=([inputs], labels))
+    assert curve.losses[-1] < 0.5 * curve.losses[0]
+    assert curve.accuracies[-1] == 1.0
+
+
+def test_nearest_rounding_loses_small_changes(
+    tmp_path: Path, examples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    initial = IntegerNetwork.load(residual_network()).layers["conv2d_0"].weights
+    for rounding, is_lost in (("nearest", True), ("stochastic", False)):
+        folder = tmp_path / rounding
+        training.compile(residual_network(), rule=UpdateRule(rounding=rounding)).export(folder)
+        result = train(folder, "host", [examples[0]], examples[1], 1e-6)
+        assert result.states is not None
+        assert (result.states["conv2d_0_weights"] == initial).all() == is_lost
