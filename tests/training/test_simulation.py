@@ -91,7 +91,7 @@ def test_what_is_no_number_changes_nothing(network: IntegerNetwork, gradient: fl
 
 
 def test_scaling_makes_steps_those_of_real_weights(network: IntegerNetwork) -> None:
-    """A real weight that steps by rate x its gradient: in integers by rate x (integer's gradient) / scale^2."""
+    """A real weight steps by rate x its gradient, an integer by rate x the integer's gradient / scale^2."""
     rule = UpdateRule(rounding="master")
     scales = network.layers["conv2d_1"].weight_scales.astype(np.float64)
     change = updated(network, rule, 1.0, rate=1e-3) / (1e-3 / scales**2)[:, None, None, None]
@@ -130,7 +130,7 @@ def test_only_what_a_scheme_says_changes(network: IntegerNetwork) -> None:
 
 
 def test_runs_do_not_know_of_each_other(network: IntegerNetwork, data: Data) -> None:
-    """Not to the bit: sums of gradients are taken in another order, and stochastic rounding is a threshold."""
+    """Not to the bit: sums of gradients may have another order, and stochastic rounding is a threshold."""
     runs = [Run(0, 0.003), Run(1, 0.01), Run(0, 0.003, last_layers(network.layers, 2))]
     together = simulate(network, data, data, runs=runs, batch=4)
     for run, result in zip(runs, together, strict=True):

@@ -6,7 +6,7 @@ It needs the extra tinycc[torch], and is imported by whom it is asked for only.
 from tinycc.training.simulation.cases import Data
 from tinycc.training.simulation.loss import gradients
 from tinycc.training.simulation.network import IntegerNetwork
-from tinycc.training.simulation.simulate import Run, Simulated, constant, cosine, simulate
+from tinycc.training.simulation.simulate import Run, Simulated, constant, cosine, evaluate, simulate
 from tinycc.training.simulation.update import UpdateRule
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "UpdateRule",
     "constant",
     "cosine",
+    "evaluate",
     "gradients",
     "simulate",
 ]

@@ -1,5 +1,7 @@
 """What layers with weights compute: exact sums, by torch's own convolutions and products of matrices."""
 
+import functools
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -23,18 +25,22 @@ def layer_output(
     source, weights: see `layer_sums`. bias: whole numbers [runs or 1, outputs].
     """
     view, output = layer.view, layer.view.outputs[0]
-    factors = view.requantized.multipliers
-    multiplier, shift = (
-        torch.as_tensor(part.astype(np.int64), device=source.device) for part in quantize_multipliers(factors)
-    )
+    multiplier, shift, scales = (item.to(source.device) for item in _factors(layer))
     sums = layer_sums(layer, source, weights)
     with torch.no_grad():
         integers = requantized_sums(sums, bias.to(torch.int64), multiplier, shift).add_(output.zero_point)
     # Of this sum, which float32 may not hold, only the gradient is of account.
     biases = bias.reshape(bias.shape[0], *(1,) * (sums.ndim - 2), -1).to(sums.dtype)
     real = sums + biases if bias.requires_grad else sums
-    scales = torch.as_tensor(factors.astype(np.float32), dtype=sums.dtype, device=source.device)
-    return straight_through(real, integers, view.output_range, scales)
+    return straight_through(real, integers, view.output_range, scales.to(sums.dtype))
+
+
+@functools.lru_cache(256)
+def _factors(layer: Layer) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """From sums to outputs, of each channel: multipliers and shifts, int64, and the real numbers, float32."""
+    factors = layer.view.requantized.multipliers
+    multiplier, shift = (torch.as_tensor(part.astype(np.int64)) for part in quantize_multipliers(factors))
+    return multiplier, shift, torch.as_tensor(factors.astype(np.float32))
 
 
 def layer_sums(layer: Layer, source: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

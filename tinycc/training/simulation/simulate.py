@@ -1,6 +1,6 @@
 """Train a network of int8 in torch, as the device would, many runs at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,24 @@ def simulate(
         )
         for index, run in enumerate(runs)
     ]
+
+
+def evaluate(
+    network: IntegerNetwork,
+    data: Data,
+    states: Mapping[str, np.ndarray] | None = None,
+    *,
+    loss: Loss = "cross_entropy",
+    device: torch.device | str = "cpu",
+) -> float:
+    """The share of cases whose label has the greatest logit; for "squared_error" the mean loss.
+
+    states: weights and biases in place of the model's own, as `Simulated.states` has them.
+    """
+    parameters = network.parameters(device)
+    given = {name: torch.tensor(value, device=device)[None] for name, value in (states or {}).items()}
+    parameters.update(given)
+    return float(score(network, parameters, Cases.of(network, parameters, data, list(given)), loss)[0])
 
 
 def _line(epoch: int, epochs: int, losses: list[torch.Tensor], scores: list[torch.Tensor]) -> str:
