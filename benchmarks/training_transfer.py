@@ -2,8 +2,8 @@
 
     python -m benchmarks.training_transfer [--corpus PATH] [--quick] [--device cuda] [--markdown PAGE]
 
-The network of models/spoken_digits is trained without one speaker and quantized; then it learns from half of
-that speaker's recordings in the integers of the generated C, simulated in torch. For each way of training the
+The network of models/spoken_digits is trained without one speaker and quantized; then it learns from half
+of that speaker's recordings in the integers of the generated C, simulated in torch. For each way of training the
 rate is chosen on a tenth of the recordings, and the accuracy is that of the rest, mean and standard error over
 seeds. `--quick` takes one seed, few rates and one epoch.
 """

@@ -142,6 +142,15 @@ def test_runs_do_not_know_of_each_other(network: IntegerNetwork, data: Data) -> 
             assert (result.states[name] != state).mean() < 0.01, name
 
 
+def test_runs_that_train_biases_alone_share_sums(network: IntegerNetwork, data: Data) -> None:
+    scheme = Scheme({name: LayerScheme(bias=True) for name in ("conv2d_0", "conv2d_5", "dense_0")})
+    runs = [Run(0, rate, scheme) for rate in (0.003, 0.01)]
+    together = simulate(network, data, runs=runs, batch=4)
+    for run, result in zip(runs, together, strict=True):
+        (alone,) = simulate(network, data, runs=[run], batch=4)
+        assert result.losses == pytest.approx(alone.losses, rel=1e-3)
+
+
 def test_it_learns(network: IntegerNetwork, data: Data) -> None:
     (result,) = simulate(network, data, data, runs=[Run(0, 0.01)], epochs=10, batch=4)
     assert result.losses[-1] < result.losses[0] / 2

@@ -27,6 +27,8 @@ def layer_output(
     view, output = layer.view, layer.view.outputs[0]
     multiplier, shift, scales = (item.to(source.device) for item in _factors(layer))
     sums = layer_sums(layer, source, weights)
+    # Where only biases train, all runs have these sums.
+    sums = sums.expand(max(sums.shape[0], bias.shape[0]), *sums.shape[1:])
     with torch.no_grad():
         integers = requantized_sums(sums, bias.to(torch.int64), multiplier, shift).add_(output.zero_point)
     # Of this sum, which float32 may not hold, only the gradient is of account.
