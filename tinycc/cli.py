@@ -144,7 +144,13 @@ def compile_command(
 
         refuse_with_train(click.get_current_context())
         compiled = training.compile(
-            source, scheme=training.named_scheme(train), target=target, sram=sram, flash=flash, name=name
+            source,
+            scheme=training.named_scheme(train),
+            target=target,
+            sram=sram,
+            flash=flash,
+            optimize_for=optimize_for,
+            name=name,
         )
         _write(compiled, output)
         return

@@ -86,7 +86,6 @@ def train_command(
 _WITHOUT_TRAIN = frozenset(
     (
         "io",
-        "optimize_for",
         "schedule",
         "max_extra_macs",
         "kernels",

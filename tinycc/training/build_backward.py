@@ -148,19 +148,52 @@ class _Backward:
         factors = layer.multipliers.astype(np.float32)
         sums = clamped(self.writer, node, gradient, factors, layer.output_range)
         image = self.writer.reshaped(sums, image_of(layer.outputs[0]))
-        found = {}
-        if node.operands[0] in self.reached:
-            matrix = tvm_adapter.make_constant(weights.value) if operands[1] is None else operands[1]
-            found[0] = layer_input_gradient(self.writer, node, sums, matrix, layer.window, layer.groups)
         scales = banded(np.broadcast_to(weights.scale, (len(layer.multipliers),)).astype(np.float32))
-        if operands[1] is not None:
-            self.update_weights(node, layer, image, scales)
+        # The bias first: the gradient of the input may then be written over that of the sums, unless weights
+        # train, whose update has to wait for it.
         if operands[2] is not None:
             scaling = self.scaling(scales * np.float32(source.real_scale))
             arguments = (image, self.rate, self.step, operands[2])
             composite = bias_update(*arguments, scaling=scaling, **self.numbers(operands[2]))
             self.next_values[operands[2]] = self.writer.call(composite, arguments)
-        return found
+        parts = self.input_gradients(node, layer, sums) if node.operands[0] in self.reached else []
+        if operands[1] is not None:
+            self.update_weights(node, layer, image, scales)
+        return {0: self.joined(node, parts)} if parts else {}
+
+    def input_gradients(self, node: Node, layer: TrainedLayer, sums: relax.Var) -> list[relax.Var]:
+        """The gradient of a layer's input by the weights as the inference had them.
+
+        Where the weights of some channels train: that of the frozen ones, and that of the others.
+        """
+        return [
+            layer_input_gradient(self.writer, node, sums, weights, layer.window, layer.groups)
+            for weights in self.old_weights(node)
+        ]
+
+    def joined(self, node: Node, parts: list[relax.Var]) -> relax.Var:
+        """The gradient of a layer's input of what `input_gradients` gives."""
+        if len(parts) == 1:
+            return parts[0]
+        places = self.graph.makers[node.operands[1]].view
+        assert isinstance(places, Gather)
+        joined = self.writer.emit("gradients", relax.op.concat(parts, -1))
+        indices = tvm_adapter.make_constant(places.indices.astype(np.int64))
+        return self.writer.emit("gradient", relax.op.take(joined, indices, -1))
+
+    def old_weights(self, node: Node) -> list[relax.Expr]:
+        """The weights of a layer as the inference had them, in parts that are not put together."""
+        weights = node.view.inputs[1]
+        if weights.parameter is None:
+            return [tvm_adapter.make_constant(weights.value)]
+        maker = self.graph.makers.get(node.operands[1])
+        if maker is None:
+            return [node.call.args[weights.parameter]]
+        if maker.view.axis == 0:  # of a depthwise convolution, whose sums would have to be taken apart
+            return [self.writer.again(maker)]
+        joined = self.graph.makers[maker.operands[0]]
+        frozen, state = joined.view.inputs[0], joined.operands[1]
+        return [tvm_adapter.make_constant(frozen.value), state]
 
     def update_weights(self, node: Node, layer: TrainedLayer, sums: relax.Var, scales: np.ndarray) -> None:
         """Update the weights of a layer, or of those of its channels that train.

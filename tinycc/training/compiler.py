@@ -1,5 +1,6 @@
 """From a model to one that learns on the device: an inference and a training step over the same weights."""
 
+from dataclasses import replace
 from typing import Any
 
 import tvm
@@ -22,6 +23,7 @@ from tinycc.passes.select_kernels import SelectKernels
 from tinycc.plan import INVOKE, TRAIN, build_program
 from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
+from tinycc.schedule.options import Objective, ScheduleOptions, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import BuildBackward, Loss, UpdateRule
 from tinycc.training.layers import layers_of
@@ -41,14 +43,14 @@ def forward_passes() -> list[tvm.transform.Pass]:
     ]
 
 
-def planning_passes(features: tuple[str, ...], limits: SearchLimits) -> list[tvm.transform.Pass]:
+def planning_passes(features: tuple[str, ...], schedule: ScheduleOptions) -> list[tvm.transform.Pass]:
     """The passes from composites to an entry that can be planned."""
     return [
         SelectKernels(features),
         RewriteInPlace(),
         OrderStates(),
-        OrderOperators(limits),
-        ScheduleStages(None),
+        OrderOperators(schedule.limits),
+        ScheduleStages(schedule),
     ]
 
 
@@ -62,6 +64,7 @@ def compile(
     target: str = "cortex-m4",
     sram: str | int | None = None,
     flash: str | int | None = None,
+    optimize_for: Objective = "latency",
     name: str = "model",
     limits: SearchLimits = DEFAULT_LIMITS,
 ) -> CompiledModel:
@@ -72,7 +75,7 @@ def compile(
         an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
     rate: the learning rate after a reset. rule: how weights are updated.
-    target, sram, flash, name, limits: as for `tinycc.compile`.
+    target, sram, flash, optimize_for, name, limits: as for `tinycc.compile`.
 
     The folder's C has model_train_step() beside model_invoke(); both work on the same weights. Inputs are
     int8, also where the file has uint8, which are those less 128.
@@ -88,8 +91,8 @@ def compile(
         io="int8",
         sram_bytes=parse_size(str(sram)) if sram is not None else None,
         flash_bytes=parse_size(str(flash)) if flash is not None else None,
-        optimize_for="latency",
-        schedule="whole",
+        optimize_for=optimize_for,
+        schedule="auto",
     )
     module = load(model)
     passes = forward_passes()
@@ -103,7 +106,8 @@ def compile(
         marking = [MarkTrainable(chosen, rate), *fusing]
         marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
         backward = [BuildBackward(loss, rule), *fusing, SaveMasks()]
-        planning = planning_passes(features, limits)
+        schedule = replace(read_options(optimize_for, "auto", request.sram_bytes), limits=limits)
+        planning = planning_passes(features, schedule)
         inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
         step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)
     program = build_program({INVOKE: inference, TRAIN: step}, limits)

@@ -62,11 +62,16 @@ def image_of(tensor: Tensor) -> tuple[int, int, int, int]:
 def layer_input_gradient(
     writer: StepWriter, node: Node, sums: relax.Var, weights: relax.Expr, window: Window, groups: int
 ) -> relax.Var:
-    """The gradient of a layer's input. sums: that of its weighted sums."""
+    """The gradient of a layer's input, or of those channels of it that there are weights of.
+
+    sums: that of its weighted sums. weights: [outputs, kernel height, kernel width, channels / groups].
+    """
     source, output = node.view.inputs[0], node.view.outputs[0]
+    channels = tvm_adapter.shape_of(weights)[3] * groups
     image = writer.reshaped(sums, image_of(output))
-    composite = input_gradient(image, weights, window=window, groups=groups, input_shape=image_of(source))
-    return writer.reshaped(writer.call(composite, (image, weights)), source.shape)
+    shape = (*image_of(source)[:3], channels)
+    composite = input_gradient(image, weights, window=window, groups=groups, input_shape=shape)
+    return writer.reshaped(writer.call(composite, (image, weights)), (*source.shape[:-1], channels))
 
 
 def _frozen_layer(writer: StepWriter, node: Node, gradient: relax.Var) -> Gradients:

@@ -6,7 +6,7 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.graph import OperatorGraph
+from tinycc.graph import Node, OperatorGraph
 
 
 class StepWriter:
@@ -31,6 +31,18 @@ class StepWriter:
         arguments = [operand for operand in operands if isinstance(operand, relax.Var)]
         callee = self.functions.add(composite, kind)
         return self._bound(kind, relax.Call(callee, arguments, ret_ty=composite.ret_ty), composite.ret_ty)
+
+    def again(self, node: Node) -> relax.Var:
+        """What an operator of the graph makes, made anew: it need not be kept until here.
+
+        So are its operands, up to parameters of `main`.
+        """
+        arguments = [
+            self.again(self.graph.makers[argument]) if argument in self.graph.makers else argument
+            for argument in node.call.args
+        ]
+        call = relax.Call(node.call.op, arguments, ret_ty=node.variable.ty)
+        return self._bound(f"{node.view.kind}_again", call, node.variable.ty)
 
     def emit(self, name: str, value: relax.Call, before: relax.Var | None = None) -> relax.Var:
         """The result of an operator of Relax, which later passes find a kernel for.
