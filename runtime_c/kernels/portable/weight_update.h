@@ -1,7 +1,8 @@
 /* Weights of a layer after a step down the gradient of its sums, and without a gradient of weights in memory:
  *
  *   sum = sum_(oy,ox) gradient[oy][ox][o] * (source[y][x][i] - zero_point)
- *   out[o][j][k][i] = clamp(w[o][j][k][i] - floor((rate * scaling[o]) * sum + u), low, 127)
+ *   change = floor((rate * scaling[o]) * sum + u)
+ *   out[o][j][k][i] = clamp(w[o][j][k][i] - change, low, 127), or w[o][j][k][i] where there is no change
  *
  * over the pixels that tap (j, k) joins, y = oy * stride_height + j * dilation_height - pad_top and x
  * likewise, oy and ox ascending, those outside of the source left out. A product is rounded before it is
@@ -122,7 +123,9 @@ TINYCC_INLINE void tinycc_weight_update_block(const tinycc_weight_update_operand
                 const int32_t change =
                     tinycc_update_change(factor * sums[p][q], (float)TINYCC_WEIGHT_BOUND, u);
                 int8_t *weight = operands->weights + first + q;
-                *weight = (int8_t)tinycc_clamp(*weight - change, data->low, INT8_MAX);
+                if (change != 0) {
+                    *weight = (int8_t)tinycc_clamp(*weight - change, data->low, INT8_MAX);
+                }
             }
         }
     }
