@@ -53,7 +53,7 @@ class PortableDepthwiseInputGradient(Kernel[InputGradient]):
     """Layers whose channels do not mix: tiles of columns, channel by channel."""
 
     def fits(self, view: InputGradient) -> bool:
-        """Whether each channel has an output, and a tile needs no more of the gradient than there are places."""
+        """Whether each channel has an output, and a tile needs no more columns than there are places for."""
         window, stride = view.window, view.window.stride[1]
         reach = (_COLUMNS - 1 + (window.kernel[1] - 1) * window.dilation[1]) // stride + 2
         is_depthwise = view.groups == view.outputs[0].channels == view.inputs[0].channels
