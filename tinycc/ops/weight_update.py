@@ -27,7 +27,7 @@ BOUND = float(constant("TINYCC_WEIGHT_BOUND"))
 
 @dataclass(frozen=True, eq=False)
 class WeightUpdate(Operator):
-    """weights - (rate * scaling * gradient of weights, rounded), held to [low, 127].
+    """weights - (rate * scaling * gradient of weights, rounded), what changes held to [low, 127].
 
     inputs: the gradient of the layer's sums, float32 [1, output height, output width, outputs]; its input,
         int8 [1, height, width, channels], or the first channels of it, whose weights change alone; the rate,
@@ -139,8 +139,10 @@ def weight_update(
         delta = emit(relax.op.multiply(columns, sums))
         changes = how.changes_in_relax(emit, delta, step, BOUND, elements)
         trained = _first(emit, _first(emit, weights, 0, outputs), 3, inputs)
-        changed = emit(relax.op.subtract(emit(relax.op.astype(trained, "int32")), changes))
-        result = emit(relax.op.astype(emit(relax.op.clip(changed, low, 127)), "int8"))
+        wide = emit(relax.op.astype(trained, "int32"))
+        changed = emit(relax.op.clip(emit(relax.op.subtract(wide, changes)), low, 127))
+        is_changed = emit(relax.op.not_equal(changes, relax.const(0, "int32")))
+        result = emit(relax.op.astype(emit(relax.op.where(is_changed, changed, wide)), "int8"))
         return _before(emit, _before(emit, result, weights, 3, outputs), weights, 0, shape[0])
 
     operands = {"gradient": gradient, "source": source, "rate": rate, "step": step, "weights": weights}

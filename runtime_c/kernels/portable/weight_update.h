@@ -1,7 +1,8 @@
 /* Weights of a layer after a step down the gradient of its sums, and without a gradient of weights in memory:
  *
  *   sum = sum_(oy,ox) gradient[oy][ox][o] * (source[y][x][i] - zero_point)
- *   out[o][j][k][i] = clamp(w[o][j][k][i] - floor((rate * scaling[o]) * sum + u), low, 127)
+ *   change = floor((rate * scaling[o]) * sum + u)
+ *   out[o][j][k][i] = clamp(w[o][j][k][i] - change, low, 127), or w[o][j][k][i] where there is no change
  *
  * over the pixels that tap (j, k) joins, y = oy * stride_height + j * dilation_height - pad_top and x
  * likewise, oy and ox ascending, those outside of the source left out. A product is rounded before it is
@@ -100,30 +101,44 @@ TINYCC_INLINE void tinycc_weight_update_sums(float sums[][TINYCC_UPDATE_INPUTS],
     }
 }
 
+/* `count` neighbouring weights, of which `first` is the number of the first, by factor * sums. */
+TINYCC_SHARED void tinycc_weight_update_change(const tinycc_weight_update_operands *operands,
+                                               const float *sums, int32_t count, float factor, int32_t first,
+                                               int32_t is_stochastic, int32_t low)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        const float u = is_stochastic ? tinycc_update_random(operands->key, first + i) : 0.5f;
+        const int32_t change = tinycc_update_change(factor * sums[i], (float)TINYCC_WEIGHT_BOUND, u);
+        int8_t *weight = operands->weights + first + i;
+        if (change != 0) {
+            *weight = (int8_t)tinycc_clamp(*weight - change, low, INT8_MAX);
+        }
+    }
+}
+
 /* Weights of outputs [o, o + outputs) and of a group's inputs [i, i + inputs). */
 TINYCC_INLINE void tinycc_weight_update_block(const tinycc_weight_update_operands *operands, int32_t group,
                                               int32_t o, int32_t outputs, int32_t i, int32_t inputs,
                                               const tinycc_weight_update_shape *shape,
                                               const tinycc_weight_update_data *data)
 {
-    for (int32_t tap = 0; tap < shape->kernel_height * shape->kernel_width; ++tap) {
+    const int32_t taps = shape->kernel_height * shape->kernel_width;
+    for (int32_t tap = 0; tap < taps; ++tap) {
         float sums[TINYCC_UPDATE_OUTPUTS][TINYCC_UPDATE_INPUTS] = {{0.0f}};
         tinycc_weight_update_sums(
             sums, operands->gradient + o, operands->source + group * shape->trained_inputs + i,
             tap / shape->kernel_width, tap % shape->kernel_width, outputs, inputs, data->zero_point, shape);
         TINYCC_UNROLL
         for (int32_t p = 0; p < outputs; ++p) {
-            const float factor = operands->rate * data->scaling[o + p];
-            const int32_t first =
-                ((o + p) * shape->kernel_height * shape->kernel_width + tap) * shape->inputs + i;
+            /* A copy, so that the sums themselves may lie in registers. */
+            float of_output[TINYCC_UPDATE_INPUTS];
             TINYCC_UNROLL
             for (int32_t q = 0; q < inputs; ++q) {
-                const float u = shape->is_stochastic ? tinycc_update_random(operands->key, first + q) : 0.5f;
-                const int32_t change =
-                    tinycc_update_change(factor * sums[p][q], (float)TINYCC_WEIGHT_BOUND, u);
-                int8_t *weight = operands->weights + first + q;
-                *weight = (int8_t)tinycc_clamp(*weight - change, data->low, INT8_MAX);
+                of_output[q] = sums[p][q];
             }
+            tinycc_weight_update_change(operands, of_output, inputs, operands->rate * data->scaling[o + p],
+                                        ((o + p) * taps + tap) * shape->inputs + i, shape->is_stochastic,
+                                        data->low);
         }
     }
 }

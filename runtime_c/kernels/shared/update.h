@@ -37,11 +37,14 @@ TINYCC_INLINE float tinycc_update_random(uint32_t key, int32_t element)
 /* floor(delta + u), delta held to [-bound, bound]; 0 where delta is no finite number. */
 TINYCC_INLINE int32_t tinycc_update_change(float delta, float bound, float u)
 {
-    if (!(delta - delta == 0.0f)) {
+    const float plain = delta + u;
+    uint32_t bits;
+    memcpy(&bits, &plain, sizeof(bits));
+    /* Most changes are none: sums in [0, 1), as their bits say soonest. */
+    if (bits < 0x3F800000u || !(delta - delta == 0.0f)) {
         return 0;
     }
-    const float held = delta < -bound ? -bound : (delta > bound ? bound : delta);
-    const float sum = held + u;
+    const float sum = (delta < -bound ? -bound : (delta > bound ? bound : delta)) + u;
     const int32_t whole = (int32_t)sum;
     return whole - (sum < (float)whole ? 1 : 0);
 }

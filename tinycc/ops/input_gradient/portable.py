@@ -12,6 +12,7 @@ from tinycc.ops.tensor import Tensor
 from tinycc.runtime_c.constants import constant
 
 _TILE = constant("TINYCC_GRADIENT_PIXELS")
+_COLUMNS, _REACH = constant("TINYCC_SPREAD_TILE"), constant("TINYCC_SPREAD_REACH")
 
 
 class PortablePointwiseInputGradient(Kernel[InputGradient]):
@@ -49,18 +50,21 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
 
 
 class PortableDepthwiseInputGradient(Kernel[InputGradient]):
-    """Layers whose channels do not mix: channel by channel, tap by tap."""
+    """Layers whose channels do not mix: tiles of columns, channel by channel."""
 
     def fits(self, view: InputGradient) -> bool:
-        """Whether each group is one channel."""
-        return view.groups == view.outputs[0].channels
+        """Whether each channel has an output, and a tile needs no more columns than there are places for."""
+        window, stride = view.window, view.window.stride[1]
+        reach = (_COLUMNS - 1 + (window.kernel[1] - 1) * window.dilation[1]) // stride + 2
+        is_depthwise = view.groups == view.outputs[0].channels == view.inputs[0].channels
+        return is_depthwise and stride <= _COLUMNS and reach <= _REACH
 
     def call(self, view: InputGradient) -> RowCall:
         """One call for each row."""
         return _row_call(view, "depthwise_input_gradient")
 
     def overlap(self, view: InputGradient, index: int) -> int | None:
-        """A row is set to 0 before anything is read for it."""
+        """Channels of a row are written while others are read."""
         return rowwise_overlap(view.window, view.inputs[0], view.outputs[0]) if index == 0 else None
 
 
