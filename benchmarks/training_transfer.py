@@ -3,9 +3,9 @@
     python -m benchmarks.training_transfer [--corpus PATH] [--quick] [--device cuda] [--markdown PAGE]
 
 The network of models/spoken_digits is trained without one speaker and quantized; then it learns from half
-of that speaker's recordings in the integers of the generated C, simulated in torch. For each way of training the
-rate is chosen on a tenth of the recordings, and the accuracy is that of the rest, mean and standard error over
-seeds. `--quick` takes one seed, few rates and one epoch.
+of that speaker's recordings in the integers of the generated C, simulated in torch. For each way of training
+the rate is chosen on a tenth of the recordings, and the accuracy is that of the rest: mean and standard error
+over seeds. `--quick` takes one seed, few rates and one epoch.
 """
 
 import sys
@@ -24,10 +24,10 @@ from tinycc.training.layers import Layer
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
 from tinycc.training.simulation import (
     Data,
+    GradientDescent,
     IntegerNetwork,
     Run,
     Simulated,
-    UpdateRule,
     cosine,
     evaluate,
     simulate,
@@ -48,7 +48,7 @@ class Method:
 
     name: str
     scheme: Scheme
-    rule: UpdateRule = field(default_factory=UpdateRule)
+    rule: GradientDescent = field(default_factory=GradientDescent)
     scale: float = 1.0
 
 
@@ -86,10 +86,10 @@ def methods(layers: Mapping[str, Layer]) -> list[Method]:
         Method("last 4 layers", last_layers(layers, 4)),
         Method("biases of 6 layers, half of pointwise weights", Scheme(half, fingerprint(layers))),
         Method("all", everything),
-        Method("all, rounded to nearest", everything, UpdateRule("nearest")),
-        Method("all, truncated as in C", everything, UpdateRule("truncate")),
-        Method("all, float32 master", everything, UpdateRule("master")),
-        Method("all, without scaling", everything, UpdateRule(is_scaled=False), UNSCALED),
+        Method("all, rounded to nearest", everything, GradientDescent("nearest")),
+        Method("all, truncated as in C", everything, GradientDescent("truncate")),
+        Method("all, float32 master", everything, GradientDescent("master")),
+        Method("all, without scaling", everything, GradientDescent(is_scaled=False), UNSCALED),
     ]
 
 

@@ -12,7 +12,7 @@ from tinycc.errors import InputDataError, TrainingError
 from tinycc.ops.update import UpdateRounding
 from tinycc.training.channels import trained_elements
 from tinycc.training.scheme import LayerScheme, Scheme, full, last_layers
-from tinycc.training.simulation import Data, IntegerNetwork, Run, UpdateRule, simulate
+from tinycc.training.simulation import Data, GradientDescent, IntegerNetwork, Run, simulate
 from tinycc.training.simulation.network import bias_name, weights_name
 from tinycc.training.simulation.random_bits import uniform
 from tinycc.training.simulation.update import Updater
@@ -39,7 +39,7 @@ def test_random_numbers_are_those_of_the_device() -> None:
 
 
 def updated(
-    network: IntegerNetwork, rule: UpdateRule, gradient: float, *, steps: int = 1, rate: float = 1.0
+    network: IntegerNetwork, rule: GradientDescent, gradient: float, *, steps: int = 1, rate: float = 1.0
 ) -> np.ndarray:
     """The change of a layer's weights by a gradient that is the same for all and for each step."""
     name, layer = "conv2d_1", network.layers["conv2d_1"]
@@ -53,46 +53,46 @@ def updated(
 
 
 def test_stochastic_rounding_moves_by_the_gradient_on_average(network: IntegerNetwork) -> None:
-    change = updated(network, UpdateRule(is_scaled=False), 0.25, steps=40)
+    change = updated(network, GradientDescent(is_scaled=False), 0.25, steps=40)
     inside = network.layers["conv2d_1"].weights > -100
     assert change[inside].mean() == pytest.approx(-10, abs=0.8)
     assert len(np.unique(change[inside])) > 5
 
 
 def test_rounding_to_nearest_loses_small_steps(network: IntegerNetwork) -> None:
-    rule = UpdateRule(rounding="nearest", is_scaled=False)
+    rule = GradientDescent(rounding="nearest", is_scaled=False)
     assert not updated(network, rule, 0.25, steps=40).any()
     assert (updated(network, rule, -0.75)[network.layers["conv2d_1"].weights < 127] == 1).all()
 
 
 def test_truncation_makes_any_step_towards_zero_a_whole_one(network: IntegerNetwork) -> None:
     """`int8_t w = 5; w -= 0.001f;` is 4 in C."""
-    change = updated(network, UpdateRule(rounding="truncate", is_scaled=False), 0.001)
+    change = updated(network, GradientDescent(rounding="truncate", is_scaled=False), 0.001)
     assert np.array_equal(change, -1 * (network.layers["conv2d_1"].weights > 0))
 
 
 def test_a_master_keeps_fractions(network: IntegerNetwork) -> None:
-    rule = UpdateRule(rounding="master", is_scaled=False)
+    rule = GradientDescent(rounding="master", is_scaled=False)
     inside = abs(network.layers["conv2d_1"].weights.astype(int)) < 100
     assert (updated(network, rule, 0.25, steps=40)[inside] == -10).all()
 
 
 def test_integers_saturate(network: IntegerNetwork) -> None:
     weights = network.layers["conv2d_1"].weights
-    assert ((updated(network, UpdateRule(is_scaled=False), 500.0) + weights) == -128).all()
-    assert ((updated(network, UpdateRule(is_scaled=False), -1e30) + weights) == 127).all()
-    symmetric = UpdateRule(is_scaled=False, lowest_weight=-127)
+    assert ((updated(network, GradientDescent(is_scaled=False), 500.0) + weights) == -128).all()
+    assert ((updated(network, GradientDescent(is_scaled=False), -1e30) + weights) == 127).all()
+    symmetric = GradientDescent(is_scaled=False, lowest_weight=-127)
     assert ((updated(network, symmetric, 500.0) + weights) == -127).all()
 
 
 @pytest.mark.parametrize("gradient", [float("nan"), float("inf")])
 def test_what_is_no_number_changes_nothing(network: IntegerNetwork, gradient: float) -> None:
-    assert not updated(network, UpdateRule(), gradient).any()
+    assert not updated(network, GradientDescent(), gradient).any()
 
 
 def test_scaling_makes_steps_those_of_real_weights(network: IntegerNetwork) -> None:
     """A real weight steps by rate x its gradient, an integer by rate x the integer's gradient / scale^2."""
-    rule = UpdateRule(rounding="master")
+    rule = GradientDescent(rounding="master")
     scales = network.layers["conv2d_1"].weight_scales.astype(np.float64)
     change = updated(network, rule, 1.0, rate=1e-3) / (1e-3 / scales**2)[:, None, None, None]
     inside = abs(network.layers["conv2d_1"].weights.astype(int)) < 60
@@ -107,7 +107,7 @@ def test_only_what_a_scheme_says_changes(network: IntegerNetwork) -> None:
             "depthwise_conv2d_1": LayerScheme(True, 0.3),
         }
     )
-    updater = Updater.of(network.layers, [scheme], [0], UpdateRule())
+    updater = Updater.of(network.layers, [scheme], [0], GradientDescent())
     ones = {name: torch.ones(tensor.values.shape) for name, tensor in updater.tensors.items()}
     updater.update(ones, torch.tensor([1.0]))
     states = updater.states(0)
@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_refused(network: IntegerNetwork, data: Data) -> No
     with pytest.raises(TrainingError, match="fewer than a batch"):
         simulate(network, data, batch=100)
     with pytest.raises(TrainingError, match="no rounding is called"):
-        UpdateRule(rounding="up")  # type: ignore[arg-type]
+        GradientDescent(rounding="up")  # type: ignore[arg-type]
 
 
 def test_all_that_trains_by_default(network: IntegerNetwork, data: Data) -> None:

@@ -1,5 +1,7 @@
 """Training on the device: what trains, its gradients, and the step that a microcontroller takes."""
 
+from typing import Any
+
 from tinycc.training.build_backward import UpdateRule
 from tinycc.training.compiler import compile
 from tinycc.training.scheme import LayerScheme, Scheme, full, last_biases, last_layers, named_scheme
@@ -13,4 +15,14 @@ __all__ = [
     "last_biases",
     "last_layers",
     "named_scheme",
+    "simulate",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the simulation, and torch with it, when it is first asked for."""
+    if name == "simulate":
+        from tinycc.training.simulation import simulate
+
+        return simulate
+    raise AttributeError(f"module 'tinycc.training' has no attribute {name!r}")

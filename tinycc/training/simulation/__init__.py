@@ -7,14 +7,14 @@ from tinycc.training.simulation.cases import Data
 from tinycc.training.simulation.loss import gradients
 from tinycc.training.simulation.network import IntegerNetwork
 from tinycc.training.simulation.simulate import Run, Simulated, constant, cosine, evaluate, simulate
-from tinycc.training.simulation.update import UpdateRule
+from tinycc.training.simulation.update import GradientDescent
 
 __all__ = [
     "Data",
+    "GradientDescent",
     "IntegerNetwork",
     "Run",
     "Simulated",
-    "UpdateRule",
     "constant",
     "cosine",
     "evaluate",

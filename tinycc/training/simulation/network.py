@@ -9,19 +9,17 @@ import numpy as np
 import torch
 import tvm
 
+from tinycc.compiler import load
 from tinycc.edges import read_edges
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.load import load_model
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import Tensor
-from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
-from tinycc.passes.fold_constant_operators import FoldConstantOperators
 from tinycc.passes.infer_edges import has_edges
-from tinycc.passes.lower_fallbacks import LowerFallbacks
-from tinycc.passes.pipeline import fusing_passes, import_passes, quantized_passes
+from tinycc.passes.pipeline import import_passes
 from tinycc.run.folder import DeviceTensor
 from tinycc.run.tensors import device_arrays
+from tinycc.training.compiler import forward_passes
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.simulation.layer_output import layer_output
 from tinycc.training.simulation.operators import COMPUTE
@@ -70,14 +68,10 @@ class IntegerNetwork:
     @classmethod
     def load(cls, model: Any) -> "IntegerNetwork":
         """Of a model file of int8, or what else `tinycc.compile` takes."""
-        module = load_model(model)
+        module = load(model)
         passes = [
             *([] if any(map(has_edges, module.functions.values())) else import_passes()),
-            *quantized_passes(),
-            DropEdgeQuantization(),
-            *fusing_passes(),
-            FoldConstantOperators(),
-            LowerFallbacks(),
+            *forward_passes(),
         ]
         return cls.of(tvm.transform.Sequential(passes)(module))
 

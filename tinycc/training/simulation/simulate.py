@@ -12,7 +12,7 @@ from tinycc.training.scheme import Scheme, full
 from tinycc.training.simulation.cases import Cases, Data, score
 from tinycc.training.simulation.loss import Loss, gradients
 from tinycc.training.simulation.network import IntegerNetwork
-from tinycc.training.simulation.update import Updater, UpdateRule
+from tinycc.training.simulation.update import GradientDescent, Updater
 
 # Of the learning rate, by the share of training that is done: 0 to 1.
 Schedule = Callable[[float], float]
@@ -67,7 +67,7 @@ def simulate(
     batch: int = 1,
     shuffled: bool = True,
     loss: Loss = "cross_entropy",
-    rule: UpdateRule | None = None,
+    rule: GradientDescent | None = None,
     schedule: Schedule = constant,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
@@ -92,7 +92,7 @@ def simulate(
     schemes = [run.scheme or full(network.layers) for run in runs]
     for scheme in schemes:
         scheme.check(network.layers)
-    rule = rule or UpdateRule()
+    rule = rule or GradientDescent()
     updater = Updater.of(network.layers, schemes, [run.seed for run in runs], rule, device)
     parameters = network.parameters(device)
     parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})

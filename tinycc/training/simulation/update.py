@@ -26,7 +26,7 @@ _CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
 
 
 @dataclass(frozen=True)
-class UpdateRule:
+class GradientDescent:
     """How a gradient becomes a step.
 
     rounding: "stochastic" and "nearest" are the device's. For comparison, "truncate" drops fractions and
@@ -76,7 +76,7 @@ class Updater:
     tensors: by parameter. seeds: int64 [runs]. step: how many updates there were.
     """
 
-    rule: UpdateRule
+    rule: GradientDescent
     tensors: dict[str, TrainedTensor]
     seeds: torch.Tensor
     step: int = field(default=0, init=False)
@@ -87,7 +87,7 @@ class Updater:
         layers: Mapping[str, Layer],
         schemes: Sequence[Scheme],
         seeds: Sequence[int],
-        rule: UpdateRule,
+        rule: GradientDescent,
         device: torch.device | str = "cpu",
     ) -> "Updater":
         """The state of training before the first step. schemes, seeds: of each run."""
