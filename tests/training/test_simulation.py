@@ -170,14 +170,19 @@ def test_what_does_not_fit_is_refused(network: IntegerNetwork, data: Data) -> No
         (Data(data.inputs, np.full(CASES, 4)), InputDataError, "labels must be one number from 0 to 3"),
         (Data(data.inputs, data.targets - 1), InputDataError, "labels must be one number from 0 to 3"),
         (Data(data.inputs, data.targets[:5]), InputDataError, r"24 cases, and targets of shape \[5\]"),
+        (Data(data.inputs, data.targets + 0.5), InputDataError, "labels must be one number from 0 to 3"),
         (Data([data.inputs[0][:, :4]], data.targets), InputDataError, "expected"),
     ]
     for wrong, kind, message in cases:
         with pytest.raises(kind, match=message):
             simulate(network, wrong)
+    with pytest.raises(InputDataError, match="a target must be 4 real numbers"):
+        simulate(network, data, loss="squared_error")
+    with pytest.raises(TrainingError, match="no loss is called"):
+        simulate(network, data, loss="hinge")  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match="which is no layer"):
         simulate(network, data, runs=[Run(scheme=Scheme({"conv2d_99": LayerScheme()}))])
-    with pytest.raises(TrainingError, match="fewer than a batch"):
+    with pytest.raises(TrainingError, match="a batch of 100 cannot be had of 24 cases"):
         simulate(network, data, batch=100)
     with pytest.raises(TrainingError, match="no rounding is called"):
         GradientDescent(rounding="up")  # type: ignore[arg-type]

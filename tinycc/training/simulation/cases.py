@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from tinycc.errors import InputDataError
-from tinycc.training.simulation.loss import Loss, losses_of
+from tinycc.training.simulation.loss import Loss, check_targets, losses_of
 from tinycc.training.simulation.network import IntegerNetwork, Parameters, Values
 
 # How many are run through the network at once.
@@ -38,29 +38,20 @@ class Cases:
 
     @classmethod
     def of(
-        cls, network: IntegerNetwork, parameters: Parameters, data: Data, trained: Collection[str]
+        cls, network: IntegerNetwork, parameters: Parameters, data: Data, trained: Collection[str], loss: Loss
     ) -> "Cases":
         """Of data for a network whose `trained` parameters will change. Raises InputDataError."""
         device = next(iter(parameters.values())).device
         inputs = network.read_inputs(data.inputs, device)
-        targets = torch.as_tensor(np.asarray(data.targets), device=device)[None]
-        whole = cls(inputs, targets if targets.is_floating_point() else targets.long())
-        if targets.shape[:2] != (1, len(whole)):
-            raise InputDataError(
-                f"there are {len(whole)} cases, and targets of shape {list(targets.shape[1:])}"
-            )
-        whole._check(network)
+        count, targets = next(iter(inputs.values())).shape[1], np.asarray(data.targets)
+        if targets.shape[:1] != (count,):
+            raise InputDataError(f"there are {count} cases, and targets of shape {list(targets.shape)}")
+        check_targets(targets, network.logits.elements, loss)
+        kind = torch.float32 if loss == "squared_error" else torch.int64
+        whole = cls(inputs, torch.as_tensor(targets, dtype=kind, device=device)[None])
         parts = [network.before(parameters, values, trained) for values, _ in whole.parts()]
         values = {value: torch.cat([part[value] for part in parts], 1) for value in parts[0]}
         return cls(values, whole.targets)
-
-    def _check(self, network: IntegerNetwork) -> None:
-        classes = network.logits.elements
-        if self.targets.is_floating_point():
-            if self.targets[0, 0].numel() != classes or not bool(self.targets.isfinite().all()):
-                raise InputDataError(f"a target must be {classes} real numbers")
-        elif self.targets.ndim != 2 or not 0 <= int(self.targets.min()) <= int(self.targets.max()) < classes:
-            raise InputDataError(f"labels must be one number from 0 to {classes - 1} for each case")
 
     def __len__(self) -> int:
         """How many there are."""

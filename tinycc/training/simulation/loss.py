@@ -3,14 +3,26 @@
 from collections.abc import Collection
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch.nn import functional
 
-from tinycc.errors import TrainingError
+from tinycc.errors import InputDataError, TrainingError
 from tinycc.ops.tensor import Tensor
 from tinycc.training.simulation.network import IntegerNetwork, Parameters, Values
 
 Loss = Literal["cross_entropy", "squared_error"]
+
+
+def check_targets(targets: np.ndarray, classes: int, loss: Loss) -> None:
+    """InputDataError unless these are targets [cases, ...] for so many logits."""
+    if loss not in get_args(Loss):
+        raise TrainingError(f"no loss is called {loss!r}: there are {', '.join(get_args(Loss))}")
+    if loss == "squared_error":
+        if targets[0].size != classes or not np.isfinite(targets).all():
+            raise InputDataError(f"a target must be {classes} real numbers")
+    elif targets.ndim != 1 or targets.dtype.kind not in "iu" or targets.min() < 0 or targets.max() >= classes:
+        raise InputDataError(f"labels must be one number from 0 to {classes - 1} for each case")
 
 
 def losses_of(tensor: Tensor, integers: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.Tensor:
@@ -20,8 +32,6 @@ def losses_of(tensor: Tensor, integers: torch.Tensor, targets: torch.Tensor, los
     case for "cross_entropy", int64 [runs or 1, cases]; real numbers [runs or 1, cases, *shape] for
     "squared_error", the mean over the elements.
     """
-    if loss not in get_args(Loss):
-        raise TrainingError(f"no loss is called {loss!r}: there are {', '.join(get_args(Loss))}")
     real = ((integers - tensor.zero_point) * tensor.real_scale).flatten(2)
     if loss == "squared_error":
         return (real - targets.flatten(2)).square().mean(2)

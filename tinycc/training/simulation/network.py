@@ -127,10 +127,9 @@ class IntegerNetwork:
         """The integers of `logits`, [runs, cases, *shape], of type `dtype`, which gradients have as well.
 
         parameters: as `parameters()` has them, or such numbers in a floating-point type, to be differentiated
-        by: biases in float64, as float32 does not hold all. Those of several runs have an axis of that
-            length.
-        values: of the model's inputs, or others that all is computed from (`before`); whole numbers [runs or
-        1, cases, *shape].
+            by: biases in float64, as float32 does not hold all; those of several runs one behind the other.
+        values: of the model's inputs, or others that all is computed from (`before`); whole numbers
+            [runs or 1, cases, *shape].
         """
         return self._run(parameters, values, dtype, [self._logits])[0]
 
@@ -156,10 +155,8 @@ class IntegerNetwork:
         read: dict[Value, None] = {}
         for node in _needed(self.graph, [self._logits], ()):
             layer = self._layer_of.get(node.index)
-            trains = layer is not None and not {weights_name(layer.name), bias_name(layer.name)}.isdisjoint(
-                trained
-            )
-            if trains or not changing.isdisjoint(node.reads):
+            names = () if layer is None else (weights_name(layer.name), bias_name(layer.name))
+            if any(name in trained for name in names) or not changing.isdisjoint(node.reads):
                 changing.update(node.results)
                 read.update(dict.fromkeys(node.reads))
         wanted = [value for value in read if value not in changing] or [self._logits]

@@ -97,11 +97,11 @@ def simulate(
     parameters = network.parameters(device)
     parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
     trained = list(updater.tensors)
-    cases = Cases.of(network, parameters, training, trained)
-    checked = None if validation is None else Cases.of(network, parameters, validation, trained)
+    cases = Cases.of(network, parameters, training, trained, loss)
+    checked = None if validation is None else Cases.of(network, parameters, validation, trained, loss)
+    if not 1 <= batch <= len(cases):
+        raise TrainingError(f"a batch of {batch} cannot be had of {len(cases)} cases")
     steps = len(cases) // batch
-    if steps == 0:
-        raise TrainingError(f"there are {len(cases)} cases, fewer than a batch of {batch}")
     rates = torch.tensor([run.rate for run in runs], dtype=torch.float32, device=device)
     generators = [np.random.default_rng(run.seed) for run in runs]
     scores = [] if checked is None else [score(network, parameters, checked, loss)]
@@ -148,7 +148,8 @@ def evaluate(
     parameters = network.parameters(device)
     given = {name: torch.tensor(value, device=device)[None] for name, value in (states or {}).items()}
     parameters.update(given)
-    return float(score(network, parameters, Cases.of(network, parameters, data, list(given)), loss)[0])
+    cases = Cases.of(network, parameters, data, list(given), loss)
+    return float(score(network, parameters, cases, loss)[0])
 
 
 def _line(epoch: int, epochs: int, losses: list[torch.Tensor], scores: list[torch.Tensor]) -> str:
