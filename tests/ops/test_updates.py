@@ -104,7 +104,7 @@ def test_the_vm_updates_weights_alike(name: str, rounding: Rounding) -> None:
     np.testing.assert_array_equal(by_vm, got)
 
 
-@pytest.mark.parametrize(("name", "channels"), [("image", 4), ("groups", 10)])
+@pytest.mark.parametrize(("name", "channels"), [("depthwise", 3), ("image", 4), ("groups", 10)])
 def test_only_weights_of_the_first_channels_change(name: str, channels: int) -> None:
     how, item = UpdateRounding(seed=1), with_short_gradients(layer(name))
     [(got, by_vm)] = on_both(weight_case(item, how, channels))
