@@ -4,15 +4,19 @@ from functools import partial
 
 import numpy as np
 import torch
+from tvm import relax
 
+import tinycc
 from tests.passes.layout_tools import run_on_vm
-from tests.tools.gradients import Case, in_c
-from tests.tools.kernel_runner import check_overlap
+from tests.tools.gradients import Case, Function, in_c, module_calling
+from tests.tools.kernel_runner import check_overlap, run_plan, views_in
 from tinycc.ops.average_gradient import average_gradient
+from tinycc.ops.clamp_gradient import clamp_gradient
 from tinycc.ops.max_pool_gradient import max_pool_gradient
 from tinycc.ops.multiply_gradient import multiply_gradient
 from tinycc.ops.table_gradient import table_gradient
 from tinycc.ops.window import Window
+from tinycc.schedule.costs import predicted_instructions
 
 # Window, height and width.
 WINDOWS = (
@@ -103,3 +107,35 @@ def test_tables_and_products() -> None:
             np.testing.assert_array_equal(result, wanted)
     for case in cases[:2]:
         check_overlap(case.module(), case.inputs)
+
+
+def test_rows_in_a_stage_equal_whole_tensors() -> None:
+    """An average with a stride takes other taps for every other row: it is told which row it computes."""
+    window, sizes = WINDOWS[1]
+    gradient, source = gradient_of(window, sizes), source_of(sizes)
+    result = source_of(gradient.shape[1:3], 3)
+    table = np.random.default_rng(4).normal(size=256).astype(np.float32)
+    inputs = [gradient, result, source]
+    composites = [
+        Case(partial(clamp_gradient, factor=0.5, low=-3, high=3), [gradient, result]).composite(),
+        Case(partial(average_gradient, window=window, input_shape=source.shape), [gradient]).composite(),
+        Case(partial(table_gradient, table=table), [source.astype(np.float32), source]).composite(),
+    ]
+
+    def body(functions: list[Function], *operands: relax.Var) -> relax.Expr:
+        clamped, averaged, looked_up = functions
+        return looked_up(averaged(clamped(*operands[:2])), operands[2])
+
+    module = module_calling(composites, inputs, body)
+    plans = [tinycc.compile(module, schedule=schedule).plan for schedule in ("whole", "stream")]
+    assert [len(plan.steps) for plan in plans] == [3, 1]
+    [whole], [stream] = (run_plan(plan, [inputs], True)[0] for plan in plans)
+    np.testing.assert_array_equal(stream, whole)
+
+
+def test_instructions_are_predicted() -> None:
+    """Kernels that were never counted take what is known of others."""
+    window, sizes = WINDOWS[0]
+    case = Case(partial(max_pool_gradient, window=window), [gradient_of(window, sizes), source_of(sizes)])
+    [view] = views_in(case.module())
+    assert predicted_instructions(view) > view.outputs[0].elements

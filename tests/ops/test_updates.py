@@ -5,13 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-import tvm
 from tvm import relax
 
 from tests.reference import gradients as reference
 from tests.tools.gradient_layers import NAMES, GradientLayer, layer
-from tests.tools.gradients import Case, in_c, on_both
-from tests.tools.kernel_runner import module_of, run_cases, views_in
+from tests.tools.gradients import Case, Function, in_c, module_calling, on_both
+from tests.tools.kernel_runner import run_cases, views_in
 from tinycc.ops.bias_update import bias_update
 from tinycc.ops.update import Rounding, UpdateRounding
 from tinycc.ops.weight_update import weight_update
@@ -105,7 +104,7 @@ def test_the_vm_updates_weights_alike(name: str, rounding: Rounding) -> None:
     np.testing.assert_array_equal(by_vm, got)
 
 
-@pytest.mark.parametrize(("name", "channels"), [("image", 4), ("groups", 10)])
+@pytest.mark.parametrize(("name", "channels"), [("depthwise", 3), ("image", 4), ("groups", 10)])
 def test_only_weights_of_the_first_channels_change(name: str, channels: int) -> None:
     how, item = UpdateRounding(seed=1), with_short_gradients(layer(name))
     [(got, by_vm)] = on_both(weight_case(item, how, channels))
@@ -115,18 +114,13 @@ def test_only_weights_of_the_first_channels_change(name: str, channels: int) -> 
 
 def test_weights_that_are_a_state_are_overwritten() -> None:
     how, item = UpdateRounding(seed=-5, tensor=1), layer("image")
-    composite = weight_case(item, how).composite()
-    callee = tvm.ir.GlobalVar("update")
-    relax.expr._update_type(callee, composite.ty)
+    inputs = [item.gradient, source_of(item), RATE, STEP]
 
-    def body(*operands: relax.Var) -> list[relax.Expr]:
-        updated = relax.Call(callee, operands, ret_ty=composite.ret_ty)
+    def body(functions: list[Function], *operands: relax.Var) -> list[relax.Expr]:
+        updated = functions[0](*operands)
         return [updated, updated]
 
-    inputs = [item.gradient, source_of(item), RATE, STEP]
-    shapes = [(array.shape, str(array.dtype)) for array in inputs]
-    module = module_of(shapes, body, [(item.weights.shape, "int8", item.weights)])
-    module.update(tvm.IRModule({callee: composite}))
+    module = module_calling([weight_case(item, how).composite()], inputs, body, [item.weights])
     results = run_cases(module, [inputs, [*inputs[:3], STEP + 1]])
     expected = new_weights(item, how)
     for step, [result] in enumerate(results):

@@ -34,6 +34,9 @@ _LAYERS = {
     "groups": (Window((3, 3), (2, 1), (1, 1)), 3, (5, 4, 15), 6),
     "depthwise": (Window((3, 3), (1, 1), (1, 1)), 5, (4, 6, 5), 5),
     "wide depthwise": (Window((7, 5), (1, 1), (3, 2)), 3, (4, 4, 3), 3),
+    "tiles of depthwise": (Window((3, 3), (2, 2), (1, 1)), 4, (5, 19, 4), 4),
+    "depthwise with long strides": (Window((3, 2), (2, 3), (0, 1)), 2, (5, 20, 2), 2),
+    "dilated depthwise": (Window((3, 3), (1, 1), (2, 2), (2, 2)), 2, (5, 11, 2), 2),
     "depthwise with stride": (Window((5, 3), (2, 2), (2, 0), (1, 2)), 3, (7, 8, 3), 6),
 }
 NAMES = tuple(_LAYERS)

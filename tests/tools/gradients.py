@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import tvm
@@ -10,6 +12,9 @@ from tvm import relax
 from tests.passes.layout_tools import run_on_vm
 from tests.tools.kernel_runner import compile_and_run, module_of, module_of_composite
 from tinycc import tvm_adapter
+
+# Of a composite function: makes a call of it.
+Function: TypeAlias = Callable[..., relax.Expr]
 
 # Of more operators that do not depend on each other the best order would be searched for long.
 _TOGETHER = 4
@@ -63,21 +68,43 @@ def in_c(*cases: Case) -> list[np.ndarray]:
 def _in_one_module(cases: Sequence[Case]) -> list[np.ndarray]:
     inputs = [array for case in cases for array in case.inputs]
 
-    def results(*variables: relax.Var) -> list[relax.Expr]:
+    def results(functions: Sequence[Function], *variables: relax.Var) -> list[relax.Expr]:
         left = list(variables)
-        calls = []
-        for callee, case in zip(callees, cases, strict=True):
-            arguments = [left.pop(0) for _ in case.inputs]
-            calls.append(relax.Call(callee, arguments, ret_ty=functions[callee].ret_ty))
-        return calls
+        return [
+            function(*(left.pop(0) for _ in case.inputs))
+            for function, case in zip(functions, cases, strict=True)
+        ]
 
-    functions = {}
-    for index, case in enumerate(cases):
-        composite = case.composite()
-        callee = tvm.ir.GlobalVar(f"composite{index}")
-        relax.expr._update_type(callee, composite.ty)
-        functions[callee] = composite
-    callees = list(functions)
-    module = module_of([(array.shape, str(array.dtype)) for array in inputs], results)
-    module.update(tvm.IRModule(functions))
-    return compile_and_run(module, inputs)
+    return compile_and_run(module_calling([case.composite() for case in cases], inputs, results), inputs)
+
+
+def module_calling(
+    composites: Sequence[relax.Function],
+    inputs: Sequence[np.ndarray],
+    body: Callable[..., relax.Expr | Sequence[relax.Expr]],
+    states: Sequence[np.ndarray] = (),
+) -> tvm.IRModule:
+    """A module whose operators are composite functions.
+
+    inputs: arrays like those that it takes. states: what a reset writes.
+    body: makes the results from something to call for each composite function, and the variables.
+    """
+    variables = []
+    for index, composite in enumerate(composites):
+        variables.append(tvm.ir.GlobalVar(f"composite{index}"))
+        relax.expr._update_type(variables[-1], composite.ty)
+    functions = [
+        partial(_called, variable, composite.ret_ty)
+        for variable, composite in zip(variables, composites, strict=True)
+    ]
+    module = module_of(
+        [(array.shape, str(array.dtype)) for array in inputs],
+        partial(body, functions),
+        [(array.shape, str(array.dtype), array) for array in states],
+    )
+    module.update(tvm.IRModule(dict(zip(variables, composites, strict=True))))
+    return module
+
+
+def _called(variable: tvm.ir.GlobalVar, result: relax.Type, *arguments: relax.Expr) -> relax.Expr:
+    return relax.Call(variable, arguments, ret_ty=result)

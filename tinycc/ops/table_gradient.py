@@ -48,7 +48,9 @@ def table_gradient(gradient: relax.Var, source: relax.Var, *, table: np.ndarray)
     def body(emit: Emit, gradient: relax.Var, source: relax.Var) -> relax.Expr:
         wide = emit(relax.op.astype(source, "int32"))
         places = emit(relax.op.add(wide, relax.const(128, "int32")))
-        derivatives = emit(relax.op.take(tvm_adapter.make_constant(table.astype(np.float32)), places, axis=0))
+        derivatives = emit(
+            relax.op.take(tvm_adapter.make_constant(table.astype(np.float32)), places, axis=0, mode="clip")
+        )
         return relax.op.multiply(gradient, derivatives)
 
     return write_composite(TableGradient.kind, {"gradient": gradient, "source": source}, body)

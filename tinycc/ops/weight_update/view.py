@@ -1,4 +1,4 @@
-"""Weights of a layer after a training step."""
+"""What an update of a layer's weights is: how it is written and read."""
 
 import math
 from dataclasses import dataclass
@@ -12,11 +12,7 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
-from tinycc.ops.kernel import Kernel
-from tinycc.ops.kernel_call import RowCall
-from tinycc.ops.room import Room
-from tinycc.ops.row_window import RowWindow
-from tinycc.ops.spread_window import PIXEL, attributes_of, read_window
+from tinycc.ops.spread_window import attributes_of, read_window
 from tinycc.ops.update import Rounding, UpdateRounding
 from tinycc.ops.window import Window
 from tinycc.runtime_c.constants import constant
@@ -210,61 +206,3 @@ def _sums(
     )
     cut = emit(relax.op.strided_slice(sums, [1, 2], [0, 0], list(kernel)))
     return emit(relax.op.permute_dims(cut, (3, 1, 2, 0)))
-
-
-class PortableWeightUpdate(Kernel[WeightUpdate]):
-    """Blocks of outputs and inputs, whose sums stay in registers."""
-
-    def call(self, view: WeightUpdate) -> RowCall:
-        """Whole tensors at once; pixels that are taken by themselves are one row."""
-        gradient, source, _, _, weights = view.inputs
-        groups, inputs = view.trained
-        window = view.window
-        sizes = gradient.shape[1:3], source.shape[1:3]
-        if window == PIXEL and sizes[0] == sizes[1]:
-            sizes = ((1, math.prod(sizes[0])),) * 2
-        return RowCall(
-            header="weight_update.h",
-            function="tinycc_weight_update_int8",
-            struct="tinycc_weight_update",
-            shape={
-                "gradient_height": sizes[0][0],
-                "gradient_width": sizes[0][1],
-                "gradient_channels": gradient.channels,
-                "source_height": sizes[1][0],
-                "source_width": sizes[1][1],
-                "source_channels": source.channels,
-                "inputs": weights.channels,
-                "trained_inputs": inputs,
-                "trained_groups": groups,
-                "group_outputs": gradient.channels // view.groups,
-                "kernel_height": window.kernel[0],
-                "kernel_width": window.kernel[1],
-                "stride_height": window.stride[0],
-                "stride_width": window.stride[1],
-                "dilation_height": window.dilation[0],
-                "dilation_width": window.dilation[1],
-                "pad_top": window.padding[0],
-                "pad_left": window.padding[1],
-                "is_stochastic": view.rounding.is_stochastic,
-            },
-            data={
-                "scaling": view.scaling,
-                "zero_point": view.zero_point,
-                "seed": view.rounding.attributes["seed"],
-                "tensor": view.rounding.tensor,
-                "low": view.low,
-            },
-            windows=tuple(map(RowWindow.whole, view.inputs)),
-            rows=1,
-            columns=gradient.channels,
-            row_elements=weights.elements,
-            pixel_columns=0,
-        )
-
-    def overlap(self, view: WeightUpdate, index: int) -> int | None:
-        """In place of the weights."""
-        return 0 if index == 4 else None
-
-
-ROOM = Room(WeightUpdate, (PortableWeightUpdate(),))

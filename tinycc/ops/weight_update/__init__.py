@@ -1,0 +1,9 @@
+"""Weights of a layer after a training step."""
+
+from tinycc.ops.room import Room
+from tinycc.ops.weight_update.portable import PortableDepthwiseWeightUpdate, PortableWeightUpdate
+from tinycc.ops.weight_update.view import WeightUpdate, weight_update
+
+__all__ = ["ROOM", "WeightUpdate", "weight_update"]
+
+ROOM = Room(WeightUpdate, (PortableDepthwiseWeightUpdate(), PortableWeightUpdate()))

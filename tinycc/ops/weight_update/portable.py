@@ -1,0 +1,91 @@
+"""Updates of weights on any core."""
+
+import math
+
+from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.row_window import RowWindow
+from tinycc.ops.spread_window import PIXEL
+from tinycc.ops.weight_update.view import WeightUpdate
+from tinycc.runtime_c.constants import constant
+
+_TILE, _REACH = constant("TINYCC_DEPTHWISE_UPDATE_TILE"), constant("TINYCC_DEPTHWISE_UPDATE_REACH")
+
+
+class PortableDepthwiseWeightUpdate(Kernel[WeightUpdate]):
+    """Layers whose channels do not mix: channel by channel, a row of the kernel after the other."""
+
+    def fits(self, view: WeightUpdate) -> bool:
+        """Whether each channel has an output, and a row of the kernel finds room for all of its columns."""
+        window, weights = view.window, view.inputs[4]
+        span = (_TILE - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1] + 1
+        is_depthwise = view.groups == weights.shape[0] and weights.channels == 1
+        return is_depthwise and window.kernel[1] <= _TILE and span <= _REACH
+
+    def call(self, view: WeightUpdate) -> RowCall:
+        """Whole tensors at once."""
+        return _whole_call(view, "depthwise_weight_update")
+
+    def overlap(self, view: WeightUpdate, index: int) -> int | None:
+        """In place of the weights."""
+        return 0 if index == 4 else None
+
+
+class PortableWeightUpdate(Kernel[WeightUpdate]):
+    """Blocks of outputs and inputs, whose sums stay in registers."""
+
+    def call(self, view: WeightUpdate) -> RowCall:
+        """Whole tensors at once."""
+        return _whole_call(view, "weight_update")
+
+    def overlap(self, view: WeightUpdate, index: int) -> int | None:
+        """In place of the weights."""
+        return 0 if index == 4 else None
+
+
+def _whole_call(view: WeightUpdate, name: str) -> RowCall:
+    """On whole tensors; pixels that are taken by themselves are one row."""
+    gradient, source, _, _, weights = view.inputs
+    groups, inputs = view.trained
+    window = view.window
+    sizes = gradient.shape[1:3], source.shape[1:3]
+    if window == PIXEL and sizes[0] == sizes[1]:
+        sizes = ((1, math.prod(sizes[0])),) * 2
+    return RowCall(
+        header=f"{name}.h",
+        function=f"tinycc_{name}_int8",
+        struct="tinycc_weight_update",
+        shape={
+            "gradient_height": sizes[0][0],
+            "gradient_width": sizes[0][1],
+            "gradient_channels": gradient.channels,
+            "source_height": sizes[1][0],
+            "source_width": sizes[1][1],
+            "source_channels": source.channels,
+            "inputs": weights.channels,
+            "trained_inputs": inputs,
+            "trained_groups": groups,
+            "group_outputs": gradient.channels // view.groups,
+            "kernel_height": window.kernel[0],
+            "kernel_width": window.kernel[1],
+            "stride_height": window.stride[0],
+            "stride_width": window.stride[1],
+            "dilation_height": window.dilation[0],
+            "dilation_width": window.dilation[1],
+            "pad_top": window.padding[0],
+            "pad_left": window.padding[1],
+            "is_stochastic": view.rounding.is_stochastic,
+        },
+        data={
+            "scaling": view.scaling,
+            "zero_point": view.zero_point,
+            "seed": view.rounding.attributes["seed"],
+            "tensor": view.rounding.tensor,
+            "low": view.low,
+        },
+        windows=tuple(map(RowWindow.whole, view.inputs)),
+        rows=1,
+        columns=gradient.channels,
+        row_elements=weights.elements,
+        pixel_columns=0,
+    )
