@@ -34,7 +34,7 @@ from tinycc.training.simulation import (
 )
 
 SPEAKER = "george"
-RATES = (0.001, 0.003, 0.01, 0.03)
+RATES = (0.003, 0.01, 0.03, 0.1)
 # Without scaling, gradients of integers are some 10,000 times too small.
 UNSCALED = 1e4
 SEEDS = (0, 1, 2)

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from tinycc.errors import TrainingError
-from tinycc.ops import bias_update, weight_update
+from tinycc.ops.bias_update import BOUND as BIAS_BOUND
+from tinycc.ops.bias_update import HIGH, LOW
+from tinycc.ops.weight_update.view import BOUND as WEIGHT_BOUND
 from tinycc.training.channels import trained_elements
 from tinycc.training.layers import Layer
 from tinycc.training.scaling import banded
@@ -19,7 +21,7 @@ from tinycc.training.simulation.random_bits import uniform
 Rounding = Literal["stochastic", "nearest", "truncate", "master"]
 
 # Of a change, before it is an integer.
-_BOUNDS = {torch.int8: weight_update.BOUND, torch.int32: bias_update.BOUND}
+_BOUNDS = {torch.int8: WEIGHT_BOUND, torch.int32: BIAS_BOUND}
 
 # Real numbers that hold all of these integers.
 _CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
@@ -140,7 +142,7 @@ class Updater:
     def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
         """The next integers."""
         values, is_weights = tensor.values, tensor.values.dtype == torch.int8
-        limits = (self.rule.lowest_weight, 127) if is_weights else (bias_update.LOW, bias_update.HIGH)
+        limits = (self.rule.lowest_weight, 127) if is_weights else (LOW, HIGH)
         if tensor.master is not None:
             tensor.master -= delta
             return tensor.master.round().clamp(*limits)
