@@ -77,6 +77,12 @@ def test_a_master_keeps_fractions(network: IntegerNetwork) -> None:
     assert (updated(network, rule, 0.25, steps=40)[inside] == -10).all()
 
 
+def test_momentum_adds_what_is_left_of_steps_before(network: IntegerNetwork) -> None:
+    rule = GradientDescent(rounding="nearest", is_scaled=False, momentum=0.5)
+    inside = abs(network.layers["conv2d_1"].weights.astype(int)) < 100
+    assert (updated(network, rule, 4.0, steps=3)[inside] == -(4 + 6 + 7)).all()
+
+
 def test_integers_saturate(network: IntegerNetwork) -> None:
     weights = network.layers["conv2d_1"].weights
     assert ((updated(network, GradientDescent(is_scaled=False), 500.0) + weights) == -128).all()
