@@ -26,11 +26,18 @@ TINYCC_INLINE void tinycc_clamp_gradient_float32(const float *gradient, const in
                                                  const tinycc_clamp_gradient_shape *shape,
                                                  const tinycc_clamp_gradient_data *data)
 {
-    const int32_t low = data->low, high = data->high;
+    /* low < value < high in one comparison. */
+    const uint32_t first = (uint32_t)data->low + 1u;
+    const uint32_t count = data->high > data->low ? (uint32_t)(data->high - data->low - 1) : 0u;
+    gradient += x0 * shape->channels;
+    result += x0 * shape->channels;
+    out_row += x0 * shape->channels;
     for (int32_t x = x0; x < x1; ++x) {
+        TINYCC_UNROLL_TWICE
         for (int32_t c = 0; c < shape->channels; ++c) {
-            const int32_t i = x * shape->channels + c;
-            out_row[i] = (low < result[i] && result[i] < high) ? gradient[i] * data->factors[c] : 0.0f;
+            const int passes = (uint32_t)*result++ - first < count;
+            const float value = *gradient++;
+            *out_row++ = passes ? value * data->factors[c] : 0.0f;
         }
     }
 }
