@@ -56,15 +56,6 @@
 #define TINYCC_UNROLL
 #endif
 
-/* The same where nothing may be left of the loop, as it indexes what is to lie in registers. */
-#if defined(__clang__)
-#define TINYCC_UNROLL_WHOLLY _Pragma("clang loop unroll_count(32)")
-#elif defined(__GNUC__)
-#define TINYCC_UNROLL_WHOLLY _Pragma("GCC unroll 32")
-#else
-#define TINYCC_UNROLL_WHOLLY
-#endif
-
 /* The same for loops of many trips and some code. */
 #if defined(__clang__)
 #define TINYCC_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")

@@ -8,6 +8,16 @@
 
 #include "common.h"
 
+/* Before a loop of which nothing may be left, as it indexes what is to lie in registers: unroll it. A hint.
+ */
+#if defined(__clang__)
+#define TINYCC_UNROLL_WHOLLY _Pragma("clang loop unroll_count(32)")
+#elif defined(__GNUC__)
+#define TINYCC_UNROLL_WHOLLY _Pragma("GCC unroll 32")
+#else
+#define TINYCC_UNROLL_WHOLLY
+#endif
+
 typedef struct {
     int32_t gradient_height; /* of the window's outputs */
     int32_t gradient_width;
