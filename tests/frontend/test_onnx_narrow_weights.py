@@ -31,9 +31,7 @@ LAYERS: dict[str, tuple[str, Shape, Shape, int, dict[str, Any]]] = {
 }
 
 
-def narrow(
-    graph: Graph, dtype: str, shape: Shape, axis: int | None, zero_point: bool
-) -> tuple[str, np.ndarray]:
+def narrow(graph: Graph, dtype: str, shape: Shape, axis: int | None, with_zero: bool) -> tuple[str, Array]:
     """Weights through DequantizeLinear, and their integers less the zero point."""
     low, high = LIMITS[dtype]
     stored = graph.random.integers(low, high + 1, shape)
@@ -49,7 +47,7 @@ def narrow(
 
 def layer(
     name: str, dtype: str, *, per_channel: bool = True, zero_point: bool = False
-) -> tuple[Graph, np.ndarray]:
+) -> tuple[Graph, Array]:
     """One layer, and the integers of its weights."""
     kind, shape, weights, axis, attributes = LAYERS[name]
     graph = Graph(25 if dtype.endswith("2") else 21)

@@ -23,7 +23,7 @@ ELEMENT_TYPES = {
     onnx.TensorProto.UINT64,
 }
 # The bits of integers that are packed, several a byte; only weights may have them.
-NARROW_TYPES = {
+NARROW_TYPES: dict[int, int] = {
     onnx.TensorProto.INT4: 4,
     onnx.TensorProto.UINT4: 4,
     onnx.TensorProto.INT2: 2,

@@ -1,4 +1,4 @@
-"""Weights of four and of two bits become constants of eight; how they lie in flash is the compiler's choice."""
+"""Weights of four and of two bits become constants of eight; the compiler says how they lie in flash."""
 
 import math
 from collections.abc import Mapping
@@ -19,15 +19,14 @@ SIGNED = (TensorProto.INT4, TensorProto.INT2)
 def check_packing(path: Path, model: onnx.ModelProto) -> None:
     """ModelError for narrow integers that are not packed as ONNX packs them, several a byte."""
     for tensor in tensors_of(model):
-        kind = int(tensor.data_type)
-        if kind not in NARROW_TYPES:
+        if tensor.data_type not in NARROW_TYPES:
             continue
-        bits = NARROW_TYPES[kind]
+        bits, kind = NARROW_TYPES[tensor.data_type], element_type(tensor.data_type)
         wanted = -(-math.prod(tensor.dims) * bits // 8)
         found = len(tensor.raw_data) if tensor.HasField("raw_data") else len(tensor.int32_data)
         if found != wanted or any(not -128 <= value < 256 for value in tensor.int32_data):
             raise ModelError(
-                f"{path}: tensor {tensor.name!r}, {element_type(kind)} {list(tensor.dims)}, is not {wanted:,} "
+                f"{path}: tensor {tensor.name!r}, {kind} {list(tensor.dims)}, is not {wanted:,} "
                 f"bytes of {8 // bits} integers each (it has {found:,}); write the file again"
             )
 
