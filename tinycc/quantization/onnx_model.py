@@ -2,7 +2,7 @@
 
 import copy
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -23,14 +23,16 @@ from tinycc.quantization.normalization import write_out_normalizations
 from tinycc.quantization.onnx_pairs import conv_pairs, scale_pairs
 from tinycc.quantization.raw_input import RawInput
 
-# The first opset that has scales by channel, and the first that has int16.
+# The first opset that has scales by channel, and the first that has int16 and int4.
 CHANNEL_OPSET = 13
-INT16_OPSET = 21
+LATE_OPSET = 21
 # Cases whose activations onnxruntime's histograms have in memory at a time.
 CASES_AT_ONCE = 16
 PERCENTILE = 99.99
 # Operators whose third input is a bias.
 WITH_BIAS, BIAS = ("Conv", "ConvTranspose", "Gemm"), 2
+# Operators with weights as their second input, and the axis of their output channels.
+CHANNEL_AXES = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 # The ends of a range, which the quantizer makes the range of the layer before.
 ACTIVATIONS = {"Relu", "Clip"}
 # They compute nothing, so that there is nothing to lose.
@@ -59,6 +61,9 @@ class OnnxModel(FloatModel):
         # The names of the nodes of a layer, by the layer's own, that of its result.
         self.nodes = _nodes(self.model, operators - MOVING)
         self.layers = tuple(self.nodes)
+        # The name of a layer's weights, and the axis of their output channels.
+        self.weights = _weights(self.model, self.nodes)
+        self.narrowable = dict.fromkeys(self.weights, True)
         self.ranges: dict[str, Any] = {}
 
     def _prepared(self, model: onnx.ModelProto) -> onnx.ModelProto:
@@ -132,8 +137,12 @@ class OnnxModel(FloatModel):
         model = copy.deepcopy(self.model)
         overrides: dict[str, list[dict[str, Any]]] = {}
         wide = [layer for layer, precision in choice.keep.items() if precision == "int16"]
-        if wide and _opset(model) < INT16_OPSET:
-            model = version_converter.convert_version(model, INT16_OPSET)
+        narrow = [layer for layer in self.weights if choice.is_narrow(layer)]
+        if (wide or narrow) and _opset(model) < LATE_OPSET:
+            model = version_converter.convert_version(model, LATE_OPSET)
+        for layer in narrow:
+            name, axis = self.weights[layer]
+            overrides[name] = [{"quant_type": kinds.QInt4, "symmetric": True, "axis": axis}]
         for layer in wide:
             overrides[layer] = [{"quant_type": kinds.QInt16, "symmetric": True}]
         if choice.raw is not None:
@@ -201,6 +210,19 @@ def _nodes(model: onnx.ModelProto, kinds: set[str]) -> dict[str, list[str]]:
             nodes[source] += [node.name for node in layer]
             origin.update(dict.fromkeys(last.output, source))
     return nodes
+
+
+def _weights(model: onnx.ModelProto, layers: Mapping[str, list[str]]) -> dict[str, tuple[str, int]]:
+    """The constant weights of each layer that has some, and the axis of their output channels."""
+    nodes = {node.name: node for node in model.graph.node}
+    ranks = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    found = {}
+    for layer, names in layers.items():
+        node = nodes[names[0]]
+        if node.op_type in CHANNEL_AXES and ranks.get(node.input[1], 0) > 1:
+            is_transposed = any(entry.name == "transB" and entry.i for entry in node.attribute)
+            found[layer] = node.input[1], 0 if is_transposed else CHANNEL_AXES[node.op_type]
+    return found
 
 
 def _layers(model: onnx.ModelProto) -> Iterator[list[onnx.NodeProto]]:
