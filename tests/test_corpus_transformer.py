@@ -24,6 +24,7 @@ def test_float_agrees_with_onnxruntime(corpus: Path) -> None:
     compiled = tinycc.compile(corpus / MODEL, allow_float=True)
     [image] = images(1)
     [expected] = session.run(None, {"input": image})
+    assert compiled.report["fallbacks"] == []
     assert np.abs(compiled.run([image])[0] - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
