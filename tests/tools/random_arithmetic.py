@@ -157,6 +157,46 @@ def _dense(model: RandomModel) -> None:
     )  # fmt: skip
 
 
+def _product(model: RandomModel) -> None:
+    """BATCH_MATMUL of batches that are broadcast; either operand may be transposed, or a constant."""
+    rows, depth, columns = model.choose(1, 5, 16), model.choose(1, 3, 24), model.choose(1, 4, 17)
+    batches, other = model.choose(
+        ((1,), ()), ((1,), (1,)), ((), (1, 3)), ((1, 3), (3,)), ((1, 2), (1, 1)), ((1, 2, 3), (1, 2, 1)),
+        ((1, 2, 1), (3,)), ((1, 2, 1), (1, 1, 3)), ((1, 2, 1), (1, 3)),
+    )  # fmt: skip
+    constant = model.choose(None, 0, 1) if batches[:1] == other[:1] == (1,) else None
+    flags = [model.happens(0.4), model.happens(0.4)]
+    operands, values = [], []
+    for place, shape in enumerate(((*batches, rows, depth), (*other, depth, columns))):
+        stored = (*shape[:-2], shape[-1], shape[-2]) if flags[place] else shape
+        operand, data = _matrices(model, stored, place == constant)
+        operands.append(operand)
+        centred = data.astype(np.int64) - operand.zero_point
+        values.append(centred.swapaxes(-1, -2) if flags[place] else centred)
+    sums = values[0] @ values[1]
+    ratios = [max(np.abs(sums).mean() / 100 * factor, 0.3) for factor in (0.3, 1.0, 4.0)]
+    y = model.output(sums.shape, model.scale_for(operands[0].scale * operands[1].scale, *ratios, sums=sums))
+    model.add(
+        "BATCH_MATMUL", operands, [y], "BatchMatMulOptions", AdjX=flags[0], AdjY=flags[1],
+        AsymmetricQuantizeInputs=False,
+    )  # fmt: skip
+
+
+def _matrices(model: RandomModel, shape: Shape, is_constant: bool) -> tuple[Operand, Array]:
+    """An operand of a product and its values.
+
+    An input is flat before a RESHAPE, so that no transpose becomes its layout; as an input, what has a first
+    axis of more than one would be several images.
+    """
+    if is_constant or shape[0] > 1:
+        data = model.values(shape, model.dtype)
+        return model.tensor(shape, model.dtype, model.scale(), zero_point=model.zero_point(), data=data), data
+    x = model.input((1, int(np.prod(shape))))
+    operand = model.tensor(shape, model.dtype, x.scale, zero_point=x.zero_point)
+    model.add("RESHAPE", [x, model.integers(shape)], [operand], "ReshapeOptions")
+    return operand, model.inputs[-1].reshape(shape)
+
+
 def _window(model: RandomModel, side: int) -> tuple[dict[str, Any], int]:
     """Fields of a square window with stride and padding, and how often it fits over 12 pixels."""
     stride, padding = model.choose(1, 2), model.choose("SAME", "VALID")
@@ -288,6 +328,7 @@ ARITHMETIC: dict[str, Draw] = {
     "ADD": _binary("ADD", "AddOptions", 0.3, 1.0, 2.0),
     "ARG_MAX": _arg_max,
     "AVERAGE_POOL_2D": _pooling("AVERAGE_POOL_2D"),
+    "BATCH_MATMUL": _product,
     "CAST": _conversion("CAST", "int32"),
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,

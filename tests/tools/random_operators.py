@@ -23,7 +23,7 @@ INT16 = (
 DRAWS = [*((kind, "int8") for kind in _DRAWS), *((kind, "int16") for kind in INT16)]
 _COUNT, _FEW = 8, 2
 # How often an operator is drawn, where the last bit of its factors seldom shows.
-_COUNTS = {"FULLY_CONNECTED": 20, "HARD_SWISH": 64}
+_COUNTS = {"BATCH_MATMUL": 20, "FULLY_CONNECTED": 20, "HARD_SWISH": 64}
 
 
 def random_model(kind: str, dtype: str, seed: int) -> RandomModel:

@@ -201,6 +201,11 @@ LAYERS = (
         WeightsFormat=0, KeepNumDims=False, AsymmetricQuantizeInputs=False, QuantizedBiasType=0,
     ),
     _layer(
+        "BATCH_MATMUL", Operand((1, 2, 4, 4), zero_point=3), Operand((1, 2, 4, 4), scale=0.07, zero_point=-9),
+        result=Operand((1, 2, 4, 4), scale=0.4), options="BatchMatMulOptions", AdjX=False, AdjY=False,
+        AsymmetricQuantizeInputs=False,
+    ),
+    _layer(
         "CONCATENATION", _image(), _image(), result=_image(shape=(1, 4, 6, 6)),
         options="ConcatenationOptions", Axis=3, FusedActivationFunction=_NONE,
     ),

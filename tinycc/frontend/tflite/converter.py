@@ -20,6 +20,7 @@ CONVERTERS: dict[str, Handler] = {
     "ARG_MAX": arithmetic.arg_max,
     "ASSIGN_VARIABLE": variables.assign,
     "AVERAGE_POOL_2D": layers.pooling,
+    "BATCH_MATMUL": arithmetic.only_int8(layers.matrix_product),
     "BATCH_TO_SPACE_ND": blocks.batch_to_space,
     "BROADCAST_TO": movement.broadcast,
     "CAST": arithmetic.cast,

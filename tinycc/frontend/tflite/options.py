@@ -157,6 +157,10 @@ SIGNATURES: dict[str, Signature] = {
     "ARG_MAX": Signature((2, 2), 3, "ArgMaxOptions", {"OutputType": _OUTPUT_TYPE}, True, changes_type=True),
     "ASSIGN_VARIABLE": Signature((2, 2), 1, "AssignVariableOptions", outputs=0, changes_type=True),
     "AVERAGE_POOL_2D": _pooling(3),
+    "BATCH_MATMUL": Signature(
+        (2, 2), 5, "BatchMatMulOptions", {"AdjX": READ, "AdjY": READ, "AsymmetricQuantizeInputs": IGNORED},
+        is_required=True,
+    ),
     "BATCH_TO_SPACE_ND": Signature((3, 3), 4, "BatchToSpaceNDOptions", keeps_quantization=True),
     "BROADCAST_TO": Signature((2, 2), 3, "BroadcastToOptions"),
     "CALL_ONCE": Signature(
