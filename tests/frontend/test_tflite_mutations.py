@@ -26,9 +26,11 @@ from tinycc.frontend.tflite.converter import CONVERTERS
 from tinycc.frontend.tflite.options import SIGNATURES
 
 IS_SLOW = os.environ.get("TINYCC_SLOW") == "1"
-# LiteRT rounds FULLY_CONNECTED once, has factors of LEAKY_RELU in float32, lets SUM wrap around, and refuses
-# int8 DIV, SVDF without RELU and LSTM without intermediate tensors.
-RUN_BY_TFLM = {"DIV", "FULLY_CONNECTED", "LEAKY_RELU", "SUM", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+# LiteRT rounds BATCH_MATMUL and FULLY_CONNECTED once, has factors of LEAKY_RELU in float32, lets SUM wrap
+# around, and refuses int8 DIV, SVDF without RELU and LSTM without intermediate tensors.
+RUN_BY_TFLM = {
+    "BATCH_MATMUL", "DIV", "FULLY_CONNECTED", "LEAKY_RELU", "SUM", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM",
+}  # fmt: skip
 # What they make is known at compile time, and a model may not return it.
 CONSTANT = {"REDUCE_PROD", "SHAPE"}
 # What the lists below are cut down to without TINYCC_SLOW.

@@ -90,6 +90,20 @@ def _in_place(kind: str) -> Draw:
     return draw
 
 
+def _l2_normalization(model: RandomModel) -> None:
+    """L2_NORMALIZATION of vectors, some of them 0 or a single step long."""
+    channels = model.choose(1, 2, 5, 64, 700)
+    x = model.input((1, 16, channels))
+    values = model.inputs[-1]
+    values[0, :4] = x.zero_point
+    values[0, 1:4, 0] += np.array([1 if x.zero_point < 127 else -1, 0, 0], np.int8)
+    values[0, 4] = (x.zero_point + values[0, 4].astype(np.int64) % 3 - 1).clip(-128, 127)
+    model.add(
+        "L2_NORMALIZATION", [x], [model.output(x.shape, 2.0**-7, 0)], "L2NormOptions",
+        FusedActivationFunction=0,
+    )  # fmt: skip
+
+
 def _negative(model: RandomModel) -> None:
     """NEG, which looks at no quantization."""
     x = model.input(ROWS, zero_point=0)
@@ -340,6 +354,7 @@ ARITHMETIC: dict[str, Draw] = {
     "GELU": _unary("GELU", options="GeluOptions"),
     "GELU by tanh": _unary("GELU", options="GeluOptions", Approximate=True),
     "HARD_SWISH": _hard_swish,
+    "L2_NORMALIZATION": _l2_normalization,
     "LEAKY_RELU": _leaky_relu,
     "LOG": _unary("LOG", is_positive=True),
     "LOGISTIC": _saturating("LOGISTIC", 2.0**-8, -128),

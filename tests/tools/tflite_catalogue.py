@@ -158,6 +158,7 @@ LAYERS = (
     _unary("HARD_SWISH", _image(0.1, -100), "HardSwishOptions"),
     _unary("GELU", _image(0.08, 1), "GeluOptions", Approximate=False),
     _unary("LEAKY_RELU", _image(0.08, 1), "LeakyReluOptions", Alpha=0.3),
+    _unary("L2_NORMALIZATION", _image(1 / 128, 0), "L2NormOptions", FusedActivationFunction=_NONE),
     _unary("LOGISTIC", _image(1 / 256, -128)),
     _unary("TANH", _image(1 / 128, 0)),
     _unary("RELU", _image(0.05, -128)),

@@ -107,6 +107,14 @@ def softmax(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     return converter.finished(op, relax.op.nn.softmax(converter.real(op.inputs[0]), axis=-1))
 
 
+def l2_normalization(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """L2_NORMALIZATION over the last axis: x / max(sqrt(sum(x^2)), 1e-6)."""
+    value = converter.bb.emit(converter.real(op.inputs[0]))
+    total = relax.op.sum(relax.op.multiply(value, value), -1, keepdims=True)
+    length = relax.op.clip(relax.op.sqrt(total), 1e-6, np.inf)
+    return converter.finished(op, relax.op.divide(value, length))
+
+
 def leaky_relu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """LEAKY_RELU."""
     return converter.finished(

@@ -39,6 +39,7 @@ CONVERTERS: dict[str, Handler] = {
     "GATHER": movement.gather,
     "GELU": arithmetic.gelu,
     "HARD_SWISH": arithmetic.hard_swish,
+    "L2_NORMALIZATION": arithmetic.only_int8(arithmetic.l2_normalization),
     "LEAKY_RELU": arithmetic.leaky_relu,
     "LOG": arithmetic.unary(relax.op.log),
     "LOGISTIC": arithmetic.unary(relax.op.sigmoid),

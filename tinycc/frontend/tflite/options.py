@@ -97,7 +97,8 @@ class Signature:
     version: the newest that is known.
     keeps_quantization: whether TFLite demands one scale and zero point of inputs and output. Other operators
         that move elements pass on the integers whatever the output's quantization is.
-    is_probability: whether TFLite demands that the output has the quantization of a number in 0..1.
+    result: 1 / scale and zero point that TFLite demands of the output, by the types of input and output, and
+        refuses other types; empty where it demands nothing.
     data: the input whose type the outputs have, unless changes_type.
     """
 
@@ -108,12 +109,12 @@ class Signature:
     is_required: bool = False
     outputs: int | None = 1
     keeps_quantization: bool = False
-    is_probability: bool = False
+    result: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     data: int = 0
     changes_type: bool = False
 
 
-# 1 / scale and zero point of a number in 0..1, by the types of input and output.
+# Of a number in 0..1.
 _PROBABILITIES = {
     ("int8", "int8"): (256, -128),
     ("int8", "int16"): (65536, -32768),
@@ -158,7 +159,7 @@ SIGNATURES: dict[str, Signature] = {
     "ASSIGN_VARIABLE": Signature((2, 2), 1, "AssignVariableOptions", outputs=0, changes_type=True),
     "AVERAGE_POOL_2D": _pooling(3),
     "BATCH_MATMUL": Signature(
-        (2, 2), 5, "BatchMatMulOptions", {"AdjX": READ, "AdjY": READ, "AsymmetricQuantizeInputs": IGNORED},
+        (2, 2), 4, "BatchMatMulOptions", {"AdjX": READ, "AdjY": READ, "AsymmetricQuantizeInputs": IGNORED},
         is_required=True,
     ),
     "BATCH_TO_SPACE_ND": Signature((3, 3), 4, "BatchToSpaceNDOptions", keeps_quantization=True),
@@ -200,9 +201,13 @@ SIGNATURES: dict[str, Signature] = {
     "GATHER": Signature((2, 2), 7, "GatherOptions", {"Axis": READ, "BatchDims": _just(0)}, is_required=True),
     "GELU": _function(2, "GeluOptions", Approximate=READ),
     "HARD_SWISH": _function(1, "HardSwishOptions"),
+    "L2_NORMALIZATION": Signature(
+        (1, 1), 2, "L2NormOptions", {"FusedActivationFunction": _NO_ACTIVATION},
+        is_required=True, result={("int8", "int8"): (128, 0)},
+    ),
     "LEAKY_RELU": _function(2, "LeakyReluOptions", Alpha=_between(0, 128)),
     "LOG": _function(2),
-    "LOGISTIC": Signature((1, 1), 3, is_probability=True),
+    "LOGISTIC": Signature((1, 1), 3, result=_PROBABILITIES),
     "MAXIMUM": _binary(4, "MaximumMinimumOptions"),
     "MAX_POOL_2D": _pooling(3),
     "MEAN": _reduction(3),
@@ -240,7 +245,7 @@ SIGNATURES: dict[str, Signature] = {
     "SLICE": Signature((3, 3), 6, "SliceOptions"),
     "SOFTMAX": Signature(
         (1, 1), 3, "SoftmaxOptions", {"Beta": _just(1.0)},
-        is_required=True, is_probability=True, changes_type=True,
+        is_required=True, result=_PROBABILITIES, changes_type=True,
     ),
     "SPACE_TO_BATCH_ND": Signature((3, 3), 4, "SpaceToBatchNDOptions", keeps_quantization=True),
     "SPACE_TO_DEPTH": Signature((1, 1), 2, "SpaceToDepthOptions", {"BlockSize": _STEP}, is_required=True),
@@ -376,8 +381,8 @@ def _quantization_fault(file: TfliteFile, op: FileOperator, signature: Signature
         if len(meanings) > 1:
             return "has operands of different scales or zero points, which TFLite refuses"
     output = tensors[-1]
-    if signature.is_probability and source is not None and source.dtype != "float32":
-        steps, zero_point = _PROBABILITIES.get((source.dtype, output.dtype), (1, 0))
+    if signature.result and source is not None and source.dtype != "float32":
+        steps, zero_point = signature.result.get((source.dtype, output.dtype), (1, 0))
         if (
             not output.is_quantized
             or abs(output.scale * steps - 1) > 0.001
