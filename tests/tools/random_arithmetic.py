@@ -15,7 +15,7 @@ ROWS: Shape = (1, 16, 64)
 
 
 def _binary(kind: str, options: str, *ratios: float) -> Draw:
-    """ADD, SUB and MUL of two tensors, of which the second may be broadcast, or a constant."""
+    """ADD and its like of two tensors, of which the second may be broadcast, or a constant."""
 
     def draw(model: RandomModel) -> None:
         a = model.input(ROWS)
@@ -28,15 +28,18 @@ def _binary(kind: str, options: str, *ratios: float) -> Draw:
         else:
             b = model.input(shape, scale)
             data = model.inputs[-1]
+        wider = 1 if model.dtype == "int8" else 256
         if kind == "MUL":
             products = (first.astype(np.int64) - a.zero_point) * (data.astype(np.int64) - b.zero_point)
-            wider = 1 if model.dtype == "int8" else 256
             result = model.scale_for(a.scale * scale, *(ratio * wider for ratio in ratios), sums=products)
+        elif kind == "SQUARED_DIFFERENCE":
+            result = model.scale_for(max(a.scale, scale) ** 2, *(ratio * wider for ratio in ratios))
         else:
             result = model.scale_for(max(a.scale, scale), *ratios)
         y = model.output(ROWS, result)
         pair = [b, a] if model.happens(0.3) else [a, b]
-        model.add(kind, pair, [y], options, FusedActivationFunction=model.activation())
+        fields = {} if kind == "SQUARED_DIFFERENCE" else {"FusedActivationFunction": model.activation()}
+        model.add(kind, pair, [y], options, **fields)
 
     return draw
 
@@ -377,6 +380,7 @@ ARITHMETIC: dict[str, Draw] = {
     "SQRT": _unary("SQRT", is_positive=True),
     "RESIZE_BILINEAR": resized("RESIZE_BILINEAR", "ResizeBilinearOptions"),
     "SOFTMAX": _saturating("SOFTMAX", 2.0**-8, -128),
+    "SQUARED_DIFFERENCE": _binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", 1.0, 20.0, 300.0),
     "SUB": _binary("SUB", "SubOptions", 0.3, 1.0, 2.0),
     "SUM": _reduction("SUM"),
     "TANH": _saturating("TANH", 2.0**-7, 0),

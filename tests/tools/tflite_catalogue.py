@@ -154,6 +154,10 @@ LAYERS = (
     ),
     _layer("MAXIMUM", _image(), _image(), result=_image(), options="MaximumMinimumOptions"),
     _layer("MINIMUM", _image(), _image(), result=_image(), options="MaximumMinimumOptions"),
+    _layer(
+        "SQUARED_DIFFERENCE", _image(), _image(0.07, -5), result=_image(2.0, -128),
+        options="SquaredDifferenceOptions",
+    ),
     _unary("ABS", _image(0.1, -128), "AbsOptions"),
     _unary("HARD_SWISH", _image(0.1, -100), "HardSwishOptions"),
     _unary("GELU", _image(0.08, 1), "GeluOptions", Approximate=False),

@@ -38,6 +38,11 @@ def unary(function: Callable[[relax.Expr], relax.Expr]) -> Handler:
     return convert
 
 
+def squared_difference(left: relax.Expr, right: relax.Expr) -> relax.Expr:
+    """(left - right)^2."""
+    return relax.op.square(relax.op.subtract(left, right))
+
+
 def elu(value: relax.Expr) -> relax.Expr:
     """x, and exp(x) - 1 below 0."""
     below = relax.op.subtract(relax.op.exp(value), relax.const(1.0, "float32"))

@@ -78,6 +78,7 @@ CONVERTERS: dict[str, Handler] = {
     "SPLIT": movement.split,
     "SPLIT_V": movement.split,
     "SQRT": arithmetic.square_root,
+    "SQUARED_DIFFERENCE": arithmetic.binary(arithmetic.squared_difference),
     "SQUEEZE": movement.squeeze,
     "STRIDED_SLICE": movement.slices,
     "SUB": constants.or_constants(np.subtract, arithmetic.binary(relax.op.subtract)),

@@ -252,6 +252,7 @@ SIGNATURES: dict[str, Signature] = {
     "SPLIT": Signature((2, 2), 4, "SplitOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None, data=1),
     "SPLIT_V": Signature((3, 3), 2, "SplitVOptions", {"NumSplits": _OUTPUT_COUNT}, True, outputs=None),
     "SQRT": _function(2),
+    "SQUARED_DIFFERENCE": _binary(2, "SquaredDifferenceOptions"),
     "SQUEEZE": Signature((1, 1), 2, "SqueezeOptions", {"SqueezeDims": READ}),
     "STRIDED_SLICE": Signature(
         (4, 4), 8, "StridedSliceOptions",
