@@ -286,10 +286,15 @@ def _reduction(kind: str) -> Draw:
     return draw
 
 
-def _arg_max(model: RandomModel) -> None:
-    x = model.input(ROWS)
-    y = model.output(ROWS[:2], None, 0, "int32")
-    model.add("ARG_MAX", [x, model.integers(2)], [y], "ArgMaxOptions", OutputType=2)
+def _position(kind: str, options: str) -> Draw:
+    """ARG_MAX and ARG_MIN."""
+
+    def draw(model: RandomModel) -> None:
+        x = model.input(ROWS)
+        y = model.output(ROWS[:2], None, 0, "int32")
+        model.add(kind, [x, model.integers(2)], [y], options, OutputType=2)
+
+    return draw
 
 
 def _conversion(kind: str, target: str) -> Draw:
@@ -343,7 +348,8 @@ def _leaky_relu(model: RandomModel) -> None:
 ARITHMETIC: dict[str, Draw] = {
     "ABS": _unary("ABS"),
     "ADD": _binary("ADD", "AddOptions", 0.3, 1.0, 2.0),
-    "ARG_MAX": _arg_max,
+    "ARG_MAX": _position("ARG_MAX", "ArgMaxOptions"),
+    "ARG_MIN": _position("ARG_MIN", "ArgMinOptions"),
     "AVERAGE_POOL_2D": _pooling("AVERAGE_POOL_2D"),
     "BATCH_MATMUL": _product,
     "CAST": _conversion("CAST", "int32"),

@@ -183,6 +183,10 @@ LAYERS = (
         "ARG_MAX", _image(), _numbers(3), result=Operand((1, 4, 6), "int32", ()), options="ArgMaxOptions",
         OutputType=INT32,
     ),
+    _layer(
+        "ARG_MIN", _image(), _numbers(3), result=Operand((1, 4, 6), "int32", ()), options="ArgMinOptions",
+        OutputType=INT32,
+    ),
     _layer("SHAPE", _image(), result=Operand((4,), "int32", ()), options="ShapeOptions", OutType=INT32),
     _reduction("MEAN"),
     _reduction("SUM", 2.0),

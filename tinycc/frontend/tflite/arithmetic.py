@@ -183,11 +183,15 @@ def _reduced_axes(converter: BaseConverter, op: FileOperator) -> tuple[list[int]
     return sorted({axis_of(op, axis, rank) for axis in axes}), keep
 
 
-def arg_max(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """ARG_MAX on the integers, first of equals."""
-    source, output = converter.file.tensors[op.inputs[0]], converter.file.tensors[op.outputs[0]]
-    axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(source.shape))
-    return relax.op.astype(relax.op.argmax(converter.operand(source.index), axis), output.dtype)
+def position(function: Callable[[relax.Expr, int], relax.Expr]) -> Handler:
+    """ARG_MAX and ARG_MIN on the integers, first of equals."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        source, output = converter.file.tensors[op.inputs[0]], converter.file.tensors[op.outputs[0]]
+        axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(source.shape))
+        return relax.op.astype(function(converter.operand(source.index), axis), output.dtype)
+
+    return convert
 
 
 def resize_bilinear(converter: BaseConverter, op: FileOperator) -> relax.Expr:

@@ -1,6 +1,7 @@
 """Convolutions, dense layers and pooling of TFLite in the normal form."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tflite
@@ -214,23 +215,37 @@ def _matrices(
     return converter.dequantized(tvm_adapter.make_constant(value), tensor)
 
 
-def pooling(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """AVERAGE_POOL_2D on real numbers (padding is not counted), MAX_POOL_2D on the integers themselves."""
+def pooled(
+    converter: BaseConverter,
+    op: FileOperator,
+    function: Callable[..., relax.Expr],
+    value: relax.Expr,
+    **attributes: bool,
+) -> relax.Expr:
+    """`function` of the windows of the options over `value`, which has the shape of the operator's input."""
     source = converter.file.tensors[op.inputs[0]]
     _images(op, source)
     kernel = (int(op.options.FilterHeight()), int(op.options.FilterWidth()))
     strides = _strides(op)
-    where = {
-        "pool_size": kernel,
-        "strides": strides,
-        "padding": _padding(op, source.shape[1:3], kernel, strides),
-        "layout": "NHWC",
-        "out_layout": "NHWC",
-    }
+    return function(
+        value,
+        pool_size=kernel,
+        strides=strides,
+        padding=_padding(op, source.shape[1:3], kernel, strides),
+        layout="NHWC",
+        out_layout="NHWC",
+        **attributes,
+    )
+
+
+def pooling(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """AVERAGE_POOL_2D on real numbers (padding is not counted), MAX_POOL_2D on the integers themselves."""
+    source = converter.file.tensors[op.inputs[0]]
     if op.kind == "AVERAGE_POOL_2D":
-        mean = relax.op.nn.avg_pool2d(converter.real(source.index), count_include_pad=False, **where)
+        average, real = relax.op.nn.avg_pool2d, converter.real(source.index)
+        mean = pooled(converter, op, average, real, count_include_pad=False)
         return converter.finished(op, mean, fused_activation(op))
-    result = relax.op.nn.max_pool2d(converter.operand(source.index), **where)
+    result = pooled(converter, op, relax.op.nn.max_pool2d, converter.operand(source.index))
     if fused_activation(op) == 0:
         return result
     stored = converter.bb.emit(result)
