@@ -109,8 +109,8 @@ def test_functions_of_two(tmp_path: Path) -> None:
     for kind, options in BINARY.items():
         net.add(kind, [x, y], options)
     net.add("ADD_N", [x, y, x], "AddNOptions")
-    x, y = halves(2, 3)
-    net.check(tmp_path / "net.tflite", [x, np.where(y == 0, np.float32(1.5), y)])
+    dividend, divisor = halves(2, 3)
+    net.check(tmp_path / "net.tflite", [dividend, np.where(divisor == 0, np.float32(1.5), divisor)])
 
 
 def test_comparisons_and_logic(tmp_path: Path) -> None:

@@ -110,6 +110,15 @@ def _embedded(kind: str) -> Draw:
     return draw
 
 
+def _selected(model: RandomModel) -> None:
+    """SELECT_V2 by a constant, which may be broadcast."""
+    x, shape = model.input(IMAGE), model.choose(IMAGE, (1, 9, 1, 1), (6,))
+    data = model.generator.integers(0, 2, shape).astype(bool)
+    condition = model.tensor(shape, "bool", data=data)
+    y = model.input(model.choose(IMAGE, (1, 1, 8, 1)), x.scale, x.zero_point)
+    model.add("SELECT_V2", [condition, x, y], [model.output(IMAGE, x.scale, x.zero_point)], "SelectV2Options")
+
+
 def _shape(model: RandomModel) -> None:
     """What Keras writes for a flatten: RESHAPE to the SHAPE's first number and -1."""
     x = model.input(IMAGE)
@@ -147,6 +156,7 @@ MOVEMENT: dict[str, Draw] = {
     "PADV2": _padded_by_number,
     "RESHAPE": _moved("RESHAPE", "ReshapeOptions", (1, 72, 6), (1, 72, 6)),
     "RESIZE_NEAREST_NEIGHBOR": resized("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"),
+    "SELECT_V2": _selected,
     "SHAPE": _shape,
     "SLICE": _moved("SLICE", "SliceOptions", (1, 5, 7, 2), (0, 2, 1, 3), (1, 5, -1, 2)),
     "SPLIT": _parted("SPLIT"),
