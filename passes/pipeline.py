@@ -14,6 +14,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
+from tinycc.passes.broadcast_batches import BroadcastBatches
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.eliminate_transposes import EliminateTransposes
 from tinycc.passes.fold_constant_operators import FoldConstantOperators
@@ -72,6 +73,7 @@ def quantized_passes(states: Mapping[str, str] | None = None) -> list[tvm.transf
         EliminateTransposes(),
         # Once axes are the device's, what has no kernel as it stands is said with what has.
         PoolExtrema(),
+        BroadcastBatches(),
         RepeatByGathering(),
         # Before what lies between operators is computed for each of its readers.
         QuantizeIntermediates(),

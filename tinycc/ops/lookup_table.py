@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, activation_range, quantize_multiplier, sum_multipliers
+from tinycc.ops.fixed_point import (
+    SQUARE_LEFT_SHIFT,
+    SUM_LEFT_SHIFT,
+    activation_range,
+    quantize_multiplier,
+    square_multipliers,
+    sum_multipliers,
+)
 from tinycc.ops.integer_arithmetic import (
     clamp,
     divide,
@@ -243,13 +250,18 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
 
 
 def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Callable[[int], int] | None:
-    """ADD, SUB, MUL, DIV of x and a quantized constant, or of x and itself; an activation may be fused."""
+    """ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE of x and a quantized constant, or of x and itself.
+
+    An activation may be fused.
+    """
     bounds: tuple[float | None, float | None] = (None, None)
     if tree[0] in ("nn.relu", "clip") and isinstance(tree[1], tuple):
         bounds = (0.0, None) if tree[0] == "nn.relu" else (_finite(tree[2]), _finite(tree[3]))
         tree = tree[1]
+    if tree[0] == "square" and isinstance(tree[1], tuple) and tree[1][0] == "subtract":
+        tree = ("squared_difference", *tree[1][1:])
     operands = tree[1:]
-    if tree[0] not in ("add", "subtract", "multiply", "divide") or not all(
+    if tree[0] not in ("add", "subtract", "multiply", "divide", "squared_difference") or not all(
         operand == "x" or isinstance(operand, QuantizedNumber) for operand in operands
     ):
         return None
@@ -264,6 +276,7 @@ def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Calla
         "subtract": sum_or_difference(every, -1),
         "multiply": product(every),
         "divide": _quotient(every),
+        "squared_difference": squared_difference(every),
     }[str(tree[0])]
 
     def result(x: int) -> int:
@@ -297,6 +310,19 @@ def sum_or_difference(scales: tuple[float, float, float], sign: int) -> Callable
         scaled_a = requantize(a << left_shift, *multipliers["a"])
         scaled_b = requantize(b << left_shift, *multipliers["b"])
         return requantize(scaled_a + sign * scaled_b, *multipliers["output"])
+
+    return result
+
+
+def squared_difference(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
+    """TFLite's SQUARED_DIFFERENCE, likewise."""
+    left_shift = SQUARE_LEFT_SHIFT["int8"]
+    multipliers = square_multipliers(scales, left_shift)
+
+    def result(a: int, b: int) -> int:
+        scaled_a = requantize(a << left_shift, *multipliers["a"])
+        scaled_b = requantize(b << left_shift, *multipliers["b"])
+        return requantize((scaled_a - scaled_b) ** 2, *multipliers["output"])
 
     return result
 
