@@ -48,6 +48,7 @@ from tinycc.ops import (
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.room import Room
+from tinycc.ops.softmax import masked as masked_softmax
 from tinycc.ops.stage import Stage
 
 # In the order in which their patterns are tried: the more special first.
@@ -66,6 +67,7 @@ ROOMS: list[Room[Any]] = [
     average_pool2d.ROOM,
     max_pool2d.ROOM,
     reduce.ROOM,
+    masked_softmax.ROOM,
     softmax.ROOM,
     layer_norm.ROOM,
     pad.ROOM,
