@@ -18,6 +18,7 @@ from tinycc.ops import (
     dense,
     depthwise_conv2d,
     divide,
+    embedding,
     expression,
     extremum,
     fallback,
@@ -49,6 +50,7 @@ from tinycc.ops import (
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.room import Room
+from tinycc.ops.softmax import masked as masked_softmax
 from tinycc.ops.stage import Stage
 
 # In the order in which their patterns are tried: the more special first.
@@ -68,6 +70,7 @@ ROOMS: list[Room[Any]] = [
     average_pool2d.ROOM,
     max_pool2d.ROOM,
     reduce.ROOM,
+    masked_softmax.ROOM,
     softmax.ROOM,
     layer_norm.ROOM,
     l2_normalization.ROOM,
@@ -78,6 +81,7 @@ ROOMS: list[Room[Any]] = [
     concatenate.ROOM,
     strided_copy.ROOM,
     gather.ROOM,
+    embedding.ROOM,
     prelu.ROOM,
     leaky_relu.ROOM,
     svdf.ROOM,
