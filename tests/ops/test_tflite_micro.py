@@ -28,7 +28,7 @@ ABSORBED = {
 # Of numbers that are not quantized: tests/frontend/test_tflite_unquantized.py.
 UNQUANTIZED = {
     "ADD_N", "CEIL", "COS", "CUMSUM", "EQUAL", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL",
-    "L2_POOL_2D", "LESS", "LESS_EQUAL", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "LOG_SOFTMAX",
+    "L2_POOL_2D", "LESS", "LESS_EQUAL", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR",
     "NOT_EQUAL", "POW", "ROUND", "SELECT", "SIGN", "SIN", "SQUARE",
 }  # fmt: skip
 

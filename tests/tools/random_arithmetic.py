@@ -114,7 +114,7 @@ def _negative(model: RandomModel) -> None:
 
 
 def _saturating(kind: str, scale: float, zero_point: int) -> Draw:
-    """LOGISTIC, TANH and SOFTMAX, whose output has a quantization of its own."""
+    """LOGISTIC, TANH, SOFTMAX and LOG_SOFTMAX, whose output has a quantization of its own."""
 
     def draw(model: RandomModel) -> None:
         wide = model.dtype == "int16"
@@ -366,6 +366,7 @@ ARITHMETIC: dict[str, Draw] = {
     "L2_NORMALIZATION": _l2_normalization,
     "LEAKY_RELU": _leaky_relu,
     "LOG": _unary("LOG", is_positive=True),
+    "LOG_SOFTMAX": _saturating("LOG_SOFTMAX", 2.0**-4, 127),
     "LOGISTIC": _saturating("LOGISTIC", 2.0**-8, -128),
     "MAXIMUM": _chosen("MAXIMUM"),
     "MAX_POOL_2D": _pooling("MAX_POOL_2D"),

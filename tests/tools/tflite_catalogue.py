@@ -164,6 +164,7 @@ LAYERS = (
     _unary("LEAKY_RELU", _image(0.08, 1), "LeakyReluOptions", Alpha=0.3),
     _unary("L2_NORMALIZATION", _image(1 / 128, 0), "L2NormOptions", FusedActivationFunction=_NONE),
     _unary("LOGISTIC", _image(1 / 256, -128)),
+    _unary("LOG_SOFTMAX", _image(1 / 16, 127), "LogSoftmaxOptions"),
     _unary("TANH", _image(1 / 128, 0)),
     _unary("RELU", _image(0.05, -128)),
     _unary("RELU6", _image(0.05, -128)),

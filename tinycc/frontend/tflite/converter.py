@@ -72,7 +72,7 @@ CONVERTERS: dict[str, Handler] = {
     "LOGICAL_NOT": unquantized.function(relax.op.logical_not),
     "LOGICAL_OR": unquantized.function(relax.op.logical_or),
     "LOGISTIC": arithmetic.unary(relax.op.sigmoid),
-    "LOG_SOFTMAX": unquantized.function(relax.op.nn.log_softmax),
+    "LOG_SOFTMAX": arithmetic.only_int8(arithmetic.unary(relax.op.nn.log_softmax)),
     "MAXIMUM": arithmetic.extremum(relax.op.maximum),
     "MAX_POOL_2D": layers.pooling,
     "MEAN": arithmetic.reduction(relax.op.mean),

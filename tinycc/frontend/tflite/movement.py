@@ -208,6 +208,8 @@ def _strided(converter: BaseConverter, op: FileOperator, source: FileTensor) -> 
         bit = 1 << axis
         if not stride:
             raise ModelError(f"{op.title} has a stride of 0")
+        if stride < 0 and options.Offset():  # TFLite reads beyond its input then
+            raise UnsupportedError(f"{op.title} has the stride {stride} and Offset, which is not supported")
         if options.ShrinkAxisMask() & bit:
             first = axis_of(op, begin, size)
             cuts.append((first, first + 1, 1))
@@ -215,8 +217,8 @@ def _strided(converter: BaseConverter, op: FileOperator, source: FileTensor) -> 
         start = None if options.BeginMask() & bit else begin
         first, last, _ = slice(start, None, stride).indices(size)
         if not options.EndMask() & bit:
-            wanted = first + end if options.Offset() else slice(None, end, stride).indices(size)[1]
-            last = min(wanted, last) if stride > 0 else max(wanted, last)
+            wanted = slice(None, end, stride).indices(size)[1]
+            last = min(first + end, size) if options.Offset() else wanted
         cuts.append((first, last, stride))
     return cuts
 

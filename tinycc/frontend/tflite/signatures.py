@@ -231,7 +231,7 @@ SIGNATURES: dict[str, Signature] = {
     "LOGICAL_NOT": _function(1, "LogicalNotOptions"),
     "LOGICAL_OR": _binary(1, "LogicalOrOptions"),
     "LOGISTIC": Signature((1, 1), 3, result=_PROBABILITIES),
-    "LOG_SOFTMAX": _function(2, "LogSoftmaxOptions"),
+    "LOG_SOFTMAX": Signature((1, 1), 2, "LogSoftmaxOptions", result={("int8", "int8"): (16, 127)}),
     "MAXIMUM": _binary(4, "MaximumMinimumOptions"),
     "MAX_POOL_2D": _pooling(3),
     "MEAN": _reduction(3),
