@@ -174,6 +174,14 @@ def test_what_is_not_weights_by_channel_is_refused_by_name(name: str, tmp_path: 
     assert "\n" not in str(caught.value)
 
 
+def test_inspect_counts_the_bytes_of_the_file(tmp_path: Path) -> None:
+    """27 weights, and quantizations of 5 bytes each, of which the weights' has a scale alone."""
+    graph = Graph(21)
+    w, _ = narrow(graph, "int4", (1, 3, 3, 3), None, False)
+    graph.output(graph.call("Conv", [graph.input((1, 3, 3, 3)), w])[0])
+    assert describe_onnx(graph.save(tmp_path)).weight_bytes == 14 + 4 + 5 + 5
+
+
 def test_inspect_refuses_narrow_activations_too(tmp_path: Path) -> None:
     graph = Graph(21)
     activations(graph)

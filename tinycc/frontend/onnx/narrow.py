@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from tinycc.errors import ModelError
 from tinycc.frontend.onnx.features import NARROW_TYPES, element_type, tensors_of
@@ -16,13 +16,20 @@ from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of
 SIGNED = (TensorProto.INT4, TensorProto.INT2)
 
 
+def stored_bytes(tensor: TensorProto) -> int:
+    """What the elements of a tensor take, narrow integers several a byte."""
+    if tensor.data_type in NARROW_TYPES:
+        return -(-math.prod(tensor.dims) * NARROW_TYPES[tensor.data_type] // 8)
+    return math.prod(tensor.dims) * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+
+
 def check_packing(path: Path, model: onnx.ModelProto) -> None:
     """ModelError for narrow integers that are not packed as ONNX packs them, several a byte."""
     for tensor in tensors_of(model):
         if tensor.data_type not in NARROW_TYPES:
             continue
         bits, kind = NARROW_TYPES[tensor.data_type], element_type(tensor.data_type)
-        wanted = -(-math.prod(tensor.dims) * bits // 8)
+        wanted = stored_bytes(tensor)
         found = len(tensor.raw_data) if tensor.HasField("raw_data") else len(tensor.int32_data)
         if found != wanted or any(not -128 <= value < 256 for value in tensor.int32_data):
             raise ModelError(
