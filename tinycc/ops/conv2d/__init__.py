@@ -3,12 +3,12 @@
 from tinycc.ops.conv2d.dsp import DspConv2D, WideDspConv2D
 from tinycc.ops.conv2d.float32 import FloatConv2D
 from tinycc.ops.conv2d.helium import HeliumConv2D
-from tinycc.ops.conv2d.portable import PortableConv2D
+from tinycc.ops.conv2d.portable import NarrowPortableConv2D, PortableConv2D
 from tinycc.ops.conv2d.view import Conv2D
 from tinycc.ops.pointwise.dsp import DspPointwise, WideDspPointwise
 from tinycc.ops.pointwise.float32 import FloatPointwise
 from tinycc.ops.pointwise.helium import HeliumPointwise
-from tinycc.ops.pointwise.portable import PortablePointwise
+from tinycc.ops.pointwise.portable import NarrowPortablePointwise, PortablePointwise
 from tinycc.ops.room import Room
 
 ROOM = Room(
@@ -20,6 +20,8 @@ ROOM = Room(
         WideDspConv2D(),
         DspPointwise(),
         DspConv2D(),
+        NarrowPortablePointwise(),
+        NarrowPortableConv2D(),
         PortablePointwise(),
         PortableConv2D(),
     ),

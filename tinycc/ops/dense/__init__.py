@@ -3,7 +3,7 @@
 from tinycc.ops.dense.dsp import DspDense, DspDenseParts, WideDspDense, WideDspDenseParts
 from tinycc.ops.dense.float32 import FloatDense
 from tinycc.ops.dense.helium import HeliumDense
-from tinycc.ops.dense.portable import PortableDense
+from tinycc.ops.dense.portable import NarrowPortableDense, PortableDense
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.room import Room
 
@@ -15,6 +15,7 @@ ROOM = Room(
         WideDspDenseParts(),
         DspDense(),
         DspDenseParts(),
+        NarrowPortableDense(),
         PortableDense(),
     ),
     float_kernels=(FloatDense(),),

@@ -1,7 +1,9 @@
 """Dense layers with the DSP extension."""
 
+from typing import ClassVar
+
 from tinycc.ops import dsp_linear
-from tinycc.ops.dense.portable import accumulating_call
+from tinycc.ops.dense.portable import PortableDense
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.dsp_layer import DspLayer
 from tinycc.ops.dsp_linear import DENSE_BLOCK, MatrixKernel, Wide
@@ -10,16 +12,21 @@ from tinycc.ops.pointwise.dsp import DspPointwise
 
 
 class _Accumulating(MatrixKernel[Dense]):
-    """Sums of one vector, an equal part of it after the other."""
+    """Sums of one vector, an equal part of it after the other.
+
+    portable: what is done where the sums of a part have more than 24 bits.
+    """
+
+    portable: ClassVar[PortableDense] = PortableDense()
 
     def accumulate(self, view: Dense, height: int) -> AccumulatingCall | None:
-        """The portable one where the sums of a part have more than 24 bits."""
+        """One of equal parts."""
         if not view.accumulates(height):
             return None
         source, output = view.inputs[0], view.outputs[0]
         elements = source.elements // height
         if not dsp_linear.fits_parts(view, [elements] * height):
-            return accumulating_call(view, height)
+            return self.portable.accumulate(view, height)
         return AccumulatingCall(
             header="accumulate_dsp.h",
             function="tinycc_dense_rows_dsp_int8",
