@@ -1,6 +1,6 @@
 """Fully connected layer with bias, activation and requantization."""
 
-from tinycc.ops.dense.dsp import DspDense, DspDenseParts, WideDspDense, WideDspDenseParts
+from tinycc.ops.dense.dsp import DspDense, DspDenseParts, NarrowDspDense, WideDspDense, WideDspDenseParts
 from tinycc.ops.dense.float32 import FloatDense
 from tinycc.ops.dense.helium import HeliumDense
 from tinycc.ops.dense.portable import NarrowPortableDense, PortableDense
@@ -13,6 +13,7 @@ ROOM = Room(
         HeliumDense(),
         WideDspDense(),
         WideDspDenseParts(),
+        NarrowDspDense(),
         DspDense(),
         DspDenseParts(),
         NarrowPortableDense(),
