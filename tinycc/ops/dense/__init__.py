@@ -1,9 +1,9 @@
 """Fully connected layer with bias, activation and requantization."""
 
-from tinycc.ops.dense.dsp import DspDense, DspDenseParts, WideDspDense, WideDspDenseParts
+from tinycc.ops.dense.dsp import DspDense, DspDenseParts, NarrowDspDense, WideDspDense, WideDspDenseParts
 from tinycc.ops.dense.float32 import FloatDense
 from tinycc.ops.dense.helium import HeliumDense
-from tinycc.ops.dense.portable import PortableDense
+from tinycc.ops.dense.portable import NarrowPortableDense, PortableDense
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.room import Room
 
@@ -13,8 +13,10 @@ ROOM = Room(
         HeliumDense(),
         WideDspDense(),
         WideDspDenseParts(),
+        NarrowDspDense(),
         DspDense(),
         DspDenseParts(),
+        NarrowPortableDense(),
         PortableDense(),
     ),
     float_kernels=(FloatDense(),),
