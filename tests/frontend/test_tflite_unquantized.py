@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 import tinycc
-from tests.tools.tflite_layers import Layer, Operand, write_layers
 from tests.tools.tflite_writer import ACTIVATION, PADDING, Field, TFLiteWriter, run_litert
 from tests.tools.tflm import needs_tflm, run_tflm
-from tinycc.errors import UnsupportedError
 
 SHAPE = (1, 4, 6, 3)
 FUNCTIONS = ("ABS", "COS", "EXP", "FLOOR", "NEG", "SIGN", "SIN", "SQUARE", "TANH")
@@ -159,9 +156,18 @@ def test_matrix_products(tmp_path: Path) -> None:
     net.check(tmp_path / "net.tflite", inputs)
 
 
-def test_what_tflite_quantizes_otherwise_is_refused(tmp_path: Path) -> None:
-    image = Operand(SHAPE)
+def test_integer_matrices_of_a_float_product_are_made_real(tmp_path: Path) -> None:
+    stored = np.random.default_rng(9).integers(-127, 128, (3, 5)).astype(np.int8)
+    net = Network()
+    weights = net.tensor(stored.shape, "int8", scale=0.02, zero_point=4, data=stored)
+    net.add(
+        "BATCH_MATMUL", [net.source((1, 4, 5)), weights], "BatchMatMulOptions", (1, 4, 3), AdjX=False,
+        AdjY=True, AsymmetricQuantizeInputs=False,
+    )  # fmt: skip
     path = tmp_path / "net.tflite"
-    path.write_bytes(write_layers([Layer("LESS", (image, image), (Operand(SHAPE, "bool", ()),))]))
-    with pytest.raises(UnsupportedError, match=r"LESS.* quantized numbers, only real ones"):
-        tinycc.compile(path)
+    path.write_bytes(net.writer.finish(net.sources, net.results))
+    compiled = tinycc.compile(path, allow_float=True)
+    assert [step.operator.kind for step in compiled.plan.steps] == ["dense"]
+    x = np.random.default_rng(10).normal(size=(1, 4, 5)).astype(np.float32)
+    expected = x @ ((stored.astype(np.float32) - 4) * np.float32(0.02)).T
+    np.testing.assert_allclose(compiled.run([x])[0], expected, rtol=1e-5, atol=1e-6)
