@@ -1,6 +1,6 @@
 """Accuracy with int4 weights: after training, and trained as if quantized, beside int8 and float.
 
-    python -m benchmarks.int4_training [--seeds 4] [--markdown docs/quantization.md]
+    python -m benchmarks.int4_training [--seeds 3] [--markdown docs/quantization.md]
 
 A small network for CIFAR-10 with a depthwise layer is trained in float, once for each seed, and its batch
 norms are folded. From there on, for as many epochs each: float goes on as it was; QAT trains with
@@ -12,7 +12,7 @@ three minutes of a core for each seed. `--markdown` writes the table between the
 import io
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -154,8 +154,24 @@ def mean_and_error(values: list[float]) -> str:
     return f"{100 * np.mean(values):.2f} ± {100 * error:.2f}"
 
 
+def page(found: Mapping[str, list[float]]) -> str:
+    """The table as Markdown: accuracies of each seed by the way to end training."""
+    last = found["float, trained on"]
+    seeds = range(len(last))
+    rows = [
+        [
+            way,
+            *(f"{100 * value:.2f}" for value in values),
+            mean_and_error(values),
+            mean_and_error([value - reference for value, reference in zip(values, last, strict=True)]),
+        ]
+        for way, values in found.items()
+    ]
+    return table(["top-1, %", *(f"seed {seed}" for seed in seeds), "mean", "less float, trained on"], rows)
+
+
 @click.command()
-@click.option("--seeds", default=4, show_default=True, help="How many trainings to average over.")
+@click.option("--seeds", default=3, show_default=True, help="How many trainings to average over.")
 @click.option("--images", "count", default=TRAINING_IMAGES, show_default=True, help="To train with.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="The page to write the table into.")
 def main(seeds: int, count: int, markdown: Path | None) -> None:
@@ -163,19 +179,12 @@ def main(seeds: int, count: int, markdown: Path | None) -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     data, test = images("cifar10_jpeg_train50k", count), images("cifar10_jpeg_test9k")
-    found = defaultdict(list)
+    found: dict[str, list[float]] = defaultdict(list)
     for seed in range(seeds):
         for way, accuracy in accuracies(seed, data, test):
             click.echo(f"seed {seed}, {way}: {accuracy:.2%}", err=True)
             found[way].append(accuracy)
-    last = found["float, trained on"]
-    rows = [
-        [way, *(f"{100 * value:.2f}" for value in values), mean_and_error(values),
-         mean_and_error([a - b for a, b in zip(values, last, strict=True)])]
-        for way, values in found.items()
-    ]  # fmt: skip
-    headings = ["top-1, %", *(f"seed {seed}" for seed in range(seeds)), "mean", "less float, trained on"]
-    text = table(headings, rows)
+    text = page(found)
     if markdown is None:
         click.echo(text)
     else:

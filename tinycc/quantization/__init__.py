@@ -189,11 +189,11 @@ def _quantized_file(
 
 
 def _told_weights(model: FloatModel, choice: Choice) -> str:
-    """Which layers have int4 weights."""
-    others = [layer for layer, can in model.narrowable.items() if not (can and choice.is_narrow(layer))]
-    narrow = len(model.narrowable) - len(others)
-    exceptions = f", not in {', '.join(others)}" if others else ""
-    return f"int4 weights in {narrow} of {len(model.narrowable)} layers with weights{exceptions}"
+    """How many layers have int4 weights, and which the library does not give them."""
+    narrow = [layer for layer, can in model.narrowable.items() if can and choice.is_narrow(layer)]
+    others = [layer for layer, can in model.narrowable.items() if not can and choice.is_narrow(layer)]
+    exceptions = f"; the library leaves {', '.join(others)} in int8" if others else ""
+    return f"int4 weights in {len(narrow)} of {len(model.narrowable)} layers with weights{exceptions}"
 
 
 def _open(path: Path) -> FloatModel:

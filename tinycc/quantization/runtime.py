@@ -12,6 +12,7 @@ import numpy as np
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.onnx_layers import quantized_layers, quantized_pairs
+from tinycc.quantization.tflite_edits import widen_int4_constants
 
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -118,7 +119,7 @@ class LiteRt(Runtime):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that showing layers costs memory
             self.interpreter = module.Interpreter(
-                model_content=bytes(content),
+                model_content=widen_int4_constants(bytes(content)),
                 num_threads=THREADS,
                 experimental_op_resolver_type=kernels.BUILTIN_REF if exact else kernels.AUTO,
                 experimental_preserve_all_tensors=bool(layers),
