@@ -228,14 +228,15 @@ class DspLayer:
         """Whether inputs may be less their zero point."""
         return bool(abs(self._relative_bias).max() < _VALUE_LIMIT)
 
-    def channel_weights(self, kernel: tuple[int, int]) -> np.ndarray:
-        """Weights of the kernels that go channel by channel: int8 [channels, taps].
+    def channel_weights(self, kernel: tuple[int, int], storage: Storage = "bytes") -> np.ndarray:
+        """Weights of the kernels that go channel by channel: int8 [channels, taps], of four bits fewer bytes.
 
         kernel: height and width of the window; taps are its elements, in the order that
             depthwise_conv2d_dsp.h tells.
         """
         order = _paired(np.arange(kernel[0] * kernel[1]).reshape(kernel))
-        return self.weights[:, order].astype(np.int8)
+        weights = self.weights[:, order].astype(np.int8)
+        return _eights_in_words(weights) if storage == "narrow" else weights
 
     def channel_constants(self, *, is_relative: bool) -> np.ndarray:
         """The other constants of the same kernels: int32 [channels, 2].
@@ -259,12 +260,29 @@ def words_of(taps: int, storage: Storage) -> int:
 def _eight_in_a_word(weights: np.ndarray) -> np.ndarray:
     """Weights of four bits [outputs, taps], their offset added: [outputs, taps / 8].
 
-    Four taps lie in the lower halves of a word's bytes, the next four in the upper ones, both in the order that
-    words of four have.
+    Four taps lie in the lower halves of a word's bytes, the next four in the upper ones, both in the order
+    that words of four have.
     """
     halves = (weights + _NARROW_OFFSET).reshape(len(weights), -1, 2, 4)[..., [1, 0, 3, 2]]
     stored = (halves[:, :, 0] | halves[:, :, 1] << 4) @ (1 << 8 * np.arange(4))
     return np.asarray(stored)
+
+
+def channel_bytes(taps: int) -> int:
+    """What weights of four bits of a channel take in kernels that go channel by channel."""
+    return taps // 8 * 4 + taps % 8
+
+
+def _eights_in_words(weights: np.ndarray) -> np.ndarray:
+    """Weights of four bits [channels, taps] in the order of `_paired`, their offset added, eight in a word.
+
+    A pair is in the same halves of two bytes that a byte lies between. What is left over has a byte each.
+    """
+    whole = weights.shape[1] // 8 * 8
+    offset = weights[:, :whole].astype(np.int64) + _NARROW_OFFSET
+    pairs = offset.reshape(len(weights), -1, 8)[..., [0, 1, 4, 5, 2, 3, 6, 7]]
+    words = (pairs @ (1 << 4 * np.arange(8))).astype("<u4")
+    return np.concatenate([np.ascontiguousarray(words).view(np.int8), weights[:, whole:]], axis=1)
 
 
 def _paired(taps: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tinycc.ops.dsp import FEATURE, mode_of
-from tinycc.ops.dsp_layer import DspLayer, Storage, words_of
+from tinycc.ops.dsp_layer import DspLayer, Storage, channel_bytes, words_of
 from tinycc.ops.kernel import Kernel, Trade
 from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.linear import Linear, LinearView
@@ -20,8 +20,8 @@ _STACK_WORDS = constant("TINYCC_DSP_STACK_WORDS")
 PAIR, DENSE_BLOCK = 2, constant("TINYCC_DENSE_DSP_BLOCK")
 
 
-class MatrixKernel(Kernel[LinearView]):
-    """A kernel that multiplies by a matrix.
+class DspLinear(Kernel[LinearView]):
+    """A kernel of a layer with weights.
 
     storage: how it finds weights.
     """
@@ -31,7 +31,7 @@ class MatrixKernel(Kernel[LinearView]):
     storage: ClassVar[Storage] = "bytes"
 
 
-class Wide(MatrixKernel[LinearView]):
+class Wide(DspLinear[LinearView]):
     """The same with wide weights: more flash, fewer instructions."""
 
     name: ClassVar[str] = "dsp_wide"
@@ -39,7 +39,7 @@ class Wide(MatrixKernel[LinearView]):
     storage: ClassVar[Storage] = "wide"
 
 
-class NarrowDsp(MatrixKernel[LinearView]):
+class NarrowDsp(DspLinear[LinearView]):
     """The same with weights of four bits: half the flash, some more instructions."""
 
     name: ClassVar[str] = "dsp_narrow"
@@ -69,8 +69,12 @@ def mode(layer: Linear) -> int:
 
 def matrix_shape(layer: Linear, storage: Storage) -> dict[str, int]:
     """What of the kernels' geometry concerns the matrix."""
-    narrow = {"is_narrow": 1} if storage == "narrow" else {}
-    return {"mode": mode(layer), "is_wide": int(storage == "wide"), **narrow}
+    return {"mode": mode(layer), "is_wide": int(storage == "wide"), **narrow_shape(storage)}
+
+
+def narrow_shape(storage: Storage) -> dict[str, int]:
+    """What of the kernels' geometry says that weights have four bits."""
+    return {"is_narrow": 1} if storage == "narrow" else {}
 
 
 def matrix_data(layer: Linear, storage: Storage, block: int = PAIR) -> dict[str, Value]:
@@ -100,11 +104,16 @@ def parts_data(layer: Linear, sizes: Sequence[int], storage: Storage, *, by_part
     }
 
 
-def channel_data(layer: Linear, kernel: tuple[int, int], *, is_relative: bool) -> dict[str, Value]:
+def channel_data(
+    layer: Linear, kernel: tuple[int, int], storage: Storage, *, is_relative: bool
+) -> dict[str, Value]:
     """The constants of kernels that go channel by channel; see `DspLayer.channel_constants`."""
     channels = layer.outputs[0].channels
+    size = channel_bytes(layer.taps) if storage == "narrow" else layer.taps
     return {
-        "weights": Packed((channels, layer.taps), "int8", lambda: DspLayer.of(layer).channel_weights(kernel)),
+        "weights": Packed(
+            (channels, size), "int8", lambda: DspLayer.of(layer).channel_weights(kernel, storage)
+        ),
         "constants": Packed(
             (channels, 2), "int32", lambda: DspLayer.of(layer).channel_constants(is_relative=is_relative)
         ),

@@ -113,6 +113,7 @@ typedef enum { TINYCC_DSP_BYTES = 0, TINYCC_DSP_WIDE = 1, TINYCC_DSP_NARROW = 2 
     ((shape)->is_narrow ? TINYCC_DSP_NARROW : (shape)->is_wide ? TINYCC_DSP_WIDE : TINYCC_DSP_BYTES)
 
 #define TINYCC_DSP_NARROW_MASK UINT32_C(0x0F0F0F0F)
+#define TINYCC_DSP_NARROW_PAIR UINT32_C(0x000F000F)
 /* What is added to narrow weights, to four of them, and to (w1, w3). */
 #define TINYCC_DSP_NARROW_OFFSET 8
 #define TINYCC_DSP_NARROW_OFFSETS (TINYCC_DSP_NARROW_OFFSET * UINT32_C(0x01010101))

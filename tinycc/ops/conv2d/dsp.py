@@ -2,12 +2,12 @@
 
 from tinycc.ops import dsp_linear
 from tinycc.ops.conv2d.view import Conv2D
-from tinycc.ops.dsp_linear import MatrixKernel, NarrowDsp, Wide
+from tinycc.ops.dsp_linear import DspLinear, NarrowDsp, Wide
 from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import RowCall
 
 
-class DspConv2D(MatrixKernel[Conv2D]):
+class DspConv2D(DspLinear[Conv2D]):
     """The windows of two pixels are read before the pixels are written."""
 
     def fits(self, view: Conv2D) -> bool:

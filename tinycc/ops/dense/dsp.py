@@ -6,12 +6,12 @@ from tinycc.ops import dsp_linear
 from tinycc.ops.dense.portable import NarrowPortableDense, PortableDense
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.dsp_layer import DspLayer
-from tinycc.ops.dsp_linear import DENSE_BLOCK, MatrixKernel, NarrowDsp, Wide
+from tinycc.ops.dsp_linear import DENSE_BLOCK, DspLinear, NarrowDsp, Wide
 from tinycc.ops.kernel_call import AccumulatingCall, FlatCall
 from tinycc.ops.pointwise.dsp import DspPointwise
 
 
-class _Accumulating(MatrixKernel[Dense]):
+class _Accumulating(DspLinear[Dense]):
     """Sums of one vector, an equal part of it after the other.
 
     portable: what is done where the sums of a part have more than 24 bits.

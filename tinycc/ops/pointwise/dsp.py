@@ -3,14 +3,14 @@
 import numpy as np
 
 from tinycc.ops import dsp_linear
-from tinycc.ops.dsp_linear import DENSE_BLOCK, PAIR, MatrixKernel, NarrowDsp, Wide
+from tinycc.ops.dsp_linear import DENSE_BLOCK, PAIR, DspLinear, NarrowDsp, Wide
 from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import FlatCall
 from tinycc.ops.linear import LinearView
 from tinycc.ops.overlap import overlap_distance
 
 
-class DspPointwise(MatrixKernel[LinearView]):
+class DspPointwise(DspLinear[LinearView]):
     """Pixels are read before they are written, but for a single one."""
 
     def fits(self, view: LinearView) -> bool:
