@@ -17,10 +17,6 @@ from tinycc.run import run
 
 # Largest error to largest output.
 TOLERANCE = 1e-4
-# What TVM's loops compute, by model; the others do without.
-FALLBACKS = {
-    "deeploy_Autoencoder1D.onnx": {"nn.conv2d_transpose"},
-}
 SOME = {
     "mlperf_ic_resnet8_float", "tflm_mnist_lstm_float", "pnet_static_48", "blazeface_short_range",
     "esp_streaming_model", "deeploy_Autoencoder1D",
@@ -64,8 +60,7 @@ def test_agrees_with_its_own_runtime(name: str) -> None:
     for index, output in enumerate(compiled.run(inputs)):
         expected = golden[f"out{index}"][cases]
         assert np.abs(output.reshape(expected.shape) - expected).max() <= TOLERANCE * np.abs(expected).max()
-    fallbacks = {fallback["reason"].partition(":")[0] for fallback in compiled.report["fallbacks"]}
-    assert fallbacks == FALLBACKS.get(name, set())
+    assert compiled.report["fallbacks"] == []
 
 
 @pytest.mark.parametrize("name", DYNAMIC)

@@ -154,6 +154,8 @@ def _instance_body(operator: Operator, call: WholeCall) -> str:
     arguments += states
     if operator.scratch_bytes:
         arguments.append("scratch")
+    if call.counts_rows:
+        arguments.append("y" if call.rows > 1 else "0")
     arguments += ["0", str(call.columns), "&shape", "data"]
     lines.append(f"{indent}{call.function}({', '.join(arguments)});")
     if call.rows > 1:

@@ -198,6 +198,9 @@ class _Writer:
         if self.step.members[position].scratch is not None:
             parameters.append("void *scratch")
             arguments.append("scratch")
+        if call.counts_rows:
+            parameters.append("int32_t y")
+            arguments.append("y")
         if isinstance(call, AccumulatingCall):
             parameters.append("int32_t y")
             columns = ["y", "y + 1"]
@@ -238,9 +241,9 @@ class _Writer:
         arguments.append("output")
         if step.scratch is not None:
             arguments.append(arena_pointer(self.plan, step.scratch, "int8"))
-        if isinstance(call, AccumulatingCall):
+        if call.counts_rows or isinstance(call, AccumulatingCall):
             arguments.append("y")
-        elif self.has_strips and isinstance(call, RowCall):
+        if self.has_strips and isinstance(call, RowCall):
             factor = f" * {call.pixel_columns}" if call.pixel_columns > 1 else ""
             arguments += [f"columns[{2 * position}]{factor}", f"columns[{2 * position + 1}]{factor}"]
         arguments.append(f"&{step.name}_data")

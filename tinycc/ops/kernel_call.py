@@ -60,13 +60,14 @@ class SourceCall:
 class KernelCall:
     """What all calls of kernels in runtime_c/kernels have in common.
 
-    The C call is `function(<inputs>, out_row, [<states>,] [scratch,] x0, x1, &shape, &data)`.
+    The C call is `function(<inputs>, out_row, [<states>,] [scratch,] [y,] x0, x1, &shape, &data)`.
 
     header: name of a file in runtime_c/kernels/* that defines the kernel.
     struct: prefix of the kernel's parameter types, `<struct>_shape` and `<struct>_data`.
     shape: compile-time geometry; calls with equal geometry share one function.
     data: integers, or arrays that are stored in flash; "a.b" is member b of member a.
     definition: C of the kernel where that is written for the operator; "" where the header has it.
+    counts_rows: whether the kernel is told the number y of the output row.
     """
 
     header: str
@@ -75,6 +76,7 @@ class KernelCall:
     shape: Mapping[str, int]
     data: Data
     definition: str = field(default="", kw_only=True)
+    counts_rows: bool = field(default=False, kw_only=True)
 
     @property
     def data_bytes(self) -> int:

@@ -29,6 +29,11 @@ from tinycc.passes.to_normal_form import ToNormalForm
 
 INTEGERS_ONLY = "quantize the model to int8 first, or compile it with --float"
 
+# Whose constants are weights, of which an infinite one is no mask.
+LAYERS = (
+    "BatchNormalization", "Conv", "ConvTranspose", "GRU", "Gemm", "GroupNormalization",
+    "InstanceNormalization", "LSTM", "LayerNormalization", "MatMul", "RNN",
+)  # fmt: skip
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
@@ -62,9 +67,10 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
-    check_numbers(constants_of(model).items(), f"{path}: ")
     model = inline_definitions(path, model)
     model = fold_constants(path, model)
+    weights = {name for node in model.graph.node if node.op_type in LAYERS for name in node.input}
+    check_numbers(constants_of(model).items(), f"{path}: ", weights)
     if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     _refuse(model)

@@ -38,7 +38,7 @@ def check_program(program: TorchProgram, allow_float: bool = False) -> None:
 
     allow_float: whether layers may compute with floating-point numbers.
     """
-    check_numbers(program.constants.items())
+    check_numbers(program.constants.items(), weights=program.exported.graph_signature.inputs_to_parameters)
     for node in program.inputs:
         _check_input(node)
     for node in program.calls:
