@@ -35,6 +35,7 @@ from tinycc.frontend.torch.batch_norm import batch_norms_as_layers
 from tinycc.frontend.torch.fusion import (
     Fusion,
     functional,
+    is_mask,
     is_number,
     is_real,
     operands,
@@ -185,7 +186,7 @@ class Quantizer(TorchQuantizer):
             elif name in MATRIX_PRODUCTS and source is node.args[1]:
                 inputs[source] = self._weights(node, axis=1)
             elif name in (*BINARY, *MATRIX_PRODUCTS) and not (
-                is_number(source) or inner.intersection(node.all_input_nodes)
+                is_number(source) or is_mask(source) or inner.intersection(node.all_input_nodes)
             ):
                 inputs[source] = self._constant
         if is_real(node) and node not in inner:

@@ -11,6 +11,7 @@ from tinycc.compiler import CompiledModel
 from tinycc.ops.base import Operator
 from tinycc.ops.linear import Linear
 from tinycc.ops.matmul import ROOM as MATMUL
+from tinycc.ops.multiply import ROOM as MULTIPLY
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.runtime import scales
 from tinycc.validation.isolation import isolated_layers
@@ -62,7 +63,7 @@ def _before_rounding(operator: Operator) -> float:
     """In steps of the result: a sum that is rounded twice is off by at most one of its units at first."""
     if isinstance(operator, Linear):
         return float(operator.requantized.multipliers.max()) + FINE
-    if isinstance(operator, MATMUL.view):
+    if isinstance(operator, MATMUL.view | MULTIPLY.view):
         a, b, output = (*operator.inputs, *operator.outputs)
         return a.real_scale * b.real_scale / output.real_scale + FINE
     return FINE

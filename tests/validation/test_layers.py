@@ -12,7 +12,7 @@ from tests.tools.float_models import float_onnx, images
 from tinycc.quantization import quantize
 from tinycc.run.folder import DeviceTensor
 from tinycc.validation import validate
-from tinycc.validation.matching import match_layers
+from tinycc.validation.matching import Computed, match_layers
 from tinycc.validation.steps import count_steps
 
 DATA = Path(__file__).parents[1] / "data"
@@ -95,7 +95,8 @@ def test_integers_of_an_unsigned_file_are_the_signed_ones_of_the_c(tmp_path: Pat
 def test_the_nearest_of_two_tensors_that_are_alike_is_taken() -> None:
     """As those before and behind a branch that adds little; here the first operator is near to both."""
     tensors = {"before": np.array([[0.0, 1.0, 2.0, 4.0]]), "behind": np.array([[0.0, 1.0, 2.0, 3.0]])}
-    computed = {"first": np.array([[0, 1, 2, 4]], np.int8), "second": np.array([[0, 1, 2, 3]], np.int8)}
+    integers = {"first": [[0, 1, 2, 4]], "second": [[0, 1, 2, 3]]}
+    computed = {name: Computed(np.array(each, np.int8), None, None) for name, each in integers.items()}
     for order in (("before", "behind"), ("behind", "before")):
         matches = match_layers(
             computed, {name: tensors[name] for name in order}, dict.fromkeys(tensors, (1.0, 0))

@@ -1,6 +1,7 @@
 """Rows of a constant table at indices that the model is given or computes: the vectors of tokens."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -36,15 +37,13 @@ class Embedding(Operator):
     is_modular: bool
 
     kind: ClassVar[str] = "embedding"
-    element_types: ClassVar[ElementTypes] = frozenset(
-        (index, dtype) for index in _INDEX_TYPES for dtype in MOVED_TYPES
-    )
+    element_types: ClassVar[ElementTypes] = frozenset(product(_INDEX_TYPES, MOVED_TYPES))
 
     @classmethod
     def patterns(cls) -> list[FusionPattern]:
         """take(table, indices) of whole rows."""
         patterns = []
-        for index, dtype in sorted(cls.element_types):
+        for index, dtype in product(_INDEX_TYPES, MOVED_TYPES):
             take = is_op("relax.take")(is_const().has_dtype(dtype), wildcard().has_dtype(index))
             patterns.append(FusionPattern("tinycc.embedding", take, {"take": take}, _takes_rows))
         return patterns

@@ -2,7 +2,7 @@
 
 import copy
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -19,6 +19,7 @@ from tinycc.quantization.calibration import Case
 from tinycc.quantization.equalization import FACTORS, channel_factors, dump_factors
 from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
+from tinycc.quantization.masks import may_be_mask, write_out_masks
 from tinycc.quantization.normalization import write_out_normalizations
 from tinycc.quantization.onnx_pairs import conv_pairs, scale_pairs
 from tinycc.quantization.raw_input import RawInput
@@ -50,16 +51,21 @@ class OnnxModel(FloatModel):
         self.path = path
         self.library = library("onnxruntime.quantization")
         model, _ = read_onnx(path)
-        _refuse_weights(path, model)
+        _refuse_quantized(path, model)
+        _refuse_weights(path, model, lambda name: may_be_mask(model, name))
         self.inputs = describe_onnx(path).inputs
         self.model = self._prepared(model)
+        self.masks = write_out_masks(self.model)
+        _refuse_weights(path, self.model)
         self.content = self.model.SerializeToString()
         operators = set(library("onnxruntime.quantization.registry").QDQRegistry) | set(
             library("onnxruntime.quantization.registry").QLinearOpsRegistry
         )
         self.operators = sorted(operators)
         # The names of the nodes of a layer, by the layer's own, that of its result.
-        self.nodes = _nodes(self.model, operators - MOVING)
+        masked = {name for mask in self.masks for name in mask.nodes}
+        layers = _nodes(self.model, operators - MOVING)
+        self.nodes = {name: nodes for name, nodes in layers.items() if masked.isdisjoint(nodes)}
         self.layers = tuple(self.nodes)
         # The name of a layer's weights, and the axis of their output channels.
         self.weights = _weights(self.model, self.nodes)
@@ -158,10 +164,15 @@ class OnnxModel(FloatModel):
             activation_qType=kinds.QInt8,
             tensors_range=self.ranges[choice.method],
             nodes_to_quantize=None if choice.only is None else self._names(choice.only),
-            nodes_to_exclude=self._names(name for name, kept in choice.keep.items() if kept == "float"),
+            nodes_to_exclude=[
+                *(name for mask in self.masks for name in mask.nodes),
+                *self._names(name for name, kept in choice.keep.items() if kept == "float"),
+            ],
             op_types_to_quantize=self.operators,
             extra_options={"TensorQuantOverrides": overrides, "ForceQuantizeNoInputCheck": True},
         )
+        for mask in self.masks if choice.only is None else ():
+            quantizer.quantize_activation_tensor(mask.scores)
         quantizer.quantize_model()
         quantizer.model.topological_sort()
         quantized = quantizer.model.model
@@ -264,16 +275,25 @@ def _opset(model: onnx.ModelProto) -> int:
     return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 
-def _refuse_weights(path: Path, model: onnx.ModelProto) -> None:
-    """ModelError for weights that are not finite, UnsupportedError for a model that is quantized already."""
+def _refuse_quantized(path: Path, model: onnx.ModelProto) -> None:
+    """UnsupportedError for a model that is quantized already."""
     for node in model.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul"):
             raise UnsupportedError(
                 f"{path} is quantized already: {node.op_type} {node.name or node.output[0]!r}"
             )
+
+
+def _refuse_weights(
+    path: Path, model: onnx.ModelProto, may_be_closed: Callable[[str], bool] = lambda name: False
+) -> None:
+    """ModelError for weights that are not finite, but for minus infinity in those that may be masks."""
     for tensor in model.graph.initializer:
         value = numpy_helper.to_array(tensor)
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
+        if value.dtype.kind != "f":
+            continue
+        closed = np.isneginf(value) if may_be_closed(tensor.name) else False
+        if not (np.isfinite(value) | closed).all():
             raise ModelError(
                 f"{path}: weights {tensor.name!r} have values that are not finite (NaN or infinity)"
             )

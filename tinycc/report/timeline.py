@@ -117,6 +117,9 @@ class Timeline:
             "is_repeated": step.operator.is_repeated,
             "output_shape": list(output.shape),
             "output_dtype": output.dtype,
+            # Of what the operator quantizes itself; what only moves or chooses has its operand's.
+            "output_scale": None if output.scale is None else output.real_scale,
+            "output_zero_point": None if output.scale is None else int(output.zero_point),
             "macs": step.operator.macs,
             "predicted_instructions": self._predicted[index],
             "scratch_bytes": buffers[step.scratch].bytes if step.scratch else 0,

@@ -17,7 +17,7 @@ from tinycc.quantization.signal import SignalToNoise
 from tinycc.run import run
 from tinycc.run.folder import read_folder
 from tinycc.validation.isolation import isolated_layers
-from tinycc.validation.matching import match_layers
+from tinycc.validation.matching import Computed, match_layers
 
 MOST_CASES = 8
 
@@ -78,16 +78,18 @@ def compare_layers(
     return compared + [LayerComparison(None, operator, None, None, None, None) for operator in lost]
 
 
-def results_of_c(folder: Path, cases: Sequence[Case]) -> dict[str, np.ndarray]:
-    """What the operators of the C compute, signed integers [cases, *shape]."""
+def results_of_c(folder: Path, cases: Sequence[Case]) -> dict[str, Computed]:
+    """What the operators of the C compute, in the order of execution."""
     result = run(folder, "host", [np.stack(column) for column in zip(*cases, strict=True)], trace=True)
     assert result.layers is not None
-    operators = [operator.name for operator in read_folder(folder).operators]
-    return {name: _signed(np.stack(layers)) for name, *layers in zip(operators, *result.layers, strict=True)}
-
-
-def _signed(integers: np.ndarray) -> np.ndarray:
-    return (integers.astype(np.int16) - 128).astype(np.int8) if integers.dtype == np.uint8 else integers
+    results = {}
+    for operator, *layers in zip(read_folder(folder).operators, *result.layers, strict=True):
+        integers, zero_point = np.stack(layers), operator.zero_point
+        if integers.dtype == np.uint8:
+            integers = (integers.astype(np.int16) - 128).astype(np.int8)
+            zero_point = None if zero_point is None else zero_point - 128
+        results[operator.name] = Computed(integers, operator.scale, zero_point)
+    return results
 
 
 def tensors_of(

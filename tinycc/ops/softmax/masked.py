@@ -41,7 +41,7 @@ class MaskedSoftmax(Softmax):
         source, mask = dequantized(), is_const()
         softmax = is_op("relax.nn.softmax")(is_op("relax.add")(source, mask))
         annotated = {"source": source, "mask": mask}
-        return [FusionPattern("tinycc.masked_softmax", quantized(softmax), annotated, _is_mask)]
+        return [FusionPattern("tinycc.masked_softmax", quantized(softmax), annotated, _adds_mask)]
 
     @classmethod
     def float_patterns(cls) -> list[FusionPattern]:
@@ -64,11 +64,14 @@ class MaskedSoftmax(Softmax):
         return cls(inputs, outputs, rows)
 
 
-def _is_mask(context: PatternCheckContext) -> bool:
-    """Whether numbers that are added to int8 let them be, or leave nothing of them."""
-    mask = tvm_adapter.constant_value(context.annotated_expr["mask"])
-    scale = float(tvm_adapter.constant_value(context.annotated_expr["source"].args[1]).max())
-    return bool(((mask == 0) | (mask <= -_STEPS * scale - _NOTHING)).all())
+def is_mask(constant: np.ndarray, scale: float) -> bool:
+    """Whether real numbers, added to int8 of this scale, let each be or leave nothing of it in a softmax."""
+    return bool(((constant == 0) | (constant <= -_STEPS * scale - _NOTHING)).all() and constant.any())
+
+
+def _adds_mask(context: PatternCheckContext) -> bool:
+    scale = tvm_adapter.constant_value(context.annotated_expr["source"].args[1])
+    return is_mask(tvm_adapter.constant_value(context.annotated_expr["mask"]), float(scale.max()))
 
 
 class PortableMaskedSoftmax(Kernel[MaskedSoftmax]):
