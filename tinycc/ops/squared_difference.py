@@ -10,8 +10,8 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise, ElementwiseKernel, elementwise_call
 from tinycc.ops.fixed_point import SQUARE_LEFT_SHIFT, square_multipliers
+from tinycc.ops.integer_elementwise import squared_difference
 from tinycc.ops.kernel_call import FlatCall, RowCall
-from tinycc.ops.lookup_table import squared_difference
 from tinycc.ops.patterns import activated, dequantized, quantized
 from tinycc.ops.room import Room
 
