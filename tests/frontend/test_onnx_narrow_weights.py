@@ -124,6 +124,20 @@ def test_a_float_layer_has_what_the_integers_stand_for(tmp_path: Path) -> None:
     np.testing.assert_allclose(compiled.run([x])[0], x @ (stored * scales.repeat(4, 0)), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("outputs", [1, 5])
+def test_a_block_as_long_as_its_axis_is_a_scale_for_each_channel(outputs: int, tmp_path: Path) -> None:
+    graph = Graph(21)
+    stored = graph.random.integers(0, 16, (8, outputs))
+    scales = graph.random.uniform(0.02, 0.06, (1, outputs)).astype(np.float32)
+    middle = np.full((1, outputs), 8, ml_dtypes.uint4)
+    operands = [graph.constant(value) for value in (stored.astype(ml_dtypes.uint4), scales, middle)]
+    [weights] = graph.call("DequantizeLinear", operands, axis=0, block_size=8)
+    graph.output(graph.call("MatMul", [graph.input((1, 8), scale=0.02), weights])[0], scale=0.02)
+    path = graph.save(tmp_path)
+    assert sorted(stored_weights(path).flat) == sorted(stored.flat - np.int64(8))
+    assert steps_apart(path) <= 1
+
+
 def activations(graph: Graph) -> None:
     operands = [graph.input((1, 4)), graph.constant(np.float32(0.1))]
     [narrowed] = graph.call("QuantizeLinear", operands, output_dtype=TensorProto.INT4)

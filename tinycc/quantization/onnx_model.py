@@ -24,9 +24,9 @@ from tinycc.quantization.normalization import write_out_normalizations
 from tinycc.quantization.onnx_pairs import conv_pairs, scale_pairs
 from tinycc.quantization.raw_input import RawInput
 
-# The first opset that has scales by channel, and the first that has int16 and int4.
+# The first opset with scales by channel, and the first with integers of 16 and of 4 bits.
 CHANNEL_OPSET = 13
-LATE_OPSET = 21
+WIDTHS_OPSET = 21
 # Cases whose activations onnxruntime's histograms have in memory at a time.
 CASES_AT_ONCE = 16
 PERCENTILE = 99.99
@@ -144,8 +144,8 @@ class OnnxModel(FloatModel):
         overrides: dict[str, list[dict[str, Any]]] = {}
         wide = [layer for layer, precision in choice.keep.items() if precision == "int16"]
         narrow = [layer for layer in self.weights if choice.is_narrow(layer)]
-        if (wide or narrow) and _opset(model) < LATE_OPSET:
-            model = version_converter.convert_version(model, LATE_OPSET)
+        if (wide or narrow) and _opset(model) < WIDTHS_OPSET:
+            model = version_converter.convert_version(model, WIDTHS_OPSET)
         for layer in narrow:
             name, axis = self.weights[layer]
             overrides[name] = [{"quant_type": kinds.QInt4, "symmetric": True, "axis": axis}]

@@ -13,6 +13,7 @@ from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.numbers import check_numbers
 from tinycc.frontend.onnx.attributes import MICROSOFT
+from tinycc.frontend.onnx.blocks import block_refusal, write_out_single_blocks
 from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.explicit import write_out_padding, write_out_shapes, write_out_zero_points
 from tinycc.frontend.onnx.file import read_onnx
@@ -20,7 +21,7 @@ from tinycc.frontend.onnx.functions import inline_definitions
 from tinycc.frontend.onnx.importer import import_onnx
 from tinycc.frontend.onnx.inference import constants_of, infer_shapes, shapes_of, types_of
 from tinycc.frontend.onnx.messages import first_line, located
-from tinycc.frontend.onnx.narrow import block_refusal, narrow_refusal, widen_narrow_weights
+from tinycc.frontend.onnx.narrow import narrow_refusal, widen_narrow_weights
 from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.qoperators import expand_qoperators
 from tinycc.frontend.onnx.rewriting import label, tensors_read
@@ -74,6 +75,7 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     _refuse(model)
+    write_out_single_blocks(model)
     _refuse_operands(model, allow_float)
     shapes = shapes_of(model)
     write_out_zero_points(model)

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from tinycc.errors import ModelError
 from tinycc.frontend.onnx.features import NARROW_TYPES, element_type, tensors_of
 from tinycc.frontend.onnx.inference import constants_of, types_of
-from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of
+from tinycc.frontend.onnx.rewriting import GraphEditor
 
 SIGNED = (TensorProto.INT4, TensorProto.INT2)
 
@@ -47,17 +47,6 @@ def narrow_refusal(node: onnx.NodeProto, types: Mapping[str, int]) -> str | None
         if types.get(name) in NARROW_TYPES:
             return f"{element_type(types[name])} activations are not supported; quantize them to int8"
     return None
-
-
-def block_refusal(node: onnx.NodeProto, constants: Mapping[str, np.ndarray]) -> str | None:
-    """Why a model that is not to be float cannot have a node, by the scales of its weights."""
-    size = attributes_of(node).get("block_size", 0) if node.op_type == "DequantizeLinear" else 0
-    if not size or node.input[0] not in constants:
-        return None
-    return (
-        f"weights with a scale for each block of {size} (block_size) are not supported; quantize them with "
-        "one for each output channel, or compile with --float"
-    )
 
 
 def widen_narrow_weights(model: onnx.ModelProto) -> None:
