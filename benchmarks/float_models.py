@@ -91,8 +91,8 @@ def page(corpus: Path) -> str:
             both = known[path][target], measure(path, target, kernels=False)
             costs = [one.cost(both[0].macs) for one in both]
             arenas = [number(one.arena_bytes) for one in both]
-            alone.append([path.stem, core, *costs, *arenas])
-    headings_alone = ["model", "core", "kernels (a MAC)", "loops (a MAC)", "arena", "arena with loops"]
+            alone.append([f"{path.stem}, {core}", *costs, *arenas])
+    headings_alone = ["model and core", "kernels (a MAC)", "loops (a MAC)", "arena", "arena with loops"]
     return (
         "Instructions of an inference, arena in bytes:\n\n"
         + table(headings, rows)
