@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 import tinycc
-from tests.tools.corpus import SLOW, corpus_folder, load_arrays
+from tests.tools.corpus import SLOW, corpus_folder, golden_of, load_arrays
 from tinycc.errors import TinyccError
 from tinycc.run import run
 
@@ -29,15 +29,6 @@ FILES = {
 }
 RESNET8 = "tflite/float/mlperf_ic_resnet8_float.tflite"
 MACS = 12_501_632
-
-
-def golden_of(path: Path) -> Path:
-    """The outputs of the model's own runtime, beside the model or with the others'."""
-    beside, golden = path.with_suffix(".npz"), corpus_folder() / "golden"
-    of_file = golden / f"{path.name}.npz"
-    return next((known for known in (beside, of_file) if known.exists()), golden / beside.name)
-
-
 # The same models as their exporters left them, of any batch or size.
 DYNAMIC = {
     "pnet": ("pnet_static_48", (1, 48, 48, 3)),
