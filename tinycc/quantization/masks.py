@@ -36,6 +36,8 @@ def write_out_masks(model: onnx.ModelProto) -> list[Masking]:
         model.graph.initializer.append(numpy_helper.from_array(closed.astype(np.float32), name))
         add.CopyFrom(helper.make_node("Add", [scores, name], list(add.output), add.name))
         found.append(Masking(scores, (add.name, softmax.name)))
+    if not found:
+        return found
     read = {name for node in model.graph.node for name in node.input}
     kept = [tensor for tensor in model.graph.initializer if tensor.name in read]
     del model.graph.initializer[:]

@@ -1,9 +1,10 @@
 """Float ONNX models, quantized by onnxruntime: QDQ, weights int8 by channel, activations int8 or int16."""
 
 import copy
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ class OnnxModel(FloatModel):
 
     def quantized(self, choice: Choice) -> bytes:
         """The content of the int8 file."""
-        with refusing(f"{self.path}: onnxruntime's quantizer refuses it"):
+        with refusing(f"{self.path}: onnxruntime's quantizer refuses it"), _without_warnings():
             return self._quantized(choice)
 
     def _quantized(self, choice: Choice) -> bytes:
@@ -182,6 +183,17 @@ class OnnxModel(FloatModel):
 
     def _names(self, layers: Iterable[str]) -> list[str]:
         return [name for layer in layers for name in self.nodes[layer]]
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without what onnxruntime logs of vectors that have no axis of channels; errors stay."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _flatten_biases(model: onnx.ModelProto) -> None:
