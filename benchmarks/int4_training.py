@@ -5,7 +5,7 @@
 A small network for CIFAR-10 with a depthwise layer is trained in float, once for each seed, and its batch
 norms are folded. From there on, for as many epochs each: float goes on as it was; QAT trains with
 `tinycc.torch.Quantizer(is_qat=True)`, weights of int8 or int4. PTQ quantizes the folded network without
-more training. All that is quantized is run as C. The test images are used once, for the table. Takes about
+more training. All that is quantized is run as C. The test images serve the table alone. Takes about
 three minutes of a core for each seed. `--markdown` writes the table between the marks of a page.
 """
 
