@@ -1,14 +1,23 @@
 /* Sums of taps for sixteen channels at a time: each channel of the input times its own weight.
  *
  * Sums of channels are four vectors: the first has channels 0, 4, 8, 12, the second 2, 6, 10, 14, the third
- * 1, 5, 9, 13 and the fourth 3, 7, 11, 15, as widening products leave them. */
+ * 1, 5, 9, 13 and the fourth 3, 7, 11, 15, as widening products leave them.
+ *
+ * weight_bits: 8, or 4, where the weights of two taps are in a byte, those of the first in its lower half. */
 #ifndef TINYCC_HELIUM_TAPS_H
 #define TINYCC_HELIUM_TAPS_H
 
+#include "../shared/weights.h"
 #include "helium.h"
 
 #define TINYCC_CHANNELS 16
 #define TINYCC_CHANNEL_VECTORS 4
+
+/* What the weights of so many taps take. */
+TINYCC_INLINE int32_t tinycc_tap_bytes(int32_t taps, int weight_bits)
+{
+    return (weight_bits == 4 ? (taps + 1) / 2 : taps) * TINYCC_CHANNELS;
+}
 
 #if TINYCC_MVE
 
@@ -43,11 +52,68 @@
         : [pairs] "r"(taps / 2), [odd] "l"(taps % 2), [channel] "r"(channel), [count] "r"(count)             \
         : "lr", "q0", "q1", "q2", "q3", "memory")
 
+/* Taps whose products with weights of four bits add up to 16 bits at most; an even number. */
+#define TINYCC_NARROW_TAPS 30
+
+/* Sums of products in 16 bits: of the even channels, and of the odd ones. */
+typedef struct {
+    int16x8_t even;
+    int16x8_t odd;
+} tinycc_tap_sums;
+
+TINYCC_INLINE void tinycc_add_tap(tinycc_tap_sums *sums, int8x16_t input, int8x16_t weights)
+{
+    sums->even = vaddq_s16(sums->even, vmullbq_int_s8(input, weights));
+    sums->odd = vaddq_s16(sums->odd, vmulltq_int_s8(input, weights));
+}
+
+TINYCC_INLINE void tinycc_widen_taps(tinycc_lanes *sums, tinycc_tap_sums taps)
+{
+    sums[0] = vaddq_s32(sums[0], vmovlbq_s16(taps.even));
+    sums[1] = vaddq_s32(sums[1], vmovltq_s16(taps.even));
+    sums[2] = vaddq_s32(sums[2], vmovlbq_s16(taps.odd));
+    sums[3] = vaddq_s32(sums[3], vmovltq_s16(taps.odd));
+}
+
+TINYCC_INLINE int8x16_t tinycc_low_halves(int8x16_t bytes)
+{
+    return vshrq_n_s8(vshlq_n_s8(bytes, 4), 4);
+}
+
+TINYCC_INLINE int8x16_t tinycc_high_halves(int8x16_t bytes)
+{
+    return vshrq_n_s8(bytes, 4);
+}
+
+TINYCC_INLINE void tinycc_add_narrow_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
+                                          int32_t channel, mve_pred16_t inside, const int8_t *weights)
+{
+    while (taps > 0) {
+        tinycc_tap_sums some = {vdupq_n_s16(0), vdupq_n_s16(0)};
+        const int32_t end = taps > TINYCC_NARROW_TAPS ? taps - TINYCC_NARROW_TAPS : 0;
+        for (; taps > end; taps -= 2) {
+            const int8x16_t both = vldrbq_s8(weights);
+            tinycc_add_tap(&some, vldrbq_z_s8(inputs[0] + channel, inside), tinycc_low_halves(both));
+            if (taps > 1) {
+                tinycc_add_tap(&some, vldrbq_z_s8(inputs[1] + channel, inside), tinycc_high_halves(both));
+            }
+            inputs += 2;
+            weights += TINYCC_CHANNELS;
+        }
+        tinycc_widen_taps(sums, some);
+    }
+}
+
 /* sums += inputs[t][channel ...] * weights[t][...] for `taps` taps and sixteen channels, or the first `count`
  * of them. Products are added two by two in 16 bits, which hold them as long as no weight is -128. */
 TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                   int32_t channel, int32_t count, const int8_t *weights)
+                                   int32_t channel, int32_t count, const int8_t *weights, int weight_bits)
 {
+    if (weight_bits == 4) {
+        const uint32_t channels = (uint32_t)(count < TINYCC_CHANNELS ? count : TINYCC_CHANNELS);
+        tinycc_add_narrow_taps(sums, inputs, taps, channel, vctp8q(channels), weights);
+        return;
+    }
     const int8_t *x, *y;
     if (count >= TINYCC_CHANNELS) {
         TINYCC_ALL_TAPS("", "", "vldrb.8");
@@ -61,11 +127,33 @@ TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inpu
 #define TINYCC_COLUMN_1(column) "vldrb.8 q2, [" column "]\n\t"
 #define TINYCC_COLUMN_2(column) "add " column ", %[step]\n\tvldrb.8 q2, [" column "]\n\t"
 
+TINYCC_INLINE void tinycc_add_narrow_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
+                                            const int8_t *weights)
+{
+    tinycc_tap_sums all = {vdupq_n_s16(0), vdupq_n_s16(0)};
+    TINYCC_UNROLL
+    for (int32_t j = 0; j < 3; ++j) {
+        TINYCC_UNROLL
+        for (int32_t k = 0; k < 3; ++k) {
+            const int32_t tap = 3 * j + k;
+            const int8x16_t both = vldrbq_s8(weights + tap / 2 * TINYCC_CHANNELS);
+            tinycc_add_tap(&all, vldrbq_s8(rows[j] + k * step),
+                           tap % 2 ? tinycc_high_halves(both) : tinycc_low_halves(both));
+        }
+        rows[j] += TINYCC_CHANNELS;
+    }
+    tinycc_widen_taps(sums, all);
+}
+
 /* The same for the 3x3 window of sixteen channels at rows[0], rows[1] and rows[2], columns `step` apart; the
  * rows' pointers move on by sixteen channels. */
 TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                     const int8_t *weights)
+                                     const int8_t *weights, int weight_bits)
 {
+    if (weight_bits == 4) {
+        tinycc_add_narrow_window(sums, rows, step, weights);
+        return;
+    }
     const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
     const int8_t *x, *y;
     __asm__ volatile(
@@ -126,26 +214,39 @@ TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32
 
 #else
 
+/* A channel's weight of a tap. */
+TINYCC_INLINE int32_t tinycc_tap_weight(const int8_t *weights, int32_t tap, int32_t channel, int weight_bits)
+{
+    if (weight_bits == 8) {
+        return weights[tap * TINYCC_CHANNELS + channel];
+    }
+    const int8_t both = weights[tap / 2 * TINYCC_CHANNELS + channel];
+    return tap % 2 ? tinycc_high_half(both) : tinycc_low_half(both);
+}
+
 TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                   int32_t channel, int32_t count, const int8_t *weights)
+                                   int32_t channel, int32_t count, const int8_t *weights, int weight_bits)
 {
     static const int32_t vector[TINYCC_CHANNEL_VECTORS] = {0, 2, 1, 3};
     for (int32_t tap = 0; tap < taps; ++tap) {
         for (int32_t c = 0; c < TINYCC_CHANNELS && c < count; ++c) {
             sums[vector[c % TINYCC_CHANNEL_VECTORS]].lane[c / TINYCC_CHANNEL_VECTORS] +=
-                inputs[tap][channel + c] * weights[tap * TINYCC_CHANNELS + c];
+                inputs[tap][channel + c] * tinycc_tap_weight(weights, tap, c, weight_bits);
         }
     }
 }
 
 TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                     const int8_t *weights)
+                                     const int8_t *weights, int weight_bits)
 {
+    const int8_t *taps[9];
     for (int32_t j = 0; j < 3; ++j) {
-        const int8_t *const taps[3] = {rows[j], rows[j] + step, rows[j] + 2 * step};
-        tinycc_add_taps(sums, taps, 3, 0, TINYCC_CHANNELS, weights + j * 3 * TINYCC_CHANNELS);
+        for (int32_t k = 0; k < 3; ++k) {
+            taps[3 * j + k] = rows[j] + k * step;
+        }
         rows[j] += TINYCC_CHANNELS;
     }
+    tinycc_add_taps(sums, taps, 9, 0, TINYCC_CHANNELS, weights, weight_bits);
 }
 
 TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32_t count,
