@@ -9,7 +9,7 @@ import numpy as np
 from tests.ops.test_streaming import chain
 from tinycc import runtime_c
 from tinycc.ops import dsp, helium
-from tinycc.ops.dsp_layer import DspLayer
+from tinycc.ops.dsp_layer import DspLayer, Storage
 
 KERNELS = Path(runtime_c.__file__).parent / "kernels"
 
@@ -37,9 +37,9 @@ def sums_of(weights: Sequence[int], bias: int = 0, exponent: int = 0) -> DspLaye
     return DspLayer.of_sums(np.array([weights]), np.array([bias]), exponent)
 
 
-def matrix_of(form: DspLayer, *, is_wide: bool = False) -> list[int]:
+def matrix_of(form: DspLayer, storage: Storage = "bytes") -> list[int]:
     """The words that a kernel reads of one sum: what it begins with, weights, multiplier."""
-    return [int(word) for word in form.matrix(1, is_wide=is_wide)[0, :, 0]]
+    return [int(word) for word in form.matrix(1, storage)[0, :, 0]]
 
 
 def bias_by_parts(form: DspLayer, sizes: Sequence[int]) -> int:
@@ -78,7 +78,7 @@ def test_the_exponent_in_the_low_byte(tmp_path: Path, require_tool: Callable[[st
 
 
 def test_wide_weights() -> None:
-    words = matrix_of(sums_of([3, -2, 1, 4]), is_wide=True)
+    words = matrix_of(sums_of([3, -2, 1, 4]), "wide")
     assert [hex(word) for word in words[1:3]] == ["0x10402fe", "0x4fffe"]
 
 

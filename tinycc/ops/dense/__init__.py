@@ -1,6 +1,6 @@
 """Fully connected layer with bias, activation and requantization."""
 
-from tinycc.ops.dense.dsp import DspDense, DspDenseParts, WideDspDense, WideDspDenseParts
+from tinycc.ops.dense.dsp import DspDense, DspDenseParts, NarrowDspDense, WideDspDense, WideDspDenseParts
 from tinycc.ops.dense.float32 import FloatDense
 from tinycc.ops.dense.helium import HeliumDense, NarrowHeliumDense
 from tinycc.ops.dense.portable import NarrowPortableDense, PortableDense
@@ -14,6 +14,7 @@ ROOM = Room(
         HeliumDense(),
         WideDspDense(),
         WideDspDenseParts(),
+        NarrowDspDense(),
         DspDense(),
         DspDenseParts(),
         NarrowPortableDense(),

@@ -1,7 +1,7 @@
 """Depthwise convolution with bias, activation and requantization."""
 
 from tinycc.ops.depthwise_conv2d.blocks import DepthwiseConv2DByBlocks
-from tinycc.ops.depthwise_conv2d.dsp import DspDepthwiseConv2D
+from tinycc.ops.depthwise_conv2d.dsp import DspDepthwiseConv2D, NarrowDspDepthwiseConv2D
 from tinycc.ops.depthwise_conv2d.float32 import FloatDepthwiseConv2D
 from tinycc.ops.depthwise_conv2d.helium import HeliumDepthwiseConv2D, NarrowHeliumDepthwiseConv2D
 from tinycc.ops.depthwise_conv2d.portable import NarrowPortableDepthwiseConv2D, PortableDepthwiseConv2D
@@ -13,6 +13,7 @@ ROOM = Room(
     (
         NarrowHeliumDepthwiseConv2D(),
         HeliumDepthwiseConv2D(),
+        NarrowDspDepthwiseConv2D(),
         DspDepthwiseConv2D(),
         DepthwiseConv2DByBlocks(),
         NarrowPortableDepthwiseConv2D(),
