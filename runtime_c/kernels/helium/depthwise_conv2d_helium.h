@@ -36,14 +36,6 @@ typedef struct {
     tinycc_output_range range;
 } tinycc_depthwise_conv2d_helium_data;
 
-TINYCC_INLINE void tinycc_depthwise_biases(tinycc_lanes *sums, const int32_t *constants)
-{
-    TINYCC_UNROLL
-    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
-        sums[v] = tinycc_lane_biases(constants + v * TINYCC_LANE_CONSTANTS);
-    }
-}
-
 /* Where the taps of a window lie that starts in column `left`, rows first. */
 TINYCC_INLINE void tinycc_depthwise_window(const int8_t **taps, const int8_t *const *rows, int32_t left,
                                            const int8_t *padding,
@@ -75,8 +67,7 @@ TINYCC_INLINE void tinycc_depthwise_pixel(const int8_t *const *rows, int8_t *out
     for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
         const int32_t *const constants = tinycc_next_constants(&stream, TINYCC_CHANNEL_VECTORS);
         tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
-        tinycc_depthwise_biases(sums, constants);
-        tinycc_add_taps(sums, window, taps, channel, channels - channel, stream, weight_bits);
+        tinycc_sum_taps(sums, constants, window, taps, channel, channels - channel, stream, weight_bits);
         tinycc_finish_channels(output + channel, sums, channels - channel, constants, shape->rectified,
                                &data->range);
         stream += tinycc_tap_bytes(taps, weight_bits);
@@ -101,8 +92,7 @@ TINYCC_INLINE void tinycc_depthwise_inside(const int8_t *const *rows, int8_t *ou
         for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
             const int32_t *const constants = tinycc_next_constants(&stream, TINYCC_CHANNEL_VECTORS);
             tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
-            tinycc_depthwise_biases(sums, constants);
-            tinycc_add_window(sums, in, step, stream, weight_bits);
+            tinycc_sum_window(sums, constants, in, step, stream, weight_bits);
             tinycc_finish_channels(output, sums, TINYCC_CHANNELS, constants, shape->rectified, &range);
             stream += tinycc_tap_bytes(9, weight_bits);
             output += TINYCC_CHANNELS;

@@ -19,6 +19,14 @@ TINYCC_INLINE int32_t tinycc_tap_bytes(int32_t taps, int weight_bits)
     return (weight_bits == 4 ? (taps + 1) / 2 : taps) * TINYCC_CHANNELS;
 }
 
+TINYCC_INLINE void tinycc_channel_biases(tinycc_lanes *sums, const int32_t *constants)
+{
+    TINYCC_UNROLL
+    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
+        sums[v] = tinycc_lane_biases(constants + v * TINYCC_LANE_CONSTANTS);
+    }
+}
+
 #if TINYCC_MVE
 
 /* Written out, because all eight vector registers are in use: products of one tap in q0 and q1, those of
@@ -52,20 +60,21 @@ TINYCC_INLINE int32_t tinycc_tap_bytes(int32_t taps, int weight_bits)
         : [pairs] "r"(taps / 2), [odd] "l"(taps % 2), [channel] "r"(channel), [count] "r"(count)             \
         : "lr", "q0", "q1", "q2", "q3", "memory")
 
-/* Taps whose products with weights of four bits add up to 16 bits at most; an even number. */
+/* Products with weights of four bits, split as in helium_dots.h, are added up in 16 bits, in q0 and q1. */
+#define TINYCC_SPLIT_TAPS                                                                                    \
+    "vldrb.8 q4, [%[weights]], #16\n\tvshl.i8 q3, q4, #4\n\tvshr.s8 q3, q3, #4\n\tvshr.s8 q4, q4, #4\n\t"
+#define TINYCC_NARROW_TAP(load, q)                                                                           \
+    load "vmullb.s8 q5, q2, " q "\n\tvadd.i16 %q[even], %q[even], q5\n\t"                                    \
+         "vmullt.s8 q2, q2, " q "\n\tvadd.i16 %q[odd], %q[odd], q2\n\t"
+
+/* Of so many taps 16 bits hold the sum; an even number. */
 #define TINYCC_NARROW_TAPS 30
 
-/* Sums of products in 16 bits: of the even channels, and of the odd ones. */
+/* Sums of products of the even channels, and of the odd ones. */
 typedef struct {
     int16x8_t even;
     int16x8_t odd;
 } tinycc_tap_sums;
-
-TINYCC_INLINE void tinycc_add_tap(tinycc_tap_sums *sums, int8x16_t input, int8x16_t weights)
-{
-    sums->even = vaddq_s16(sums->even, vmullbq_int_s8(input, weights));
-    sums->odd = vaddq_s16(sums->odd, vmulltq_int_s8(input, weights));
-}
 
 TINYCC_INLINE void tinycc_widen_taps(tinycc_lanes *sums, tinycc_tap_sums taps)
 {
@@ -75,43 +84,46 @@ TINYCC_INLINE void tinycc_widen_taps(tinycc_lanes *sums, tinycc_tap_sums taps)
     sums[3] = vaddq_s32(sums[3], vmovltq_s16(taps.odd));
 }
 
-TINYCC_INLINE int8x16_t tinycc_low_halves(int8x16_t bytes)
-{
-    return vshrq_n_s8(vshlq_n_s8(bytes, 4), 4);
-}
-
-TINYCC_INLINE int8x16_t tinycc_high_halves(int8x16_t bytes)
-{
-    return vshrq_n_s8(bytes, 4);
-}
+#define TINYCC_ALL_NARROW_TAPS(vctp, vpst, load)                                                             \
+    __asm__ volatile(                                                                                        \
+        vctp "wls lr, %[pairs], 2f\n"                                                                        \
+             "1:\n\tldrd %[x], %[y], [%[inputs]], #8\n\tadd %[x], %[channel]\n\tadd %[y], "                  \
+             "%[channel]\n\t" TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(vpst load " q2, [%[x]]\n\t", "q3")         \
+                 TINYCC_NARROW_TAP(vpst load " q2, [%[y]]\n\t",                                              \
+                                   "q4") "le lr, 1b\n"                                                       \
+                                         "2:\tcbz %[rest], 3f\n\tldr %[x], [%[inputs]], #4\n\tadd %[x], "    \
+                                         "%[channel]\n\t" TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(               \
+                                             vpst load " q2, [%[x]]\n\t", "q3") "3:"                         \
+        : [even] "+w"(some.even), [odd] "+w"(some.odd), [weights] "+r"(weights), [inputs] "+r"(inputs),      \
+          [x] "=&r"(x), [y] "=&r"(y)                                                                         \
+        : [pairs] "r"(taken / 2), [rest] "l"(taken % 2), [channel] "r"(channel), [count] "r"(count)          \
+        : "lr", "q2", "q3", "q4", "q5", "memory")
 
 TINYCC_INLINE void tinycc_add_narrow_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                          int32_t channel, mve_pred16_t inside, const int8_t *weights)
+                                          int32_t channel, int32_t count, const int8_t *weights)
 {
-    while (taps > 0) {
+    const int8_t *x, *y;
+    for (int32_t left = taps; left > 0; left -= TINYCC_NARROW_TAPS) {
+        const int32_t taken = left < TINYCC_NARROW_TAPS ? left : TINYCC_NARROW_TAPS;
         tinycc_tap_sums some = {vdupq_n_s16(0), vdupq_n_s16(0)};
-        const int32_t end = taps > TINYCC_NARROW_TAPS ? taps - TINYCC_NARROW_TAPS : 0;
-        for (; taps > end; taps -= 2) {
-            const int8x16_t both = vldrbq_s8(weights);
-            tinycc_add_tap(&some, vldrbq_z_s8(inputs[0] + channel, inside), tinycc_low_halves(both));
-            if (taps > 1) {
-                tinycc_add_tap(&some, vldrbq_z_s8(inputs[1] + channel, inside), tinycc_high_halves(both));
-            }
-            inputs += 2;
-            weights += TINYCC_CHANNELS;
+        if (count >= TINYCC_CHANNELS) {
+            TINYCC_ALL_NARROW_TAPS("", "", "vldrb.8");
+        } else {
+            TINYCC_ALL_NARROW_TAPS("vctp.8 %[count]\n\t", "vpst\n\t", "vldrbt.8");
         }
         tinycc_widen_taps(sums, some);
     }
 }
 
-/* sums += inputs[t][channel ...] * weights[t][...] for `taps` taps and sixteen channels, or the first `count`
- * of them. Products are added two by two in 16 bits, which hold them as long as no weight is -128. */
-TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                   int32_t channel, int32_t count, const int8_t *weights, int weight_bits)
+/* sums = biases + inputs[t][channel ...] * weights[t][...] for `taps` taps and sixteen channels, or the first
+ * `count` of them. Products are added two by two in 16 bits, which hold them as long as no weight is -128. */
+TINYCC_INLINE void tinycc_sum_taps(tinycc_lanes *sums, const int32_t *constants, const int8_t *const *inputs,
+                                   int32_t taps, int32_t channel, int32_t count, const int8_t *weights,
+                                   int weight_bits)
 {
+    tinycc_channel_biases(sums, constants);
     if (weight_bits == 4) {
-        const uint32_t channels = (uint32_t)(count < TINYCC_CHANNELS ? count : TINYCC_CHANNELS);
-        tinycc_add_narrow_taps(sums, inputs, taps, channel, vctp8q(channels), weights);
+        tinycc_add_narrow_taps(sums, inputs, taps, channel, count, weights);
         return;
     }
     const int8_t *x, *y;
@@ -127,33 +139,45 @@ TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inpu
 #define TINYCC_COLUMN_1(column) "vldrb.8 q2, [" column "]\n\t"
 #define TINYCC_COLUMN_2(column) "add " column ", %[step]\n\tvldrb.8 q2, [" column "]\n\t"
 
-TINYCC_INLINE void tinycc_add_narrow_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                            const int8_t *weights)
+TINYCC_INLINE tinycc_tap_sums tinycc_narrow_window(const int8_t **rows, int32_t step, const int8_t *weights)
 {
-    tinycc_tap_sums all = {vdupq_n_s16(0), vdupq_n_s16(0)};
-    TINYCC_UNROLL
-    for (int32_t j = 0; j < 3; ++j) {
-        TINYCC_UNROLL
-        for (int32_t k = 0; k < 3; ++k) {
-            const int32_t tap = 3 * j + k;
-            const int8x16_t both = vldrbq_s8(weights + tap / 2 * TINYCC_CHANNELS);
-            tinycc_add_tap(&all, vldrbq_s8(rows[j] + k * step),
-                           tap % 2 ? tinycc_high_halves(both) : tinycc_low_halves(both));
-        }
-        rows[j] += TINYCC_CHANNELS;
-    }
-    tinycc_widen_taps(sums, all);
+    const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
+    const int8_t *x;
+    tinycc_tap_sums all;
+    __asm__ volatile(
+        TINYCC_SPLIT_TAPS TINYCC_COLUMN_0(
+            "%[row0]",
+            "%[x]") "vmullb.s8 %q[even], q2, q3\n\t"
+                    "vmullt.s8 %q[odd], q2, q3\n\t" TINYCC_NARROW_TAP(TINYCC_COLUMN_1("%[x]"), "q4")
+                        TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_2("%[x]"), "q3") TINYCC_NARROW_TAP(
+                            TINYCC_COLUMN_0("%[row1]", "%[x]"),
+                            "q4") TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_1("%[x]"), "q3")
+                            TINYCC_NARROW_TAP(TINYCC_COLUMN_2("%[x]"), "q4")
+                                TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_0("%[row2]", "%[x]"), "q3")
+                                    TINYCC_NARROW_TAP(TINYCC_COLUMN_1("%[x]"), "q4")
+                                        TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_2("%[x]"), "q3")
+        : [even] "=&w"(all.even), [odd] "=&w"(all.odd), [weights] "+r"(weights), [row0] "+r"(row0),
+          [row1] "+r"(row1), [row2] "+r"(row2), [x] "=&r"(x)
+        : [step] "r"(step)
+        : "q2", "q3", "q4", "q5", "memory");
+    rows[0] = row0;
+    rows[1] = row1;
+    rows[2] = row2;
+    return all;
 }
 
 /* The same for the 3x3 window of sixteen channels at rows[0], rows[1] and rows[2], columns `step` apart; the
  * rows' pointers move on by sixteen channels. */
-TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                     const int8_t *weights, int weight_bits)
+TINYCC_INLINE void tinycc_sum_window(tinycc_lanes *sums, const int32_t *constants, const int8_t **rows,
+                                     int32_t step, const int8_t *weights, int weight_bits)
 {
     if (weight_bits == 4) {
-        tinycc_add_narrow_window(sums, rows, step, weights);
+        const tinycc_tap_sums all = tinycc_narrow_window(rows, step, weights);
+        tinycc_channel_biases(sums, constants);
+        tinycc_widen_taps(sums, all);
         return;
     }
+    tinycc_channel_biases(sums, constants);
     const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
     const int8_t *x, *y;
     __asm__ volatile(
@@ -224,10 +248,12 @@ TINYCC_INLINE int32_t tinycc_tap_weight(const int8_t *weights, int32_t tap, int3
     return tap % 2 ? tinycc_high_half(both) : tinycc_low_half(both);
 }
 
-TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                   int32_t channel, int32_t count, const int8_t *weights, int weight_bits)
+TINYCC_INLINE void tinycc_sum_taps(tinycc_lanes *sums, const int32_t *constants, const int8_t *const *inputs,
+                                   int32_t taps, int32_t channel, int32_t count, const int8_t *weights,
+                                   int weight_bits)
 {
     static const int32_t vector[TINYCC_CHANNEL_VECTORS] = {0, 2, 1, 3};
+    tinycc_channel_biases(sums, constants);
     for (int32_t tap = 0; tap < taps; ++tap) {
         for (int32_t c = 0; c < TINYCC_CHANNELS && c < count; ++c) {
             sums[vector[c % TINYCC_CHANNEL_VECTORS]].lane[c / TINYCC_CHANNEL_VECTORS] +=
@@ -236,8 +262,8 @@ TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inpu
     }
 }
 
-TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                     const int8_t *weights, int weight_bits)
+TINYCC_INLINE void tinycc_sum_window(tinycc_lanes *sums, const int32_t *constants, const int8_t **rows,
+                                     int32_t step, const int8_t *weights, int weight_bits)
 {
     const int8_t *taps[9];
     for (int32_t j = 0; j < 3; ++j) {
@@ -246,7 +272,7 @@ TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, in
         }
         rows[j] += TINYCC_CHANNELS;
     }
-    tinycc_add_taps(sums, taps, 9, 0, TINYCC_CHANNELS, weights, weight_bits);
+    tinycc_sum_taps(sums, constants, taps, 9, 0, TINYCC_CHANNELS, weights, weight_bits);
 }
 
 TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32_t count,
