@@ -118,7 +118,9 @@ def pack_rows(rows: np.ndarray, groups: Sequence[np.ndarray], weight_bits: int =
     padded = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % STEP)))
     steps = [2 * STEP] * (inputs // (2 * STEP)) + [STEP] * (-(-(inputs % (2 * STEP)) // STEP))
     parts = np.split(padded, np.cumsum(steps)[:-1], axis=1)
-    return np.concatenate([in_bytes(part[group], weight_bits).reshape(-1) for group in groups for part in parts])
+    return np.concatenate(
+        [in_bytes(part[group], weight_bits).reshape(-1) for group in groups for part in parts]
+    )
 
 
 def in_bytes(rows: np.ndarray, weight_bits: int) -> np.ndarray:
