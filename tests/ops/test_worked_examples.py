@@ -82,6 +82,28 @@ def test_wide_weights() -> None:
     assert [hex(word) for word in words[1:3]] == ["0x10402fe", "0x4fffe"]
 
 
+def test_weights_of_four_bits(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    weights = [3, -2, 1, 4, -8, 7, 0, -1]
+    assert [weight + 8 for weight in weights] == [11, 6, 9, 12, 0, 15, 8, 7]
+    begin, word, _ = matrix_of(sums_of(weights), "narrow")
+    assert word & 0xFFFFFFFF == 0x897C0BF6
+    assert (0x090C << 16, 0x0B06) == ((256 * 9 + 12) << 16, 256 * 11 + 6)
+    statements = f"""
+        const int8_t x[8] = {{10, -7}};
+        const int32_t word[2] = {{{word}, 0}};
+        uint32_t widened[8];
+        tinycc_dsp_widen(widened, x, 8);
+        SHOW(tinycc_dsp_weights(word, 0, TINYCC_DSP_NARROW));
+        SHOW(tinycc_dsp_weights(word, 1, TINYCC_DSP_NARROW));
+        const int32_t excess = tinycc_dsp_excess(widened, 2);
+        int32_t sums[2] = {{{begin}, 0}};
+        tinycc_dsp_dots_one(sums, widened, word, 2, TINYCC_DSP_NARROW);
+        SHOW((sums[0] - 127 * 8 * 4) >> 8); SHOW((excess - 127 * 8 * 4) >> 8); SHOW((sums[0] - excess) >> 8);
+    """
+    found = printed("dsp_matrix.h", statements, tmp_path, require_tool)
+    assert found == [0x090C0B06, 0x0807000F, 10 * 11 + -7 * 6, 8 * (10 - 7), 44]
+
+
 def test_sums_of_channels(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     statements = """
         const int8_t pixels[8] = {1, -2, 3, 4, 2, -1, -6, 8};
