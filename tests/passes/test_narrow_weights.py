@@ -24,8 +24,8 @@ from tinycc.run import run
 from tinycc.schedule.options import ScheduleOptions
 
 # The kernel that goes by blocks takes weights as they are.
-NARROW = {"portable_narrow", "portable_blocks", "dsp_narrow"}
-CORES: dict[str, Features] = {"cortex-m0": (), "cortex-m4": ("dsp",)}
+NARROW = {"portable_narrow", "portable_blocks", "dsp_narrow", "helium_narrow"}
+CORES: dict[str, Features] = {"cortex-m0": (), "cortex-m4": ("dsp",), "cortex-m55": ("helium",)}
 
 
 def network() -> tvm.IRModule:
@@ -122,7 +122,7 @@ def test_flash_that_is_left_is_for_fewer_instructions(features: Features) -> Non
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("core", [*CORES, "cortex-m55"])
+@pytest.mark.parametrize("core", CORES)
 def test_on_a_core(core: str, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
