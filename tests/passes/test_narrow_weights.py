@@ -90,7 +90,8 @@ def test_half_the_flash(features: Features) -> None:
     assert not any(variant.endswith("_narrow") for variant in variants(before))
     weights = 6 * 9 * 20 + 20 * 128 + 9 * 128 + 9 * 128 * 7
     saved = before.report["weight_bytes"] - after.report["weight_bytes"]
-    assert 0.48 * weights < saved <= 0.5 * weights
+    # What rows and blocks are filled up with is halved, too.
+    assert 0.48 * weights < saved < 0.57 * weights
     assert after.report["arena_bytes"] == before.report["arena_bytes"]
 
 
