@@ -60,14 +60,15 @@ TINYCC_INLINE void tinycc_channel_biases(tinycc_lanes *sums, const int32_t *cons
         : [pairs] "r"(taps / 2), [odd] "l"(taps % 2), [channel] "r"(channel), [count] "r"(count)             \
         : "lr", "q0", "q1", "q2", "q3", "memory")
 
-/* Products with weights of four bits, split as in helium_dots.h, are added up in 16 bits, in q0 and q1. */
+/* With weights of four bits, of which one load has two taps: q3 and q4. There is room for the sums of many
+ * products in 16 bits; sums of 32 bits are not in use meanwhile, nor are their registers. */
 #define TINYCC_SPLIT_TAPS                                                                                    \
     "vldrb.8 q4, [%[weights]], #16\n\tvshl.i8 q3, q4, #4\n\tvshr.s8 q3, q3, #4\n\tvshr.s8 q4, q4, #4\n\t"
 #define TINYCC_NARROW_TAP(load, q)                                                                           \
     load "vmullb.s8 q5, q2, " q "\n\tvadd.i16 %q[even], %q[even], q5\n\t"                                    \
          "vmullt.s8 q2, q2, " q "\n\tvadd.i16 %q[odd], %q[odd], q2\n\t"
 
-/* Of so many taps 16 bits hold the sum; an even number. */
+/* 16 bits hold the sum of so many products of an int8 and four bits; an even number. */
 #define TINYCC_NARROW_TAPS 30
 
 /* Sums of products of the even channels, and of the odd ones. */
@@ -139,6 +140,7 @@ TINYCC_INLINE void tinycc_sum_taps(tinycc_lanes *sums, const int32_t *constants,
 #define TINYCC_COLUMN_1(column) "vldrb.8 q2, [" column "]\n\t"
 #define TINYCC_COLUMN_2(column) "add " column ", %[step]\n\tvldrb.8 q2, [" column "]\n\t"
 
+/* Sums of products of the window that tinycc_sum_window is given. */
 TINYCC_INLINE tinycc_tap_sums tinycc_narrow_window(const int8_t **rows, int32_t step, const int8_t *weights)
 {
     const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
