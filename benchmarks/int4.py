@@ -1,8 +1,8 @@
 """Layers with weights of four bits, beside the same layers with a byte for each weight, on emulated cores.
 
-    python -m benchmarks.int4 [--core NAME]... [--markdown docs/int4.md]
+    python -m benchmarks.int4 [--core NAME]... [--markdown PAGE]
 
-Instructions of the layer alone and flash of its constants, of random layers. `--markdown` writes the table
+Instructions of the layer alone and flash of its constants, of random layers. `--markdown` writes the tables
 between the marks of a page.
 """
 
@@ -49,16 +49,16 @@ def relu(value: relax.Expr) -> relax.Expr:
 
 RANGES = {"weight_range": NARROW_RANGE, "activation": relu, "zero_points": (-128, -128)}
 LAYERS = {
-    "dense 64 to 10": lambda: dense(64, 10),
+    "dense 128 to 10": lambda: dense(128, 10),
     "dense 256 to 64": lambda: dense(256, 64),
     "dense 640 to 128": lambda: dense(640, 128),
-    "1x1, 8x8 pixels, 16 to 32": lambda: convolution(8, 1, 16, 32),
+    "1x1, 8x8 pixels, 16 to 64": lambda: convolution(8, 1, 16, 64),
     "1x1, 8x8 pixels, 64 to 64": lambda: convolution(8, 1, 64, 64),
-    "1x1, 5x5 pixels, 20 to 9": lambda: convolution(5, 1, 20, 9),
+    "1x1, 5x5 pixels, 36 to 33": lambda: convolution(5, 1, 36, 33),
     "3x3, 8x8 pixels, 16 to 16": lambda: convolution(8, 3, 16, 16),
-    "3x3, 8x8 pixels, 3 to 8": lambda: convolution(8, 3, 3, 8),
-    "depthwise 3x3, 8x8 pixels, 64": lambda: convolution(8, 3, 64, 64, groups=64),
-    "depthwise 5x5, 8x8 pixels, 32": lambda: convolution(8, 5, 32, 32, groups=32),
+    "3x3, 8x8 pixels, 3 to 48": lambda: convolution(8, 3, 3, 48),
+    "depthwise 3x3, 8x8 pixels, 128": lambda: convolution(8, 3, 128, 128, groups=128),
+    "depthwise 5x5, 8x8 pixels, 64": lambda: convolution(8, 5, 64, 64, groups=64),
 }
 
 

@@ -24,17 +24,33 @@ TINYCC_INLINE int32_t tinycc_dsp_excess(const uint32_t *x, int32_t words)
     return excess;
 }
 
-/* sums[2 * pixel + output] += taps of two pixels and two outputs; returns where the weights end. */
+/* sums[2 * pixel + output] += taps of a word of two pixels, number `word`, and two outputs. */
+TINYCC_INLINE void tinycc_dsp_word_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
+                                        int32_t word, tinycc_dsp_storage storage)
+{
+    for (int32_t k = 0; k < 4; ++k) {
+        const int32_t *weight = weights + k % 2;
+        const uint32_t *pixel = x + k / 2 * 2;
+        sums[k] = tinycc_dsp_mac(pixel[0], tinycc_dsp_weights(weight, word, storage), sums[k]);
+        sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, word, storage), sums[k]);
+    }
+}
+
+/* The same for all words; returns where the weights end. */
 TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
                                                   int32_t words, tinycc_dsp_storage storage)
 {
-    for (int32_t i = 0; i < words; ++i) {
-        for (int32_t k = 0; k < 4; ++k) {
-            const int32_t *weight = weights + k % 2;
-            const uint32_t *pixel = x + k / 2 * 2;
-            sums[k] = tinycc_dsp_mac(pixel[0], tinycc_dsp_weights(weight, i, storage), sums[k]);
-            sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, i, storage), sums[k]);
+    if (storage == TINYCC_DSP_NARROW) {
+        for (int32_t i = 0; i < words; i += 2) {
+            tinycc_dsp_word_pair(sums, x, weights, 0, storage);
+            tinycc_dsp_word_pair(sums, x + 4, weights, 1, storage);
+            weights += 2;
+            x += 8;
         }
+        return weights;
+    }
+    for (int32_t i = 0; i < words; ++i) {
+        tinycc_dsp_word_pair(sums, x, weights, i, storage);
         weights += tinycc_dsp_weights_step(2, i, storage);
         x += 4;
     }
