@@ -37,9 +37,10 @@ COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 CORES = {
     "portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55",
     FLOAT32: "cortex-m4", "portable_narrow": "cortex-m3", "dsp_narrow": "cortex-m4",
+    "helium_narrow": "cortex-m55",
 }  # fmt: skip
 # Variants for weights of four bits, which those of the models are made for the purpose.
-NARROW = ("portable_narrow", "dsp_narrow")
+NARROW = ("portable_narrow", "dsp_narrow", "helium_narrow")
 # Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
 TRADED = {"portable_blocks": "portable"}
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.

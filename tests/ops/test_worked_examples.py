@@ -138,6 +138,14 @@ def test_lanes_of_helium() -> None:
     assert helium.pack_constants(fields, [np.arange(4)])[0] == 25853 == 256 * 100 + 0xFD
 
 
+def test_weights_of_four_bits_of_helium() -> None:
+    rows = np.array([[7], [-3]], np.int8)
+    byte = helium.in_bytes(rows, 4)
+    assert byte.view(np.uint8).tolist() == [[0xD7]]
+    assert (byte << 4).tolist() == [[16 * 7]]
+    assert (byte >> 4).tolist() == [[-3]]
+
+
 def test_a_stage_and_its_ring() -> None:
     stream = chain(6, (3, 1, 1), (3, 1, 1))
     names = [f"{'AB'[member]}{row}" for member, row in zip(stream.order, stream.row_of, strict=True)]
