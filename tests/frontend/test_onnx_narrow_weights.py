@@ -7,6 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+import tvm
 from onnx import TensorProto, helper, numpy_helper
 
 import tinycc
@@ -230,3 +231,24 @@ def test_integers_must_be_packed(content: dict[str, Any], reason: str, tmp_path:
     path.write_bytes(graph.model().SerializeToString())
     with pytest.raises(ModelError, match=reason):
         load_onnx(path)
+
+
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_weights_of_four_bits_take_half_the_flash(tmp_path: Path, target: str) -> None:
+    """From the file to the C: the numbers of weights that lie one in a byte, by kernels for narrow ones."""
+    graph = Graph(21)
+    x = graph.input((1, 32, 4, 4), scale=0.02)
+    pointwise, stored = narrow(graph, "int4", (64, 32, 1, 1), 0, False)
+    [inner] = graph.call("Conv", [x, pointwise])
+    graph.output(inner, scale=0.05)
+    path = graph.save(tmp_path)
+    compiled = tinycc.compile(path, target=target)
+    with tvm.transform.PassContext(disabled_pass=["NarrowWeights"]):
+        wide = tinycc.compile(path, target=target)
+    assert {item["variant"] for item in compiled.report["operators"]} <= {
+        "portable_narrow", "dsp_narrow", "helium_narrow"
+    }  # fmt: skip
+    saved = wide.report["weight_bytes"] - compiled.report["weight_bytes"]
+    assert saved >= 0.45 * stored.size
+    cases = np.random.default_rng(0).integers(-128, 128, (2, 32, 4, 4)).astype(np.int8)
+    np.testing.assert_array_equal(compiled.run([cases])[0], wide.run([cases])[0])
