@@ -120,7 +120,7 @@ def main(cores: tuple[str, ...], markdown: Path | None) -> None:
     if markdown is None:
         click.echo(text)
     else:
-        write_measured(markdown, text)
+        write_measured(markdown, text + "\n", "int4 kernels")
 
 
 if __name__ == "__main__":
