@@ -19,6 +19,7 @@ import click
 import numpy as np
 import tvm
 from scipy.optimize import nnls
+from tvm import relax
 
 import tinycc
 from benchmarks.measuring import Model
@@ -35,8 +36,11 @@ COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
 CORES = {
     "portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55",
-    FLOAT32: "cortex-m4",
+    FLOAT32: "cortex-m4", "portable_narrow": "cortex-m3", "dsp_narrow": "cortex-m4",
+    "helium_narrow": "cortex-m55",
 }  # fmt: skip
+# Variants for weights of four bits, which those of the models are made for the purpose.
+NARROW = ("portable_narrow", "dsp_narrow", "helium_narrow")
 # Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
 TRADED = {"portable_blocks": "portable"}
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
@@ -84,11 +88,41 @@ class TakeTraded:
         return chosen
 
 
+@tvm.transform.module_pass(opt_level=0, name="ShrinkWeights")
+class ShrinkWeights:
+    """Weights of four bits in place of those of eight."""
+
+    def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        """Divide by 16 what composites have as weights."""
+        shrunk = module.clone()
+        for variable, function in module.functions.items():
+            if tvm_adapter.attribute(function, "Composite") is not None:
+                bindings = [_shrunk(binding) for binding in tvm_adapter.bindings_of(function)]
+                shrunk.update_func(variable, tvm_adapter.with_bindings(function, bindings))
+        return shrunk
+
+
+def _shrunk(binding: relax.Binding) -> relax.Binding:
+    """The binding, or that of smaller weights."""
+    call = binding.value
+    if tvm_adapter.op_name(call) != "relax.dequantize" or not tvm_adapter.is_constant(call.args[0]):
+        return binding
+    value = tvm_adapter.constant_value(call.args[0])
+    if value.dtype != np.int8 or value.ndim < 2:
+        return binding
+    weights = relax.op.dequantize(
+        tvm_adapter.make_constant(value >> 4), *call.args[1:3], axis=int(call.attrs.axis)
+    )
+    return relax.VarBinding(binding.var, weights)
+
+
 def passes_of(variant: str, schedule: str) -> list[tvm.transform.Pass]:
     """The passes for a variant; on whole tensors no kernel is taken in place of the usual one."""
     core = CORES[TRADED.get(variant, variant)]
     passes = []
     for step in passes_for(target=core, flash=FLASH.get(variant), schedule=schedule):
+        if step.info.name == "NarrowWeights" and variant in NARROW:
+            passes.append(ShrinkWeights())
         if step.info.name != "ScheduleStages" or schedule != "whole":
             passes.append(step)
         if step.info.name == "SelectKernels" and variant in TRADED:
@@ -100,7 +134,7 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
     """Every operator of a corpus model on the core for a variant."""
     core, is_float = CORES[TRADED.get(variant, variant)], variant == FLOAT32
     model = Model.of_corpus(corpus_folder(), name, "float" if is_float else "int8")
-    is_apart = variant in {*FLASH, *TRADED, FLOAT32}
+    is_apart = variant in {*FLASH, *TRADED, *NARROW, FLOAT32}
     compiled = tinycc.compile(
         model.path, target=core, allow_float=is_float, passes=passes_of(variant, schedule)
     )

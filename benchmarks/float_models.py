@@ -2,8 +2,8 @@
 
     python -m benchmarks.float_models [--corpus PATH] [--markdown docs/float.md]
 
-Agreement is with the model's own runtime (TFLite's reference kernels), the largest error to the largest
-output.
+Agreement is with the model's own runtime (TFLite's reference kernels, onnxruntime), the largest error to the
+largest output.
 `--markdown` writes the tables between the marks of a page.
 """
 
@@ -18,7 +18,7 @@ import tvm
 
 import tinycc
 from benchmarks.tables import number, table, write_measured
-from tests.tools.corpus import corpus_folder, load_arrays
+from tests.tools.corpus import corpus_folder, golden_of, load_arrays
 from tinycc.errors import TinyccWarning
 from tinycc.run import run
 
@@ -31,8 +31,10 @@ TWINS = {
     "tmaix_mbnet96_0.25_f": "tmaix_mbnet96_0.25_q",
     "tflm_mnist_lstm_float": "tflm_mnist_lstm_int8",
 }
+# Others, of layers that those have not: transposed convolution, slopes by channel, a padded layout.
+ALONE = ("onnx/original/deeploy_Autoencoder1D.onnx", "float_real/pnet_static_48.onnx")
 TARGETS = {"cortex-m4": "Cortex-M4", "cortex-m7": "Cortex-M7"}
-LOOPS_ALONE = "mlperf_ic_resnet8_float"
+LOOPS_ALONE = ("mlperf_ic_resnet8_float.tflite", "deeploy_Autoencoder1D.onnx")
 FUSING = ("FuseQuantizedOps", "FuseExpressions")
 
 
@@ -50,15 +52,13 @@ class Measured:
         return f"{number(self.instructions)} ({self.instructions / macs:.2f})"
 
 
-def measure(corpus: Path, name: str, target: str, *, kernels: bool = True) -> Measured:
+def measure(path: Path, target: str, *, kernels: bool = True) -> Measured:
     """A float model for a core; without `kernels` by the loops that TVM makes of every operator."""
     context = tvm.transform.PassContext(disabled_pass=[] if kernels else list(FUSING))
     with context, warnings.catch_warnings():
         warnings.simplefilter("ignore", TinyccWarning)
-        compiled = tinycc.compile(
-            corpus / "tflite" / "float" / f"{name}.tflite", target=target, allow_float=True
-        )
-    golden = load_arrays(corpus / "golden" / f"{name}.npz")
+        compiled = tinycc.compile(path, target=target, allow_float=True)
+    golden = load_arrays(golden_of(path))
     with tempfile.TemporaryDirectory() as parent:
         compiled.export(Path(parent) / "model")
         result = run(Path(parent) / "model", target, [golden["in0"][:1]])
@@ -76,36 +76,28 @@ def int8_arena(corpus: Path, name: str) -> int:
 
 def page(corpus: Path) -> str:
     """The tables as Markdown."""
+    models = {corpus / "tflite" / "float" / f"{name}.tflite": twin for name, twin in TWINS.items()}
     rows, known = [], {}
-    for name, twin in TWINS.items():
-        on = known[name] = {target: measure(corpus, name, target) for target in TARGETS}
+    for path, twin in (models | dict.fromkeys(corpus / name for name in ALONE)).items():
+        on = known[path] = {target: measure(path, target) for target in TARGETS}
         m4 = on["cortex-m4"]
-        integers = int8_arena(corpus, twin)
-        rows.append(
-            [
-                name,
-                f"{m4.error:.1e}",
-                number(m4.arena_bytes),
-                f"{m4.arena_bytes / integers:.2f}",
-                *(one.cost(m4.macs) for one in on.values()),
-            ]
-        )
+        beside = "" if twin is None else f"{m4.arena_bytes / int8_arena(corpus, twin):.2f}"
+        costs = [one.cost(m4.macs) for one in on.values()]
+        rows.append([path.stem, f"{m4.error:.1e}", number(m4.arena_bytes), beside, *costs])
     headings = ["model", "error", "arena", "of int8's", *(f"{core} (a MAC)" for core in TARGETS.values())]
     alone = []
-    for target, core in TARGETS.items():
-        own, loops = known[LOOPS_ALONE][target], measure(corpus, LOOPS_ALONE, target, kernels=False)
-        alone.append(
-            [
-                core,
-                *(one.cost(own.macs) for one in (own, loops)),
-                *(number(one.arena_bytes) for one in (own, loops)),
-            ]
-        )
+    for path in (path for path in known if path.name in LOOPS_ALONE):
+        for target, core in TARGETS.items():
+            both = known[path][target], measure(path, target, kernels=False)
+            costs = [one.cost(both[0].macs) for one in both]
+            arenas = [number(one.arena_bytes) for one in both]
+            alone.append([f"{path.stem}, {core}", *costs, *arenas])
+    headings_alone = ["model and core", "kernels (a MAC)", "loops (a MAC)", "arena", "arena with loops"]
     return (
         "Instructions of an inference, arena in bytes:\n\n"
         + table(headings, rows)
-        + f"\n{LOOPS_ALONE} by its kernels and by TVM's loops alone:\n\n"
-        + table(["core", "kernels (a MAC)", "loops (a MAC)", "arena", "arena with loops"], alone)
+        + "\nBy their kernels and by TVM's loops alone:\n\n"
+        + table(headings_alone, alone)
     )
 
 

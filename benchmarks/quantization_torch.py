@@ -78,7 +78,7 @@ def mobilenet_v1() -> Task:
 
 
 def mcunet() -> Task:
-    """MCUNet's person detector of 5 frames a second, likewise."""
+    """MCUNet's classifier of 1,000 classes, 5 frames a second, likewise."""
     networks, folder = _corpus_networks(), corpus_folder() / "torch"
     network = networks.MBNet(networks.load_cfg(folder / "tt_mcunet-5fps.json"), bn=False)
     networks.load_npz(network, folder / "tt_mcunet-5fps.npz")

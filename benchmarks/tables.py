@@ -51,11 +51,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def write_measured(page: Path, text: str) -> None:
-    """Put tables between the marks of a page."""
-    begin, end = "<!-- measured -->\n", "<!-- end -->\n"
+def write_measured(page: Path, text: str, mark: str = "measured") -> None:
+    """Put tables between the marks of a page, which are `<!-- measured -->` and `<!-- end -->`."""
+    begin, end = f"<!-- {mark} -->\n", "<!-- end -->\n"
     before, rest = page.read_text(encoding="utf-8").split(begin)
-    page.write_text(f"{before}{begin}{text}{end}{rest.split(end)[1]}", encoding="utf-8")
+    page.write_text(f"{before}{begin}{text}{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def number(value: int | None) -> str:

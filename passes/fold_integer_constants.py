@@ -1,7 +1,8 @@
 """Compute what depends on integer constants alone, leaving quantized weights quantized.
 
 Before: permute_dims(weights: int8 constant), reshape(bias: int32 constant), ...
-After:  one integer constant. Real constants, of which there are few, are moved likewise.
+After:  one integer constant. Real constants, of which there are few, are moved likewise; what is computed of
+        them element by element, as factors of a batch normalization are, is one constant, too.
 Requires: nothing.
 
 TVM's FoldConstant would also evaluate dequantize(weights), so that int8 weights became float32.
@@ -15,6 +16,8 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
+from tinycc.ops.lookup.view import numbers_of, tensor_operands
+from tinycc.ops.lookup_table import OPERATORS
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 Evaluator = Callable[[relax.Call, list[np.ndarray]], np.ndarray]
@@ -99,7 +102,6 @@ EVALUATORS: dict[str, Evaluator] = {
     "relax.repeat": _repeat,
     "relax.reshape": _reshape,
     "relax.squeeze": _reshape,
-    "relax.sqrt": _elementwise(np.sqrt),
     "relax.strided_slice": _strided_slice,
     "relax.take": _take,
 }
@@ -109,8 +111,24 @@ def _arity(name: str) -> int:
     return 2 if name in _OF_TWO else 1
 
 
+def _of_real_numbers(name: str, call: relax.Call) -> np.ndarray | None:
+    """What an elementwise operator gives of float32 and logical constants; None where it is another one."""
+    function, operands = OPERATORS.get(name.removeprefix("relax.")), tensor_operands(call)
+    if function is None or not operands or not all(map(tvm_adapter.is_constant, operands)):
+        return None
+    values = [tvm_adapter.constant_value(operand) for operand in operands]
+    if any(value.dtype not in (np.float32, np.bool_) for value in values):
+        return None
+    with np.errstate(all="ignore"):  # infinities and NaN are what they are on the device
+        result = np.asarray(function(*values, *numbers_of(call)), tvm_adapter.dtype_of(call))
+    return np.broadcast_to(result, tvm_adapter.shape_of(call))
+
+
 class _Folder(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
+        real = _of_real_numbers(name, self.builder.normalize(call))
+        if real is not None:
+            return tvm_adapter.make_constant(real)
         if name not in EVALUATORS:
             return call
         first = call.args[0]

@@ -1,4 +1,4 @@
-"""Group elementwise operators on float32 tensors into composite functions, each with one loop for its kernel.
+"""Group elementwise operators on real and logical tensors into composite functions, a loop of a kernel each.
 
 Before:  lv = add(x, y); lv1 = sigmoid(lv); lv2 = multiply(lv, lv1)
 After:   lv2 = fused_expression(x, y), a private function with Composite = "tinycc.expression", the same body
@@ -15,10 +15,8 @@ import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
-from tinycc.ops.expression import FUNCTIONS, Expression, may_broadcast
+from tinycc.ops.expression import C_TYPES, FUNCTIONS, Expression, may_broadcast
 from tinycc.ops.lookup.view import tensor_operands
-
-_FLOAT = "float32"
 
 
 @dataclass
@@ -69,11 +67,11 @@ class _Finder:
 
 
 def _is_elementwise(variable: relax.Var, value: relax.Expr) -> bool:
-    """Whether a binding is a function of the elements of float32 tensors, some of them broadcast."""
+    """Whether a binding is a function of the elements of real or logical tensors, some of them broadcast."""
     if tvm_adapter.op_name(value).removeprefix("relax.") not in FUNCTIONS:
         return False
     operands, shape = tensor_operands(value), tvm_adapter.shape_of(variable)
-    if any(tvm_adapter.dtype_of(operand) != _FLOAT for operand in (variable, *operands)):
+    if any(tvm_adapter.dtype_of(operand) not in C_TYPES for operand in (variable, *operands)):
         return False
     if tvm_adapter.op_name(value) == "relax.nn.prelu" and int(value.attrs.axis) not in (-1, len(shape) - 1):
         return False

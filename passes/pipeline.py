@@ -14,6 +14,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
+from tinycc.passes.broadcast_batches import BroadcastBatches
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.eliminate_transposes import EliminateTransposes
 from tinycc.passes.fold_constant_operators import FoldConstantOperators
@@ -22,6 +23,7 @@ from tinycc.passes.fold_padding import FoldPadding
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.infer_edges import InferEdges
 from tinycc.passes.lower_fallbacks import LowerFallbacks
+from tinycc.passes.narrow_weights import NarrowWeights
 from tinycc.passes.order_operators import OrderOperators
 from tinycc.passes.order_states import OrderStates
 from tinycc.passes.pair_states import PairStates
@@ -72,6 +74,7 @@ def quantized_passes(states: Mapping[str, str] | None = None) -> list[tvm.transf
         EliminateTransposes(),
         # Once axes are the device's, what has no kernel as it stands is said with what has.
         PoolExtrema(),
+        BroadcastBatches(),
         RepeatByGathering(),
         # Before what lies between operators is computed for each of its readers.
         QuantizeIntermediates(),
@@ -124,6 +127,8 @@ def default_passes(
         *([StreamInput()] if input_mode == "rows" else []),
         # On operators, whose memory tells what is a run of it; before kernels are chosen.
         SlideStates(),
+        # Before kernels are chosen, of which some are for such weights.
+        NarrowWeights(),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.
         SelectKernels(features),
         # On composites: distances are facts of operators, the order depends on them.

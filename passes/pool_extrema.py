@@ -1,8 +1,8 @@
 """Write the largest and smallest elements along axes as pooling, which has kernels that go by rows.
 
 Before: max(x: int8 [1, h, w, c], axis=[1, 2]), min(x, axis=[3])
-After:  reshape(max_pool2d(x, [h, w])), the same of ~x and ~(...) for a minimum
-Requires: integers.
+After:  reshape(max_pool2d(x, [h, w])), the same of ~x and ~(...), or -x and -(...), for a minimum
+Requires: integers that pooling has a kernel for, or float32.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from tinycc.passes.dataflow_rewriter import DataflowRewriter
 
 class _Pooler(DataflowRewriter):
     def rewrite(self, name: str, call: relax.Call) -> relax.Expr:
-        types = {"relax.max": ("int8", "int16"), "relax.min": ("int8",)}
+        types = {"relax.max": ("int8", "int16", "float32"), "relax.min": ("int8", "float32")}
         source = call.args[0] if name in types else None
         if source is None or tvm_adapter.dtype_of(source) not in types[name]:
             return call
@@ -46,7 +46,9 @@ class _Pooler(DataflowRewriter):
         return self.emit(pooled)
 
     def _complement(self, source: relax.Expr, before: int, after: int) -> relax.Expr:
-        """~x = -x - 1, by which the smallest becomes the largest: -x with other zero points."""
+        """~x = -x - 1, by which the smallest becomes the largest: -x with other zero points, or -x itself."""
+        if tvm_adapter.dtype_of(source) == "float32":
+            return self.emit(relax.op.negative(source))
         scale = relax.const(1.0, "float32")
         real = self.emit(relax.op.dequantize(source, scale, relax.const(before, "int32"), axis=0))
         negative = self.emit(relax.op.negative(real))
@@ -57,7 +59,7 @@ class _Pooler(DataflowRewriter):
 
 @tvm.transform.module_pass(opt_level=1, name="PoolExtrema")
 class PoolExtrema:
-    """Rewrite `max` and `min` of integers in `main`."""
+    """Rewrite `max` and `min` in `main`."""
 
     def transform_module(self, module: tvm.IRModule, context: tvm.transform.PassContext) -> tvm.IRModule:
         """Module pass; see above."""

@@ -11,6 +11,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.errors import UnsupportedError
+from tinycc.ops.softmax.masked import is_mask
 from tinycc.passes.dataflow_rewriter import DataflowRewriter
 from tinycc.passes.fold_into_products import PRODUCTS
 from tinycc.passes.real_constants import real_value
@@ -41,6 +42,10 @@ class _Quantizer(DataflowRewriter):
                 continue
             if tvm_adapter.op_name(other) != "relax.dequantize":
                 continue
+            if name == "relax.add" and is_mask(
+                constant, float(tvm_adapter.constant_value(other.args[1]).max())
+            ):
+                continue  # a softmax knows it
             if constant.size > 1 or tvm_adapter.dtype_of(other.args[0]) != "int8":
                 operands[index] = self._operand(constant)
             # Otherwise a function of one tensor: a table.

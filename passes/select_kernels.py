@@ -2,7 +2,8 @@
 
 Before:  a composite function
 After:   the same function with the attribute `tinycc.variant`, where the kernel uses a feature of the core
-Requires: fuse_quantized_ops, lower_fallbacks.
+Requires: fuse_quantized_ops, lower_fallbacks, narrow_weights: a kernel for weights of few bits is taken in
+         place of the one for the same core that finds each in a byte, as it takes less flash.
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,12 @@ class SelectKernels:
 
 
 def _best(view: Operator, features: Sequence[str]) -> str:
+    """The quickest kernel, or in its place one for weights of few bits."""
+    quickest = replace(view, variant=_quickest(view, features))
+    return next(iter(quickest.traded("instructions")), quickest).variant
+
+
+def _quickest(view: Operator, features: Sequence[str]) -> str:
     """The kernel of fewest predicted instructions; the room's first where one was never counted."""
     offered = [kernel.name for kernel in view.offered(features) if kernel.trade is None]
     views = [replace(view, variant=name) for name in offered]

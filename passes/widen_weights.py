@@ -1,7 +1,8 @@
 """Use the flash that is left for kernels that take more constants and fewer instructions.
 
 Before:  composite functions, and stages of them, whose kernels are chosen
-After:   the same; attribute `tinycc.variant` of some says that their weights lie wide
+After:   the same; attribute `tinycc.variant` of some says that their weights lie wide, or that those of four
+         bits have a byte each
 Requires: select_kernels, schedule_stages: tables of stages are constants, too. What a kernel reads and
          writes, in which order, does not depend on how its weights lie, so that memory stays as it is.
 Source:  the knapsack problem, greedily: most predicted instructions for a byte first.
@@ -88,7 +89,18 @@ def _wide(view: Operator) -> Operator:
     """The view with wide weights wherever there may be some."""
     if isinstance(view, Stage):
         return replace(view, members=tuple(_wide(member) for member in view.members))
-    return next(iter(view.traded("flash")), view)
+    return next(iter([*view.traded("flash"), *_in_bytes(view)]), view)
+
+
+def _in_bytes(view: Operator) -> list[Operator]:
+    """The view with a byte for each weight, where it has less."""
+    if view.kernel.trade != "instructions":
+        return []
+    return [
+        replace(view, variant=kernel.name)
+        for kernel in view.kernels
+        if kernel.trade is None and kernel.needs == view.kernel.needs and kernel.fits(view)
+    ]
 
 
 def _widened(function: relax.Function, members: Mapping[int, str]) -> relax.Function:

@@ -96,7 +96,7 @@ def test_an_index_out_of_bounds_reads_nothing_outside() -> None:
     node = helper.make_node("Gather", ["x", "i"], ["y"])
     x, i = np.arange(4, dtype=np.float32), np.array([-9, 0, 9, -1], np.int64)
     [y] = onnx_backend.run_node(node, [x, i])
-    np.testing.assert_array_equal(y, [0, 0, 3, 3])
+    np.testing.assert_array_equal(y, x[i % 4])
 
 
 def test_only_the_host_is_supported() -> None:

@@ -65,6 +65,7 @@ class Quantization:
     keep: "dict[str, Any] | str"
     at_least: float
     equalize: bool
+    weights: Any
 
     def quantize(
         self, model: Path, preprocessing: "Preprocessing", *, analysis: bool = False
@@ -82,13 +83,14 @@ class Quantization:
             keep=self.keep,  # type: ignore[arg-type]
             at_least=self.at_least,
             equalize=self.equalize,
+            weights=self.weights,
             analysis=analysis,
             progress=_progress,
         )
 
 
 def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command gets `quantization`, of --calib, --range, --keep and --at-least, and `preprocessing`."""
+    """The command gets `quantization`, of --calib, --range, --weights, --keep ..., and `preprocessing`."""
 
     @click.option(
         "--calib",
@@ -105,11 +107,19 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
         help="How ranges of activations are found; auto tries what the library has.",
     )
     @click.option(
+        "--weights",
+        type=click.Choice(["int8", "int4"]),
+        default="int8",
+        show_default=True,
+        help="The type of weights; of layers to which the library cannot give int4 it is int8.",
+    )
+    @click.option(
         "--keep",
         "kept",
-        metavar="LAYER=float|int16",
+        metavar="LAYER=float|int16|int8",
         multiple=True,
-        help="Do not make a layer int8. May be repeated; auto keeps the fewest in float for --at-least.",
+        help="Do not make a layer int8, or its weights int4. May be repeated; auto keeps the fewest in float "
+        "(in int8, with --weights int4) for --at-least.",
     )
     @click.option(
         "--at-least",
@@ -127,11 +137,12 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
         kept: tuple[str, ...],
         at_least: str,
         equalize: bool,
+        weights: str,
         **arguments: Any,
     ) -> None:
         if calib is None:
             _refuse_without_data(click.get_current_context())
-        quantization = Quantization(calib, range_, _keep(kept), _share(at_least), equalize)
+        quantization = Quantization(calib, range_, _keep(kept), _share(at_least), equalize, weights)
         command(quantization=quantization, **arguments)
 
     return with_quantization
@@ -140,7 +151,8 @@ def quantization_options(command: Callable[..., None]) -> Callable[..., None]:
 def _refuse_without_data(context: click.Context) -> None:
     """UnsupportedError for an option that would go unread."""
     flags = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
-    for name in ("range_", "kept", "at_least", "equalize", "size", "mean", "std", "layout", "sample_rate"):
+    options = ("range_", "weights", "kept", "at_least", "equalize")
+    for name in (*options, "size", "mean", "std", "layout", "sample_rate"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UnsupportedError(f"{flags[name]} says how to quantize: give the data with --calib")
 
@@ -151,8 +163,10 @@ def _keep(kept: tuple[str, ...]) -> dict[str, str] | str:
     layers = {}
     for item in kept:
         layer, _, precision = item.rpartition("=")
-        if not layer or precision not in ("float", "int16"):
-            raise UnsupportedError(f"--keep {item}: give LAYER=float, LAYER=int16, or auto alone")
+        if not layer or precision not in ("float", "int16", "int8"):
+            raise UnsupportedError(
+                f"--keep {item}: give LAYER=float, LAYER=int16, LAYER=int8 with --weights int4, or auto alone"
+            )
         layers[layer] = precision
     return layers
 

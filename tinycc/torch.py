@@ -8,7 +8,7 @@ elements keeps the quantization of its operands; softmax, sigmoid and tanh have 
 what is trained or calibrated with it is what the board computes, but for the rounding of single results.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 import torch
@@ -35,6 +35,7 @@ from tinycc.frontend.torch.batch_norm import batch_norms_as_layers
 from tinycc.frontend.torch.fusion import (
     Fusion,
     functional,
+    is_mask,
     is_number,
     is_real,
     operands,
@@ -55,11 +56,15 @@ from tinycc.frontend.torch.operators import (
 )
 
 Activations = Literal["int8", "int16"]
+Weights = Literal["int8", "int4"]
+Kept = Literal["float", "int8"]
 Ranges = Literal["min-max", "moving-average", "mse", "percentile"]
 
 Specs = dict[torch.fx.Node, QuantizationSpecBase]
 Annotations = dict[torch.fx.Node, QuantizationSpecBase]
 
+# The integers of weights, as far to either side: the most negative one is left out.
+_WEIGHT_LIMITS = {"int8": (-127, 127), "int4": (-7, 7)}
 # The least scale, of what is 0 throughout.
 _LEAST_SCALE = {"eps": 2.0**-24}
 
@@ -91,12 +96,14 @@ class Quantizer(TorchQuantizer):
 
     activations: "int16" has 16-bit activations beside 8-bit weights; biases are left to the compiler, which
         rounds them to the scale of the sums.
+    weights: "int4" has weights of -7 to 7, in int8 tensors, as torch has none narrower; the compiler packs
+        them.
     per_channel: weights have a scale for each output channel, or one for all.
     ranges: how the range of an activation follows from what is seen of it: least and greatest ("min-max"),
         the same averaged over calls ("moving-average"), the least squared error ("mse"), or all but 0.001 %
         at either end ("percentile"). By default "min-max", and "moving-average" with `is_qat`.
     keep: layers that stay in float: names of modules ("layers.0", with all that it holds) or types ("Linear",
-        nn.Linear).
+        nn.Linear); or what each of them keeps, "float", or "int8" for weights beside others of int4.
     is_qat: for prepare_qat_pt2e.
 
     Raises UnsupportedError, when a graph is annotated, for a layer in `keep` that it does not have.
@@ -106,21 +113,26 @@ class Quantizer(TorchQuantizer):
         self,
         *,
         activations: Activations = "int8",
+        weights: Weights = "int8",
         per_channel: bool = True,
         ranges: Ranges | None = None,
-        keep: Iterable[str | type[torch.nn.Module]] = (),
+        keep: Iterable[str | type[torch.nn.Module]] | Mapping[str | type[torch.nn.Module], Kept] = (),
         is_qat: bool = False,
     ) -> None:
         super().__init__()
         ranges = ranges or ("moving-average" if is_qat else "min-max")
+        layers = [keep] if isinstance(keep, str | type) else keep
+        self._keep = dict(layers) if isinstance(layers, Mapping) else dict.fromkeys(layers, "float")
         for name, value, known in (
             ("activations", activations, get_args(Activations)),
+            ("weights", weights, get_args(Weights)),
             ("ranges", ranges, get_args(Ranges)),
+            *(("keep", value, get_args(Kept)) for value in self._keep.values()),
         ):
             if value not in known:
                 raise UnsupportedError(f"Quantizer: {name} = {value!r} is not known, only {', '.join(known)}")
-        self._keep = [keep] if isinstance(keep, str | type) else list(keep)
-        self._is_qat, self._per_channel = is_qat, per_channel
+        self._with_int8: set[torch.fx.Node] = set()
+        self._is_qat, self._per_channel, self._weight_type = is_qat, per_channel, weights
         self._dtype = {"int8": torch.int8, "int16": torch.int16}[activations]
         self._activation = self._tensor(_OBSERVERS[ranges])
         self._constant = self._tensor(MinMaxObserver)
@@ -131,7 +143,7 @@ class Quantizer(TorchQuantizer):
 
     def annotate(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         """Write into the nodes' metadata how operands and results are quantized."""
-        kept = self._kept(model.graph)
+        kept, self._with_int8 = self._kept(model.graph, "float"), self._kept(model.graph, "int8")
         fusion = Fusion(model.graph, kept)
         # How each result is quantized, in the end.
         specs: Specs = {}
@@ -168,13 +180,13 @@ class Quantizer(TorchQuantizer):
         inputs: Annotations = {}
         for source in operands(node):
             if source is given.get("weight"):
-                inputs[source] = self._weights(axis=1 if "transpose" in name else 0)
+                inputs[source] = self._weights(node, axis=1 if "transpose" in name else 0)
             elif source.op != "get_attr":
                 inputs |= {} if source in inner else {source: _as_result(source, specs, self._activation)}
             elif name in MATRIX_PRODUCTS and source is node.args[1]:
-                inputs[source] = self._weights(axis=1)
+                inputs[source] = self._weights(node, axis=1)
             elif name in (*BINARY, *MATRIX_PRODUCTS) and not (
-                is_number(source) or inner.intersection(node.all_input_nodes)
+                is_number(source) or is_mask(source) or inner.intersection(node.all_input_nodes)
             ):
                 inputs[source] = self._constant
         if is_real(node) and node not in inner:
@@ -207,18 +219,17 @@ class Quantizer(TorchQuantizer):
         scheme = torch.per_tensor_affine if self._dtype == torch.int8 else torch.per_tensor_symmetric
         return QuantizationSpec(self._dtype, self._observed(observer), limits.min, limits.max, qscheme=scheme)
 
-    def _weights(self, axis: int) -> QuantizationSpec:
+    def _weights(self, layer: torch.fx.Node, axis: int) -> QuantizationSpec:
         """Of weights with output channels along `axis`; in training they have the range of the moment."""
+        limits = _WEIGHT_LIMITS["int8" if layer in self._with_int8 else self._weight_type]
         now = {"averaging_constant": 1.0} if self._is_qat else {}
         if not self._per_channel:
             observer = MovingAverageMinMaxObserver if self._is_qat else MinMaxObserver
             made = self._observed(observer, **now)
-            return QuantizationSpec(torch.int8, made, -127, 127, qscheme=torch.per_tensor_symmetric)
+            return QuantizationSpec(torch.int8, made, *limits, qscheme=torch.per_tensor_symmetric)
         observer = MovingAveragePerChannelMinMaxObserver if self._is_qat else PerChannelMinMaxObserver
         made = self._observed(observer, ch_axis=axis, **now)
-        return QuantizationSpec(
-            torch.int8, made, -127, 127, qscheme=torch.per_channel_symmetric, ch_axis=axis
-        )
+        return QuantizationSpec(torch.int8, made, *limits, qscheme=torch.per_channel_symmetric, ch_axis=axis)
 
     def _fixed(self, name: str) -> FixedQParamsQuantizationSpec | None:
         """Of an operator whose results lie in a known range."""
@@ -230,10 +241,10 @@ class Quantizer(TorchQuantizer):
             self._dtype, scale, zero_point, limits.min, limits.max, qscheme=torch.per_tensor_affine
         )
 
-    def _kept(self, graph: torch.fx.Graph) -> set[torch.fx.Node]:
-        """The nodes of the layers that stay in float."""
+    def _kept(self, graph: torch.fx.Graph, precision: Kept) -> set[torch.fx.Node]:
+        """The nodes of the layers that keep this."""
         kept: set[torch.fx.Node] = set()
-        for layer in self._keep:
+        for layer in (layer for layer, has in self._keep.items() if has == precision):
             found = {node for node in graph.nodes if _is_of(node, layer)}
             if not found:
                 name = layer if isinstance(layer, str) else layer.__name__

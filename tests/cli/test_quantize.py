@@ -51,8 +51,9 @@ def test_compiling_may_quantize_first(cli: Cli, data: Path, tmp_path: Path) -> N
     folder = tmp_path / "out"
     pixels = tmp_path / "pixels.npz"
     np.savez(pixels, in0=images(8).transpose(0, 3, 1, 2))
-    outcome = cli("compile", float_onnx(tmp_path), "--calib", pixels, "-o", folder, "--keep", "average=int16")
-    assert outcome.code == 0 and "raw pixels" in outcome.stdout
+    options = ("--keep", "average=int16", "--weights", "int4")
+    outcome = cli("compile", float_onnx(tmp_path), "--calib", pixels, "-o", folder, *options)
+    assert outcome.code == 0 and "raw pixels" in outcome.stdout and "int4 weights in 2" in outcome.stdout
     assert json.loads((folder / "report.json").read_text())["model"] == "small.onnx"
 
 
@@ -64,6 +65,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "no folder": (("--calib", "data.npz", "-o", "absent/int8.tflite"), "cannot write"),
     "keep": (("--calib", "data.npz", "-o", "a.tflite", "--keep", "scores=int4"), "LAYER=float"),
     "keep what": (("--calib", "data.npz", "-o", "a.tflite", "--keep", "absent=float"), "features, average"),
+    "keep int8": (("--calib", "data.npz", "-o", "a.tflite", "--keep", "scores=int8"), "would be int4"),
     "share": (("--calib", "data.npz", "-o", "a.tflite", "--at-least", "much"), "--at-least much"),
     "size": (("--calib", "data.npz", "-o", "a.tflite", "--size", "32"), "--size 32"),
     "mean": (("--calib", "data.npz", "-o", "a.tflite", "--mean", "x"), "--mean x"),
@@ -85,7 +87,9 @@ def test_refusals_leave_nothing_behind(
     assert sorted(tmp_path.iterdir()) == [data, model] and model.read_bytes() == before
 
 
-@pytest.mark.parametrize("option", [("--range", "auto"), ("--mean", "3"), ("--keep", "y=float")])
+@pytest.mark.parametrize(
+    "option", [("--range", "auto"), ("--weights", "int4"), ("--mean", "3"), ("--keep", "y=float")]
+)
 def test_options_that_would_go_unread_are_refused(
     option: tuple[str, str], cli: Cli, tflite_file: Path, tmp_path: Path
 ) -> None:

@@ -114,18 +114,41 @@ def test_a_batch_norm_of_onnx_goes_into_the_convolution(tmp_path: Path) -> None:
     np.testing.assert_allclose(compiled.run([values[np.newaxis]])[0][0], expected, rtol=1e-4, atol=1e-5)
 
 
+NO_NUMBERS = [(np.nan, r"has values that are not numbers \(NaN\)"), (-np.inf, "has infinite values")]
+
+
+@pytest.mark.parametrize(("value", "reason"), NO_NUMBERS)
 @pytest.mark.parametrize("make", [float_tflite, float_onnx])
-def test_weights_of_a_file_that_are_no_numbers_are_refused(make: Callable[..., Path], tmp_path: Path) -> None:
+def test_weights_of_a_file_that_are_no_numbers_are_refused(
+    make: Callable[..., Path], value: float, reason: str, tmp_path: Path
+) -> None:
     constants = weights()
-    constants["kernel"].flat[0] = np.nan
-    with pytest.raises(ModelError, match=r"small.*tensor 'kernel' has values that are not numbers \(NaN\)"):
+    constants["kernel"].flat[0] = value
+    with pytest.raises(ModelError, match=f"small.*tensor 'kernel' {reason}"):
         tinycc.compile(make(tmp_path, constants), allow_float=True)
 
 
-def test_weights_of_a_program_that_are_no_numbers_are_refused() -> None:
+@pytest.mark.parametrize(("value", "reason"), NO_NUMBERS)
+def test_weights_of_a_program_that_are_no_numbers_are_refused(value: float, reason: str) -> None:
     torch = pytest.importorskip("torch")
     module = torch.nn.Linear(4, 2)
-    module.weight.data[0, 0] = float("nan")
+    module.weight.data[0, 0] = value
     program = torch.export.export(module, (torch.zeros(1, 4),))
-    with pytest.raises(ModelError, match="weight' has values that are not numbers"):
+    with pytest.raises(ModelError, match=f"weight' {reason}"):
         tinycc.compile(program, allow_float=True)
+
+
+def test_a_mask_may_be_infinite_and_probabilities_stay_real() -> None:
+    torch = pytest.importorskip("torch")
+
+    class Masked(torch.nn.Module):  # type: ignore[misc, name-defined]
+        mask = torch.full((4, 4), float("-inf")).triu(1)
+
+        def forward(self, x: Any) -> Any:
+            return torch.softmax(x + self.mask, -1)
+
+    values = GENERATOR.normal(size=(1, 4, 4)).astype(np.float32)
+    module = Masked()
+    compiled = tinycc.compile(torch.export.export(module, (torch.zeros(1, 4, 4),)), allow_float=True)
+    expected = module(torch.from_numpy(values)).numpy()
+    np.testing.assert_allclose(compiled.run([values[np.newaxis]])[0][0], expected, rtol=1e-6, atol=1e-6)

@@ -29,10 +29,6 @@ def _node(model: onnx.ModelProto, kind: str) -> onnx.NodeProto:
     return next(node for node in model.graph.node if node.op_type == kind)
 
 
-def _int4_weights(model: onnx.ModelProto) -> None:
-    model.graph.initializer.append(helper.make_tensor("w", TensorProto.INT4, [2], [1, 2]))
-
-
 def _float8_weights(model: onnx.ModelProto) -> None:
     model.graph.initializer.append(helper.make_tensor("w", TensorProto.FLOAT8E4M3FN, [2], [1.0, 2.0]))
 
@@ -118,7 +114,6 @@ def _other_output(model: onnx.ModelProto) -> None:
 
 
 FEATURES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
-    "int4 weights": (_int4_weights, "tensor 'w' is int4, which is not supported"),
     "float8 weights": (_float8_weights, "tensor 'w' is float8e4m3fn, which is not supported"),
     "strings": (_strings, "tensor 'w' is string, which is not supported"),
     "a sequence": (_sequence, "'s' is no tensor"),

@@ -17,7 +17,7 @@ from tests.tools.tflm import needs_tflm, run_tflm
 from tinycc import tvm_adapter
 from tinycc.errors import TinyccError
 from tinycc.frontend.load import describe_model, load_model
-from tinycc.frontend.tflite.options import SIGNATURES
+from tinycc.frontend.tflite.signatures import SIGNATURES
 from tinycc.states import read_states, state_parameters
 
 SHAPE = (1, 4)

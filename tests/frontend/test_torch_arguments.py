@@ -40,6 +40,7 @@ WEIGHTS: dict[str, tuple[tuple[int, ...], ...]] = {
     "prelu": ((4,),),
     "_native_batch_norm_legit_no_training": ((4,),) * 4,
     "layer_norm": ((5,), (5,)),
+    "embedding": ((7, 3),),
 }
 # What each operator is called with where it needs more than a tensor; names are the schema's.
 CALLS: dict[str, dict[str, Any]] = {
@@ -225,7 +226,7 @@ def tensors_of(name: str) -> dict[str, Any]:
             found[argument.name] = [value, value + 1]
         elif argument.name == "other" and kind == "Tensor":
             found[argument.name] = torch.rand(shape, generator=generator) + 0.5
-        elif argument.name == "index" and kind == "Tensor":
+        elif argument.name in ("index", "indices") and kind == "Tensor":
             found[argument.name] = torch.tensor([2, 0, 0, 3, 1])
     shapes = WEIGHTS.get(packet, ())
     for argument, own in zip(("weight", "bias", "running_mean", "running_var"), shapes, strict=False):

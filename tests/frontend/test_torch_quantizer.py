@@ -135,6 +135,7 @@ OPTIONS: dict[str, Quantizer] = {
     "mse": Quantizer(ranges="mse"),
     "percentile": Quantizer(ranges="percentile"),
     "moving average": Quantizer(ranges="moving-average"),
+    "int4": Quantizer(weights="int4"),
 }
 
 
@@ -186,11 +187,45 @@ def test_layers_that_are_kept_have_float_weights(keep: str | type[nn.Module]) ->
         ({"keep": ["head"]}, "no layer of the name or type 'head'"),
         ({"activations": "int4"}, "activations = 'int4' is not known"),
         ({"ranges": "entropy"}, "ranges = 'entropy' is not known"),
+        ({"weights": "int2"}, "weights = 'int2' is not known"),
+        ({"keep": {"head": "int16"}}, "keep = 'int16' is not known"),
     ],
 )
 def test_options_that_are_not_known_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UnsupportedError, match=message):
         quantize_program(nn.ReLU(), torch.ones(1, 4), [torch.ones(1, 4)], Quantizer(**options))
+
+
+def largest_weights(program: torch.export.ExportedProgram) -> list[int]:
+    """The largest magnitude among the integers of each layer's weights."""
+    tensors = (*program.state_dict.values(), *program.constants.values())
+    return [int(each.abs().max()) for each in tensors if each.dtype == torch.int8 and each.dim() > 1]
+
+
+def test_weights_of_four_bits_but_for_a_layer_that_keeps_eight() -> None:
+    case = random_case([IMAGE], 0)
+    quantizer = Quantizer(weights="int4", keep={"0": "int8"})
+    program = quantize_program(nn.Sequential(conv(), nn.ReLU(), conv(groups=4)), case, [case], quantizer)
+    assert largest_weights(program) == [127, 7]
+
+
+def test_training_with_weights_of_four_bits() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(conv(), nn.ReLU(), conv(groups=4), nn.Flatten(), nn.Linear(144, 3))
+    images = torch.randn(8, *IMAGE[1:])
+    shapes = ({0: torch.export.Dim("batch", min=2, max=64)},)
+    exported = torch.export.export(network.train(), (images,), dynamic_shapes=shapes)
+    prepared = prepare_qat_pt2e(exported.module(), Quantizer(is_qat=True, weights="int4"))
+    optimizer = torch.optim.SGD(prepared.parameters(), 0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        prepared(images).square().sum().backward()
+        optimizer.step()
+    move_exported_model_to_eval(prepared)
+    program = torch.export.export(convert_pt2e(prepared), (images[:1],))
+    assert largest_weights(program) == [7, 7, 7]
+    for layer, histogram in layer_steps(program, tinycc.compile(program), (images[:1],)).items():
+        assert max(histogram) <= 1, layer
 
 
 class Trained(nn.Module):

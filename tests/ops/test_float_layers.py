@@ -1,5 +1,6 @@
 """Layers, pooling, means and softmax of real numbers against TVM's VM."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tvm import relax
 
 from tests.passes.layout_tools import random_inputs, run_on_vm
-from tests.tools.kernel_runner import dequantized, run_plan, views_in
+from tests.tools.kernel_runner import compile_and_run, dequantized, run_plan, views_in
 from tests.tools.layers import windows
 from tests.tools.real_layers import (
     Shape,
@@ -60,6 +61,81 @@ def test_depthwise_convolution(
         activation=lambda x: relax.op.clip(x, 0, 6), seed=seed,
     )  # fmt: skip
     check_real(real_module(body, (1, *image, inputs)), "depthwise_conv2d", seed)
+
+
+def transposed(groups: int = 1, **attributes: object) -> Callable[..., relax.Expr]:
+    return lambda x, weights: relax.op.nn.conv2d_transpose(
+        x, weights, data_layout="NHWC", kernel_layout="IOHW", groups=groups, **attributes
+    )
+
+
+def scattered(
+    x: np.ndarray, weights: np.ndarray, strides: Shape, padding: Shape, dilation: Shape, groups: int
+) -> np.ndarray:
+    """Each pixel of x [1, height, width, channels] adds to the outputs that it reaches."""
+    _, height, width, channels = x.shape
+    _, outputs, *kernel = weights.shape
+    sizes = [
+        (count - 1) * stride + (taps - 1) * step + 1
+        for count, stride, taps, step in zip((height, width), strides, kernel, dilation, strict=True)
+    ]
+    full = np.zeros((*sizes, groups * outputs))
+    for row, column, channel, down, right in np.ndindex(height, width, channels, *kernel):
+        group = channel // (channels // groups)
+        reached = full[row * strides[0] + down * dilation[0], column * strides[1] + right * dilation[1]]
+        products = x[0, row, column, channel] * weights[channel, :, down, right]
+        reached[group * outputs : (group + 1) * outputs] += products
+    top, left, bottom, right = padding
+    return full[np.newaxis, top : sizes[0] - bottom, left : sizes[1] - right]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "strides", "padding", "dilation", "channels", "groups"),
+    [
+        ((1, 1), (1, 1), (0, 0, 0, 0), (1, 1), (3, 5), 1),
+        ((2, 2), (2, 2), (0, 0, 0, 0), (1, 1), (3, 4), 1),
+        ((3, 4), (2, 2), (1, 0, 1, 2), (1, 1), (2, 9), 1),
+        ((2, 1), (3, 2), (1, 0, 0, 0), (1, 1), (1, 3), 1),
+        ((3, 2), (2, 3), (2, 1, 0, 3), (2, 4), (4, 6), 2),
+        ((4, 3), (1, 2), (3, 2, 1, 1), (1, 2), (6, 6), 3),
+    ],
+)
+def test_transposed_convolution(
+    kernel: Shape, strides: Shape, padding: Shape, dilation: Shape, channels: Shape, groups: int
+) -> None:
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(1, 4, 5, channels[0])).astype(np.float32)
+    weights = generator.normal(size=(channels[0], channels[1] // groups, *kernel)).astype(np.float32)
+    bias = generator.normal(size=channels[1]).astype(np.float32)
+
+    def body(image: relax.Expr) -> relax.Expr:
+        product = transposed(groups, strides=strides, padding=padding, dilation=dilation)
+        return relax.op.nn.relu(relax.op.add(product(image, relax.const(weights)), relax.const(bias)))
+
+    module = real_module(body, x.shape)
+    [view] = views_in(module)
+    assert view.kind == "transpose_conv2d"
+    expected = np.maximum(scattered(x, weights, strides, padding, dilation, groups) + bias, 0)
+    assert_close(compile_and_run(module, [x]), [expected])
+
+
+def bilinear(coordinates: str, size: Shape) -> Callable[[relax.Expr], relax.Expr]:
+    return lambda x: relax.op.image.resize2d(
+        x, relax.ShapeExpr(size), layout="NHWC", method="linear",
+        coordinate_transformation_mode=coordinates, rounding_method="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "size"),
+    [
+        *itertools.product(("asymmetric", "half_pixel", "align_corners"), ((7, 9), (3, 2))),
+        ("pytorch_half_pixel", (4, 10)),
+        ("half_pixel", (1, 1)),
+    ],
+)
+def test_bilinear_resize(coordinates: str, size: Shape) -> None:
+    check_real(real_module(bilinear(coordinates, size), (1, 4, 5, 3)), "resize_bilinear")
 
 
 @pytest.mark.parametrize("outputs", [1, 4, 10])
@@ -180,6 +256,33 @@ def test_a_stage_goes_by_rows(end: str) -> None:
     [stage] = [step.operator for step in plan.steps if isinstance(step.operator, Stage)]
     assert len(stage.members) == 3
     assert_close(run_plan(plan, [inputs], True)[0], run_on_vm(module, inputs))
+
+
+GROWING: dict[str, Callable[[relax.Expr], relax.Expr]] = {
+    "transposed": layer(transposed(strides=(2, 2), padding=(1, 0, 1, 1)), (5, 4, 3, 3), 4),
+    "bilinear": bilinear("half_pixel", (18, 14)),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_what_grows_an_image_goes_by_rows(name: str) -> None:
+    """To the bit as on whole tensors."""
+    first = layer(convolution(padding=[1, 1, 1, 1]), (3, 3, 2, 5), 5)
+
+    def body(x: relax.Expr) -> relax.Expr:
+        return relax.op.nn.max_pool2d(GROWING[name](first(x)), (3, 3), (2, 2), layout="NHWC")
+
+    module = real_module(body, (1, 9, 7, 2))
+    inputs, results = random_inputs(module), []
+    for form in ("whole", "stream", "patch:2x2"):
+        passes = default_passes("float", ScheduleOptions(form=form))
+        plan = build_plan(tvm.transform.Sequential(passes)(module))
+        results.append(run_plan(plan, [inputs], True)[0][0])
+        if form == "stream":
+            [stage] = [step.operator for step in plan.steps]
+            assert isinstance(stage, Stage) and len(stage.members) == 3
+    np.testing.assert_array_equal(results[1], results[0])
+    np.testing.assert_array_equal(results[2], results[0])
 
 
 @pytest.mark.parametrize("shapes", [((1, 5, 6), (1, 6, 7)), ((3, 4, 6), (3, 6, 5)), ((2, 3, 4), (1, 4, 2))])

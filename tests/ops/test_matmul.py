@@ -49,10 +49,7 @@ def test_equals_the_reference(a: Shape, b: Shape, is_clamped: bool) -> None:
     np.testing.assert_array_equal(result, np.clip(scaled, low, 127))
 
 
-@pytest.mark.parametrize(("a", "b", "reason"), [
-    ((2, 1, 4, 7), (2, 3, 7, 5), "batches of 2 and 6 matrices make one of 6"),
-    ((1, 40_000), (40_000, 1), "sums of 40000 products do not fit 32 bits"),
-])  # fmt: skip
-def test_what_no_kernel_does_is_left_to_loops(a: Shape, b: Shape, reason: str) -> None:
-    report = tinycc.compile(product_module(a, b)).report
-    assert [reason in fallback["reason"] for fallback in report["fallbacks"]] == [True]
+def test_what_no_kernel_does_is_left_to_loops() -> None:
+    report = tinycc.compile(product_module((1, 40_000), (40_000, 1))).report
+    [fallback] = report["fallbacks"]
+    assert "sums of 40000 products do not fit 32 bits" in fallback["reason"]

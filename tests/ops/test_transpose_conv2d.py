@@ -9,7 +9,7 @@ from tests.reference import convolution
 from tests.reference.fixed_point import INT8, INT16, quantize_multipliers
 from tests.tools.kernel_runner import compile_and_run, views_in
 from tests.tools.layers import Shape, Weights, inputs_of, layer_module
-from tinycc.ops.transpose_conv2d import TransposeConv2D
+from tinycc.ops.transpose_conv2d.view import TransposeConv2D
 
 
 def transposed_module(

@@ -9,7 +9,7 @@ import numpy as np
 from tests.ops.test_streaming import chain
 from tinycc import runtime_c
 from tinycc.ops import dsp, helium
-from tinycc.ops.dsp_layer import DspLayer
+from tinycc.ops.dsp_layer import DspLayer, Storage
 
 KERNELS = Path(runtime_c.__file__).parent / "kernels"
 
@@ -37,9 +37,9 @@ def sums_of(weights: Sequence[int], bias: int = 0, exponent: int = 0) -> DspLaye
     return DspLayer.of_sums(np.array([weights]), np.array([bias]), exponent)
 
 
-def matrix_of(form: DspLayer, *, is_wide: bool = False) -> list[int]:
+def matrix_of(form: DspLayer, storage: Storage = "bytes") -> list[int]:
     """The words that a kernel reads of one sum: what it begins with, weights, multiplier."""
-    return [int(word) for word in form.matrix(1, is_wide=is_wide)[0, :, 0]]
+    return [int(word) for word in form.matrix(1, storage)[0, :, 0]]
 
 
 def bias_by_parts(form: DspLayer, sizes: Sequence[int]) -> int:
@@ -78,8 +78,30 @@ def test_the_exponent_in_the_low_byte(tmp_path: Path, require_tool: Callable[[st
 
 
 def test_wide_weights() -> None:
-    words = matrix_of(sums_of([3, -2, 1, 4]), is_wide=True)
+    words = matrix_of(sums_of([3, -2, 1, 4]), "wide")
     assert [hex(word) for word in words[1:3]] == ["0x10402fe", "0x4fffe"]
+
+
+def test_weights_of_four_bits(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    weights = [3, -2, 1, 4, -8, 7, 0, -1]
+    assert [weight + 8 for weight in weights] == [11, 6, 9, 12, 0, 15, 8, 7]
+    begin, word, _ = matrix_of(sums_of(weights), "narrow")
+    assert word & 0xFFFFFFFF == 0x897C0BF6
+    assert (0x090C << 16, 0x0B06) == ((256 * 9 + 12) << 16, 256 * 11 + 6)
+    statements = f"""
+        const int8_t x[8] = {{10, -7}};
+        const int32_t word[2] = {{{word}, 0}};
+        uint32_t widened[8];
+        tinycc_dsp_widen(widened, x, 8);
+        SHOW(tinycc_dsp_weights(word, 0, TINYCC_DSP_NARROW));
+        SHOW(tinycc_dsp_weights(word, 1, TINYCC_DSP_NARROW));
+        const int32_t excess = tinycc_dsp_excess(widened, 2);
+        int32_t sums[2] = {{{begin}, 0}};
+        tinycc_dsp_dots_one(sums, widened, word, 2, TINYCC_DSP_NARROW);
+        SHOW((sums[0] - 127 * 8 * 4) >> 8); SHOW((excess - 127 * 8 * 4) >> 8); SHOW((sums[0] - excess) >> 8);
+    """
+    found = printed("dsp_matrix.h", statements, tmp_path, require_tool)
+    assert found == [0x090C0B06, 0x0807000F, 10 * 11 + -7 * 6, 8 * (10 - 7), 44]
 
 
 def test_sums_of_channels(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
@@ -114,6 +136,14 @@ def test_lanes_of_helium() -> None:
         name: np.array([value] * 4) for name, value in (("bias", 100), ("shift", -3), ("multiplier", 7))
     }
     assert helium.pack_constants(fields, [np.arange(4)])[0] == 25853 == 256 * 100 + 0xFD
+
+
+def test_weights_of_four_bits_of_helium() -> None:
+    rows = np.array([[7], [-3]], np.int8)
+    byte = helium.in_bytes(rows, 4)
+    assert byte.view(np.uint8).tolist() == [[0xD7]]
+    assert (byte << 4).tolist() == [[16 * 7]]
+    assert (byte >> 4).tolist() == [[-3]]
 
 
 def test_a_stage_and_its_ring() -> None:

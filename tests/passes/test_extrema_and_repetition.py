@@ -1,9 +1,11 @@
 """Extrema, repetition, resizing and softmax over any axis have kernels that give what the VM gives."""
 
+import numpy as np
 from tvm import relax
 
+from tests.passes.layout_tools import random_inputs, run_on_vm
 from tests.tools.against_vm import kinds_in, steps_from_vm
-from tests.tools.kernel_runner import dequantized, module_of, quantized
+from tests.tools.kernel_runner import compile_and_run, dequantized, module_of, quantized
 
 SHAPE = (1, 4, 5, 3)
 NEAREST = [
@@ -30,6 +32,18 @@ def test_extrema_and_repetition_are_exact() -> None:
     module = module_of([(SHAPE, "int8")], _extrema_and_repetition)
     assert set(kinds_in(module)) <= {"max_pool2d", "lookup", "gather", "pad"}
     assert max(steps_from_vm(module)) == 0
+
+
+def test_extrema_of_real_numbers_are_exact() -> None:
+    def body(x: relax.Expr) -> list[relax.Expr]:
+        axes = ([1, 2], [3], [1, 3], None)
+        return [reduce(x, axis) for axis in axes for reduce in (relax.op.max, relax.op.min)]
+
+    module = module_of([(SHAPE, "float32")], body)
+    assert set(kinds_in(module)) <= {"max_pool2d", "expression"}
+    inputs = random_inputs(module)
+    for result, wanted in zip(compile_and_run(module, inputs), run_on_vm(module, inputs), strict=True):
+        np.testing.assert_array_equal(result.reshape(wanted.shape), wanted)
 
 
 def _nearest(x: relax.Expr) -> list[relax.Expr]:

@@ -1,4 +1,4 @@
-"""Integer constants are folded, float computations on them are not."""
+"""Integer constants are folded, and elementwise functions of real ones; quantized weights stay."""
 
 import numpy as np
 import tvm
@@ -69,3 +69,18 @@ def test_real_constants_are_moved_alike() -> None:
     after = FoldIntegerConstants()(before)
     assert operators(after) == []
     np.testing.assert_array_equal(run_on_vm(after, [])[0], run_on_vm(before, [])[0])
+
+
+def test_factors_of_real_constants_are_computed() -> None:
+    def body(builder: relax.BlockBuilder, weights: relax.Expr) -> relax.Expr:
+        root = builder.emit(relax.op.sqrt(builder.emit(relax.op.abs(weights))))
+        factor = builder.emit(relax.op.divide(weights, builder.emit(relax.op.add(root, relax.const(0.5)))))
+        is_small = builder.emit(relax.op.less(factor, relax.const(0.25)))
+        filled = builder.emit(relax.op.full([2, 3, 4], relax.const(0.125)))
+        clipped = builder.emit(relax.op.clip(builder.emit(relax.op.erf(factor)), -0.5, 0.5))
+        return builder.emit(relax.op.where(is_small, clipped, filled))
+
+    before = _module(body, "float32")
+    after = FoldIntegerConstants()(before)
+    assert operators(after) == []
+    np.testing.assert_allclose(run_on_vm(after, [])[0], run_on_vm(before, [])[0], rtol=1e-6)

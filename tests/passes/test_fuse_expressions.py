@@ -33,6 +33,12 @@ def hard_swish(x: relax.Expr) -> relax.Expr:
     return relax.op.divide(relax.op.multiply(x, gate), number(6))
 
 
+def floored_at_a_half(x: relax.Expr) -> relax.Expr:
+    is_small = emitted(relax.op.less(x, number(-0.5)))
+    is_mid = emitted(relax.op.logical_or(is_small, emitted(relax.op.equal(x, relax.op.abs(x)))))
+    return relax.op.where(is_mid, relax.op.floor(x), relax.op.astype(is_small, "float32"))
+
+
 FUNCTIONS: dict[str, Callable[[relax.Expr], relax.Expr]] = {
     "hard swish": hard_swish,
     "leaky relu": lambda x: relax.op.nn.leakyrelu(x, 0.2),
@@ -41,6 +47,14 @@ FUNCTIONS: dict[str, Callable[[relax.Expr], relax.Expr]] = {
     "tanh of a difference": lambda x: relax.op.tanh(relax.op.subtract(number(-1.5), x)),
     "least and largest": lambda x: relax.op.maximum(relax.op.minimum(x, number(0.5)), relax.op.negative(x)),
     "exp": lambda x: relax.op.exp(relax.op.abs(x)),
+    "log": lambda x: relax.op.log(relax.op.add(relax.op.square(x), number(0.25))),
+    "roots": lambda x: relax.op.multiply(relax.op.sqrt(relax.op.abs(x)), relax.op.rsqrt(relax.op.exp(x))),
+    "gelu": relax.op.nn.gelu,
+    "gelu by tanh": relax.op.nn.gelu_tanh,
+    "softplus": lambda x: relax.op.nn.softplus(x, 1.5, 2.0),
+    "round": lambda x: relax.op.subtract(relax.op.round(x), relax.op.ceil(relax.op.multiply(x, number(2)))),
+    "signs": lambda x: relax.op.add(relax.op.sign(x), relax.op.trunc(x)),
+    "where": floored_at_a_half,
 }
 
 
@@ -60,6 +74,25 @@ def test_operands_are_broadcast(shape: tuple[int, ...], is_constant: bool) -> No
         check_real(real_module(lambda x: relax.op.multiply(value, x), SHAPE), "expression")
     else:
         check_real(real_module(relax.op.multiply, shape, SHAPE), "expression")
+
+
+def masked(x: relax.Expr) -> relax.Expr:
+    mask = relax.const(np.tri(4, 5, dtype=bool))
+    return relax.op.where(mask, x, number(-np.inf))
+
+
+def above(x: relax.Expr, y: relax.Expr) -> relax.Expr:
+    return relax.op.logical_not(relax.op.less(x, y))
+
+
+@pytest.mark.parametrize(("body", "shapes"), [(masked, (SHAPE,)), (above, (SHAPE, (5,)))])
+def test_logical_tensors_are_read_and_written(
+    body: Callable[..., relax.Expr], shapes: tuple[tuple[int, ...], ...]
+) -> None:
+    module = real_module(body, *shapes)
+    assert [view.kind for view in views_in(module)] == ["expression"]
+    inputs = random_inputs(module)
+    np.testing.assert_array_equal(compile_and_run(module, inputs)[0], run_on_vm(module, inputs)[0])
 
 
 def test_a_sum_is_fused_with_its_activation() -> None:

@@ -191,9 +191,17 @@ def test_a_module_is_quantized_by_the_function_for_all_models() -> None:
     )
 
 
+def test_weights_of_a_module_may_be_int4() -> None:
+    program = tinycc.quantize(network(), [cases(8)], example_inputs=CASE, weights="int4", keep={"0": "int8"})
+    tensors = (*program.state_dict.values(), *program.constants.values())
+    stored = [int(each.abs().max()) for each in tensors if each.dtype == torch.int8 and each.dim() > 1]
+    assert stored[0] == 127 and set(stored[1:]) == {7}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"weights": "int2"}, "only int8, int4"),
         ({"equalize": True}, "equalize is for files"),
         ({"keep": "auto"}, "kept by name"),
         ({"keep": {"0": "int16"}}, "kept by name"),

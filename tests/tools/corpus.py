@@ -22,6 +22,13 @@ def stems(pattern: str) -> list[str]:
     return sorted(path.stem for path in corpus_folder().glob(pattern))
 
 
+def golden_of(path: Path) -> Path:
+    """The outputs of a model's own runtime, beside the model or with the others'."""
+    beside, golden = path.with_suffix(".npz"), corpus_folder() / "golden"
+    of_file = golden / f"{path.name}.npz"
+    return next((known for known in (beside, of_file) if known.exists()), golden / beside.name)
+
+
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz file."""
     with np.load(path) as stored:

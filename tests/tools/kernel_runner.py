@@ -29,6 +29,7 @@ from tinycc.ops import view_of
 from tinycc.ops.base import Operator
 from tinycc.ops.kernel_call import KernelCall
 from tinycc.ops.tensor import ITEM_BYTES
+from tinycc.passes.narrow_weights import NarrowWeights
 from tinycc.passes.pipeline import default_passes
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.plan import Plan, build_plan
@@ -179,7 +180,7 @@ def views_in(module: tvm.IRModule, features: Features = ()) -> list[Operator]:
     """The operators that a module in the normal form is fused into, in its order, their kernels chosen."""
     passes = default_passes("float", features=features)
     last = [index for index, item in enumerate(passes) if item.info.name == "FuseQuantizedOps"][-1]
-    fused = tvm.transform.Sequential([*passes[: last + 1], SelectKernels(features)])(module)
+    fused = tvm.transform.Sequential([*passes[: last + 1], NarrowWeights(), SelectKernels(features)])(module)
     calls = (binding.value for binding in tvm_adapter.bindings_of(fused["main"]))
     return [
         view_of(fused[call.op])

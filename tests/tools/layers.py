@@ -100,15 +100,17 @@ def layer_module(
     zero_points: tuple[int, int] = (3, -5),
     activation: Callable[[relax.Expr], relax.Expr] | None = None,
     has_bias: bool = True,
+    weight_range: tuple[int, int] = (-127, 127),
     seed: int = 0,
 ) -> tvm.IRModule:
     """quantize(activation(product(dequantize(x), dequantize(weights)) + bias)).
 
-    dtype: of input and output; int16 has zero points of 0.
+    dtype: of input and output; int16 has zero points of 0. weight_range: what weights may be, ends included.
     """
     generator = np.random.default_rng(seed)
     input_zero, output_zero = zero_points if dtype == "int8" else (0, 0)
-    values = generator.integers(-127, 128, weights.shape).astype(np.int8)
+    low, high = weight_range
+    values = generator.integers(low, high + 1, weights.shape).astype(np.int8)
     count = () if weights.channel_axis is None else weights.channels
     scale = np.asarray(generator.uniform(0.002, 0.02, count), np.float32)
     bias = generator.integers(-5000, 5000, weights.channels).astype(np.int32)

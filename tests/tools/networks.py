@@ -13,9 +13,17 @@ SCALE, ZERO_POINT = 0.05, 3
 
 @dataclass
 class Network:
-    """A network under construction; each method takes and returns an int8 NHWC expression."""
+    """A network under construction; each method takes and returns an int8 NHWC expression.
+
+    weight_range: what weights may be, ends included.
+    """
 
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    weight_range: tuple[int, int] = (-127, 127)
+
+    def _weights(self, *shape: int) -> np.ndarray:
+        low, high = self.weight_range
+        return self.random.integers(low, high + 1, shape).astype(np.int8)
 
     def _finish(self, value: relax.Expr) -> relax.Expr:
         return quantized(value, SCALE, ZERO_POINT)
@@ -27,7 +35,7 @@ class Network:
         self, x: relax.Expr, channels: int, inputs: int, kernel: int = 1, stride: int = 1
     ) -> relax.Expr:
         """SAME padding."""
-        weights = self.random.integers(-127, 128, (kernel, kernel, inputs, channels)).astype(np.int8)
+        weights = self._weights(kernel, kernel, inputs, channels)
         product = relax.op.nn.conv2d(
             self._real(x), dequantized(weights, 0.01), strides=(stride, stride), padding=[kernel // 2] * 4,
             data_layout="NHWC", kernel_layout="HWIO",
@@ -36,7 +44,7 @@ class Network:
 
     def depthwise(self, x: relax.Expr, channels: int, kernel: int = 3, stride: int = 1) -> relax.Expr:
         """SAME padding."""
-        weights = self.random.integers(-127, 128, (kernel, kernel, 1, channels)).astype(np.int8)
+        weights = self._weights(kernel, kernel, 1, channels)
         product = relax.op.nn.conv2d(
             self._real(x), dequantized(weights, 0.01), strides=(stride, stride), padding=[kernel // 2] * 4,
             groups=channels, data_layout="NHWC", kernel_layout="HWIO",
@@ -65,7 +73,7 @@ class Network:
 
     def dense(self, x: relax.Expr, inputs: int, outputs: int) -> relax.Expr:
         """All elements of x."""
-        weights = self.random.integers(-127, 128, (inputs, outputs)).astype(np.int8)
+        weights = self._weights(inputs, outputs)
         product = relax.op.matmul(self._real(relax.op.reshape(x, (1, inputs))), dequantized(weights, 0.01))
         return self._finish(product)
 

@@ -15,7 +15,7 @@ ROWS: Shape = (1, 16, 64)
 
 
 def _binary(kind: str, options: str, *ratios: float) -> Draw:
-    """ADD, SUB and MUL of two tensors, of which the second may be broadcast, or a constant."""
+    """ADD and its like of two tensors, of which the second may be broadcast, or a constant."""
 
     def draw(model: RandomModel) -> None:
         a = model.input(ROWS)
@@ -28,15 +28,18 @@ def _binary(kind: str, options: str, *ratios: float) -> Draw:
         else:
             b = model.input(shape, scale)
             data = model.inputs[-1]
+        wider = 1 if model.dtype == "int8" else 256
         if kind == "MUL":
             products = (first.astype(np.int64) - a.zero_point) * (data.astype(np.int64) - b.zero_point)
-            wider = 1 if model.dtype == "int8" else 256
             result = model.scale_for(a.scale * scale, *(ratio * wider for ratio in ratios), sums=products)
+        elif kind == "SQUARED_DIFFERENCE":
+            result = model.scale_for(max(a.scale, scale) ** 2, *(ratio * wider for ratio in ratios))
         else:
             result = model.scale_for(max(a.scale, scale), *ratios)
         y = model.output(ROWS, result)
         pair = [b, a] if model.happens(0.3) else [a, b]
-        model.add(kind, pair, [y], options, FusedActivationFunction=model.activation())
+        fields = {} if kind == "SQUARED_DIFFERENCE" else {"FusedActivationFunction": model.activation()}
+        model.add(kind, pair, [y], options, **fields)
 
     return draw
 
@@ -90,6 +93,20 @@ def _in_place(kind: str) -> Draw:
     return draw
 
 
+def _l2_normalization(model: RandomModel) -> None:
+    """L2_NORMALIZATION of vectors, some of them 0 or a single step long."""
+    channels = model.choose(1, 2, 5, 64, 700)
+    x = model.input((1, 16, channels))
+    values = model.inputs[-1]
+    values[0, :4] = x.zero_point
+    values[0, 1:4, 0] += np.array([1 if x.zero_point < 127 else -1, 0, 0], np.int8)
+    values[0, 4] = (x.zero_point + values[0, 4].astype(np.int64) % 3 - 1).clip(-128, 127)
+    model.add(
+        "L2_NORMALIZATION", [x], [model.output(x.shape, 2.0**-7, 0)], "L2NormOptions",
+        FusedActivationFunction=0,
+    )  # fmt: skip
+
+
 def _negative(model: RandomModel) -> None:
     """NEG, which looks at no quantization."""
     x = model.input(ROWS, zero_point=0)
@@ -97,7 +114,7 @@ def _negative(model: RandomModel) -> None:
 
 
 def _saturating(kind: str, scale: float, zero_point: int) -> Draw:
-    """LOGISTIC, TANH and SOFTMAX, whose output has a quantization of its own."""
+    """LOGISTIC, TANH, SOFTMAX and LOG_SOFTMAX, whose output has a quantization of its own."""
 
     def draw(model: RandomModel) -> None:
         wide = model.dtype == "int16"
@@ -155,6 +172,46 @@ def _dense(model: RandomModel) -> None:
         "FULLY_CONNECTED", [x, weights, bias], [y], "FullyConnectedOptions",
         FusedActivationFunction=model.activation(), KeepNumDims=True,
     )  # fmt: skip
+
+
+def _product(model: RandomModel) -> None:
+    """BATCH_MATMUL of batches that are broadcast; either operand may be transposed, or a constant."""
+    rows, depth, columns = model.choose(1, 5, 16), model.choose(1, 3, 24), model.choose(1, 4, 17)
+    batches, other = model.choose(
+        ((1,), ()), ((1,), (1,)), ((), (1, 3)), ((1, 3), (3,)), ((1, 2), (1, 1)), ((1, 2, 3), (1, 2, 1)),
+        ((1, 2, 1), (3,)), ((1, 2, 1), (1, 1, 3)), ((1, 2, 1), (1, 3)),
+    )  # fmt: skip
+    constant = model.choose(None, 0, 1) if batches[:1] == other[:1] == (1,) else None
+    flags = [model.happens(0.4), model.happens(0.4)]
+    operands, values = [], []
+    for place, shape in enumerate(((*batches, rows, depth), (*other, depth, columns))):
+        stored = (*shape[:-2], shape[-1], shape[-2]) if flags[place] else shape
+        operand, data = _matrices(model, stored, place == constant)
+        operands.append(operand)
+        centred = data.astype(np.int64) - operand.zero_point
+        values.append(centred.swapaxes(-1, -2) if flags[place] else centred)
+    sums = values[0] @ values[1]
+    ratios = [max(np.abs(sums).mean() / 100 * factor, 0.3) for factor in (0.3, 1.0, 4.0)]
+    y = model.output(sums.shape, model.scale_for(operands[0].scale * operands[1].scale, *ratios, sums=sums))
+    model.add(
+        "BATCH_MATMUL", operands, [y], "BatchMatMulOptions", AdjX=flags[0], AdjY=flags[1],
+        AsymmetricQuantizeInputs=False,
+    )  # fmt: skip
+
+
+def _matrices(model: RandomModel, shape: Shape, is_constant: bool) -> tuple[Operand, Array]:
+    """An operand of a product and its values.
+
+    An input is flat before a RESHAPE, so that no transpose becomes its layout; as an input, what has a first
+    axis of more than one would be several images.
+    """
+    if is_constant or shape[0] > 1:
+        data = model.values(shape, model.dtype)
+        return model.tensor(shape, model.dtype, model.scale(), zero_point=model.zero_point(), data=data), data
+    x = model.input((1, int(np.prod(shape))))
+    operand = model.tensor(shape, model.dtype, x.scale, zero_point=x.zero_point)
+    model.add("RESHAPE", [x, model.integers(shape)], [operand], "ReshapeOptions")
+    return operand, model.inputs[-1].reshape(shape)
 
 
 def _window(model: RandomModel, side: int) -> tuple[dict[str, Any], int]:
@@ -229,10 +286,15 @@ def _reduction(kind: str) -> Draw:
     return draw
 
 
-def _arg_max(model: RandomModel) -> None:
-    x = model.input(ROWS)
-    y = model.output(ROWS[:2], None, 0, "int32")
-    model.add("ARG_MAX", [x, model.integers(2)], [y], "ArgMaxOptions", OutputType=2)
+def _position(kind: str, options: str) -> Draw:
+    """ARG_MAX and ARG_MIN."""
+
+    def draw(model: RandomModel) -> None:
+        x = model.input(ROWS)
+        y = model.output(ROWS[:2], None, 0, "int32")
+        model.add(kind, [x, model.integers(2)], [y], options, OutputType=2)
+
+    return draw
 
 
 def _conversion(kind: str, target: str) -> Draw:
@@ -286,8 +348,10 @@ def _leaky_relu(model: RandomModel) -> None:
 ARITHMETIC: dict[str, Draw] = {
     "ABS": _unary("ABS"),
     "ADD": _binary("ADD", "AddOptions", 0.3, 1.0, 2.0),
-    "ARG_MAX": _arg_max,
+    "ARG_MAX": _position("ARG_MAX", "ArgMaxOptions"),
+    "ARG_MIN": _position("ARG_MIN", "ArgMinOptions"),
     "AVERAGE_POOL_2D": _pooling("AVERAGE_POOL_2D"),
+    "BATCH_MATMUL": _product,
     "CAST": _conversion("CAST", "int32"),
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
@@ -299,8 +363,10 @@ ARITHMETIC: dict[str, Draw] = {
     "GELU": _unary("GELU", options="GeluOptions"),
     "GELU by tanh": _unary("GELU", options="GeluOptions", Approximate=True),
     "HARD_SWISH": _hard_swish,
+    "L2_NORMALIZATION": _l2_normalization,
     "LEAKY_RELU": _leaky_relu,
     "LOG": _unary("LOG", is_positive=True),
+    "LOG_SOFTMAX": _saturating("LOG_SOFTMAX", 2.0**-4, 127),
     "LOGISTIC": _saturating("LOGISTIC", 2.0**-8, -128),
     "MAXIMUM": _chosen("MAXIMUM"),
     "MAX_POOL_2D": _pooling("MAX_POOL_2D"),
@@ -321,6 +387,7 @@ ARITHMETIC: dict[str, Draw] = {
     "SQRT": _unary("SQRT", is_positive=True),
     "RESIZE_BILINEAR": resized("RESIZE_BILINEAR", "ResizeBilinearOptions"),
     "SOFTMAX": _saturating("SOFTMAX", 2.0**-8, -128),
+    "SQUARED_DIFFERENCE": _binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", 1.0, 20.0, 300.0),
     "SUB": _binary("SUB", "SubOptions", 0.3, 1.0, 2.0),
     "SUM": _reduction("SUM"),
     "TANH": _saturating("TANH", 2.0**-7, 0),

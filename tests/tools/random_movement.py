@@ -6,6 +6,8 @@ Each adds one operator with tensors of its own to a RandomModel.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tests.tools.random_model import RandomModel, Shape
 
 Draw = Callable[[RandomModel], None]
@@ -87,6 +89,36 @@ def _parted(kind: str) -> Draw:
     return draw
 
 
+def _embedded(kind: str) -> Draw:
+    """GATHER and EMBEDDING_LOOKUP of constant rows by indices that are given."""
+
+    def draw(model: RandomModel) -> None:
+        indices = model.tensor((7,), "int32")
+        model.sources.append(indices.index)
+        model.inputs.append(model.generator.integers(0, 20, 7).astype(np.int32))
+        scale, zero_point = model.scale(), model.zero_point()
+        data = model.values((20, 6), model.dtype)
+        rows = model.tensor(data.shape, model.dtype, scale, zero_point=zero_point, data=data)
+        between = model.tensor((7, 6), model.dtype, scale, zero_point=zero_point)
+        y = model.output((1, 42), scale, zero_point)
+        if kind == "GATHER":
+            model.add(kind, [rows, indices], [between], "GatherOptions", Axis=0)
+        else:
+            model.add(kind, [indices, rows], [between])
+        model.add("RESHAPE", [between, model.integers(y.shape)], [y], "ReshapeOptions")
+
+    return draw
+
+
+def _selected(model: RandomModel) -> None:
+    """SELECT_V2 by a constant, which may be broadcast."""
+    x, shape = model.input(IMAGE), model.choose(IMAGE, (1, 9, 1, 1), (6,))
+    data = model.generator.integers(0, 2, shape).astype(bool)
+    condition = model.tensor(shape, "bool", data=data)
+    y = model.input(model.choose(IMAGE, (1, 1, 8, 1)), x.scale, x.zero_point)
+    model.add("SELECT_V2", [condition, x, y], [model.output(IMAGE, x.scale, x.zero_point)], "SelectV2Options")
+
+
 def _shape(model: RandomModel) -> None:
     """What Keras writes for a flatten: RESHAPE to the SHAPE's first number and -1."""
     x = model.input(IMAGE)
@@ -105,6 +137,9 @@ MOVEMENT: dict[str, Draw] = {
         "DEPTH_TO_SPACE", "DepthToSpaceOptions", (1, 6, 8, 2), shape=(1, 3, 4, 8), BlockSize=2
     ),
     "GATHER": _moved("GATHER", "GatherOptions", (1, 9, 3, 6), (5, 0, 5), Axis=2),
+    "GATHER by an input": _embedded("GATHER"),
+    "GATHER_ND": _moved("GATHER_ND", "GatherNdOptions", (1, 2, 6), [[[0, 5, 7], [0, 8, 0]]]),
+    "EMBEDDING_LOOKUP": _embedded("EMBEDDING_LOOKUP"),
     "REDUCE_MAX": _moved("REDUCE_MAX", "ReducerOptions", (1, 1, 1, 6), (1, 2), KeepDims=True),
     "REDUCE_MIN": _moved("REDUCE_MIN", "ReducerOptions", (1, 1, 1, 6), (1, 2), KeepDims=True),
     "REVERSE_V2": _moved("REVERSE_V2", "ReverseV2Options", IMAGE, (2,)),
@@ -121,6 +156,7 @@ MOVEMENT: dict[str, Draw] = {
     "PADV2": _padded_by_number,
     "RESHAPE": _moved("RESHAPE", "ReshapeOptions", (1, 72, 6), (1, 72, 6)),
     "RESIZE_NEAREST_NEIGHBOR": resized("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"),
+    "SELECT_V2": _selected,
     "SHAPE": _shape,
     "SLICE": _moved("SLICE", "SliceOptions", (1, 5, 7, 2), (0, 2, 1, 3), (1, 5, -1, 2)),
     "SPLIT": _parted("SPLIT"),
@@ -128,6 +164,9 @@ MOVEMENT: dict[str, Draw] = {
     "SQUEEZE": _moved("SQUEEZE", "SqueezeOptions", (1, 9, 6), shape=(1, 9, 1, 6), SqueezeDims=[2]),
     "STRIDED_SLICE": _moved(
         "STRIDED_SLICE", "StridedSliceOptions", (1, 4, 6, 2), (0, 1, 2, 0), (1, 8, 8, 6), (1, 2, 1, 3)
+    ),
+    "STRIDED_SLICE backwards": _moved(
+        "STRIDED_SLICE", "StridedSliceOptions", (1, 4, 3, 3), (0, 8, -2, 5), (1, 1, 1, -9), (1, -2, -2, -2)
     ),
     "TRANSPOSE": _transposed_axes,
     "UNPACK": _parted("UNPACK"),

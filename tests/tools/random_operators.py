@@ -17,13 +17,13 @@ INT16 = (
     "ADD", "AVERAGE_POOL_2D", "CAST", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "DEQUANTIZE",
     "EXPAND_DIMS", "FULLY_CONNECTED", "LEAKY_RELU", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MUL", "PACK", "PAD",
     "QUANTIZE", "QUANTIZE of float32", "QUANTIZE to int16", "QUANTIZE to int32", "RELU", "RELU6", "RESHAPE",
-    "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SOFTMAX", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "SUB",
-    "TRANSPOSE", "TRANSPOSE_CONV", "UNPACK",
+    "RESIZE_NEAREST_NEIGHBOR", "SLICE", "SOFTMAX", "SPLIT", "SPLIT_V", "SQUARED_DIFFERENCE", "SQUEEZE",
+    "STRIDED_SLICE", "SUB", "TRANSPOSE", "TRANSPOSE_CONV", "UNPACK",
 )  # fmt: skip
 DRAWS = [*((kind, "int8") for kind in _DRAWS), *((kind, "int16") for kind in INT16)]
 _COUNT, _FEW = 8, 2
 # How often an operator is drawn, where the last bit of its factors seldom shows.
-_COUNTS = {"FULLY_CONNECTED": 20, "HARD_SWISH": 64}
+_COUNTS = {"BATCH_MATMUL": 20, "FULLY_CONNECTED": 20, "HARD_SWISH": 64}
 
 
 def random_model(kind: str, dtype: str, seed: int) -> RandomModel:

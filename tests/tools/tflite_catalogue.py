@@ -154,11 +154,17 @@ LAYERS = (
     ),
     _layer("MAXIMUM", _image(), _image(), result=_image(), options="MaximumMinimumOptions"),
     _layer("MINIMUM", _image(), _image(), result=_image(), options="MaximumMinimumOptions"),
+    _layer(
+        "SQUARED_DIFFERENCE", _image(), _image(0.07, -5), result=_image(2.0, -128),
+        options="SquaredDifferenceOptions",
+    ),
     _unary("ABS", _image(0.1, -128), "AbsOptions"),
     _unary("HARD_SWISH", _image(0.1, -100), "HardSwishOptions"),
     _unary("GELU", _image(0.08, 1), "GeluOptions", Approximate=False),
     _unary("LEAKY_RELU", _image(0.08, 1), "LeakyReluOptions", Alpha=0.3),
+    _unary("L2_NORMALIZATION", _image(1 / 128, 0), "L2NormOptions", FusedActivationFunction=_NONE),
     _unary("LOGISTIC", _image(1 / 256, -128)),
+    _unary("LOG_SOFTMAX", _image(1 / 16, 127), "LogSoftmaxOptions"),
     _unary("TANH", _image(1 / 128, 0)),
     _unary("RELU", _image(0.05, -128)),
     _unary("RELU6", _image(0.05, -128)),
@@ -176,6 +182,10 @@ LAYERS = (
     ),
     _layer(
         "ARG_MAX", _image(), _numbers(3), result=Operand((1, 4, 6), "int32", ()), options="ArgMaxOptions",
+        OutputType=INT32,
+    ),
+    _layer(
+        "ARG_MIN", _image(), _numbers(3), result=Operand((1, 4, 6), "int32", ()), options="ArgMinOptions",
         OutputType=INT32,
     ),
     _layer("SHAPE", _image(), result=Operand((4,), "int32", ()), options="ShapeOptions", OutType=INT32),
@@ -199,6 +209,11 @@ LAYERS = (
         "FULLY_CONNECTED", Operand((1, 8), zero_point=3), _weights(4, 8), _bias(4),
         result=Operand((1, 4), scale=0.4), options="FullyConnectedOptions", FusedActivationFunction=_NONE,
         WeightsFormat=0, KeepNumDims=False, AsymmetricQuantizeInputs=False, QuantizedBiasType=0,
+    ),
+    _layer(
+        "BATCH_MATMUL", Operand((1, 2, 4, 4), zero_point=3), Operand((1, 2, 4, 4), scale=0.07, zero_point=-9),
+        result=Operand((1, 2, 4, 4), scale=0.4), options="BatchMatMulOptions", AdjX=False, AdjY=False,
+        AsymmetricQuantizeInputs=False,
     ),
     _layer(
         "CONCATENATION", _image(), _image(), result=_image(shape=(1, 4, 6, 6)),

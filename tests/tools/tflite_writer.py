@@ -62,9 +62,9 @@ class TFLiteWriter:
     ) -> int:
         """A tensor, and its index.
 
-        dtype: as numpy names it, "bool" or "resource". scale, zero_point: one value, or one for each index
-        along `axis`; no scale: not quantised. data: a constant, of any dtype that converts. variable: state
-        that outlives an invocation. sparse: says so, but nothing of where the elements are.
+        dtype: as numpy names it, or "bool", "int4", "resource". scale, zero_point: one value, or one for
+        each index along `axis`; no scale: not quantised. data: a constant, of any dtype that converts.
+        variable: state that outlives an invocation. sparse: says so, but nothing of where the elements are.
         """
         fields: dict[str, Any] = {
             "Name": self._builder.CreateString(name),
@@ -85,9 +85,7 @@ class TFLiteWriter:
         if sparse:
             fields["Sparsity"] = self._table("SparsityParameters", {})
         if data is not None:
-            little_endian = np.asarray(data).astype(np.dtype(dtype).newbyteorder("<"))
-            raw = np.frombuffer(little_endian.tobytes(), np.uint8)
-            content = {"Data": self._vector(raw, "uint8", BUFFER_ALIGNMENT)}
+            content = {"Data": self._vector(_stored(np.asarray(data), dtype), "uint8", BUFFER_ALIGNMENT)}
             self._buffers.append(self._table("Buffer", content))
             fields["Buffer"] = len(self._buffers) - 1
         self._tensors.append(self._table("Tensor", fields))
@@ -189,6 +187,14 @@ class TFLiteWriter:
         for offset in reversed(offsets):
             self._builder.PrependUOffsetTRelative(offset)
         return int(self._builder.EndVector())
+
+
+def _stored(data: NDArray[Any], dtype: str) -> NDArray[np.uint8]:
+    """The bytes of a constant; those of "int4" hold two numbers, the first in the low bits."""
+    if dtype == "int4":
+        pairs = np.append(data.reshape(-1), [0] * (data.size % 2)).astype(np.int8).reshape(-1, 2)
+        return (pairs[:, 0] & 15 | pairs[:, 1] << 4).view(np.uint8)
+    return np.frombuffer(data.astype(np.dtype(dtype).newbyteorder("<")).tobytes(), np.uint8)
 
 
 PADDING = {"SAME": _code("Padding", "SAME"), "VALID": _code("Padding", "VALID")}

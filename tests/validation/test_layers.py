@@ -12,7 +12,10 @@ from tests.tools.float_models import float_onnx, images
 from tinycc.quantization import quantize
 from tinycc.run.folder import DeviceTensor
 from tinycc.validation import validate
+from tinycc.validation.matching import Computed, match_layers
 from tinycc.validation.steps import count_steps
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,47 @@ def test_a_layer_that_is_wrong_in_the_c_shows(folder: Path, tmp_path: Path) -> N
     assert [layer.operator for layer in lost] == ["dense_0"]
     quantized, host = found.lines[1:]
     assert host.decibels < 10 < quantized.decibels
+
+
+def test_a_layer_that_is_off_shows_apart_from_what_it_passes_on(folder: Path, tmp_path: Path) -> None:
+    """The convolution's zero point in flash is four steps up: all layers differ, but alone only this one."""
+    broken = tmp_path / "out"
+    shutil.copytree(folder / "out", broken)
+    source = broken / "model.c"
+    text, count = re.subn(
+        r"(conv2d_0_data = \{[^}]*output_zero_point = )-128", r"\g<1>-124", source.read_text()
+    )
+    assert count == 1
+    source.write_text(text)
+    found = validate(broken, folder / "data.npz", quantized=folder / "int8.onnx", board_cases=0)
+    layers = {layer.operator: layer for layer in found.layers}
+    assert all((layer.largest_step or 0) >= 4 for layer in layers.values())
+    assert layers["conv2d_0"].alone in (4, 5)  # a step of rounding
+    assert all((layers[name].alone or 0) <= 1 for name in ("reduce_0", "dense_0"))
+
+
+def test_integers_of_an_unsigned_file_are_the_signed_ones_of_the_c(tmp_path: Path) -> None:
+    model = DATA / "classifier_uint8_qdq.onnx"
+    tinycc.compile(model).export(tmp_path / "out")
+    np.savez(tmp_path / "data.npz", in0=np.random.default_rng(0).normal(size=(2, 1, 3, 16, 12)).astype("f4"))
+    found = validate(tmp_path / "out", tmp_path / "data.npz", quantized=model, board_cases=0)
+    assert [layer.operator for layer in found.layers if layer.layer is None] == []
+    assert all((layer.alone or 0) <= 1 for layer in found.layers)
+
+
+def test_the_nearest_of_two_tensors_that_are_alike_is_taken() -> None:
+    """As those before and behind a branch that adds little; here the first operator is near to both."""
+    tensors = {"before": np.array([[0.0, 1.0, 2.0, 4.0]]), "behind": np.array([[0.0, 1.0, 2.0, 3.0]])}
+    integers = {"first": [[0, 1, 2, 4]], "second": [[0, 1, 2, 3]]}
+    computed = {name: Computed(np.array(each, np.int8), None, None) for name, each in integers.items()}
+    for order in (("before", "behind"), ("behind", "before")):
+        matches = match_layers(
+            computed, {name: tensors[name] for name in order}, dict.fromkeys(tensors, (1.0, 0))
+        )
+        assert {name: match.operator for name, match in matches.items()} == {
+            "before": "first",
+            "behind": "second",
+        }
 
 
 def test_steps_are_counted() -> None:

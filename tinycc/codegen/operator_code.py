@@ -165,7 +165,7 @@ def _instance_body(operator: Operator, call: WholeCall) -> str:
     arguments += states
     if operator.scratch_bytes:
         arguments.append("scratch")
-    if isinstance(call, RowCall) and call.is_numbered:
+    if call.counts_rows:
         arguments.append("y" if call.rows > 1 else "0")
     arguments += ["0", str(call.columns), "&shape", "data"]
     lines.append(f"{indent}{call.function}({', '.join(arguments)});")

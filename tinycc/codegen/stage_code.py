@@ -25,7 +25,7 @@ from tinycc.codegen.operator_code import (
 )
 from tinycc.codegen.row_input import counted, fed_finish, fed_stage
 from tinycc.codegen.turns import askers, lacking
-from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, RowCall, StreamedCall
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, RowCall
 from tinycc.ops.stage import Stage
 from tinycc.plan import Plan, Step
 
@@ -198,11 +198,11 @@ class _Writer:
         if self.step.members[position].scratch is not None:
             parameters.append("void *scratch")
             arguments.append("scratch")
-        if _takes_row_number(call):
+        if call.counts_rows:
             parameters.append("int32_t y")
-        if isinstance(call, RowCall) and call.is_numbered:
             arguments.append("y")
         if isinstance(call, AccumulatingCall):
+            parameters.append("int32_t y")
             columns = ["y", "y + 1"]
         elif self.has_strips:
             parameters += ["int32_t x0", "int32_t x1"]
@@ -241,7 +241,7 @@ class _Writer:
         arguments.append("output")
         if step.scratch is not None:
             arguments.append(arena_pointer(self.plan, step.scratch, "int8"))
-        if _takes_row_number(call):
+        if call.counts_rows or isinstance(call, AccumulatingCall):
             arguments.append("y")
         if self.has_strips and isinstance(call, RowCall):
             factor = f" * {call.pixel_columns}" if call.pixel_columns > 1 else ""
@@ -273,10 +273,6 @@ class _Writer:
         pixel = row_elements // self.stage.members[member].outputs[0].width
         base = f"{base} - columns[{2 * member}] * {pixel}"
         return _Rows(base, pixel * self.stage.ring_columns(member), count)
-
-
-def _takes_row_number(call: StreamedCall) -> bool:
-    return isinstance(call, AccumulatingCall) or (isinstance(call, RowCall) and call.is_numbered)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tinycc.ops import (
     dense,
     depthwise_conv2d,
     divide,
+    embedding,
     expression,
     extremum,
     fallback,
@@ -31,8 +32,10 @@ from tinycc.ops import (
     input_gradient,
     input_rows,
     interpolate,
+    l2_normalization,
     layer_norm,
     leaky_relu,
+    log_softmax,
     lookup,
     matmul,
     max_pool2d,
@@ -47,6 +50,7 @@ from tinycc.ops import (
     resize_bilinear,
     resize_nearest,
     softmax,
+    squared_difference,
     squared_error,
     strided_copy,
     svdf,
@@ -59,6 +63,7 @@ from tinycc.ops import (
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.room import Room
+from tinycc.ops.softmax import masked as masked_softmax
 from tinycc.ops.stage import Stage
 
 # In the order in which their patterns are tried: the more special first.
@@ -73,12 +78,16 @@ ROOMS: list[Room[Any]] = [
     add.ROOM,
     multiply.ROOM,
     divide.ROOM,
+    squared_difference.ROOM,
     extremum.ROOM,
     average_pool2d.ROOM,
     max_pool2d.ROOM,
     reduce.ROOM,
+    masked_softmax.ROOM,
     softmax.ROOM,
+    log_softmax.ROOM,
     layer_norm.ROOM,
+    l2_normalization.ROOM,
     pad.ROOM,
     resize_nearest.ROOM,
     resize_bilinear.ROOM,
@@ -86,6 +95,7 @@ ROOMS: list[Room[Any]] = [
     concatenate.ROOM,
     strided_copy.ROOM,
     gather.ROOM,
+    embedding.ROOM,
     prelu.ROOM,
     leaky_relu.ROOM,
     svdf.ROOM,

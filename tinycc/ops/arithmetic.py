@@ -9,7 +9,12 @@ from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multipliers
 
 
 class Arithmetic:
-    """What kernels ask of any arithmetic; weights without a zero point."""
+    """What kernels ask of any arithmetic; weights without a zero point.
+
+    weight_bits: what weights need; those of 4 bits have kernels that find two in a byte.
+    """
+
+    weight_bits: int = 8
 
     def meets(self, condition: Callable[[], bool]) -> bool:
         """Whether the constants are as a kernel needs them."""
@@ -39,6 +44,7 @@ class Requantized(Arithmetic):
     multipliers: real requantization factor of each output channel, float64.
     output_range: clamp of the result.
     channel_axis: of the weights, that of the output channels.
+    weight_bits: 4 where all weights are known to be in [-8, 7] without a zero point.
     """
 
     weights: np.ndarray
@@ -47,6 +53,7 @@ class Requantized(Arithmetic):
     multipliers: np.ndarray
     output_range: tuple[int, int]
     channel_axis: int = 0
+    weight_bits: int = 8
 
     @property
     def shifted_weights(self) -> np.ndarray:

@@ -95,7 +95,7 @@ class PortableAverageGradient(Kernel[AverageGradient]):
             columns=output.width,
             row_elements=output.width * output.channels,
             pixel_columns=0,
-            is_numbered=True,
+            counts_rows=True,
         )
 
     def overlap(self, view: AverageGradient, index: int) -> int | None:

@@ -15,6 +15,8 @@ from tinycc.ops.tensor import Tensor
 
 # Attribute of a composite function: the name of the kernel that was chosen.
 VARIANT = "tinycc.variant"
+# Attribute of a composite function with weights: how many bits they need, where that is less than 8.
+WEIGHT_BITS = "tinycc.weight_bits"
 # Attribute of main: how many multiply-accumulates fewer there are than in the file.
 DEAD_MACS = "tinycc.dead_macs"
 # Attribute of a composite function: another computes the same.
@@ -81,11 +83,15 @@ class Operator(ABC):
         return list(offered.values())
 
     def traded(self, trade: Trade) -> "list[Operator]":
-        """The view with each other kernel that fits, on the same core, and is taken for this trade."""
+        """The view with each other kernel that fits, on the same core, and is taken for this trade.
+
+        What differs in constants alone is made for the same extension of the core.
+        """
+        needs = (None, self.kernel.needs) if trade == "rows" else (self.kernel.needs,)
         return [
             replace(self, variant=kernel.name)
             for kernel in self.kernels
-            if kernel.trade == trade and kernel.needs in (None, self.kernel.needs) and kernel.fits(self)
+            if kernel.trade == trade and kernel.needs in needs and kernel.fits(self)
         ]
 
     @cached_property

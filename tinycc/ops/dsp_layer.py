@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from tinycc.ops.integer_arithmetic import clamp, requantize
 from tinycc.ops.linear import Linear
 from tinycc.runtime_c.constants import constant
 
+# How kernels find weights, see dsp.h: four in a word; the second and the fourth once more as int16; eight.
+Storage: TypeAlias = Literal["bytes", "wide", "narrow"]
+# What is added to weights of four bits.
+_NARROW_OFFSET = constant("TINYCC_DSP_NARROW_OFFSET")
 # Values that are multiplied by 256 to make room for their exponent.
 _VALUE_LIMIT = 2**23
 # TINYCC_DEPTHWISE_DSP_CONSTANT.
@@ -156,37 +161,41 @@ class DspLayer:
         return []
 
     @staticmethod
-    def _words(weights: np.ndarray, block: int, *, is_wide: bool) -> np.ndarray:
+    def _words(weights: np.ndarray, block: int, storage: Storage) -> np.ndarray:
         """Weights [outputs, taps] as `matrix` has them, of whole blocks: [outputs, words]."""
         outputs, taps = weights.shape
+        if storage == "narrow":
+            return _eight_in_a_word(np.pad(weights, ((0, -outputs % block), (0, -taps % 8))))
         padded = np.pad(weights, ((0, -outputs % block), (0, -taps % 4)))
         taken = padded.reshape(len(padded), -1, 2, 2) @ np.array([[256, 0], [1, 1]])
         stored = np.moveaxis(taken & 0xFFFF, 2, -1) @ np.array([1, 1 << 16])
-        return np.asarray(stored.reshape(len(padded), -1) if is_wide else stored[..., 0])
+        return np.asarray(stored.reshape(len(padded), -1) if storage == "wide" else stored[..., 0])
 
-    def matrix(self, block: int, *, is_wide: bool = False) -> np.ndarray:
+    def matrix(self, block: int, storage: Storage = "bytes") -> np.ndarray:
         """Constants of the kernels that multiply by a matrix, `block` outputs at a time.
 
-        int32 [outputs / block, 1 + taps / 4 + 1, block]: sums to begin with, words of four taps, multipliers;
-        where it is wide, each word is followed by the second and the fourth tap.
+        int32 [outputs / block, 1 + words + 1, block]: sums to begin with, words of four taps, multipliers;
+        where it is wide, each word is followed by the second and the fourth tap; narrow words have eight.
         """
         channels = len(self.weights)
         blocks = -(-channels // block)
         ends = np.zeros((blocks * block, 2), np.int64)
         ends[:channels, 0] = 256 * self.bias - 127 * self.weights[:, 1::2].sum(axis=1) + self.exponent
         ends[:channels, 1] = stored_multiplier(self.multiplier)
-        words = self._words(self.weights, block, is_wide=is_wide)
+        words = self._words(self.weights, block, storage)
         matrix = np.concatenate([ends[:, :1], words, ends[:, 1:]], axis=1)
         return _int32(matrix.reshape(blocks, block, -1).swapaxes(1, 2))
 
-    def parts_matrix(self, sizes: Sequence[int], block: int, *, is_wide: bool, by_parts: bool) -> np.ndarray:
+    def parts_matrix(
+        self, sizes: Sequence[int], block: int, storage: Storage, *, by_parts: bool
+    ) -> np.ndarray:
         """The weights of the kernels that sum so many taps each, apart: int32, flat.
 
         by_parts: the first part of all blocks of outputs before the second; else all parts of a block.
         """
         parts = []
         for weights in np.split(self.weights, np.cumsum(sizes)[:-1], axis=1):
-            words = self._words(weights, block, is_wide=is_wide)
+            words = self._words(weights, block, storage)
             parts.append(words.reshape(-1, block, words.shape[1]).swapaxes(1, 2))
         if by_parts:
             return _int32(np.concatenate([part.reshape(-1) for part in parts]))
@@ -219,14 +228,15 @@ class DspLayer:
         """Whether inputs may be less their zero point."""
         return bool(abs(self._relative_bias).max() < _VALUE_LIMIT)
 
-    def channel_weights(self, kernel: tuple[int, int]) -> np.ndarray:
-        """Weights of the kernels that go channel by channel: int8 [channels, taps].
+    def channel_weights(self, kernel: tuple[int, int], storage: Storage = "bytes") -> np.ndarray:
+        """Weights of the kernels that go channel by channel: int8 [channels, taps], of four bits fewer bytes.
 
         kernel: height and width of the window; taps are its elements, in the order that
             depthwise_conv2d_dsp.h tells.
         """
         order = _paired(np.arange(kernel[0] * kernel[1]).reshape(kernel))
-        return self.weights[:, order].astype(np.int8)
+        weights = self.weights[:, order].astype(np.int8)
+        return _eights_in_words(weights) if storage == "narrow" else weights
 
     def channel_constants(self, *, is_relative: bool) -> np.ndarray:
         """The other constants of the same kernels: int32 [channels, 2].
@@ -238,6 +248,41 @@ class DspLayer:
         output = _CONSTANT + 256 * (self.bias // 4 + self.zero_points[1])
         begin = np.where(self.is_constant, output, 256 * bias + self.exponent)
         return _int32(np.stack([begin, stored_multiplier(self.multiplier)], axis=1))
+
+
+def words_of(taps: int, storage: Storage) -> int:
+    """Words of one output's weights."""
+    if storage == "narrow":
+        return -(-taps // 8)
+    return -(-taps // 4) * (2 if storage == "wide" else 1)
+
+
+def _eight_in_a_word(weights: np.ndarray) -> np.ndarray:
+    """Weights of four bits [outputs, taps], their offset added: [outputs, taps / 8].
+
+    Four taps lie in the lower halves of a word's bytes, the next four in the upper ones, both in the order
+    that words of four have.
+    """
+    halves = (weights + _NARROW_OFFSET).reshape(len(weights), -1, 2, 4)[..., [1, 0, 3, 2]]
+    stored = (halves[:, :, 0] | halves[:, :, 1] << 4) @ (1 << 8 * np.arange(4))
+    return np.asarray(stored)
+
+
+def channel_bytes(taps: int) -> int:
+    """What weights of four bits of a channel take in kernels that go channel by channel."""
+    return taps // 8 * 4 + taps % 8
+
+
+def _eights_in_words(weights: np.ndarray) -> np.ndarray:
+    """Weights of four bits [channels, taps] in the order of `_paired`, their offset added, eight in a word.
+
+    A pair is in the same halves of two bytes that a byte lies between. What is left over has a byte each.
+    """
+    whole = weights.shape[1] // 8 * 8
+    offset = weights[:, :whole].astype(np.int64) + _NARROW_OFFSET
+    pairs = offset.reshape(len(weights), -1, 8)[..., [0, 1, 4, 5, 2, 3, 6, 7]]
+    words = (pairs @ (1 << 4 * np.arange(8))).astype("<u4")
+    return np.concatenate([np.ascontiguousarray(words).view(np.int8), weights[:, whole:]], axis=1)
 
 
 def _paired(taps: np.ndarray) -> np.ndarray:

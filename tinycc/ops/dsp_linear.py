@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from tinycc.ops.dsp import FEATURE, mode_of
-from tinycc.ops.dsp_layer import DspLayer
-from tinycc.ops.kernel import Kernel, Trade, View
+from tinycc.ops.dsp_layer import DspLayer, Storage, channel_bytes, words_of
+from tinycc.ops.kernel import Kernel, Trade
 from tinycc.ops.kernel_call import Packed, Value
-from tinycc.ops.linear import Linear
+from tinycc.ops.linear import Linear, LinearView
+from tinycc.ops.narrow import is_narrow
 from tinycc.runtime_c.constants import constant
 
 # Words that a kernel widens on the stack.
@@ -19,23 +20,35 @@ _STACK_WORDS = constant("TINYCC_DSP_STACK_WORDS")
 PAIR, DENSE_BLOCK = 2, constant("TINYCC_DENSE_DSP_BLOCK")
 
 
-class MatrixKernel(Kernel[View]):
-    """A kernel that multiplies by a matrix.
+class DspLinear(Kernel[LinearView]):
+    """A kernel of a layer with weights.
 
-    is_wide: it finds all weights as int16.
+    storage: how it finds weights.
     """
 
     name: ClassVar[str] = FEATURE
     needs: ClassVar[str | None] = FEATURE
-    is_wide: ClassVar[bool] = False
+    storage: ClassVar[Storage] = "bytes"
 
 
-class Wide(MatrixKernel[View]):
+class Wide(DspLinear[LinearView]):
     """The same with wide weights: more flash, fewer instructions."""
 
     name: ClassVar[str] = "dsp_wide"
     trade: ClassVar[Trade | None] = "flash"
-    is_wide: ClassVar[bool] = True
+    storage: ClassVar[Storage] = "wide"
+
+
+class NarrowDsp(DspLinear[LinearView]):
+    """The same with weights of four bits: half the flash, some more instructions."""
+
+    name: ClassVar[str] = "dsp_narrow"
+    trade: ClassVar[Trade | None] = "instructions"
+    storage: ClassVar[Storage] = "narrow"
+
+    def fits(self, view: LinearView) -> bool:
+        """Weights of four bits; else as with those of eight."""
+        return is_narrow(view) and super().fits(view)
 
 
 def fits(layer: Linear) -> bool:
@@ -54,27 +67,32 @@ def mode(layer: Linear) -> int:
     return mode_of(layer.output_range, layer.outputs[0].zero_point, int(is_divided))
 
 
-def matrix_shape(layer: Linear, *, is_wide: bool) -> dict[str, int]:
+def matrix_shape(layer: Linear, storage: Storage) -> dict[str, int]:
     """What of the kernels' geometry concerns the matrix."""
-    return {"mode": mode(layer), "is_wide": int(is_wide)}
+    return {"mode": mode(layer), "is_wide": int(storage == "wide"), **narrow_shape(storage)}
 
 
-def matrix_data(layer: Linear, block: int = PAIR, *, is_wide: bool) -> dict[str, Value]:
+def narrow_shape(storage: Storage) -> dict[str, int]:
+    """What of the kernels' geometry says that weights have four bits."""
+    return {"is_narrow": 1} if storage == "narrow" else {}
+
+
+def matrix_data(layer: Linear, storage: Storage, block: int = PAIR) -> dict[str, Value]:
     """The constants of kernels that multiply by a matrix."""
     blocks = -(-layer.outputs[0].channels // block)
-    shape = (blocks, 2 + _words(layer.taps, is_wide), block)
-    matrix = Packed(shape, "int32", lambda: DspLayer.of(layer).matrix(block, is_wide=is_wide))
+    shape = (blocks, 2 + words_of(layer.taps, storage), block)
+    matrix = Packed(shape, "int32", lambda: DspLayer.of(layer).matrix(block, storage))
     return {"matrix": matrix, **_ranges(layer)}
 
 
-def parts_data(layer: Linear, sizes: Sequence[int], *, is_wide: bool, by_parts: bool) -> dict[str, Value]:
+def parts_data(layer: Linear, sizes: Sequence[int], storage: Storage, *, by_parts: bool) -> dict[str, Value]:
     """The constants of kernels that sum so many taps each, apart; see `DspLayer.parts_matrix`."""
     outputs = layer.outputs[0].channels
     filled = -(-outputs // DENSE_BLOCK) * DENSE_BLOCK
     matrix = Packed(
-        (filled * sum(_words(size, is_wide) for size in sizes),),
+        (filled * sum(words_of(size, storage) for size in sizes),),
         "int32",
-        lambda: DspLayer.of(layer).parts_matrix(sizes, DENSE_BLOCK, is_wide=is_wide, by_parts=by_parts),
+        lambda: DspLayer.of(layer).parts_matrix(sizes, DENSE_BLOCK, storage, by_parts=by_parts),
     )
     ranges = {f"layer.{name}": value for name, value in _ranges(layer).items()}
     return {
@@ -86,11 +104,16 @@ def parts_data(layer: Linear, sizes: Sequence[int], *, is_wide: bool, by_parts: 
     }
 
 
-def channel_data(layer: Linear, kernel: tuple[int, int], *, is_relative: bool) -> dict[str, Value]:
+def channel_data(
+    layer: Linear, kernel: tuple[int, int], storage: Storage, *, is_relative: bool
+) -> dict[str, Value]:
     """The constants of kernels that go channel by channel; see `DspLayer.channel_constants`."""
     channels = layer.outputs[0].channels
+    size = channel_bytes(layer.taps) if storage == "narrow" else layer.taps
     return {
-        "weights": Packed((channels, layer.taps), "int8", lambda: DspLayer.of(layer).channel_weights(kernel)),
+        "weights": Packed(
+            (channels, size), "int8", lambda: DspLayer.of(layer).channel_weights(kernel, storage)
+        ),
         "constants": Packed(
             (channels, 2), "int32", lambda: DspLayer.of(layer).channel_constants(is_relative=is_relative)
         ),
@@ -98,14 +121,11 @@ def channel_data(layer: Linear, kernel: tuple[int, int], *, is_relative: bool) -
     }
 
 
-def window_scratch_bytes(taps: int, *, is_gathered: bool = False) -> int:
+def window_scratch_bytes(taps: int, storage: Storage, *, is_gathered: bool = False) -> int:
     """Memory for two widened windows of so many taps, where they are too much for the stack."""
-    words = (5 if is_gathered else 4) * (-(-taps // 4))
+    inputs = 2 * words_of(taps, storage) if storage == "narrow" else -(-taps // 4)
+    words = (5 if is_gathered else 4) * inputs
     return 4 * words if words > _STACK_WORDS else 0
-
-
-def _words(taps: int, is_wide: bool) -> int:
-    return -(-taps // 4) * (2 if is_wide else 1)
 
 
 def _ranges(layer: Linear) -> dict[str, Value]:

@@ -12,6 +12,8 @@ from tinycc.runtime_c.constants import constant
 
 # Bits by which ADD and SUB widen inputs before they bring them to a common scale.
 SUM_LEFT_SHIFT = {"int8": constant("TINYCC_ADD_DSP_SHIFT"), "int16": 15}
+# The same of SQUARED_DIFFERENCE, whose square must fit 32 bits.
+SQUARE_LEFT_SHIFT = {"int8": 7, "int16": 0}
 INTEGER_RANGE = {
     "int8": (-128, 127),
     "uint8": (0, 255),
@@ -56,6 +58,14 @@ def sum_multipliers(scales: tuple[float, float, float], left_shift: int) -> dict
     a, b, output = scales
     common = 2 * max(a, b)
     factors = {"a": a / common, "b": b / common, "output": common / (2.0**left_shift * output)}
+    return {name: quantize_multiplier(factor) for name, factor in factors.items()}
+
+
+def square_multipliers(scales: tuple[float, float, float], left_shift: int) -> dict[str, tuple[int, int]]:
+    """The same of TFLite's SQUARED_DIFFERENCE."""
+    a, b, output = scales
+    common = 2 * max(a, b)
+    factors = {"a": a / common, "b": b / common, "output": common**2 / (4.0**left_shift * output)}
     return {name: quantize_multiplier(factor) for name, factor in factors.items()}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tinycc.ops.fixed_point import INTEGER_RANGE
 from tinycc.ops.kernel_call import Packed, Value
 from tinycc.ops.linear import Linear
+from tinycc.ops.narrow import NARROW_BITS, two_in_a_byte
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.tensor import Tensor
 from tinycc.runtime_c.constants import constant
@@ -111,13 +112,26 @@ def filled(outputs: int) -> int:
     return outputs + -outputs % LANES
 
 
-def pack_rows(rows: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
+def pack_rows(rows: np.ndarray, groups: Sequence[np.ndarray], weight_bits: int = 8) -> np.ndarray:
     """Weights [outputs, inputs] as tinycc_dots reads them: four rows after the other, in one array."""
     outputs, inputs = rows.shape
     padded = np.pad(rows, ((0, -outputs % LANES), (0, -inputs % STEP)))
     steps = [2 * STEP] * (inputs // (2 * STEP)) + [STEP] * (-(-(inputs % (2 * STEP)) // STEP))
     parts = np.split(padded, np.cumsum(steps)[:-1], axis=1)
-    return np.concatenate([part[group].reshape(-1) for group in groups for part in parts])
+    return np.concatenate(
+        [in_bytes(part[group], weight_bits).reshape(-1) for group in groups for part in parts]
+    )
+
+
+def in_bytes(rows: np.ndarray, weight_bits: int) -> np.ndarray:
+    """Rows of weights, int8; of four bits, two rows after the other share their bytes, [rows / 2, elements].
+
+    The first of two is in the lower halves, the second, or zeros after the last row, in the upper ones.
+    """
+    if weight_bits != NARROW_BITS:
+        return rows
+    pairs = np.pad(rows, ((0, len(rows) % 2), (0, 0))).reshape(-1, 2, rows.shape[1])
+    return two_in_a_byte(pairs.transpose(0, 2, 1).reshape(len(pairs), -1))
 
 
 def pack_constants(fields: dict[str, np.ndarray], groups: Sequence[np.ndarray]) -> np.ndarray:
@@ -143,35 +157,42 @@ def range_fields(layer: Clamped) -> Data:
     }
 
 
-def matrix_data(layer: Linear, inputs: int) -> Data:
+def matrix_data(layer: Linear, inputs: int, weight_bits: int) -> Data:
     """The kernel's tinycc_matrix_data, a layer's weights being [outputs, ...].
 
     inputs: of the kernel, which takes zeros after those of the layer.
     """
-    shape = (filled(layer.outputs[0].channels) // LANES, 2 * LANES + _whole_steps(inputs))
-    return {"matrix": Packed(shape, "int32", lambda: _matrix(layer, inputs)), **range_fields(layer)}
+    shape = (filled(layer.outputs[0].channels) // LANES, 2 * LANES + _row_bytes(inputs, weight_bits))
+    matrix = Packed(shape, "int32", lambda: _matrix(layer, inputs, weight_bits))
+    return {"matrix": matrix, **range_fields(layer)}
 
 
-def _matrix(layer: Linear, inputs: int) -> np.ndarray:
+def _matrix(layer: Linear, inputs: int, weight_bits: int) -> np.ndarray:
     fields = simplified(layer)
     weights = fields["weights"].reshape(len(fields["bias"]), -1)
     weights = np.pad(weights, ((0, 0), (0, inputs - weights.shape[1])))
     groups = matrix_groups(len(weights))
-    return in_one_stream(pack_constants(fields, groups), pack_rows(weights, groups), len(groups))
+    return in_one_stream(pack_constants(fields, groups), pack_rows(weights, groups, weight_bits), len(groups))
 
 
 def _whole_steps(inputs: int) -> int:
-    """Inputs with those that `pack_rows` adds; four rows of them are as many words."""
+    """Inputs with those that `pack_rows` adds."""
     return -(-inputs // STEP) * STEP
 
 
-def matrix_shape(layer: Linear, inputs: int) -> dict[str, int]:
+def _row_bytes(inputs: int, weight_bits: int) -> int:
+    """What `pack_rows` makes of a row on average; four rows of a group are as many words."""
+    return _whole_steps(inputs) * weight_bits // 8
+
+
+def matrix_shape(layer: Linear, inputs: int, weight_bits: int) -> dict[str, int]:
     """The kernel's tinycc_matrix_shape."""
     return {
         "inputs": inputs,
         "outputs": layer.outputs[0].channels,
         "rectified": int(is_rectified(layer)),
         "saturated": int(layer.output_range == INTEGER_RANGE["int8"]),
+        "weight_bits": weight_bits,
     }
 
 
@@ -186,22 +207,28 @@ def channel_groups(channels: int) -> list[np.ndarray]:
     return list(whole[:, :, [0, 2, 1, 3]].transpose(0, 2, 1).reshape(-1, LANES))
 
 
-def channel_data(layer: Linear, pixels: int) -> Data:
+def channel_data(layer: Linear, pixels: int, weight_bits: int) -> Data:
     """Weights, constants and range of a layer whose weights are [height, width, channels].
 
     pixels: that are computed together.
     """
     groups = -(-layer.outputs[0].channels * pixels // CHANNELS)
-    # Words: bias and multiplier of each channel, and a byte for each tap.
-    shape = (groups, 2 * CHANNELS + CHANNELS // 4 * layer.taps)
-    return {"groups": Packed(shape, "int32", lambda: _channel_groups(layer, pixels)), **range_fields(layer)}
+    # Words: bias and multiplier of each channel, and a byte for each tap, or for two.
+    tap_bytes = -(-layer.taps * weight_bits // 8)
+    words = Packed(
+        (groups, 2 * CHANNELS + CHANNELS // 4 * tap_bytes),
+        "int32",
+        lambda: _channel_groups(layer, pixels, weight_bits),
+    )
+    return {"groups": words, **range_fields(layer)}
 
 
-def _channel_groups(layer: Linear, pixels: int) -> np.ndarray:
+def _channel_groups(layer: Linear, pixels: int, weight_bits: int) -> np.ndarray:
     fields = {name: np.concatenate([value] * pixels) for name, value in simplified(layer).items()}
     channels = len(fields["bias"])
     taps = np.pad(fields["weights"].reshape(channels, -1), ((0, -channels % CHANNELS), (0, 0)))
-    weights = taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1)
+    groups = taps.reshape(-1, CHANNELS, taps.shape[1]).transpose(0, 2, 1)
+    weights = np.stack([in_bytes(group, weight_bits) for group in groups])
     constants = pack_constants(fields, channel_groups(channels))
     return in_one_stream(constants, weights, len(weights))
 
@@ -219,16 +246,16 @@ def channelwise_overlap(reads: np.ndarray, output: Tensor, pixels: int) -> int:
     return overlap_distance((reads[:, None] + first).reshape(-1), np.array(ends).reshape(-1), starts)
 
 
-def parts_data(layer: Linear, count: int) -> Data:
+def parts_data(layer: Linear, count: int, weight_bits: int) -> Data:
     """Constants of a kernel that takes in `count` equal parts of one vector after the other."""
     outputs = filled(layer.outputs[0].elements)
     groups = fours(layer.outputs[0].elements)
 
     def weights() -> np.ndarray:
         parts = np.split(simplified(layer)["weights"], count, axis=1)
-        return np.concatenate([pack_rows(part, groups) for part in parts])
+        return np.concatenate([pack_rows(part, groups, weight_bits) for part in parts])
 
-    size = count * outputs * _whole_steps(layer.taps // count)
+    size = count * outputs * _row_bytes(layer.taps // count, weight_bits)
     return {
         "weights": Packed((size,), "int8", weights),
         "constants": Packed((2 * outputs,), "int32", lambda: pack_constants(simplified(layer), groups)),

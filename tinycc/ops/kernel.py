@@ -10,8 +10,9 @@ from tinycc.ops.kernel_call import AccumulatingCall, AnyCall
 PORTABLE = "portable"
 
 # What a kernel gives up against another one: flash that would be left, for constants that save instructions;
-# or rows, as it takes whole tensors only, for fewer instructions or less memory.
-Trade: TypeAlias = Literal["flash", "rows"]
+# instructions, for constants that take less flash; or rows, as it takes whole tensors only, for fewer
+# instructions or less memory.
+Trade: TypeAlias = Literal["flash", "instructions", "rows"]
 
 View = TypeVar("View", contravariant=True)
 

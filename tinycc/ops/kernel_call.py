@@ -67,6 +67,7 @@ class KernelCall:
     shape: compile-time geometry; calls with equal geometry share one function.
     data: integers, or arrays that are stored in flash; "a.b" is member b of member a.
     definition: C of the kernel where that is written for the operator; "" where the header has it.
+    counts_rows: whether the kernel is told the number y of the output row.
     """
 
     header: str
@@ -75,6 +76,7 @@ class KernelCall:
     shape: Mapping[str, int]
     data: Data
     definition: str = field(default="", kw_only=True)
+    counts_rows: bool = field(default=False, kw_only=True)
 
     @property
     def data_bytes(self) -> int:
@@ -91,8 +93,6 @@ class RowCall(KernelCall):
     pixel_columns: how many columns make up a pixel of the output, so that a row may be computed in parts;
         0 where it may not.
     as_list: the kernel takes its inputs, each a single row, as one array of rows.
-    is_numbered: the kernel takes the number of the output row, before x0, as rows differ in more than their
-        inputs.
     """
 
     windows: tuple[RowWindow, ...]
@@ -101,7 +101,6 @@ class RowCall(KernelCall):
     row_elements: int
     pixel_columns: int = 1
     as_list: bool = False
-    is_numbered: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 from tvm import relax
 
 from tinycc.ops.arithmetic import Assumed, Real, Requantized
+from tinycc.ops.base import WEIGHT_BITS
 from tinycc.ops.channel_dependence import ChannelDependence
 from tinycc.ops.channel_ranges import ChannelRanges
 from tinycc.ops.composite import Composite
@@ -194,4 +195,5 @@ def _requantized(
         multipliers=np.broadcast_to(factors, (channels,)),
         output_range=bounds,
         channel_axis=channel_axis,
+        weight_bits=int(str(composite.attribute(WEIGHT_BITS) or Requantized.weight_bits)),
     )

@@ -11,15 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, activation_range, quantize_multiplier, sum_multipliers
+from tinycc.ops.fixed_point import activation_range, quantize_multiplier
 from tinycc.ops.integer_arithmetic import (
     clamp,
-    divide,
     divide_by_power,
     logistic,
     reciprocal_square_root,
     requantize,
     tanh,
+)
+from tinycc.ops.integer_elementwise import (
+    product,
+    quotient,
+    rescaling,
+    squared_difference,
+    sum_or_difference,
 )
 from tinycc.ops.tensor import Tensor
 
@@ -221,7 +227,7 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
     if tree == ("tanh", "x") and (output.scale, output.zero_point) == (2.0**-7, 0):
         return _saturating(lambda x: divide_by_power(tanh(x, 4), 24), source)
     if tree == ("abs", "x"):
-        rescale = _rescaling(source.real_scale / output.real_scale)
+        rescale = rescaling(source.real_scale / output.real_scale)
         return lambda x: rescale(abs(x)) + output.zero_point
     if tree == HARD_SWISH:
         return _hard_swish(source, output)
@@ -243,13 +249,18 @@ def _integer_function(tree: Tree, source: Tensor, output: Tensor) -> Callable[[i
 
 
 def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Callable[[int], int] | None:
-    """ADD, SUB, MUL, DIV of x and a quantized constant, or of x and itself; an activation may be fused."""
+    """ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE of x and a quantized constant, or of x and itself.
+
+    An activation may be fused.
+    """
     bounds: tuple[float | None, float | None] = (None, None)
     if tree[0] in ("nn.relu", "clip") and isinstance(tree[1], tuple):
         bounds = (0.0, None) if tree[0] == "nn.relu" else (_finite(tree[2]), _finite(tree[3]))
         tree = tree[1]
+    if tree[0] == "square" and isinstance(tree[1], tuple) and tree[1][0] == "subtract":
+        tree = ("squared_difference", *tree[1][1:])
     operands = tree[1:]
-    if tree[0] not in ("add", "subtract", "multiply", "divide") or not all(
+    if tree[0] not in ("add", "subtract", "multiply", "divide", "squared_difference") or not all(
         operand == "x" or isinstance(operand, QuantizedNumber) for operand in operands
     ):
         return None
@@ -263,7 +274,8 @@ def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Calla
         "add": sum_or_difference(every, 1),
         "subtract": sum_or_difference(every, -1),
         "multiply": product(every),
-        "divide": _quotient(every),
+        "divide": quotient(every),
+        "squared_difference": squared_difference(every),
     }[str(tree[0])]
 
     def result(x: int) -> int:
@@ -273,41 +285,8 @@ def _arithmetic(tree: tuple[Tree, ...], source: Tensor, output: Tensor) -> Calla
     return result
 
 
-def product(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
-    """TFLite's MUL of int8 numbers less their zero points, not clamped.
-
-    scales: of a, b and output.
-    """
-    rescale = _rescaling(scales[0] * scales[1] / scales[2])
-    return lambda a, b: rescale(a * b)
-
-
-def _quotient(scales: tuple[float, float, float]) -> Callable[[int, int], int]:
-    """TFLite's DIV by a number other than 0, likewise."""
-    multiplier, shift = quantize_multiplier(scales[0] / (scales[1] * scales[2]))
-    return lambda a, b: divide(a, b, multiplier, shift)
-
-
-def sum_or_difference(scales: tuple[float, float, float], sign: int) -> Callable[[int, int], int]:
-    """TFLite's ADD, or with a sign of -1 its SUB, likewise."""
-    left_shift = SUM_LEFT_SHIFT["int8"]
-    multipliers = sum_multipliers(scales, left_shift)
-
-    def result(a: int, b: int) -> int:
-        scaled_a = requantize(a << left_shift, *multipliers["a"])
-        scaled_b = requantize(b << left_shift, *multipliers["b"])
-        return requantize(scaled_a + sign * scaled_b, *multipliers["output"])
-
-    return result
-
-
 def _finite(bound: Tree) -> float | None:
     return bound if isinstance(bound, float) and math.isfinite(bound) else None
-
-
-def _rescaling(real_multiplier: float) -> Callable[[int], int]:
-    multiplier, shift = quantize_multiplier(real_multiplier)
-    return lambda value: requantize(value, multiplier, shift)
 
 
 def _saturating(function: Callable[[int], int], source: Tensor) -> Callable[[int], int]:
@@ -346,14 +325,14 @@ def _clamped(
 ) -> Callable[[int], int]:
     """RELU and its like: to the output's scale, then clamped."""
     low, high = activation_range(*bounds, output.real_scale, output.zero_point, "int8")
-    rescale = _rescaling(source.real_scale / output.real_scale)
+    rescale = rescaling(source.real_scale / output.real_scale)
     return lambda x: clamp(rescale(x) + output.zero_point, low, high)
 
 
 def _leaky_relu(alpha: float, source: Tensor, output: Tensor) -> Callable[[int], int]:
     """LEAKY_RELU: one multiplier on each side of zero, of a float32 slope, both formed in double."""
-    above = _rescaling(source.real_scale / output.real_scale)
-    below = _rescaling(source.real_scale * float(np.float32(alpha)) / output.real_scale)
+    above = rescaling(source.real_scale / output.real_scale)
+    below = rescaling(source.real_scale * float(np.float32(alpha)) / output.real_scale)
     return lambda x: (above(x) if x >= 0 else below(x)) + output.zero_point
 
 

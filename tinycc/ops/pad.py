@@ -1,5 +1,6 @@
 """Padding that no consumer could take in: by a constant, or by the tensor's own elements."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,14 +38,17 @@ def _symmetric_widths(take: relax.Call) -> tuple[int, int] | None:
 
 
 def _is_symmetric(context: PatternCheckContext) -> bool:
-    """Whether all takes of a match are paddings, each of another axis; nobody else reads the inner ones."""
+    """Whether all takes of a match pad one image, each of another axis; nobody else reads the inner ones."""
     takes = [context.matched_expr]
     while (operand := takes[-1].args[0]) in context.matched_bindings:
         if len(context.var_usages[operand]) != 1:
             return False
         takes.append(context.matched_bindings[operand])
     axes = {int(take.attrs.axis) for take in takes if _symmetric_widths(take)}
-    return len(axes) == len(takes)
+    shape = tvm_adapter.shape_of(takes[-1].args[0])
+    # Rows only where they are all of the same image.
+    first = len(shape) - (3 if math.prod(shape[:-3]) == 1 else 2)
+    return len(axes) == len(takes) and min(axes) >= first
 
 
 @dataclass(frozen=True, eq=False)

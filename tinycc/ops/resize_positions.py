@@ -49,6 +49,10 @@ class Positions:
         """The position of each output, rounded down; beyond the ends of the axis, too."""
         return (np.arange(outputs) * self.stride + self.offset) // self.divisor
 
+    def fractions(self, outputs: int) -> np.ndarray:
+        """How far behind that each output lies."""
+        return (np.arange(outputs) * self.stride + self.offset) % self.divisor / self.divisor
+
 
 def nearest_positions(size: int, outputs: int, coordinates: str, rounding: str) -> Positions:
     """Positions of nearest-neighbour resizing."""

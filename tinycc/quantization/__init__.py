@@ -6,14 +6,14 @@ The library of each format does it; what stands here is data, choices and measur
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 from tinycc.errors import UnsupportedError
 from tinycc.frontend.load import is_torch_module, model_format
 from tinycc.output_file import new_file
 from tinycc.quantization import torch_module
 from tinycc.quantization.calibration import CalibrationData, read_cases
-from tinycc.quantization.float_model import Choice, FloatModel, Precision, Progress
+from tinycc.quantization.float_model import Choice, FloatModel, Precision, Progress, Weights
 from tinycc.quantization.onnx_model import OnnxModel
 from tinycc.quantization.preprocessing import Preprocessing
 from tinycc.quantization.ranges import calibrate
@@ -68,6 +68,7 @@ def quantize(
     at_least: float = 0.99,
     equalize: bool = False,
     analysis: bool = False,
+    weights: Weights = "int8",
     progress: Progress | None = None,
 ) -> QuantizedModel: ...
 
@@ -81,6 +82,7 @@ def quantize(
     preprocessing: Preprocessing | None = None,
     range: str = "min-max",
     keep: Mapping[str, Precision] | None = None,
+    weights: Weights = "int8",
 ) -> Any: ...
 
 
@@ -91,9 +93,10 @@ def quantize(
     example_inputs: Any = None,
     range: str = "min-max",
     keep: Mapping[str, Precision] | Literal["auto"] | None = None,
+    weights: Weights = "int8",
     **options: Any,
 ) -> Any:
-    """Quantize a float model to int8, weights by channel.
+    """Quantize a float model to int8, weights to int8 or int4 by channel.
 
     model: a float .onnx or .tflite file, or a torch module.
     calibration: an .npz file of arrays in0, in1, ..., a folder of images or of wavs, an array of cases, or an
@@ -104,8 +107,11 @@ def quantize(
         "mse" (TFLite, of weights; torch), or "auto" (files): the one with the best signal-to-noise ratio of
         the outputs on the calibration data.
     keep: layers that stay "float" or become "int16", by the name of their result, of a torch module that of
-        the submodule; "auto" (files) keeps the fewest in float with which the largest output stands at the
-        same place as the float model's in `at_least` (a share) of the calibration data.
+        the submodule; "int8" is for layers that have such weights where others have int4. "auto" (files)
+        keeps the fewest in float, or in int8 where weights are int4, with which the largest output stands at
+        the same place as the float model's in `at_least` (a share) of the calibration data.
+    weights: "int8", or "int4" for layers to which the library can give that: convolutions and dense layers,
+        in TFLite without depthwise ones. The scale is one for each channel.
 
     For files alone:
 
@@ -120,14 +126,18 @@ def quantize(
 
     Raises ModelError, UnsupportedError, InputDataError, ToolError (a library is missing).
     """
+    if weights not in get_args(Weights):
+        raise UnsupportedError(f"weights {weights!r} are not known, only {', '.join(get_args(Weights))}")
+    if weights == "int8" and keep and keep != "auto" and "int8" in keep.values():
+        raise UnsupportedError("keep: int8 is for layers whose weights would be int4, and here none are")
     if is_torch_module(model):
         given = [name for name, value in options.items() if value]
         if given:
             raise UnsupportedError(f"{given[0]} is for files: quantize a torch module without it")
-        return torch_module.quantized_program(model, calibration, example_inputs, range, keep)
+        return torch_module.quantized_program(model, calibration, example_inputs, range, keep, weights)
     if example_inputs is not None:
         raise UnsupportedError("example_inputs belong to a torch module: a file says its inputs' shapes")
-    return _quantized_file(Path(model), calibration, range=range, keep=keep, **options)
+    return _quantized_file(Path(model), calibration, range=range, keep=keep, weights=weights, **options)
 
 
 def _quantized_file(
@@ -137,6 +147,7 @@ def _quantized_file(
     preprocessing: Preprocessing | None = None,
     range: str = "min-max",
     keep: Mapping[str, Precision] | Literal["auto"] | None = None,
+    weights: Weights = "int8",
     at_least: float = 0.99,
     equalize: bool = False,
     analysis: bool = False,
@@ -144,10 +155,15 @@ def _quantized_file(
 ) -> QuantizedModel:
     """See `quantize`."""
     prepared = _open(path)
+    if weights == "int4" and not any(prepared.narrowable.values()):
+        raise UnsupportedError(
+            f"{path} has no layer whose weights could be int4: quantize it with int8 weights"
+        )
     data = read_cases(calibration, prepared.inputs, preprocessing or Preprocessing())
     notes = []
     kept = {} if keep is None or keep == "auto" else keep
-    choice = Choice(range, {prepared.layer_named(name): precision for name, precision in kept.items()})
+    named = {prepared.layer_named(name): precision for name, precision in kept.items()}
+    choice = Choice(range, named, weights=weights)
     if data.are_pixels and len(prepared.inputs) == 1:
         try:
             raw = raw_input(preprocessing or Preprocessing())
@@ -164,9 +180,20 @@ def _quantized_file(
     notes += [f"ranges by {method}: {decibels:.1f} dB" for method, decibels in tried.items()]
     if keep == "auto":
         choice = keep_fewest(prepared, choice, reference, at_least, shown)
-        notes.append(f"kept in float: {', '.join(choice.keep) or 'no layer'}")
+        kept_in = "float" if weights == "int8" else "int8"
+        notes.append(f"kept in {kept_in}: {', '.join(choice.keep) or 'no layer'}")
+    if weights == "int4":
+        notes.append(_told_weights(prepared, choice))
     losses = tuple(analyze(prepared, choice, reference, shown)) if analysis else ()
     return QuantizedModel(path.name, prepared.kind, prepared.quantized(choice), choice, tuple(notes), losses)
+
+
+def _told_weights(model: FloatModel, choice: Choice) -> str:
+    """How many layers have int4 weights, and which the library does not give them."""
+    narrow = [layer for layer, can in model.narrowable.items() if can and choice.is_narrow(layer)]
+    others = [layer for layer, can in model.narrowable.items() if not can and choice.is_narrow(layer)]
+    exceptions = f"; the library leaves {', '.join(others)} in int8" if others else ""
+    return f"int4 weights in {len(narrow)} of {len(model.narrowable)} layers with weights{exceptions}"
 
 
 def _open(path: Path) -> FloatModel:

@@ -11,7 +11,9 @@ from tinycc.frontend.description import TensorDescription
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.raw_input import RawInput
 
-Precision: TypeAlias = Literal["float", "int16"]
+# What --keep says of a layer: "int8" is for its weights, where those of others are narrower.
+Precision: TypeAlias = Literal["float", "int16", "int8"]
+Weights: TypeAlias = Literal["int8", "int4"]
 # Shows how far work is: gets what is worked on and a description, gives the same back.
 Progress: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
 
@@ -21,15 +23,22 @@ class Choice:
     """How a model is quantized.
 
     method: how ranges of activations are found, one of the model's `methods`.
-    keep: the precision of layers that do not become int8, by name.
+    keep: the precision of layers that are not quantized so, by name.
     only: the layers that are quantized at all; None for every one.
     raw: the input's scale and zero point, where raw pixels are its integers.
+    weights: their type; "int4" is for layers that can have it (`FloatModel.narrowable`) and are not kept.
     """
 
     method: str
     keep: Mapping[str, Precision] = field(default_factory=lambda: MappingProxyType({}))
     only: frozenset[str] | None = None
     raw: RawInput | None = None
+    weights: Weights = "int8"
+
+    def is_narrow(self, layer: str) -> bool:
+        """Whether a layer is to have int4 weights, if it can."""
+        is_quantized = layer not in self.keep and (self.only is None or layer in self.only)
+        return self.weights == "int4" and is_quantized
 
 
 class FloatModel(ABC):
@@ -43,6 +52,8 @@ class FloatModel(ABC):
     methods: tuple[str, ...]
     # The operators that the quantizer can quantize, by the name of their first result, in order.
     layers: tuple[str, ...]
+    # Those of them that have constant weights, and whether the quantizer can make these int4.
+    narrowable: Mapping[str, bool]
 
     @abstractmethod
     def equalize(self, cases: list[Case]) -> int:

@@ -1,9 +1,10 @@
 """Float ONNX models, quantized by onnxruntime: QDQ, weights int8 by channel, activations int8 or int16."""
 
 import copy
+import logging
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,21 @@ from tinycc.quantization.calibration import Case
 from tinycc.quantization.equalization import FACTORS, channel_factors, dump_factors
 from tinycc.quantization.extra import library, refusing
 from tinycc.quantization.float_model import Choice, FloatModel, Progress
+from tinycc.quantization.masks import may_be_mask, write_out_masks
 from tinycc.quantization.normalization import write_out_normalizations
 from tinycc.quantization.onnx_pairs import conv_pairs, scale_pairs
 from tinycc.quantization.raw_input import RawInput
 
-# The first opset that has scales by channel, and the first that has int16.
+# The first opset with scales by channel, and the first with integers of 16 and of 4 bits.
 CHANNEL_OPSET = 13
-INT16_OPSET = 21
+WIDTHS_OPSET = 21
 # Cases whose activations onnxruntime's histograms have in memory at a time.
 CASES_AT_ONCE = 16
 PERCENTILE = 99.99
 # Operators whose third input is a bias.
 WITH_BIAS, BIAS = ("Conv", "ConvTranspose", "Gemm"), 2
+# Operators with weights as their second input, and the axis of their output channels.
+CHANNEL_AXES = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 # The ends of a range, which the quantizer makes the range of the layer before.
 ACTIVATIONS = {"Relu", "Clip"}
 # They compute nothing, so that there is nothing to lose.
@@ -48,17 +52,25 @@ class OnnxModel(FloatModel):
         self.path = path
         self.library = library("onnxruntime.quantization")
         model, _ = read_onnx(path)
-        _refuse_weights(path, model)
+        _refuse_quantized(path, model)
+        _refuse_weights(path, model, lambda name: may_be_mask(model, name))
         self.inputs = describe_onnx(path).inputs
         self.model = self._prepared(model)
+        self.masks = write_out_masks(self.model)
+        _refuse_weights(path, self.model)
         self.content = self.model.SerializeToString()
         operators = set(library("onnxruntime.quantization.registry").QDQRegistry) | set(
             library("onnxruntime.quantization.registry").QLinearOpsRegistry
         )
         self.operators = sorted(operators)
         # The names of the nodes of a layer, by the layer's own, that of its result.
-        self.nodes = _nodes(self.model, operators - MOVING)
+        masked = {name for mask in self.masks for name in mask.nodes}
+        layers = _nodes(self.model, operators - MOVING)
+        self.nodes = {name: nodes for name, nodes in layers.items() if masked.isdisjoint(nodes)}
         self.layers = tuple(self.nodes)
+        # The name of a layer's weights, and the axis of their output channels.
+        self.weights = _weights(self.model, self.nodes)
+        self.narrowable = dict.fromkeys(self.weights, True)
         self.ranges: dict[str, Any] = {}
 
     def _prepared(self, model: onnx.ModelProto) -> onnx.ModelProto:
@@ -124,7 +136,7 @@ class OnnxModel(FloatModel):
 
     def quantized(self, choice: Choice) -> bytes:
         """The content of the int8 file."""
-        with refusing(f"{self.path}: onnxruntime's quantizer refuses it"):
+        with refusing(f"{self.path}: onnxruntime's quantizer refuses it"), _without_warnings():
             return self._quantized(choice)
 
     def _quantized(self, choice: Choice) -> bytes:
@@ -132,8 +144,12 @@ class OnnxModel(FloatModel):
         model = copy.deepcopy(self.model)
         overrides: dict[str, list[dict[str, Any]]] = {}
         wide = [layer for layer, precision in choice.keep.items() if precision == "int16"]
-        if wide and _opset(model) < INT16_OPSET:
-            model = version_converter.convert_version(model, INT16_OPSET)
+        narrow = [layer for layer in self.weights if choice.is_narrow(layer)]
+        if (wide or narrow) and _opset(model) < WIDTHS_OPSET:
+            model = version_converter.convert_version(model, WIDTHS_OPSET)
+        for layer in narrow:
+            name, axis = self.weights[layer]
+            overrides[name] = [{"quant_type": kinds.QInt4, "symmetric": True, "axis": axis}]
         for layer in wide:
             overrides[layer] = [{"quant_type": kinds.QInt16, "symmetric": True}]
         if choice.raw is not None:
@@ -149,10 +165,15 @@ class OnnxModel(FloatModel):
             activation_qType=kinds.QInt8,
             tensors_range=self.ranges[choice.method],
             nodes_to_quantize=None if choice.only is None else self._names(choice.only),
-            nodes_to_exclude=self._names(name for name, kept in choice.keep.items() if kept == "float"),
+            nodes_to_exclude=[
+                *(name for mask in self.masks for name in mask.nodes),
+                *self._names(name for name, kept in choice.keep.items() if kept == "float"),
+            ],
             op_types_to_quantize=self.operators,
             extra_options={"TensorQuantOverrides": overrides, "ForceQuantizeNoInputCheck": True},
         )
+        for mask in self.masks if choice.only is None else ():
+            quantizer.quantize_activation_tensor(mask.scores)
         quantizer.quantize_model()
         quantizer.model.topological_sort()
         quantized = quantizer.model.model
@@ -162,6 +183,17 @@ class OnnxModel(FloatModel):
 
     def _names(self, layers: Iterable[str]) -> list[str]:
         return [name for layer in layers for name in self.nodes[layer]]
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without what onnxruntime logs of vectors that have no axis of channels; errors stay."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.WARNING))
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _flatten_biases(model: onnx.ModelProto) -> None:
@@ -203,6 +235,19 @@ def _nodes(model: onnx.ModelProto, kinds: set[str]) -> dict[str, list[str]]:
     return nodes
 
 
+def _weights(model: onnx.ModelProto, layers: Mapping[str, list[str]]) -> dict[str, tuple[str, int]]:
+    """The constant weights of each layer that has some, and the axis of their output channels."""
+    nodes = {node.name: node for node in model.graph.node}
+    ranks = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    found = {}
+    for layer, names in layers.items():
+        node = nodes[names[0]]
+        if node.op_type in CHANNEL_AXES and ranks.get(node.input[1], 0) > 1:
+            is_transposed = any(entry.name == "transB" and entry.i for entry in node.attribute)
+            found[layer] = node.input[1], 0 if is_transposed else CHANNEL_AXES[node.op_type]
+    return found
+
+
 def _layers(model: onnx.ModelProto) -> Iterator[list[onnx.NodeProto]]:
     """Each node, together with the activation behind it where nothing else reads its result."""
     readers: dict[str, list[onnx.NodeProto]] = {value.name: [value] for value in model.graph.output}
@@ -242,16 +287,25 @@ def _opset(model: onnx.ModelProto) -> int:
     return next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
 
 
-def _refuse_weights(path: Path, model: onnx.ModelProto) -> None:
-    """ModelError for weights that are not finite, UnsupportedError for a model that is quantized already."""
+def _refuse_quantized(path: Path, model: onnx.ModelProto) -> None:
+    """UnsupportedError for a model that is quantized already."""
     for node in model.graph.node:
         if node.op_type in ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul"):
             raise UnsupportedError(
                 f"{path} is quantized already: {node.op_type} {node.name or node.output[0]!r}"
             )
+
+
+def _refuse_weights(
+    path: Path, model: onnx.ModelProto, may_be_closed: Callable[[str], bool] = lambda name: False
+) -> None:
+    """ModelError for weights that are not finite, but for minus infinity in those that may be masks."""
     for tensor in model.graph.initializer:
         value = numpy_helper.to_array(tensor)
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
+        if value.dtype.kind != "f":
+            continue
+        closed = np.isneginf(value) if may_be_closed(tensor.name) else False
+        if not (np.isfinite(value) | closed).all():
             raise ModelError(
                 f"{path}: weights {tensor.name!r} have values that are not finite (NaN or infinity)"
             )

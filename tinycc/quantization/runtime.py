@@ -3,7 +3,7 @@
 import os
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from tinycc.quantization.calibration import Case
 from tinycc.quantization.extra import library, refusing
+from tinycc.quantization.onnx_layers import quantized_layers, quantized_pairs
+from tinycc.quantization.tflite_edits import widen_int4_constants
 
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -55,7 +57,10 @@ def open_runtime(content: bytes, kind: str, layers: Iterable[str] = (), *, exact
 
 
 def scales(content: bytes, kind: str) -> dict[str, tuple[float, int]]:
-    """Scale and zero point of every quantized tensor that a model computes, by the tensor's name."""
+    """Scale and zero point of every quantized tensor that a model computes, by the tensor's name.
+
+    Zero points are those of signed integers: 128 less for uint8.
+    """
     return _onnx_scales(content) if kind == "onnx" else _tflite_scales(content)
 
 
@@ -83,7 +88,7 @@ class OnnxRuntime(Runtime):
         """Make outputs of the layers, of what they are once dequantized where they are quantized."""
         helper, kinds = library("onnx.helper"), library("onnx").TensorProto
         computed = {name for node in model.graph.node for name in node.output}
-        for quantize, dequantize in _quantized(model):
+        for quantize, dequantize in quantized_pairs(model):
             if quantize.input[0] in layers:
                 self.named[quantize.input[0]] = dequantize.output[0]
         shown = {self.named.get(name, name) for name in layers} & computed
@@ -114,7 +119,7 @@ class LiteRt(Runtime):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that showing layers costs memory
             self.interpreter = module.Interpreter(
-                model_content=bytes(content),
+                model_content=widen_int4_constants(bytes(content)),
                 num_threads=THREADS,
                 experimental_op_resolver_type=kernels.BUILTIN_REF if exact else kernels.AUTO,
                 experimental_preserve_all_tensors=bool(layers),
@@ -167,36 +172,20 @@ class _Input:
         return np.clip(steps, limits.min, limits.max).astype(self.dtype)
 
 
-def _quantized(model: Any) -> Iterator[tuple[Any, Any]]:
-    """Pairs of a QuantizeLinear and a DequantizeLinear that reads it."""
-    quantizes = {node.output[0]: node for node in model.graph.node if node.op_type == "QuantizeLinear"}
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in quantizes:
-            yield quantizes[node.input[0]], node
-
-
 def _onnx_scales(content: bytes) -> dict[str, tuple[float, int]]:
-    onnx = library("onnx")
-    model = onnx.load_model_from_string(content)
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    outputs = {value.name for value in model.graph.output}
-    found = {}
-    for quantize, dequantize in _quantized(model):
-        values = [constants[name] for name in quantize.input[1:] if name in constants]
-        # What is quantized into an output of the model has no name of its own.
-        name = dequantize.output[0] if dequantize.output[0] in outputs else quantize.input[0]
-        if values and values[0].size == 1:
-            found[name] = (float(values[0]), int(values[1]) if len(values) > 1 else 0)
-    return found
+    model = library("onnx").load_model_from_string(content)
+    return {layer.name: (layer.scale, layer.zero_point - layer.shift) for layer in quantized_layers(model)}
 
 
 def _tflite_scales(content: bytes) -> dict[str, tuple[float, int]]:
     interpreter = LiteRt(content, frozenset(), exact=True).interpreter
-    return {
-        str(detail["name"]): (float(detail["quantization"][0]), int(detail["quantization"][1]))
-        for detail in interpreter.get_tensor_details()
-        if detail["quantization"][0] and detail["dtype"] in (np.int8, np.int16)
-    }
+    found = {}
+    for detail in interpreter.get_tensor_details():
+        scale, zero_point = detail["quantization"]
+        if scale and detail["dtype"] in (np.int8, np.int16, np.uint8):
+            shift = 128 if detail["dtype"] == np.uint8 else 0
+            found[str(detail["name"])] = (float(scale), int(zero_point) - shift)
+    return found
 
 
 def _onnx_input(model: Any, value: Any) -> _Input:

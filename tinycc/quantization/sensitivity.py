@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tinycc.errors import UnsupportedError
-from tinycc.quantization.float_model import Choice, FloatModel, Progress
+from tinycc.quantization.float_model import Choice, FloatModel, Precision, Progress
 from tinycc.quantization.reference import Reference
 
 # What is in progress.
@@ -41,15 +41,19 @@ def _alone(model: FloatModel, choice: Choice, reference: Reference, layer: str) 
 def keep_fewest(
     model: FloatModel, choice: Choice, reference: Reference, at_least: float, progress: Progress
 ) -> Choice:
-    """Keep in float as few layers as it takes, those first that cost most alone.
+    """Keep in float, or in int8 where weights are to be int4, as few layers as it takes.
 
-    at_least: the share of the cases in which the first output is largest at the same place as the float
-        model's. Raises UnsupportedError where no number of layers is enough.
+    Those go first that cost most alone. at_least: the share of the cases in which the first output is largest
+    at the same place as the float model's. Raises UnsupportedError where no number of layers is enough.
     """
-    losses = {layer: _alone(model, choice, reference, layer) for layer in progress(model.layers, ALONE)}
+    precision: Precision = "float" if choice.weights == "int8" else "int8"
+    layers = model.layers if precision == "float" else [name for name, can in model.narrowable.items() if can]
+    losses = {layer: _alone(model, choice, reference, layer) for layer in progress(layers, ALONE)}
     worst = sorted(losses, key=losses.__getitem__)
     for kept in progress([worst[:count] for count in range(len(worst) + 1)], "Layers to keep"):
-        tried = replace(choice, keep={**choice.keep, **dict.fromkeys(kept, "float")})
+        tried = replace(choice, keep={**choice.keep, **dict.fromkeys(kept, precision)})
         if reference.agreement(model.quantized(tried)) >= at_least:
             return tried
-    raise UnsupportedError(f"with all layers in float, the model still agrees in less than {at_least:.1%}")
+    raise UnsupportedError(
+        f"with all layers in {precision}, the model still agrees in less than {at_least:.1%}"
+    )

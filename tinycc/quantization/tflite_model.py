@@ -31,6 +31,8 @@ from tinycc.quantization.tflite_pairs import conv_pairs, scale_pairs
 
 ALL = "."
 WITH_WEIGHTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# Of these, those to which the library gives weights of four bits.
+WITH_NARROW_WEIGHTS = ("CONV_2D", "FULLY_CONNECTED")
 # They compute nothing, so that there is nothing to lose.
 MOVING = {"RESHAPE", "SQUEEZE", "TRANSPOSE"}
 
@@ -53,14 +55,18 @@ class TfliteModel(FloatModel):
             self.signature = add_signature(model)
             self.content = write(model)
             # What the library's recipes call a layer and what moves its result, by the layer's own name.
-            self.scopes = self._scopes(model)
+            self.scopes, kinds = self._scopes(model)
         self.layers = tuple(self.scopes)
+        weighted = {layer: kind for layer, kind in kinds.items() if kind in WITH_WEIGHTS}
+        self.narrowable = {layer: kind in WITH_NARROW_WEIGHTS for layer, kind in weighted.items()}
         self.statistics: dict[str, dict[str, Any]] = {}
 
-    def _scopes(self, model: Any) -> dict[str, list[str]]:
+    def _scopes(self, model: Any) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """The scopes of each layer, and its kind."""
         utilities = library("ai_edge_quantizer.utils.tfl_flatbuffer_utils")
         graph = model.subgraphs[0]
         scopes: dict[str, list[str]] = {}
+        kinds: dict[str, str] = {}
         origin: dict[int, str] = {}
         for operator in graph.operators:
             code = model.operatorCodes[operator.opcodeIndex].builtinCode
@@ -68,11 +74,11 @@ class TfliteModel(FloatModel):
             source = origin.get(operator.inputs[0]) if kind in MOVING else None
             if kind is not None and kind not in MOVING:
                 source = graph.tensors[operator.outputs[0]].name.decode()
-                scopes[source] = []
+                scopes[source], kinds[source] = [], kind
             if source is not None:
                 scopes[source].append(utilities.get_op_scope(operator, graph.tensors))
                 origin.update(dict.fromkeys(operator.outputs, source))
-        return scopes
+        return scopes, kinds
 
     def equalize(self, cases: list[Case]) -> int:
         """Bring channels of tensors between two layers to one range; how many tensors."""
@@ -129,19 +135,23 @@ class TfliteModel(FloatModel):
         every = operations.ALL_SUPPORTED
         recipe = library("ai_edge_quantizer.recipe_manager").RecipeManager()
 
-        def quantize(scope: str, bits: int) -> None:
-            recipe.add_static_config(scope, every, bits, 8)
-            if choice.method == "mse" and bits == 8:
-                for kind in WITH_WEIGHTS:
-                    recipe.add_static_config(scope, operations(kind), bits, 8, algorithm_key=names.MSE)
+        def add_weights(scope: str, kinds: Iterable[str], bits: int) -> None:
+            method = names.MSE if choice.method == "mse" else names.MIN_MAX_UNIFORM_QUANT
+            for kind in kinds:
+                recipe.add_static_config(scope, operations(kind), 8, bits, algorithm_key=method)
 
+        # What is added later holds.
         for scope in [ALL] if choice.only is None else self._patterns(choice.only):
-            quantize(scope, 8)
+            recipe.add_static_config(scope, every, 8, 8)
+            if choice.method == "mse":
+                add_weights(scope, WITH_WEIGHTS, 8)
+        for scope in self._patterns(filter(choice.is_narrow, self.narrowable)):
+            add_weights(scope, WITH_NARROW_WEIGHTS, 4)
         for layer, precision in choice.keep.items():
             for scope in self._patterns([layer]):
                 if precision == "int16":
-                    quantize(scope, 16)
-                else:
+                    recipe.add_static_config(scope, every, 16, 8)
+                elif precision == "float":
                     recipe.add_quantization_config(scope, every, algorithm_key=names.NO_QUANTIZE)
         return recipe
 

@@ -14,15 +14,17 @@ def exported_program(module: Any, example_inputs: Any) -> Any:
     return _pt2e().export_module(module, example_inputs)
 
 
-def quantized_program(module: Any, calibration: Any, example_inputs: Any, ranges: str, keep: Any) -> Any:
+def quantized_program(
+    module: Any, calibration: Any, example_inputs: Any, ranges: str, keep: Any, weights: str
+) -> Any:
     """The same by torchao's PT2E with `tinycc.torch.Quantizer`; what `pt2e.quantize_program` raises."""
     if example_inputs is None:
         raise UnsupportedError("a torch module needs example_inputs: they say the inputs' shapes")
     kept = keep or {}
-    if kept == "auto" or set(kept.values()) - {"float"}:
-        raise UnsupportedError('keep: layers of a torch module are kept by name, as "float"')
+    if kept == "auto" or set(kept.values()) - {"float", "int8"}:
+        raise UnsupportedError('keep: layers of a torch module are kept by name, as "float" or "int8"')
     pt2e = _pt2e()
-    quantizer = pt2e.Quantizer(ranges=ranges, keep=kept)
+    quantizer = pt2e.Quantizer(ranges=ranges, keep=kept, weights=weights)
     return pt2e.quantize_program(module, example_inputs, calibration, quantizer)
 
 

@@ -106,6 +106,8 @@ class Timeline:
     def _operator(self, index: int, row: Row) -> Entry:
         step = row.operator
         output = step.operator.outputs[0]
+        # What only moves or chooses has its operand's quantization, whatever that is.
+        quantizes = output.scale not in (None, *(source.scale for source in step.operator.inputs[:1]))
         buffers = self.plan.buffers
         place = buffers[step.outputs[0]]
         overlapped = next((name for name in step.overlaps if _share_bytes(buffers[name], place)), None)
@@ -117,6 +119,8 @@ class Timeline:
             "is_repeated": step.operator.is_repeated,
             "output_shape": list(output.shape),
             "output_dtype": output.dtype,
+            "output_scale": output.real_scale if quantizes else None,
+            "output_zero_point": int(output.zero_point) if quantizes else None,
             "macs": step.operator.macs,
             "predicted_instructions": self._predicted[index],
             "scratch_bytes": buffers[step.scratch].bytes if step.scratch else 0,

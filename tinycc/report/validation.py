@@ -24,14 +24,16 @@ def print_validation(validation: Validation, console: Console) -> None:
         )
     console.print(table)
     if validation.layers:
-        table = empty_table("Layers, signal to noise in dB", ["layer", "in C", ">quantized", ">C", ">steps"])
+        columns = ["layer", "in C", ">quantized", ">C", ">steps", ">alone"]
+        table = empty_table("Layers, signal to noise in dB", columns)
         for layer in validation.layers:
             table.add_row(
                 Text(layer.layer or "-", overflow="ellipsis", no_wrap=True),
                 Text(layer.operator or "-"),
                 decibels(layer.quantized),
                 decibels(layer.c),
-                "-" if layer.largest_step is None else str(layer.largest_step),
+                _steps(layer.largest_step),
+                _steps(layer.alone),
                 style="yellow" if layer.layer is None else "",
             )
         console.print(table)
@@ -46,6 +48,7 @@ def render_validation(validation: Validation) -> str:
         validation=validation,
         decibels=decibels,
         percent=_percent,
+        largest=_steps,
         share=format_share,
         steps=None if validation.steps is None else describe_steps(validation.steps),
         labels=[] if validation.steps is None else step_labels(validation.steps),
@@ -67,6 +70,10 @@ def step_labels(steps: StepHistogram) -> list[str]:
     """What is counted in each place of the histogram."""
     last = len(steps.counts) - 1
     return [*map(str, range(last)), f"{last} and more"]
+
+
+def _steps(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
 
 
 def _percent(value: float | None) -> str:

@@ -58,6 +58,7 @@ class DeviceTensor:
 class OperatorOutput:
     """The output of one operator.
 
+    scale, zero_point: None where it has its operand's quantization, or none.
     calls, call_bytes: how often a traced run tells of it, and how many bytes each time: the whole tensor
         once, or a row of it each time.
     """
@@ -65,6 +66,8 @@ class OperatorOutput:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    scale: float | None
+    zero_point: int | None
     calls: int
     call_bytes: int
 
@@ -159,7 +162,16 @@ def _operator(fields: dict[str, Any]) -> OperatorOutput:
     calls, call_bytes = int(fields.get("calls", 1)), int(fields.get("call_bytes", size))
     if calls < 0 or call_bytes < 0:
         raise ValueError("a negative size")
-    return OperatorOutput(str(fields["name"]), shape, dtype, calls, call_bytes)
+    scale, zero_point = fields.get("output_scale"), fields.get("output_zero_point")
+    return OperatorOutput(
+        name=str(fields["name"]),
+        shape=shape,
+        dtype=dtype,
+        scale=None if scale is None else float(scale),
+        zero_point=None if zero_point is None else int(zero_point),
+        calls=calls,
+        call_bytes=call_bytes,
+    )
 
 
 def _shape(sizes: Sequence[Any]) -> tuple[int, ...]:

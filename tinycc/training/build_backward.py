@@ -148,7 +148,9 @@ class _Backward:
         factors = layer.multipliers.astype(np.float32)
         sums = clamped(self.writer, node, gradient, factors, layer.output_range)
         image = self.writer.reshaped(sums, image_of(layer.outputs[0]))
-        scales = banded(np.broadcast_to(weights.scale, (len(layer.multipliers),)).astype(np.float32))
+        scales = banded(
+            np.broadcast_to(np.asarray(weights.scale), (len(layer.multipliers),)).astype(np.float32)
+        )
         # The bias first: the gradient of the input may then be written over that of the sums, unless weights
         # train, whose update has to wait for it.
         if operands[2] is not None:
@@ -184,16 +186,18 @@ class _Backward:
     def old_weights(self, node: Node) -> list[relax.Expr]:
         """The weights of a layer as the inference had them, in parts that are not put together."""
         weights = node.view.inputs[1]
-        if weights.parameter is None:
+        if weights.value is not None:
             return [tvm_adapter.make_constant(weights.value)]
         maker = self.graph.makers.get(node.operands[1])
         if maker is None:
             return [node.call.args[weights.parameter]]
+        assert isinstance(maker.view, Gather)
         if maker.view.axis == 0:  # of a depthwise convolution, whose sums would have to be taken apart
             return [self.writer.again(maker)]
         joined = self.graph.makers[maker.operands[0]]
-        frozen, state = joined.view.inputs[0], joined.operands[1]
-        return [tvm_adapter.make_constant(frozen.value), state]
+        frozen, state = joined.view.inputs[0].value, joined.operands[1]
+        assert frozen is not None
+        return [tvm_adapter.make_constant(frozen), state]
 
     def update_weights(self, node: Node, layer: TrainedLayer, sums: relax.Var, scales: np.ndarray) -> None:
         """Update the weights of a layer, or of those of its channels that train.

@@ -1,6 +1,6 @@
 """Training a compiled folder on the host or on an emulated board, epoch by epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,7 +75,7 @@ def fit(
         is_tested=is_tested,
     )
     answers = result.outputs[0].reshape(-1)
-    rounds = answers[is_tested].reshape(epochs + 1, -1) if count else []
+    rounds: Iterable[np.ndarray] = answers[is_tested].reshape(epochs + 1, -1) if count else []
     assert result.states is not None
     return Curve(
         losses=[float(losses.mean()) for losses in answers[~is_tested].reshape(epochs, -1)],

@@ -1,11 +1,9 @@
 """Layer by layer: a float model, its quantized one, and the operators of the C.
 
-The C does not know what the file calls its layers. So an operator's result is found again by its content: it
-is that quantized tensor of as many elements which it is nearest to. What is near to none is told of as well,
-for that is where import or kernels go wrong.
+What is near to no tensor of the file is told of as well, for that is where import or kernels go wrong.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +16,10 @@ from tinycc.quantization.runtime import open_runtime, scales
 from tinycc.quantization.signal import SignalToNoise
 from tinycc.run import run
 from tinycc.run.folder import read_folder
+from tinycc.validation.isolation import isolated_layers
+from tinycc.validation.matching import Computed, match_layers
 
 MOST_CASES = 8
-# Mean difference, in steps, beyond which two tensors are not the same one: rounding alone stays far below.
-NEAR = 16
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,8 @@ class LayerComparison:
     quantized, c: signal-to-noise ratio in decibels of the quantized model's and of the C's, the float model
         being right; None where that is not known.
     largest_step: of the C's differences from the quantized model's; None where one of both lacks it.
+    alone: the same where the quantized model is given the C's integers of all layers before, so that nothing
+        but this layer differs; None where its runtime can be given none (LiteRT).
     """
 
     layer: str | None
@@ -40,6 +40,7 @@ class LayerComparison:
     quantized: float | None
     c: float | None
     largest_step: int | None
+    alone: int | None
 
 
 def compare_layers(
@@ -49,91 +50,75 @@ def compare_layers(
     cases = cases[:MOST_CASES]
     content, kind = quantized.read_bytes(), model_format(quantized)
     found = scales(content, kind)
-    own = _tensors(content, kind, found, cases)
+    own = tensors_of(content, kind, found, cases)
     right = {}
     if reference is not None:
-        right = _tensors(reference.read_bytes(), model_format(reference), found, cases)
+        right = tensors_of(reference.read_bytes(), model_format(reference), found, cases)
         for layer, scaled in factors_in(content, kind).items():
             if layer in right:
                 right[layer] = scaled.applied(right[layer])
-    result = run(folder, "host", [np.stack(column) for column in zip(*cases, strict=True)], trace=True)
-    operators = [operator.name for operator in read_folder(folder).operators]
-    assert result.layers is not None
-    computed = {name: np.stack(layers) for name, *layers in zip(operators, *result.layers, strict=True)}
-
-    matches = {}
-    for operator, integers in computed.items():
-        candidates = {name: values for name, values in own.items() if name not in matches}
-        name = _nearest(integers, candidates, found)
-        if name is not None:
-            matches[name] = operator
+    computed = results_of_c(folder, cases)
+    matches = match_layers(computed, own, found)
+    integers = {name: match.integers for name, match in matches.items()}
+    alone = isolated_layers(content, cases, integers) if kind == "onnx" else {}
     compared = [
-        _comparison(name, matches.get(name), own, right, computed, found)
+        LayerComparison(
+            layer=name,
+            operator=matches[name].operator if name in matches else None,
+            quantized=_decibels(right.get(name), own[name]),
+            c=_decibels(right.get(name), _real(integers.get(name), *found[name])),
+            largest_step=_largest_step(integers.get(name), own[name], *found[name]),
+            alone=_largest_step(integers.get(name), alone.get(name), *found[name]),
+        )
         for name in own
         if name in right or name in matches
     ]
-    lost = [operator for operator in computed if operator not in matches.values()]
-    return compared + [LayerComparison(None, operator, None, None, None) for operator in lost]
+    operators = {match.operator for match in matches.values()}
+    lost = [operator for operator in computed if operator not in operators]
+    return compared + [LayerComparison(None, operator, None, None, None, None) for operator in lost]
 
 
-def _tensors(content: bytes, kind: str, names: Iterable[str], cases: Sequence[Case]) -> dict[str, np.ndarray]:
+def results_of_c(folder: Path, cases: Sequence[Case]) -> dict[str, Computed]:
+    """What the operators of the C compute, in the order of execution."""
+    result = run(folder, "host", [np.stack(column) for column in zip(*cases, strict=True)], trace=True)
+    assert result.layers is not None
+    results = {}
+    for operator, *layers in zip(read_folder(folder).operators, *result.layers, strict=True):
+        integers, zero_point = np.stack(layers), operator.zero_point
+        if integers.dtype == np.uint8:
+            integers = (integers.astype(np.int16) - 128).astype(np.int8)
+            zero_point = None if zero_point is None else zero_point - 128
+        results[operator.name] = Computed(integers, operator.scale, zero_point)
+    return results
+
+
+def tensors_of(
+    content: bytes, kind: str, names: Iterable[str], cases: Sequence[Case]
+) -> dict[str, np.ndarray]:
     """Tensors by name, [cases, *shape], as real numbers; those that the model has."""
     runtime = open_runtime(content, kind, names, exact=True)
     rows = [runtime.tensors(case) for case in cases]
     return {name: np.stack([row[name] for row in rows]) for name in names if name in rows[0]}
 
 
-def _nearest(
-    integers: np.ndarray, candidates: dict[str, np.ndarray], found: dict[str, tuple[float, int]]
-) -> str | None:
-    distances = {
-        name: min(_distances(integers, values, *found[name]))
-        for name, values in candidates.items()
-        if values.size == integers.size
-    }
-    name = min(distances, key=distances.__getitem__, default=None)
-    return name if name is not None and distances[name] < NEAR else None
+def _real(integers: np.ndarray | None, scale: float, zero_point: int) -> np.ndarray | None:
+    return None if integers is None else (integers.astype(np.float64) - zero_point) * scale
 
 
-def _distances(integers: np.ndarray, values: np.ndarray, scale: float, zero_point: int) -> Iterator[float]:
-    """Mean differences in steps, for each order of axes that the device may have."""
-    for arranged in _arrangements(values):
-        steps = arranged.reshape(integers.shape) / scale + zero_point
-        yield float(np.abs(steps - integers).mean())
+def _largest_step(
+    integers: np.ndarray | None, real: np.ndarray | None, scale: float, zero_point: int
+) -> int | None:
+    """The largest difference of integers from real numbers, once these are quantized."""
+    if integers is None or real is None:
+        return None
+    limits = np.iinfo(integers.dtype)
+    quantized = np.clip(np.rint(real / np.float32(scale)) + zero_point, limits.min, limits.max)
+    return int(np.abs(quantized - integers).max())
 
 
-def _arrangements(values: np.ndarray) -> Iterator[np.ndarray]:
-    """As in the file, and channels last of a file that has them first."""
-    yield values
-    if values.ndim > 3:
-        yield np.moveaxis(values, 2, -1)
-
-
-def _comparison(
-    name: str,
-    operator: str | None,
-    own: dict[str, np.ndarray],
-    right: dict[str, np.ndarray],
-    computed: dict[str, np.ndarray],
-    found: dict[str, tuple[float, int]],
-) -> LayerComparison:
-    scale, zero_point = found[name]
-    reference = right.get(name)
-    quantized = None if reference is None else _decibels(reference, own[name])
-    if operator is None:
-        return LayerComparison(name, None, quantized, None, None)
-    real = ((computed[operator].astype(np.float64) - zero_point) * scale).reshape(len(own[name]), -1)
-    order = min(
-        _arrangements(own[name]), key=lambda values: float(np.abs(values.reshape(real.shape) - real).sum())
-    )
-    largest = int(np.rint(np.abs(order.reshape(real.shape) - real) / scale).max())
-    c = None
-    if reference is not None:
-        c = max(_decibels(values.reshape(real.shape), real) for values in _arrangements(reference))
-    return LayerComparison(name, operator, quantized, c, largest)
-
-
-def _decibels(right: np.ndarray, found: np.ndarray) -> float:
+def _decibels(right: np.ndarray | None, found: np.ndarray | None) -> float | None:
+    if right is None or found is None:
+        return None
     ratio = SignalToNoise()
     ratio.add(right, found)
     return ratio.decibels

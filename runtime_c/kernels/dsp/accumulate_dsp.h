@@ -62,6 +62,7 @@ typedef struct {
     int32_t outputs;
     int32_t mode; /* tinycc_dsp_mode */
     int32_t is_wide;
+    int32_t is_narrow;
 } tinycc_dense_rows_dsp_shape;
 
 typedef tinycc_dense_parts_dsp_data tinycc_dense_rows_dsp_data;
@@ -72,14 +73,19 @@ TINYCC_INLINE void tinycc_dense_rows_dsp_int8(const int8_t *input, int8_t *outpu
 {
     int32_t *sums = (int32_t *)scratch;
     const int32_t blocks = (shape->outputs + TINYCC_DENSE_DSP_BLOCK - 1) / TINYCC_DENSE_DSP_BLOCK;
-    const int32_t row_weights =
-        blocks * TINYCC_DENSE_DSP_BLOCK * ((shape->row_elements + 3) / 4) * (shape->is_wide ? 2 : 1);
+    const tinycc_dsp_storage storage = TINYCC_DSP_STORAGE(shape);
+    const int is_narrow = storage == TINYCC_DSP_NARROW;
+    const int32_t row_weights = is_narrow ? blocks * TINYCC_DENSE_DSP_BLOCK * ((shape->row_elements + 7) / 8)
+                                          : blocks * TINYCC_DENSE_DSP_BLOCK *
+                                                ((shape->row_elements + 3) / 4) * (shape->is_wide ? 2 : 1);
     const int32_t *weights = data->layer.matrix + y0 * row_weights;
     for (int32_t y = y0; y < y1; ++y) {
         const int32_t *before = y == 0 ? data->bias : sums;
+        const int32_t begin =
+            is_narrow ? tinycc_dsp_less(0, tinycc_dense_dsp_excess(input, shape->row_elements)) : 0;
         for (int32_t o = 0; o < blocks * TINYCC_DENSE_DSP_BLOCK; o += TINYCC_DENSE_DSP_BLOCK) {
-            int32_t part[TINYCC_DENSE_DSP_BLOCK] = {0, 0, 0, 0};
-            weights = tinycc_dense_dsp_inputs(part, input, weights, shape->row_elements, shape->is_wide);
+            int32_t part[TINYCC_DENSE_DSP_BLOCK] = {begin, begin, begin, begin};
+            weights = tinycc_dense_dsp_inputs(part, input, weights, shape->row_elements, storage);
             TINYCC_UNROLL
             for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
                 sums[o + k] = before[o + k] + (part[k] >> 8);

@@ -19,6 +19,7 @@ typedef struct {
     int32_t pad_left;
     int32_t mode;    /* tinycc_dsp_mode */
     int32_t is_wide; /* the matrix */
+    int32_t is_narrow;
 } tinycc_conv2d_dsp_shape;
 
 typedef tinycc_dsp_data tinycc_conv2d_dsp_data;
@@ -77,14 +78,16 @@ TINYCC_INLINE void tinycc_conv2d_dsp_gather(uint32_t *widened, int8_t *taps, con
     tinycc_dsp_widen(widened, taps, (shape->kernel_height * row_taps + 3) / 4 * 4);
 }
 
-/* scratch: four words for every four taps, and one more where windows are gathered. */
+/* scratch: four words for every four taps, and one more where windows are gathered; of narrow weights twice
+ * that for every eight. */
 TINYCC_INLINE void tinycc_conv2d_dsp_scratch_int8(const int8_t *const *rows, int8_t *out_row, void *scratch,
                                                   int32_t x0, int32_t x1,
                                                   const tinycc_conv2d_dsp_shape *shape,
                                                   const tinycc_conv2d_dsp_data *data)
 {
     const int32_t row_taps = shape->kernel_width * shape->input_channels;
-    const int32_t words = (shape->kernel_height * row_taps + 3) / 4;
+    const tinycc_dsp_storage storage = TINYCC_DSP_STORAGE(shape);
+    const int32_t words = tinycc_dsp_words(shape->kernel_height * row_taps, storage);
     const int32_t outputs = shape->output_channels;
     uint32_t *widened = (uint32_t *)scratch;
     int8_t *taps = (int8_t *)(widened + 4 * words);
@@ -92,6 +95,7 @@ TINYCC_INLINE void tinycc_conv2d_dsp_scratch_int8(const int8_t *const *rows, int
     for (int32_t i = shape->kernel_height * row_taps; i < 4 * words && is_gathered; ++i) {
         taps[i] = 0;
     }
+    tinycc_dsp_fill_up(widened, shape->kernel_height * row_taps, storage);
     tinycc_dsp_pairs pair = {.x = widened,
                              .words = words,
                              .outputs = outputs,
@@ -113,10 +117,10 @@ TINYCC_INLINE void tinycc_conv2d_dsp_scratch_int8(const int8_t *const *rows, int
         if (pixels > 1 && tinycc_dsp_has_pairs(outputs, shape->mode)) {
             pair.output = out_row + x * outputs;
             pair.pairs = 1;
-            tinycc_dsp_run_pairs(&pair, shape->mode, shape->is_wide);
+            tinycc_dsp_run_pairs(&pair, shape->mode, storage);
         } else {
             tinycc_dsp_pixels(widened, out_row + x * outputs, pixels, words, outputs, data, shape->mode,
-                              shape->is_wide);
+                              storage);
         }
     }
 }

@@ -15,23 +15,24 @@ typedef struct {
     int32_t output_channels;
     int32_t mode;    /* tinycc_dsp_mode */
     int32_t is_wide; /* the matrix */
+    int32_t is_narrow;
 } tinycc_dense_dsp_shape;
 
 typedef tinycc_dsp_data tinycc_dense_dsp_data;
 
-/* sums[k] += the taps of one word of inputs; returns where the weights end. */
+/* sums[k] += the taps of a word of inputs, number `word` of them; returns where the next weights are. */
 TINYCC_INLINE const int32_t *tinycc_dense_dsp_word(int32_t *sums, uint32_t input, const int32_t *weights,
-                                                   int is_wide)
+                                                   int32_t word, tinycc_dsp_storage storage)
 {
     const uint32_t even = tinycc_dsp_even(input);
     const uint32_t odd = input ^ TINYCC_DSP_ODD;
     TINYCC_UNROLL
     for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
-        sums[k] = tinycc_dsp_mac(even, (uint32_t)weights[k], sums[k]);
-        sums[k] = tinycc_dsp_mac(odd, tinycc_dsp_odd_weights(weights + k, TINYCC_DENSE_DSP_BLOCK, is_wide),
-                                 sums[k]);
+        sums[k] = tinycc_dsp_mac(even, tinycc_dsp_weights(weights + k, word, storage), sums[k]);
+        sums[k] = tinycc_dsp_mac(
+            odd, tinycc_dsp_odd_weights(weights + k, TINYCC_DENSE_DSP_BLOCK, word, storage), sums[k]);
     }
-    return weights + (is_wide ? 2 : 1) * TINYCC_DENSE_DSP_BLOCK;
+    return weights + tinycc_dsp_weights_step(TINYCC_DENSE_DSP_BLOCK, word, storage);
 }
 
 #if TINYCC_HAS_DSP
@@ -64,15 +65,72 @@ TINYCC_INLINE const int32_t *tinycc_dense_dsp_word(int32_t *sums, uint32_t input
                      :                                                                                       \
                      : "r8", "r9", "r10", "r11", "cc", "memory")
 
+/* A word of inputs, and its products with the lower halves of the bytes of an output's narrow weights; with
+ * the upper ones, for which the register of the lower ones holds the mask. */
+#define TINYCC_DENSE_DSP_NARROW_INPUT                                                                        \
+    "ldr %[odd], [%[x]], #4\n\t"                                                                             \
+    "sxtb16 %[even], %[odd]\n\t"                                                                             \
+    "eor %[odd], %[odd], #0x007F007F\n\t"
+#define TINYCC_DENSE_DSP_LOWER(sum, weights)                                                                 \
+    "and %[half], " weights ", #0x0F0F0F0F\n\t"                                                              \
+    "smlad " sum ", %[even], %[half], " sum "\n\t"                                                           \
+    "sxtb16 %[half], %[half]\n\t"                                                                            \
+    "smlad " sum ", %[odd], %[half], " sum "\n\t"
+#define TINYCC_DENSE_DSP_UPPER(sum, weights)                                                                 \
+    "and " weights ", %[half], " weights ", lsr #4\n\t"                                                      \
+    "smlad " sum ", %[even], " weights ", " sum "\n\t"                                                       \
+    "sxtb16 " weights ", " weights "\n\t"                                                                    \
+    "smlad " sum ", %[odd], " weights ", " sum "\n\t"
+#define TINYCC_DENSE_DSP_NARROW_STEP                                                                         \
+    "ldmia %[w]!, {r8, r9, r10, r11}\n\t" TINYCC_DENSE_DSP_NARROW_INPUT TINYCC_DENSE_DSP_LOWER(              \
+        "%[s0]", "r8") TINYCC_DENSE_DSP_LOWER("%[s1]", "r9") TINYCC_DENSE_DSP_LOWER("%[s2]", "r10")          \
+        TINYCC_DENSE_DSP_LOWER("%[s3]", "r11") TINYCC_DENSE_DSP_NARROW_INPUT                                 \
+        "mov %[half], #0x0F0F0F0F\n\t" TINYCC_DENSE_DSP_UPPER("%[s0]", "r8")                                 \
+            TINYCC_DENSE_DSP_UPPER("%[s1]", "r9") TINYCC_DENSE_DSP_UPPER("%[s2]", "r10")                     \
+                TINYCC_DENSE_DSP_UPPER("%[s3]", "r11")
+
 #endif
+
+/* The same for pairs of words and narrow weights. */
+TINYCC_INLINE const int32_t *tinycc_dense_dsp_narrow_words(int32_t *sums, const int8_t *input,
+                                                           const int32_t *weights, int32_t pairs)
+{
+#if TINYCC_HAS_DSP
+    if (pairs > 0) {
+        int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], even, odd = pairs;
+        /* Registers are short: where the weights end is kept on the stack, and its own is that of halves. */
+        const int32_t *half = weights + TINYCC_DENSE_DSP_BLOCK * pairs;
+        __asm__ volatile("str %[half], [sp, #-4]!\n\t"
+                         "lsls %[odd], %[odd], #31\n\t"
+                         "bne 2f\n\t"
+                         "1:\n\t" TINYCC_DENSE_DSP_NARROW_STEP "2:\n\t" TINYCC_DENSE_DSP_NARROW_STEP
+                         "ldr %[half], [sp]\n\t"
+                         "cmp %[w], %[half]\n\t"
+                         "bne 1b\n\t"
+                         "add sp, #4\n\t"
+                         : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [x] "+r"(input),
+                           [w] "+r"(weights), [half] "+r"(half), [odd] "+r"(odd), [even] "=&r"(even)
+                         :
+                         : "r8", "r9", "r10", "r11", "cc", "memory");
+        sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+    }
+#else
+    for (int32_t i = 0; i < 2 * pairs; ++i) {
+        const uint32_t word = tinycc_dsp_load(input + 4 * i);
+        weights = tinycc_dense_dsp_word(sums, word, weights, i, TINYCC_DSP_NARROW);
+    }
+#endif
+    return weights;
+}
 
 /* The same for `words` words. */
 TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t *input,
-                                                    const int32_t *weights, int32_t words, int is_wide)
+                                                    const int32_t *weights, int32_t words,
+                                                    tinycc_dsp_storage storage)
 {
 #if TINYCC_HAS_DSP
     int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], even, odd;
-    if (is_wide) {
+    if (storage == TINYCC_DSP_WIDE) {
         TINYCC_DENSE_DSP_LOOP(TINYCC_DENSE_DSP_LOADED);
     } else {
         TINYCC_DENSE_DSP_LOOP(TINYCC_DENSE_DSP_EXTENDED);
@@ -80,7 +138,7 @@ TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t 
     sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 #else
     for (int32_t i = 0; i < words; ++i) {
-        weights = tinycc_dense_dsp_word(sums, tinycc_dsp_load(input + 4 * i), weights, is_wide);
+        weights = tinycc_dense_dsp_word(sums, tinycc_dsp_load(input + 4 * i), weights, i, storage);
     }
 #endif
     return weights;
@@ -88,32 +146,73 @@ TINYCC_INLINE const int32_t *tinycc_dense_dsp_words(int32_t *sums, const int8_t 
 
 /* The same for any number of inputs. */
 TINYCC_INLINE const int32_t *tinycc_dense_dsp_inputs(int32_t *sums, const int8_t *input,
-                                                     const int32_t *weights, int32_t inputs, int is_wide)
+                                                     const int32_t *weights, int32_t inputs,
+                                                     tinycc_dsp_storage storage)
 {
     const int32_t whole = inputs / 4;
     const int32_t rest = inputs % 4;
-    weights = tinycc_dense_dsp_words(sums, input, weights, whole, is_wide);
+    if (storage == TINYCC_DSP_NARROW) {
+        const int32_t last = inputs % 8;
+        weights = tinycc_dense_dsp_narrow_words(sums, input, weights, inputs / 8);
+        if (last > 0) {
+            uint32_t words[2] = {0, 0};
+            memcpy(words, input + inputs - last, (size_t)last);
+            weights = tinycc_dense_dsp_word(sums, words[0], weights, 0, storage);
+            weights = tinycc_dense_dsp_word(sums, words[1], weights, 1, storage);
+        }
+        return weights;
+    }
+    weights = tinycc_dense_dsp_words(sums, input, weights, whole, storage);
     if (rest > 0) {
         uint32_t word = 0;
         memcpy(&word, input + 4 * whole, (size_t)rest);
-        weights = tinycc_dense_dsp_word(sums, word, weights, is_wide);
+        weights = tinycc_dense_dsp_word(sums, word, weights, 0, storage);
     }
     return weights;
+}
+
+/* What narrow weights add to all sums of these inputs: 256 * 8 times the sum of them, and the constant term
+ * of words that are filled up with zeros. */
+TINYCC_INLINE int32_t tinycc_dense_dsp_excess(const int8_t *input, int32_t inputs)
+{
+    const uint32_t words = (uint32_t)tinycc_dsp_words(inputs, TINYCC_DSP_NARROW);
+    const uint32_t sign = UINT32_C(0x80808080);
+    uint32_t sum = 0;
+    int32_t rest = 0;
+    int32_t i = 0;
+    TINYCC_UNROLL
+    for (; i + 4 <= inputs; i += 4) {
+        sum = tinycc_dsp_add_bytes(sum, tinycc_dsp_load(input + i) ^ sign);
+    }
+    for (; i < inputs; ++i) {
+        rest += input[i];
+    }
+    sum += (uint32_t)(rest - 128 * (inputs / 4 * 4));
+    return (int32_t)(TINYCC_DSP_NARROW_OFFSET * (256 * sum + 127 * 2 * words));
 }
 
 TINYCC_INLINE void tinycc_dense_dsp_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
                                          const tinycc_dense_dsp_shape *shape,
                                          const tinycc_dense_dsp_data *data)
 {
+    const tinycc_dsp_storage storage = TINYCC_DSP_STORAGE(shape);
     const int32_t *matrix = data->matrix;
     if (x0 == x1) {
         return;
     }
+    const int32_t excess =
+        storage == TINYCC_DSP_NARROW ? tinycc_dense_dsp_excess(row, shape->input_channels) : 0;
     for (int32_t o = 0; o < shape->output_channels; o += TINYCC_DENSE_DSP_BLOCK) {
         int32_t sums[TINYCC_DENSE_DSP_BLOCK];
         memcpy(sums, matrix, sizeof sums);
+        if (storage == TINYCC_DSP_NARROW) {
+            TINYCC_UNROLL
+            for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
+                sums[k] = tinycc_dsp_less(sums[k], excess);
+            }
+        }
         matrix = tinycc_dense_dsp_inputs(sums, row, matrix + TINYCC_DENSE_DSP_BLOCK, shape->input_channels,
-                                         shape->is_wide);
+                                         storage);
         TINYCC_UNROLL
         for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
             if (o + k < shape->output_channels) {
@@ -156,7 +255,7 @@ TINYCC_INLINE void tinycc_dense_parts_dsp_int8(const int8_t *row, int8_t *out_ro
             const int32_t left = shape->input_channels - i;
             int32_t part[TINYCC_DENSE_DSP_BLOCK] = {0, 0, 0, 0};
             weights = tinycc_dense_dsp_inputs(part, row + i, weights, left < shape->part ? left : shape->part,
-                                              shape->is_wide);
+                                              shape->is_wide ? TINYCC_DSP_WIDE : TINYCC_DSP_BYTES);
             TINYCC_UNROLL
             for (int32_t k = 0; k < TINYCC_DENSE_DSP_BLOCK; ++k) {
                 sums[k] += part[k] >> 8;

@@ -2,7 +2,7 @@
 #ifndef TINYCC_DEPTHWISE_3X3_DSP_H
 #define TINYCC_DEPTHWISE_3X3_DSP_H
 
-#include "dsp.h"
+#include "depthwise_taps_dsp.h"
 
 /* In place of an exponent: the channel's output does not depend on the input, it is what the bias says. */
 #define TINYCC_DEPTHWISE_DSP_CONSTANT 0x80
@@ -76,13 +76,13 @@ typedef struct {
     "str r7, [r5]\n\t"                                                                                       \
     "4:\n\t"
 
-/* Next to a channel of constant output: writes it to all pixels. */
-#define TINYCC_DEPTHWISE_3X3_CONSTANT                                                                        \
+/* Next to a channel of constant output: writes it to all pixels. bytes: of a channel's weights. */
+#define TINYCC_DEPTHWISE_3X3_CONSTANT(bytes)                                                                 \
     "ldrd r9, r12, [sp, #36]\n\t"                                                                            \
     "ldr r6, [r12]\n\t"                                                                                      \
     "lsls r7, r6, #24\n\t"                                                                                   \
     "bpl 7f\n\t"                                                                                             \
-    "adds r9, #9\n\t"                                                                                        \
+    "adds r9, #" bytes "\n\t"                                                                                \
     "add r12, #8\n\t"                                                                                        \
     "strd r9, r12, [sp, #36]\n\t"                                                                            \
     "asrs r6, r6, #8\n\t"                                                                                    \
@@ -99,21 +99,38 @@ typedef struct {
     "b.w 8f\n\t"                                                                                             \
     "7:\n\t"
 
-/* Weights of a channel to r1 to r5, its bias to r6; what missing rows add for the zero point becomes part of
- * the bias. r0 the first column, r11 the first output, r12 channels. */
-#define TINYCC_DEPTHWISE_3X3_WEIGHTS                                                                         \
-    "ldrd r9, r12, [sp, #36]\n\t"                                                                            \
+/* The words of a channel's weights, and its pairs of taps in r1 to r4. r5 the last tap. Narrow ones are eight
+ * in a word, and r3, r8 and r10 are used for them. */
+#define TINYCC_DEPTHWISE_3X3_LOAD                                                                            \
     "ldr r1, [r9], #4\n\t"                                                                                   \
     "ldr r4, [r9], #4\n\t"                                                                                   \
-    "ldrsb r5, [r9], #1\n\t"                                                                                 \
-    "ldr r6, [r12], #4\n\t"                                                                                  \
-    "ldr r7, [r12], #4\n\t"                                                                                  \
-    "strd r9, r12, [sp, #36]\n\t"                                                                            \
+    "ldrsb r5, [r9], #1\n\t"
+#define TINYCC_DEPTHWISE_3X3_WIDEN                                                                           \
     "sxtb16 r2, r1, ror #8\n\t"                                                                              \
     "sxtb16 r1, r1\n\t"                                                                                      \
     "sxtb16 r3, r4\n\t"                                                                                      \
-    "sxtb16 r4, r4, ror #8\n\t"                                                                              \
-    "uxtb r8, r6\n\t"                                                                                        \
+    "sxtb16 r4, r4, ror #8\n\t"
+#define TINYCC_DEPTHWISE_3X3_NARROW_LOAD                                                                     \
+    "ldr r4, [r9], #4\n\t"                                                                                   \
+    "ldrsb r5, [r9], #1\n\t"
+#define TINYCC_DEPTHWISE_3X3_NARROW_WIDEN                                                                    \
+    "mov r3, #0x000F000F\n\t"                                                                                \
+    "mov r8, #0x00080008\n\t"                                                                                \
+    "and r1, r3, r4\n\t"                                                                                     \
+    "and r2, r3, r4, lsr #4\n\t"                                                                             \
+    "and r10, r3, r4, lsr #8\n\t"                                                                            \
+    "and r4, r3, r4, lsr #12\n\t"                                                                            \
+    "ssub16 r1, r1, r8\n\t"                                                                                  \
+    "ssub16 r2, r2, r8\n\t"                                                                                  \
+    "ssub16 r3, r10, r8\n\t"                                                                                 \
+    "ssub16 r4, r4, r8\n\t"
+
+/* Weights of a channel to r1 to r5, its bias to r6; what missing rows add for the zero point becomes part of
+ * the bias. r0 the first column, r11 the first output, r12 channels. */
+#define TINYCC_DEPTHWISE_3X3_WEIGHTS(load, widen)                                                            \
+    "ldrd r9, r12, [sp, #36]\n\t" load "ldr r6, [r12], #4\n\t"                                               \
+    "ldr r7, [r12], #4\n\t"                                                                                  \
+    "strd r9, r12, [sp, #36]\n\t" widen "uxtb r8, r6\n\t"                                                    \
     "asrs r6, r6, #8\n\t"                                                                                    \
     "strd r7, r8, [sp]\n\t"                                                                                  \
     "ldrd r9, r10, [sp, #48]\n\t"                                                                            \
@@ -209,48 +226,54 @@ typedef struct {
     "10:\n\t" TINYCC_DEPTHWISE_3X3_STEP2("r6", "r7", rounding) "13:\n\t" TINYCC_DEPTHWISE_3X3_STEP2(         \
         "r7", "r6", rounding)
 
-/* turn: outputs in a turn of the loop. */
-#define TINYCC_DEFINE_DEPTHWISE_3X3(name, outputs, turn, rounding)                                           \
+/* turn: outputs in a turn of the loop. bytes, load, widen: of weights. */
+#define TINYCC_DEFINE_DEPTHWISE_3X3_OF(name, outputs, turn, rounding, bytes, load, widen)                    \
     static __attribute__((naked, noinline, unused)) void tinycc_depthwise_3x3_dsp_##name(                    \
         const tinycc_depthwise_3x3_dsp_tile *tile __attribute__((unused)))                                   \
     {                                                                                                        \
-        __asm__ volatile(                                                                                    \
-            "push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                                                \
-            "sub sp, #84\n\t"                                                                                \
-            "mov r12, sp\n\t"                                                                                \
-            "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                                          \
-            "stmia.w r12!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                                         \
-            "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                                          \
-            "stmia.w r12!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                                         \
-            "ldr r4, [sp, #56]\n\t"                                                                          \
-            "movs r6, #" turn "\n\t"                                                                         \
-            "udiv r7, r4, r6\n\t"                                                                            \
-            "mls r5, r7, r6, r4\n\t"                                                                         \
-            "adr.w r6, 10f\n\t"                                                                              \
-            "cmp r5, #1\n\t"                                                                                 \
-            "bne 0f\n\t"                                                                                     \
-            "adr.w r6, 11f\n\t"                                                                              \
-            "0:\n\t"                                                                                         \
-            "cmp r5, #2\n\t"                                                                                 \
-            "bne 0f\n\t"                                                                                     \
-            "adr.w r6, 12f\n\t"                                                                              \
-            "0:\n\t"                                                                                         \
-            "orr r6, r6, #1\n\t"                                                                             \
-            "movs r7, #0\n\t"                                                                                \
-            "strd r6, r7, [sp, #76]\n\t"                                                                     \
-            "1:\n\t" TINYCC_DEPTHWISE_3X3_CONSTANT TINYCC_DEPTHWISE_3X3_GATHER TINYCC_DEPTHWISE_3X3_WEIGHTS  \
-                outputs(rounding) "ldr r9, [sp, #28]\n\t"                                                    \
-                                  "cmp r0, r9\n\t"                                                           \
-                                  "bne.w 10b\n\t"                                                            \
-                                  "8:\n\t"                                                                   \
-                                  "ldr r7, [sp, #80]\n\t"                                                    \
-                                  "adds r7, #1\n\t"                                                          \
-                                  "str r7, [sp, #80]\n\t"                                                    \
-                                  "cmp r7, r12\n\t"                                                          \
-                                  "bne.w 1b\n\t"                                                             \
-                                  "add sp, #84\n\t"                                                          \
-                                  "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}");                             \
+        __asm__ volatile("push {r4, r5, r6, r7, r8, r9, r10, r11, lr}\n\t"                                   \
+                         "sub sp, #84\n\t"                                                                   \
+                         "mov r12, sp\n\t"                                                                   \
+                         "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                             \
+                         "stmia.w r12!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                            \
+                         "ldmia.w r0!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                             \
+                         "stmia.w r12!, {r1, r2, r3, r4, r5, r6, r7, r8, r9}\n\t"                            \
+                         "ldr r4, [sp, #56]\n\t"                                                             \
+                         "movs r6, #" turn "\n\t"                                                            \
+                         "udiv r7, r4, r6\n\t"                                                               \
+                         "mls r5, r7, r6, r4\n\t"                                                            \
+                         "adr.w r6, 10f\n\t"                                                                 \
+                         "cmp r5, #1\n\t"                                                                    \
+                         "bne 0f\n\t"                                                                        \
+                         "adr.w r6, 11f\n\t"                                                                 \
+                         "0:\n\t"                                                                            \
+                         "cmp r5, #2\n\t"                                                                    \
+                         "bne 0f\n\t"                                                                        \
+                         "adr.w r6, 12f\n\t"                                                                 \
+                         "0:\n\t"                                                                            \
+                         "orr r6, r6, #1\n\t"                                                                \
+                         "movs r7, #0\n\t"                                                                   \
+                         "strd r6, r7, [sp, #76]\n\t"                                                        \
+                         "1:\n\t" TINYCC_DEPTHWISE_3X3_CONSTANT(bytes)                                       \
+                             TINYCC_DEPTHWISE_3X3_GATHER TINYCC_DEPTHWISE_3X3_WEIGHTS(load, widen)           \
+                                 outputs(rounding) "ldr r9, [sp, #28]\n\t"                                   \
+                                                   "cmp r0, r9\n\t"                                          \
+                                                   "bne.w 10b\n\t"                                           \
+                                                   "8:\n\t"                                                  \
+                                                   "ldr r7, [sp, #80]\n\t"                                   \
+                                                   "adds r7, #1\n\t"                                         \
+                                                   "str r7, [sp, #80]\n\t"                                   \
+                                                   "cmp r7, r12\n\t"                                         \
+                                                   "bne.w 1b\n\t"                                            \
+                                                   "add sp, #84\n\t"                                         \
+                                                   "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}");            \
     }
+
+#define TINYCC_DEFINE_DEPTHWISE_3X3(name, outputs, turn, rounding)                                           \
+    TINYCC_DEFINE_DEPTHWISE_3X3_OF(name, outputs, turn, rounding, "9", TINYCC_DEPTHWISE_3X3_LOAD,            \
+                                   TINYCC_DEPTHWISE_3X3_WIDEN)                                               \
+    TINYCC_DEFINE_DEPTHWISE_3X3_OF(narrow_##name, outputs, turn, rounding, "5",                              \
+                                   TINYCC_DEPTHWISE_3X3_NARROW_LOAD, TINYCC_DEPTHWISE_3X3_NARROW_WIDEN)
 
 #define TINYCC_DEPTHWISE_3X3_RECTIFIED(sum) ""
 #define TINYCC_DEPTHWISE_3X3_FULL(sum) "adds " sum ", " sum ", " sum ", asr #31\n\t"
@@ -262,18 +285,27 @@ TINYCC_DEFINE_DEPTHWISE_3X3(rectified2, TINYCC_DEPTHWISE_3X3_OUTPUTS2, "2", TINY
 TINYCC_DEFINE_DEPTHWISE_3X3(full2, TINYCC_DEPTHWISE_3X3_OUTPUTS2, "2", TINYCC_DEPTHWISE_3X3_FULL)
 /* clang-format on */
 
+#define TINYCC_DEPTHWISE_3X3_RUN(mode, stride, prefix, tile)                                                 \
+    do {                                                                                                     \
+        if ((mode) == TINYCC_DSP_RECTIFIED && (stride) == 1) {                                               \
+            prefix##rectified1(tile);                                                                        \
+        } else if ((mode) == TINYCC_DSP_RECTIFIED) {                                                         \
+            prefix##rectified2(tile);                                                                        \
+        } else if ((stride) == 1) {                                                                          \
+            prefix##full1(tile);                                                                             \
+        } else {                                                                                             \
+            prefix##full2(tile);                                                                             \
+        }                                                                                                    \
+    } while (0)
+
 /* mode: TINYCC_DSP_RECTIFIED or TINYCC_DSP_FULL. stride: 1 or 2. */
 TINYCC_INLINE void tinycc_depthwise_3x3_dsp(const tinycc_depthwise_3x3_dsp_tile *tile, int32_t stride,
-                                            tinycc_dsp_mode mode)
+                                            tinycc_dsp_mode mode, int is_narrow)
 {
-    if (mode == TINYCC_DSP_RECTIFIED && stride == 1) {
-        tinycc_depthwise_3x3_dsp_rectified1(tile);
-    } else if (mode == TINYCC_DSP_RECTIFIED) {
-        tinycc_depthwise_3x3_dsp_rectified2(tile);
-    } else if (stride == 1) {
-        tinycc_depthwise_3x3_dsp_full1(tile);
+    if (is_narrow) {
+        TINYCC_DEPTHWISE_3X3_RUN(mode, stride, tinycc_depthwise_3x3_dsp_narrow_, tile);
     } else {
-        tinycc_depthwise_3x3_dsp_full2(tile);
+        TINYCC_DEPTHWISE_3X3_RUN(mode, stride, tinycc_depthwise_3x3_dsp_, tile);
     }
 }
 
@@ -296,16 +328,14 @@ TINYCC_INLINE void tinycc_depthwise_3x3_dsp_gather(const tinycc_depthwise_3x3_ds
 }
 
 TINYCC_INLINE void tinycc_depthwise_3x3_dsp(const tinycc_depthwise_3x3_dsp_tile *tile, int32_t stride,
-                                            tinycc_dsp_mode mode)
+                                            tinycc_dsp_mode mode, int is_narrow)
 {
     const uint32_t zero_points = tinycc_dsp_pack(tile->input_zero_point, tile->input_zero_point);
     for (int32_t c = 0; c < tile->channels; ++c) {
         const int32_t *constants = tile->constants + 2 * c;
-        const uint32_t pairs = tinycc_dsp_load(tile->weights + 9 * c);
-        const uint32_t more = tinycc_dsp_load(tile->weights + 9 * c + 4);
-        const uint32_t single = (uint32_t)tile->weights[9 * c + 8] & 0xFFFFU;
-        uint32_t taps[5] = {tinycc_dsp_even(pairs), tinycc_dsp_odd(pairs), tinycc_dsp_even(more),
-                            tinycc_dsp_odd(more), single};
+        uint32_t taps[5];
+        tinycc_depthwise_dsp_taps(taps, tile->weights + c * tinycc_depthwise_dsp_bytes(9, is_narrow), 9,
+                                  is_narrow);
         int32_t bias = constants[0] >> 8;
         if (constants[0] & TINYCC_DEPTHWISE_DSP_CONSTANT) {
             for (int32_t i = 0; i < tile->outputs; ++i) {

@@ -5,7 +5,9 @@
  * `words` words: the taps of rows 0 and 1, of rows 2 and 3, ...; of an odd last row, its tap and that of the
  * next column. Weights of a channel are pairs in the same order: for each column those of rows 0 and 1, 2 and
  * 3, ...; then those of the last row by two columns, and a single one where the width is odd. They are stored
- * four pairs in two words (see tinycc_dsp_even), what is left over as it is.
+ * four pairs in two words (see tinycc_dsp_even), what is left over as it is. Narrow weights, 8 added to them,
+ * are stored four pairs in one word: the first pair in the lower halves of bytes 0 and 2, the second in the
+ * upper ones, the others in bytes 1 and 3; what is left over of eight has a byte each.
  *
  * Aliasing: tiles of output pixels in ascending order, channels within; all columns of a channel that are
  * under the tile are read before its outputs are written. */
@@ -32,6 +34,7 @@ typedef struct {
     int32_t block;       /* output pixels that are summed together */
     int32_t mode;        /* tinycc_dsp_mode */
     int32_t is_relative; /* to the input's zero point: columns that are padding need not be multiplied */
+    int32_t is_narrow;   /* weights: of four bits */
 } tinycc_depthwise_conv2d_dsp_shape;
 
 /* The columns under a tile; [first, last) are no padding.
@@ -55,7 +58,7 @@ TINYCC_INLINE uint32_t tinycc_depthwise_dsp_word(int32_t first, int32_t second,
 }
 
 typedef struct {
-    const int8_t *weights;    /* [channels][taps] */
+    const int8_t *weights;    /* [channels][taps], or [channels][tinycc_depthwise_dsp_bytes(taps)] */
     const int32_t *constants; /* [channels][2]: 256 * bias + exponent, multiplier; see
                                  TINYCC_DEPTHWISE_DSP_CONSTANT */
     int8_t input_zero_point;
@@ -70,25 +73,6 @@ typedef struct {
     int32_t exponent;
     int32_t multiplier;
 } tinycc_depthwise_dsp_channel;
-
-/* Pairs of a channel's weights; a single one is paired with 0. */
-TINYCC_INLINE void tinycc_depthwise_dsp_taps(uint32_t *taps, const int8_t *weights, int32_t count)
-{
-    int32_t i = 0;
-    TINYCC_UNROLL
-    for (; i + 4 <= count; i += 4) {
-        const uint32_t word = tinycc_dsp_load(weights + i);
-        *taps++ = tinycc_dsp_even(word);
-        *taps++ = tinycc_dsp_odd(word);
-    }
-    if (i + 2 <= count) {
-        *taps++ = tinycc_dsp_pack(weights[i], weights[i + 1]);
-        i += 2;
-    }
-    if (i < count) {
-        *taps = (uint32_t)weights[i] & 0xFFFFU;
-    }
-}
 
 /* Gathers columns of two rows of a channel, or of the one that is no padding. */
 TINYCC_INLINE void tinycc_depthwise_dsp_rows(uint32_t *column, const int8_t *upper, const int8_t *lower,
@@ -247,7 +231,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_3x3(const int8_t *const *rows, int8_t *o
     for (int32_t j = 0; j < 3 && tile.gathered > 0; ++j) {
         tile.rows[j] = (rows[j] != NULL ? rows[j] : present) + (left + first) * shape->input_channels;
     }
-    tinycc_depthwise_3x3_dsp(&tile, shape->stride_width, (tinycc_dsp_mode)shape->mode);
+    tinycc_depthwise_3x3_dsp(&tile, shape->stride_width, (tinycc_dsp_mode)shape->mode, shape->is_narrow);
 }
 
 /* All channels of `count` output pixels from x on. */
@@ -258,6 +242,8 @@ TINYCC_INLINE void tinycc_depthwise_dsp_tile(const int8_t *const *rows, int8_t *
     const tinycc_depthwise_conv2d_dsp_data local = *data;
     const int32_t channels = shape->input_channels;
     const int32_t words = (shape->kernel_height + 1) / 2;
+    const int32_t channel_taps = shape->kernel_height * shape->kernel_width;
+    const int32_t channel_bytes = tinycc_depthwise_dsp_bytes(channel_taps, shape->is_narrow);
     const int32_t left = x * shape->stride_width - shape->pad_left;
     const int32_t width = (count - 1) * shape->stride_width + shape->kernel_width;
     const int32_t first = left < 0 ? -left : 0;
@@ -291,11 +277,11 @@ TINYCC_INLINE void tinycc_depthwise_dsp_tile(const int8_t *const *rows, int8_t *
             for (int32_t i = 0; i < count; ++i) {
                 first_output[i * channels] = (int8_t)channel.bias;
             }
-            weights += shape->kernel_height * shape->kernel_width;
+            weights += channel_bytes;
             continue;
         }
-        tinycc_depthwise_dsp_taps(taps, weights, shape->kernel_height * shape->kernel_width);
-        weights += shape->kernel_height * shape->kernel_width;
+        tinycc_depthwise_dsp_taps(taps, weights, channel_taps, shape->is_narrow);
+        weights += channel_bytes;
         if (first < last) {
             tinycc_depthwise_dsp_columns(&strip, rows, (left + first) * channels + c, shape);
         }

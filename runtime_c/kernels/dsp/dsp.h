@@ -12,6 +12,9 @@
  *
  * so that weights are used as they lie in flash, and just half of them must be sign-extended. The constant
  * term is part of the bias. Sums wrap in 32 bits. Wide weights need not even that: (w1, w3) are stored, too.
+ * Narrow weights have four bits, 8 added to them so that none is negative, and eight of them are a word: four
+ * in the lower halves of its bytes, the next four in the upper ones. Masked, either half is a word as above
+ * whose weights are 8 more, so that all outputs get the same excess: 8 times the sum of the inputs.
  *
  * Requantization. A finished sum is 256 * value + exponent: shifts by a register look at its low byte only.
  * The multiplier is stored as 2 * multiplier - 2**32, which makes the rounding doubling high product one
@@ -102,10 +105,51 @@ TINYCC_INLINE uint32_t tinycc_dsp_odd(uint32_t word)
 #endif
 }
 
-/* (w1, w3) of the four weights stored at `weights`; wide ones have them `block` words on. */
-TINYCC_INLINE uint32_t tinycc_dsp_odd_weights(const int32_t *weights, int32_t block, int is_wide)
+/* How weights are stored: see above. */
+typedef enum { TINYCC_DSP_BYTES = 0, TINYCC_DSP_WIDE = 1, TINYCC_DSP_NARROW = 2 } tinycc_dsp_storage;
+
+/* That of a kernel's shape. */
+#define TINYCC_DSP_STORAGE(shape)                                                                            \
+    ((shape)->is_narrow ? TINYCC_DSP_NARROW : (shape)->is_wide ? TINYCC_DSP_WIDE : TINYCC_DSP_BYTES)
+
+#define TINYCC_DSP_NARROW_MASK UINT32_C(0x0F0F0F0F)
+#define TINYCC_DSP_NARROW_PAIR UINT32_C(0x000F000F)
+/* What is added to narrow weights, to four of them, and to (w1, w3). */
+#define TINYCC_DSP_NARROW_OFFSET 8
+#define TINYCC_DSP_NARROW_OFFSETS (TINYCC_DSP_NARROW_OFFSET * UINT32_C(0x01010101))
+#define TINYCC_DSP_NARROW_ODD_OFFSETS (TINYCC_DSP_NARROW_OFFSET * UINT32_C(0x00010001))
+
+/* The four weights stored at `weights`; of narrow ones those for word number `word` of the inputs. */
+TINYCC_INLINE uint32_t tinycc_dsp_weights(const int32_t *weights, int32_t word, tinycc_dsp_storage storage)
 {
-    return is_wide ? (uint32_t)weights[block] : tinycc_dsp_even((uint32_t)weights[0]);
+    return storage == TINYCC_DSP_NARROW ? (uint32_t)weights[0] >> 4 * (word & 1) & TINYCC_DSP_NARROW_MASK
+                                        : (uint32_t)weights[0];
+}
+
+/* (w1, w3) of the same; wide ones have them `block` words on. */
+TINYCC_INLINE uint32_t tinycc_dsp_odd_weights(const int32_t *weights, int32_t block, int32_t word,
+                                              tinycc_dsp_storage storage)
+{
+    return storage == TINYCC_DSP_WIDE ? (uint32_t)weights[block]
+                                      : tinycc_dsp_even(tinycc_dsp_weights(weights, word, storage));
+}
+
+/* How many words on those for the next word of inputs are, `block` outputs at a time. */
+TINYCC_INLINE int32_t tinycc_dsp_weights_step(int32_t block, int32_t word, tinycc_dsp_storage storage)
+{
+    return storage == TINYCC_DSP_NARROW ? (word & 1) * block : storage == TINYCC_DSP_WIDE ? 2 * block : block;
+}
+
+/* Words of `inputs` inputs: of narrow weights whole pairs of them. */
+TINYCC_INLINE int32_t tinycc_dsp_words(int32_t inputs, tinycc_dsp_storage storage)
+{
+    return storage == TINYCC_DSP_NARROW ? (inputs + 7) / 8 * 2 : (inputs + 3) / 4;
+}
+
+/* a - b, which wraps like all sums. */
+TINYCC_INLINE int32_t tinycc_dsp_less(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a - (uint32_t)b);
 }
 
 /* sum + the products of both int16. */

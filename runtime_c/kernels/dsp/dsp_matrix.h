@@ -2,7 +2,8 @@
  *
  * A pair of pixels is `words` groups of four words: even and odd of the first pixel, even and odd of the
  * second. The matrix is [outputs / 2][1 + words + 1][2 outputs]: sums to begin with, words of four taps,
- * multipliers. It is padded with zeros. A wide matrix has after each word of taps (w1, w3) of the same. */
+ * multipliers. It is padded with zeros. A wide matrix has after each word of taps (w1, w3) of the same. A
+ * narrow one has words of eight taps, and takes a whole number of pairs of words. */
 #ifndef TINYCC_DSP_MATRIX_H
 #define TINYCC_DSP_MATRIX_H
 
@@ -11,18 +12,46 @@
 /* Words on the stack: for two pixels of 128 inputs, or for two windows of 96 taps that are gathered first. */
 #define TINYCC_DSP_STACK_WORDS 128
 
-/* sums[2 * pixel + output] += taps of two pixels and two outputs; returns where the weights end. */
-TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
-                                                  int32_t words, int is_wide)
+/* What narrow weights add to the sums of a widened pixel for being 8 more than they should. */
+TINYCC_INLINE int32_t tinycc_dsp_excess(const uint32_t *x, int32_t words)
 {
+    int32_t excess = 0;
+    TINYCC_UNROLL_TWICE
     for (int32_t i = 0; i < words; ++i) {
-        for (int32_t k = 0; k < 4; ++k) {
-            const int32_t *weight = weights + k % 2;
-            const uint32_t *pixel = x + k / 2 * 2;
-            sums[k] = tinycc_dsp_mac(pixel[0], (uint32_t)*weight, sums[k]);
-            sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, is_wide), sums[k]);
+        excess = tinycc_dsp_mac(x[4 * i], TINYCC_DSP_NARROW_OFFSETS, excess);
+        excess = tinycc_dsp_mac(x[4 * i + 1], TINYCC_DSP_NARROW_ODD_OFFSETS, excess);
+    }
+    return excess;
+}
+
+/* sums[2 * pixel + output] += taps of a word of two pixels, number `word`, and two outputs. */
+TINYCC_INLINE void tinycc_dsp_word_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
+                                        int32_t word, tinycc_dsp_storage storage)
+{
+    for (int32_t k = 0; k < 4; ++k) {
+        const int32_t *weight = weights + k % 2;
+        const uint32_t *pixel = x + k / 2 * 2;
+        sums[k] = tinycc_dsp_mac(pixel[0], tinycc_dsp_weights(weight, word, storage), sums[k]);
+        sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, word, storage), sums[k]);
+    }
+}
+
+/* The same for all words; returns where the weights end. */
+TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
+                                                  int32_t words, tinycc_dsp_storage storage)
+{
+    if (storage == TINYCC_DSP_NARROW) {
+        for (int32_t i = 0; i < words; i += 2) {
+            tinycc_dsp_word_pair(sums, x, weights, 0, storage);
+            tinycc_dsp_word_pair(sums, x + 4, weights, 1, storage);
+            weights += 2;
+            x += 8;
         }
-        weights += is_wide ? 4 : 2;
+        return weights;
+    }
+    for (int32_t i = 0; i < words; ++i) {
+        tinycc_dsp_word_pair(sums, x, weights, i, storage);
+        weights += tinycc_dsp_weights_step(2, i, storage);
         x += 4;
     }
     return weights;
@@ -59,38 +88,45 @@ TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t 
 
 /* The same for the first pixel alone: sums[output]. */
 TINYCC_INLINE const int32_t *tinycc_dsp_dots_one(int32_t *sums, const uint32_t *x, const int32_t *weights,
-                                                 int32_t words, int is_wide)
+                                                 int32_t words, tinycc_dsp_storage storage)
 {
 #if TINYCC_HAS_DSP
-    int32_t s0 = sums[0], s1 = sums[1], a, b;
-    if (is_wide) {
-        TINYCC_DSP_LOOP_ONE(TINYCC_DSP_WIDE_STEP_ONE);
-    } else {
-        TINYCC_DSP_LOOP_ONE(TINYCC_DSP_STEP_ONE);
-    }
-    sums[0] = s0, sums[1] = s1;
-#else
-    for (int32_t i = 0; i < words; ++i) {
-        for (int32_t k = 0; k < 2; ++k) {
-            sums[k] = tinycc_dsp_mac(x[0], (uint32_t)weights[k], sums[k]);
-            sums[k] = tinycc_dsp_mac(x[1], tinycc_dsp_odd_weights(weights + k, 2, is_wide), sums[k]);
+    if (storage != TINYCC_DSP_NARROW) {
+        int32_t s0 = sums[0], s1 = sums[1], a, b;
+        if (storage == TINYCC_DSP_WIDE) {
+            TINYCC_DSP_LOOP_ONE(TINYCC_DSP_WIDE_STEP_ONE);
+        } else {
+            TINYCC_DSP_LOOP_ONE(TINYCC_DSP_STEP_ONE);
         }
-        weights += is_wide ? 4 : 2;
-        x += 4;
+        sums[0] = s0, sums[1] = s1;
+        return weights;
     }
 #endif
+    for (int32_t i = 0; i < words; ++i) {
+        for (int32_t k = 0; k < 2; ++k) {
+            sums[k] = tinycc_dsp_mac(x[0], tinycc_dsp_weights(weights + k, i, storage), sums[k]);
+            sums[k] = tinycc_dsp_mac(x[1], tinycc_dsp_odd_weights(weights + k, 2, i, storage), sums[k]);
+        }
+        weights += tinycc_dsp_weights_step(2, i, storage);
+        x += 4;
+    }
     return weights;
 }
 
 /* All outputs of a pair of widened pixels, `outputs` apart. */
 TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t words, int32_t outputs,
-                                   const tinycc_dsp_data *data, tinycc_dsp_mode mode, int is_wide)
+                                   const tinycc_dsp_data *data, tinycc_dsp_mode mode,
+                                   tinycc_dsp_storage storage)
 {
     const tinycc_dsp_data local = *data;
     const int32_t *matrix = local.matrix;
+    const int32_t first_excess = storage == TINYCC_DSP_NARROW ? tinycc_dsp_excess(x, words) : 0;
+    const int32_t second_excess = storage == TINYCC_DSP_NARROW ? tinycc_dsp_excess(x + 2, words) : 0;
     for (int32_t left = outputs; left > 0; left -= 2) {
-        int32_t sums[4] = {matrix[0], matrix[1], matrix[0], matrix[1]};
-        matrix = tinycc_dsp_dots_pair(sums, x, matrix + 2, words, is_wide);
+        int32_t sums[4] = {tinycc_dsp_less(matrix[0], first_excess), tinycc_dsp_less(matrix[1], first_excess),
+                           tinycc_dsp_less(matrix[0], second_excess),
+                           tinycc_dsp_less(matrix[1], second_excess)};
+        matrix = tinycc_dsp_dots_pair(sums, x, matrix + 2, words, storage);
         const int32_t multiplier = matrix[0];
         const int8_t first = tinycc_dsp_output(sums[0] >> 8, multiplier, sums[0], &local, mode);
         const int8_t second = tinycc_dsp_output(sums[2] >> 8, multiplier, sums[2], &local, mode);
@@ -110,13 +146,15 @@ TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t wo
 
 /* All outputs of the first pixel alone. */
 TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t words, int32_t outputs,
-                                  const tinycc_dsp_data *data, tinycc_dsp_mode mode, int is_wide)
+                                  const tinycc_dsp_data *data, tinycc_dsp_mode mode,
+                                  tinycc_dsp_storage storage)
 {
     const tinycc_dsp_data local = *data;
     const int32_t *matrix = local.matrix;
+    const int32_t excess = storage == TINYCC_DSP_NARROW ? tinycc_dsp_excess(x, words) : 0;
     for (int32_t left = outputs; left > 0; left -= 2) {
-        int32_t sums[2] = {matrix[0], matrix[1]};
-        matrix = tinycc_dsp_dots_one(sums, x, matrix + 2, words, is_wide);
+        int32_t sums[2] = {tinycc_dsp_less(matrix[0], excess), tinycc_dsp_less(matrix[1], excess)};
+        matrix = tinycc_dsp_dots_one(sums, x, matrix + 2, words, storage);
         const int8_t result = tinycc_dsp_output(sums[0] >> 8, matrix[0], sums[0], &local, mode);
         const int8_t next = tinycc_dsp_output(sums[1] >> 8, matrix[1], sums[1], &local, mode);
         output[0] = result;
@@ -130,16 +168,16 @@ TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t wor
 
 /* One function for each mode, which all operators share. tinycc_dsp_pixels_<name> is for one or two pixels.
  */
-#define TINYCC_DEFINE_DSP_MATRIX(name, mode, is_wide)                                                        \
+#define TINYCC_DEFINE_DSP_MATRIX(name, mode, storage)                                                        \
     TINYCC_SHARED void tinycc_dsp_pair_##name(const uint32_t *x, int8_t *output, int32_t words,              \
                                               int32_t outputs, const tinycc_dsp_data *data)                  \
     {                                                                                                        \
-        tinycc_dsp_pair(x, output, words, outputs, data, mode, is_wide);                                     \
+        tinycc_dsp_pair(x, output, words, outputs, data, mode, storage);                                     \
     }                                                                                                        \
     TINYCC_SHARED void tinycc_dsp_one_##name(const uint32_t *x, int8_t *output, int32_t words,               \
                                              int32_t outputs, const tinycc_dsp_data *data)                   \
     {                                                                                                        \
-        tinycc_dsp_one(x, output, words, outputs, data, mode, is_wide);                                      \
+        tinycc_dsp_one(x, output, words, outputs, data, mode, storage);                                      \
     }                                                                                                        \
     TINYCC_INLINE void tinycc_dsp_pixels_##name(const uint32_t *x, int8_t *output, int32_t pixels,           \
                                                 int32_t words, int32_t outputs, const tinycc_dsp_data *data) \
@@ -151,12 +189,15 @@ TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t wor
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_DSP_MATRIX(rectified, TINYCC_DSP_RECTIFIED, 0)
-TINYCC_DEFINE_DSP_MATRIX(full, TINYCC_DSP_FULL, 0)
-TINYCC_DEFINE_DSP_MATRIX(clamped, TINYCC_DSP_CLAMPED, 0)
-TINYCC_DEFINE_DSP_MATRIX(wide_rectified, TINYCC_DSP_RECTIFIED, 1)
-TINYCC_DEFINE_DSP_MATRIX(wide_full, TINYCC_DSP_FULL, 1)
-TINYCC_DEFINE_DSP_MATRIX(wide_clamped, TINYCC_DSP_CLAMPED, 1)
+TINYCC_DEFINE_DSP_MATRIX(rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_MATRIX(full, TINYCC_DSP_FULL, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_MATRIX(clamped, TINYCC_DSP_CLAMPED, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_MATRIX(wide_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_WIDE)
+TINYCC_DEFINE_DSP_MATRIX(wide_full, TINYCC_DSP_FULL, TINYCC_DSP_WIDE)
+TINYCC_DEFINE_DSP_MATRIX(wide_clamped, TINYCC_DSP_CLAMPED, TINYCC_DSP_WIDE)
+TINYCC_DEFINE_DSP_MATRIX(narrow_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_NARROW)
+TINYCC_DEFINE_DSP_MATRIX(narrow_full, TINYCC_DSP_FULL, TINYCC_DSP_NARROW)
+TINYCC_DEFINE_DSP_MATRIX(narrow_clamped, TINYCC_DSP_CLAMPED, TINYCC_DSP_NARROW)
 
 #undef TINYCC_DEFINE_DSP_MATRIX
 
@@ -229,22 +270,26 @@ TINYCC_SHARED uint32_t *tinycc_dsp_fill(uint32_t *x, int32_t zero_point, int32_t
     return x;
 }
 
+/* The room that narrow weights have for inputs and that no inputs fill, of two pixels: nothing. */
+TINYCC_INLINE void tinycc_dsp_fill_up(uint32_t *x, int32_t inputs, tinycc_dsp_storage storage)
+{
+    const int32_t words = (inputs + 3) / 4;
+    if (words < tinycc_dsp_words(inputs, storage)) {
+        memset(x + 4 * words, 0, 4 * sizeof *x);
+    }
+}
+
 /* One or two output pixels of widened inputs, whatever their number of outputs. */
 TINYCC_INLINE void tinycc_dsp_pixels(const uint32_t *x, int8_t *output, int32_t pixels, int32_t words,
-                                     int32_t outputs, const tinycc_dsp_data *data, int32_t mode, int is_wide)
+                                     int32_t outputs, const tinycc_dsp_data *data, int32_t mode,
+                                     tinycc_dsp_storage storage)
 {
-    if (mode == TINYCC_DSP_RECTIFIED && is_wide) {
-        tinycc_dsp_pixels_wide_rectified(x, output, pixels, words, outputs, data);
-    } else if (mode == TINYCC_DSP_RECTIFIED) {
-        tinycc_dsp_pixels_rectified(x, output, pixels, words, outputs, data);
-    } else if (mode == TINYCC_DSP_FULL && is_wide) {
-        tinycc_dsp_pixels_wide_full(x, output, pixels, words, outputs, data);
-    } else if (mode == TINYCC_DSP_FULL) {
-        tinycc_dsp_pixels_full(x, output, pixels, words, outputs, data);
-    } else if (is_wide) {
-        tinycc_dsp_pixels_wide_clamped(x, output, pixels, words, outputs, data);
+    if (storage == TINYCC_DSP_WIDE) {
+        TINYCC_DSP_IN_MODE(mode, tinycc_dsp_pixels_wide, x, output, pixels, words, outputs, data);
+    } else if (storage == TINYCC_DSP_NARROW) {
+        TINYCC_DSP_IN_MODE(mode, tinycc_dsp_pixels_narrow, x, output, pixels, words, outputs, data);
     } else {
-        tinycc_dsp_pixels_clamped(x, output, pixels, words, outputs, data);
+        TINYCC_DSP_IN_MODE(mode, tinycc_dsp_pixels, x, output, pixels, words, outputs, data);
     }
 }
 

@@ -22,6 +22,12 @@ typedef struct {
     int32_t output_zero_point;
 } tinycc_dsp_pairs;
 
+/* Of narrow weights: a pair, and the excess of both pixels. */
+typedef struct {
+    tinycc_dsp_pairs pairs;
+    int32_t excess[2];
+} tinycc_dsp_narrow_pairs;
+
 #if TINYCC_HAS_DSP
 
 /* Every register is in use. Sums: r3 and r4 of the first pixel, r5 and r6 of the second. r0 inputs, r1
@@ -30,7 +36,8 @@ typedef struct {
  * taps, or eight of a wide matrix; the first may be less. */
 #define TINYCC_DSP_PAIRS_STEP                                                                                \
     "ldrd r7, r12, [r1], #8\n\t"                                                                             \
-    "ldmia.w r0!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "ldmia.w r0!, {r8, r9, r10, r11}\n\t" TINYCC_DSP_PAIRS_PRODUCTS
+#define TINYCC_DSP_PAIRS_PRODUCTS                                                                            \
     "smlad r3, r8, r7, r3\n\t"                                                                               \
     "smlad r4, r8, r12, r4\n\t"                                                                              \
     "smlad r5, r10, r7, r5\n\t"                                                                              \
@@ -64,6 +71,31 @@ typedef struct {
             TINYCC_DSP_PAIRS_WIDE_STEP TINYCC_DSP_PAIRS_WIDE_STEP "ldr r2, [sp, #20]\n\t"                    \
                                                                   "cmp r0, r2\n\t"
 
+/* Eight taps: the lower halves of the bytes of r7 and r12, then the upper ones. r2 holds the lower halves of
+ * one, then the mask of the upper ones. */
+#define TINYCC_DSP_PAIRS_NARROW_STEP                                                                         \
+    "ldrd r7, r12, [r1], #8\n\t"                                                                             \
+    "ldmia.w r0!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "and.w r2, r7, #0x0F0F0F0F\n\t"                                                                          \
+    "smlad r3, r8, r2, r3\n\t"                                                                               \
+    "smlad r5, r10, r2, r5\n\t"                                                                              \
+    "sxtb16 r2, r2\n\t"                                                                                      \
+    "smlad r3, r9, r2, r3\n\t"                                                                               \
+    "smlad r5, r11, r2, r5\n\t"                                                                              \
+    "and.w r2, r12, #0x0F0F0F0F\n\t"                                                                         \
+    "smlad r4, r8, r2, r4\n\t"                                                                               \
+    "smlad r6, r10, r2, r6\n\t"                                                                              \
+    "sxtb16 r2, r2\n\t"                                                                                      \
+    "smlad r4, r9, r2, r4\n\t"                                                                               \
+    "smlad r6, r11, r2, r6\n\t"                                                                              \
+    "mov.w r2, #0x0F0F0F0F\n\t"                                                                              \
+    "ldmia.w r0!, {r8, r9, r10, r11}\n\t"                                                                    \
+    "and.w r7, r2, r7, lsr #4\n\t"                                                                           \
+    "and.w r12, r2, r12, lsr #4\n\t" TINYCC_DSP_PAIRS_PRODUCTS
+#define TINYCC_DSP_PAIRS_NARROW_FIRST "asrs r2, r2, #1\n\t" TINYCC_DSP_PAIRS_FIRST_TURN("1", "112")
+#define TINYCC_DSP_PAIRS_NARROW_TURN                                                                         \
+    TINYCC_DSP_PAIRS_NARROW_STEP TINYCC_DSP_PAIRS_NARROW_STEP "cmp r0, lr\n\t"
+
 /* Where the first turn of r2 words begins; `most`: words of a turn less 1. */
 #define TINYCC_DSP_PAIRS_FIRST_TURN(most, step_bytes)                                                        \
     "rsbs r2, r2, #0\n\t"                                                                                    \
@@ -83,6 +115,18 @@ typedef struct {
     "strb r0, [r10" place "\n\t"
 
 #define TINYCC_DSP_PAIRS_ROUND "adds r0, r0, r0, asr #31\n\t"
+
+/* The sums to begin with, which lie in r3 and r4, of both pixels. */
+#define TINYCC_DSP_PAIRS_SUMS                                                                                \
+    "mov r5, r3\n\t"                                                                                         \
+    "mov r6, r4\n\t"
+#define TINYCC_DSP_PAIRS_NARROW_SUMS                                                                         \
+    "ldr r7, [sp, #28]\n\t"                                                                                  \
+    "ldrd r8, r9, [r7, #36]\n\t"                                                                             \
+    "sub r5, r3, r9\n\t"                                                                                     \
+    "sub r6, r4, r9\n\t"                                                                                     \
+    "sub r3, r3, r8\n\t"                                                                                     \
+    "sub r4, r4, r8\n\t"
 
 /* The frame, but for what changes with each pair. */
 #define TINYCC_DSP_PAIRS_BEGIN                                                                               \
@@ -119,7 +163,7 @@ typedef struct {
     "bne 2b\n\t"                                                                                             \
     "str r7, [r4]\n\t"
 
-#define TINYCC_DEFINE_DSP_PAIRS(name, first, turn, rounding)                                                 \
+#define TINYCC_DEFINE_DSP_PAIRS(name, first, sums, turn, rounding)                                           \
     static __attribute__((naked, noinline, unused)) void tinycc_dsp_pairs_##name(tinycc_dsp_pairs *pairs     \
                                                                                  __attribute__((unused)))    \
     {                                                                                                        \
@@ -129,10 +173,7 @@ typedef struct {
             "ldr r1, [r4, #28]\n\t"                                                                          \
             "0:\n\t"                                                                                         \
             "ldrd r3, r4, [r1], #8\n\t"                                                                      \
-            "ldrd r0, lr, [sp, #16]\n\t"                                                                     \
-            "mov r5, r3\n\t"                                                                                 \
-            "mov r6, r4\n\t"                                                                                 \
-            "ldr pc, [sp, #24]\n\t"                                                                          \
+            "ldrd r0, lr, [sp, #16]\n\t" sums "ldr pc, [sp, #24]\n\t"                                        \
             "4:\n\t" turn "bne.w 4b\n\t"                                                                     \
             "ldrd r8, r9, [r1], #8\n\t"                                                                      \
             "ldmia.w sp, {r10, r11, r12, lr}\n\t" TINYCC_DSP_PAIRS_OUTPUT("r3", "r8", rounding, "], #1")     \
@@ -156,17 +197,25 @@ typedef struct {
     }
 
 /* clang-format off */
-TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_TURN, "")
-TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_TURN, TINYCC_DSP_PAIRS_ROUND)
-TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_WIDE_TURN, "")
-TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_WIDE_TURN, TINYCC_DSP_PAIRS_ROUND)
+TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_TURN, "")
+TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_TURN,
+                        TINYCC_DSP_PAIRS_ROUND)
+TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_WIDE_TURN,
+                        "")
+TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_WIDE_TURN,
+                        TINYCC_DSP_PAIRS_ROUND)
+TINYCC_DEFINE_DSP_PAIRS(narrow_rectified, TINYCC_DSP_PAIRS_NARROW_FIRST, TINYCC_DSP_PAIRS_NARROW_SUMS,
+                        TINYCC_DSP_PAIRS_NARROW_TURN, "")
+TINYCC_DEFINE_DSP_PAIRS(narrow_full, TINYCC_DSP_PAIRS_NARROW_FIRST, TINYCC_DSP_PAIRS_NARROW_SUMS,
+                        TINYCC_DSP_PAIRS_NARROW_TURN, TINYCC_DSP_PAIRS_ROUND)
 /* clang-format on */
 
 #undef TINYCC_DEFINE_DSP_PAIRS
 
 #else
 
-TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_dsp_mode mode, int is_wide)
+TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_dsp_mode mode,
+                                        tinycc_dsp_storage storage)
 {
     const tinycc_dsp_data data = {.matrix = pairs->matrix,
                                   .output_zero_point = (int8_t)pairs->output_zero_point};
@@ -176,33 +225,45 @@ TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_ds
                              pairs->inputs);
         }
         tinycc_dsp_pair(pairs->x, pairs->output + 2 * i * pairs->outputs, pairs->words, pairs->outputs, &data,
-                        mode, is_wide);
+                        mode, storage);
     }
 }
 
-#define TINYCC_DEFINE_DSP_PAIRS(name, mode, is_wide)                                                         \
+#define TINYCC_DEFINE_DSP_PAIRS(name, mode, storage)                                                         \
     TINYCC_SHARED void tinycc_dsp_pairs_##name(tinycc_dsp_pairs *pairs)                                      \
     {                                                                                                        \
-        tinycc_dsp_pairs_run(pairs, mode, is_wide);                                                          \
+        tinycc_dsp_pairs_run(pairs, mode, storage);                                                          \
     }
 
-TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_RECTIFIED, 0)
-TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_FULL, 0)
-TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_RECTIFIED, 1)
-TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_FULL, 1)
+TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_FULL, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_WIDE)
+TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_FULL, TINYCC_DSP_WIDE)
+TINYCC_DEFINE_DSP_PAIRS(narrow_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_NARROW)
+TINYCC_DEFINE_DSP_PAIRS(narrow_full, TINYCC_DSP_FULL, TINYCC_DSP_NARROW)
 
 #undef TINYCC_DEFINE_DSP_PAIRS
 
 #endif
 
-/* Runs `pairs`, which it uses up. mode: TINYCC_DSP_RECTIFIED or TINYCC_DSP_FULL. */
-TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode, int is_wide)
+/* Runs `pairs`, which it uses up. mode: TINYCC_DSP_RECTIFIED or TINYCC_DSP_FULL. Of narrow weights there is
+ * one pair, widened already. */
+TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode, tinycc_dsp_storage storage)
 {
-    if (mode == TINYCC_DSP_RECTIFIED && is_wide) {
+    if (storage == TINYCC_DSP_NARROW) {
+        tinycc_dsp_narrow_pairs narrow = {.pairs = *pairs,
+                                          .excess = {tinycc_dsp_excess(pairs->x, pairs->words),
+                                                     tinycc_dsp_excess(pairs->x + 2, pairs->words)}};
+        if (mode == TINYCC_DSP_RECTIFIED) {
+            tinycc_dsp_pairs_narrow_rectified(&narrow.pairs);
+        } else {
+            tinycc_dsp_pairs_narrow_full(&narrow.pairs);
+        }
+    } else if (mode == TINYCC_DSP_RECTIFIED && storage == TINYCC_DSP_WIDE) {
         tinycc_dsp_pairs_wide_rectified(pairs);
     } else if (mode == TINYCC_DSP_RECTIFIED) {
         tinycc_dsp_pairs_rectified(pairs);
-    } else if (is_wide) {
+    } else if (storage == TINYCC_DSP_WIDE) {
         tinycc_dsp_pairs_wide_full(pairs);
     } else {
         tinycc_dsp_pairs_full(pairs);

@@ -12,11 +12,12 @@ typedef struct {
     int32_t output_channels;
     int32_t mode;    /* tinycc_dsp_mode */
     int32_t is_wide; /* the matrix */
+    int32_t is_narrow;
 } tinycc_pointwise_dsp_shape;
 
 typedef tinycc_dsp_data tinycc_pointwise_dsp_data;
 
-/* scratch: four words for every four input channels. */
+/* scratch: four words for every four input channels; of narrow weights eight for every eight. */
 TINYCC_INLINE void tinycc_pointwise_dsp_scratch_int8(const int8_t *row, int8_t *out_row, void *scratch,
                                                      int32_t x0, int32_t x1,
                                                      const tinycc_pointwise_dsp_shape *shape,
@@ -24,9 +25,11 @@ TINYCC_INLINE void tinycc_pointwise_dsp_scratch_int8(const int8_t *row, int8_t *
 {
     const int32_t inputs = shape->input_channels;
     const int32_t outputs = shape->output_channels;
+    const tinycc_dsp_storage storage = TINYCC_DSP_STORAGE(shape);
+    const int is_paired = tinycc_dsp_has_pairs(outputs, shape->mode);
     uint32_t *widened = (uint32_t *)scratch;
     int32_t x = x0;
-    if (inputs % 4 == 0 && x1 - x0 > 1 && tinycc_dsp_has_pairs(outputs, shape->mode)) {
+    if (inputs % 4 == 0 && x1 - x0 > 1 && is_paired && storage != TINYCC_DSP_NARROW) {
         tinycc_dsp_pairs pairs = {.input = row + x0 * inputs,
                                   .inputs = inputs,
                                   .x = widened,
@@ -37,16 +40,28 @@ TINYCC_INLINE void tinycc_pointwise_dsp_scratch_int8(const int8_t *row, int8_t *
                                   .matrix = data->matrix,
                                   .output_zero_point = data->output_zero_point};
         x += 2 * pairs.pairs;
-        tinycc_dsp_run_pairs(&pairs, shape->mode, shape->is_wide);
+        tinycc_dsp_run_pairs(&pairs, shape->mode, storage);
     }
+    tinycc_dsp_fill_up(widened, inputs, storage);
     for (; x < x1; x += 2) {
         const int32_t pixels = x + 1 < x1 ? 2 : 1;
         tinycc_dsp_widen(widened, row + x * inputs, inputs);
         if (pixels > 1) {
             tinycc_dsp_widen(widened + 2, row + (x + 1) * inputs, inputs);
         }
-        tinycc_dsp_pixels(widened, out_row + x * outputs, pixels, (inputs + 3) / 4, outputs, data,
-                          shape->mode, shape->is_wide);
+        if (storage == TINYCC_DSP_NARROW && pixels > 1 && is_paired) {
+            tinycc_dsp_pairs pair = {.x = widened,
+                                     .words = tinycc_dsp_words(inputs, storage),
+                                     .output = out_row + x * outputs,
+                                     .outputs = outputs,
+                                     .pairs = 1,
+                                     .matrix = data->matrix,
+                                     .output_zero_point = data->output_zero_point};
+            tinycc_dsp_run_pairs(&pair, shape->mode, storage);
+        } else {
+            tinycc_dsp_pixels(widened, out_row + x * outputs, pixels, tinycc_dsp_words(inputs, storage),
+                              outputs, data, shape->mode, storage);
+        }
     }
 }
 

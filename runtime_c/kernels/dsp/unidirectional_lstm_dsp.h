@@ -24,7 +24,7 @@ TINYCC_INLINE void tinycc_lstm_dsp_sums(int32_t *sums, const int8_t *input, cons
 {
     matrix += unit * TINYCC_LSTM_GATES * (1 + (inputs + 3) / 4);
     memcpy(sums, matrix, TINYCC_LSTM_GATES * sizeof *sums);
-    tinycc_dense_dsp_inputs(sums, input, matrix + TINYCC_LSTM_GATES, inputs, 0);
+    tinycc_dense_dsp_inputs(sums, input, matrix + TINYCC_LSTM_GATES, inputs, TINYCC_DSP_BYTES);
 }
 
 TINYCC_INLINE void tinycc_unidirectional_lstm_dsp_gates(int32_t *gates, const int8_t *input,

@@ -52,6 +52,7 @@ typedef struct {
     int32_t row_elements;
     int32_t outputs;
     int32_t rectified; /* see tinycc_rescale_lanes */
+    int32_t weight_bits;
 } tinycc_dense_rows_helium_shape;
 
 /* weights: for each input row those of all outputs, four by four, packed as tinycc_dots reads them; the last
@@ -70,12 +71,13 @@ TINYCC_INLINE void tinycc_dense_rows_helium_int8(const int8_t *input, int8_t *ou
     int32_t *sums = (int32_t *)scratch;
     const int32_t inputs = shape->row_elements;
     const int32_t fours = (shape->outputs + TINYCC_LANES - 1) / TINYCC_LANES;
-    const int8_t *weights = data->weights + y0 * fours * TINYCC_LANES * tinycc_dot_weights(inputs);
+    const int32_t row_weights = fours * TINYCC_LANES * tinycc_dot_weights(inputs);
+    const int8_t *weights = data->weights + y0 * (row_weights * shape->weight_bits / 8);
     for (int32_t y = y0; y < y1; ++y) {
         for (int32_t o = 0; o < shape->outputs; o += TINYCC_LANES) {
             const tinycc_lanes lanes = tinycc_restore_lanes(sums + o, y == 0);
-            tinycc_save_lanes(sums + o,
-                              tinycc_add_lanes(lanes, tinycc_dots_unrolled(input, &weights, inputs)));
+            tinycc_save_lanes(sums + o, tinycc_add_lanes(lanes, tinycc_dots_unrolled(input, &weights, inputs,
+                                                                                     shape->weight_bits)));
         }
         input += inputs;
     }

@@ -24,24 +24,17 @@ typedef struct {
     int8_t kernel_width;
     int8_t pixels;    /* that are computed together where all their taps are inside: 1, or 16 / channels */
     int8_t rectified; /* see tinycc_rescale_lanes */
+    int8_t weight_bits;
 } tinycc_depthwise_conv2d_helium_shape;
 
 /* groups: for each sixteen channels the constants of their four vectors, then weights
- * [kernel_height][kernel_width][16]. The last group is filled up: with the same channels once more where
- * pixels are computed together. */
+ * [kernel_height][kernel_width][16], as helium_taps.h has them. The last group is filled up: with the same
+ * channels once more where pixels are computed together. */
 typedef struct {
     const int32_t *groups;
     int8_t input_zero_point;
     tinycc_output_range range;
 } tinycc_depthwise_conv2d_helium_data;
-
-TINYCC_INLINE void tinycc_depthwise_biases(tinycc_lanes *sums, const int32_t *constants)
-{
-    TINYCC_UNROLL
-    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
-        sums[v] = tinycc_lane_biases(constants + v * TINYCC_LANE_CONSTANTS);
-    }
-}
 
 /* Where the taps of a window lie that starts in column `left`, rows first. */
 TINYCC_INLINE void tinycc_depthwise_window(const int8_t **taps, const int8_t *const *rows, int32_t left,
@@ -63,7 +56,7 @@ TINYCC_INLINE void tinycc_depthwise_window(const int8_t **taps, const int8_t *co
 
 /* The `channels` outputs of a pixel, or of several next to each other, from any window. */
 TINYCC_INLINE void tinycc_depthwise_pixel(const int8_t *const *rows, int8_t *output, int32_t left,
-                                          int32_t channels, const int8_t *padding,
+                                          int32_t channels, int weight_bits, const int8_t *padding,
                                           const tinycc_depthwise_conv2d_helium_shape *shape,
                                           const tinycc_depthwise_conv2d_helium_data *data)
 {
@@ -74,18 +67,17 @@ TINYCC_INLINE void tinycc_depthwise_pixel(const int8_t *const *rows, int8_t *out
     for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
         const int32_t *const constants = tinycc_next_constants(&stream, TINYCC_CHANNEL_VECTORS);
         tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
-        tinycc_depthwise_biases(sums, constants);
-        tinycc_add_taps(sums, window, taps, channel, channels - channel, stream);
+        tinycc_sum_taps(sums, constants, window, taps, channel, channels - channel, stream, weight_bits);
         tinycc_finish_channels(output + channel, sums, channels - channel, constants, shape->rectified,
                                &data->range);
-        stream += taps * TINYCC_CHANNELS;
+        stream += tinycc_tap_bytes(taps, weight_bits);
     }
 }
 
 /* `count` pixels, or as many times `together` of them, whose 3x3 windows have no padding. The channels of
  * what is computed together are a multiple of sixteen. */
 TINYCC_INLINE void tinycc_depthwise_inside(const int8_t *const *rows, int8_t *output, int32_t left,
-                                           int32_t count, int32_t together,
+                                           int32_t count, int32_t together, int weight_bits,
                                            const tinycc_depthwise_conv2d_helium_shape *shape,
                                            const tinycc_depthwise_conv2d_helium_data *data)
 {
@@ -100,10 +92,9 @@ TINYCC_INLINE void tinycc_depthwise_inside(const int8_t *const *rows, int8_t *ou
         for (int32_t channel = 0; channel < channels; channel += TINYCC_CHANNELS) {
             const int32_t *const constants = tinycc_next_constants(&stream, TINYCC_CHANNEL_VECTORS);
             tinycc_lanes sums[TINYCC_CHANNEL_VECTORS];
-            tinycc_depthwise_biases(sums, constants);
-            tinycc_add_window(sums, in, step, stream);
+            tinycc_sum_window(sums, constants, in, step, stream, weight_bits);
             tinycc_finish_channels(output, sums, TINYCC_CHANNELS, constants, shape->rectified, &range);
-            stream += 9 * TINYCC_CHANNELS;
+            stream += tinycc_tap_bytes(9, weight_bits);
             output += TINYCC_CHANNELS;
         }
         in[0] += advance;
@@ -126,9 +117,8 @@ TINYCC_INLINE int32_t tinycc_depthwise_run(int32_t x, int32_t x1,
     return run < x1 - x ? run : x1 - x;
 }
 
-/* One function for layers of all shapes. */
-TINYCC_SHARED void tinycc_depthwise_row(const int8_t *const *rows, int8_t *out_row, int8_t *padding,
-                                        int32_t x0, int32_t x1,
+TINYCC_INLINE void tinycc_depthwise_row(const int8_t *const *rows, int8_t *out_row, int8_t *padding,
+                                        int32_t x0, int32_t x1, int weight_bits,
                                         const tinycc_depthwise_conv2d_helium_shape *shape,
                                         const tinycc_depthwise_conv2d_helium_data *data)
 {
@@ -144,23 +134,42 @@ TINYCC_SHARED void tinycc_depthwise_row(const int8_t *const *rows, int8_t *out_r
         const int32_t left = x * shape->stride_width - shape->pad_left;
         const int32_t run = rows_inside ? tinycc_depthwise_run(x, x1, shape) / pixels : 0;
         if (run > 0 && is_3x3 && pixels * channels % TINYCC_CHANNELS == 0) {
-            tinycc_depthwise_inside(rows, out_row + x * channels, left, run, pixels, shape, data);
+            tinycc_depthwise_inside(rows, out_row + x * channels, left, run, pixels, weight_bits, shape,
+                                    data);
             x += run * pixels;
         } else {
             const int32_t together = run > 0 ? pixels : 1;
-            tinycc_depthwise_pixel(rows, out_row + x * channels, left, together * channels, padding, shape,
-                                   data);
+            tinycc_depthwise_pixel(rows, out_row + x * channels, left, together * channels, weight_bits,
+                                   padding, shape, data);
             x += together;
         }
     }
 }
+
+/* One function for layers of all shapes. */
+#define TINYCC_DEFINE_DEPTHWISE_ROW(weight_bits)                                                             \
+    TINYCC_SHARED void tinycc_depthwise_row_##weight_bits(                                                   \
+        const int8_t *const *rows, int8_t *out_row, int8_t *padding, int32_t x0, int32_t x1,                 \
+        const tinycc_depthwise_conv2d_helium_shape *shape, const tinycc_depthwise_conv2d_helium_data *data)  \
+    {                                                                                                        \
+        tinycc_depthwise_row(rows, out_row, padding, x0, x1, weight_bits, shape, data);                      \
+    }
+
+TINYCC_DEFINE_DEPTHWISE_ROW(8)
+TINYCC_DEFINE_DEPTHWISE_ROW(4)
+
+#undef TINYCC_DEFINE_DEPTHWISE_ROW
 
 TINYCC_INLINE void tinycc_depthwise_conv2d_helium_int8(const int8_t *const *rows, int8_t *out_row,
                                                        void *scratch, int32_t x0, int32_t x1,
                                                        const tinycc_depthwise_conv2d_helium_shape *shape,
                                                        const tinycc_depthwise_conv2d_helium_data *data)
 {
-    tinycc_depthwise_row(rows, out_row, (int8_t *)scratch, x0, x1, shape, data);
+    if (shape->weight_bits == 4) {
+        tinycc_depthwise_row_4(rows, out_row, (int8_t *)scratch, x0, x1, shape, data);
+    } else {
+        tinycc_depthwise_row_8(rows, out_row, (int8_t *)scratch, x0, x1, shape, data);
+    }
 }
 
 #endif

@@ -1,14 +1,31 @@
 /* Sums of taps for sixteen channels at a time: each channel of the input times its own weight.
  *
  * Sums of channels are four vectors: the first has channels 0, 4, 8, 12, the second 2, 6, 10, 14, the third
- * 1, 5, 9, 13 and the fourth 3, 7, 11, 15, as widening products leave them. */
+ * 1, 5, 9, 13 and the fourth 3, 7, 11, 15, as widening products leave them.
+ *
+ * weight_bits: 8, or 4, where the weights of two taps are in a byte, those of the first in its lower half. */
 #ifndef TINYCC_HELIUM_TAPS_H
 #define TINYCC_HELIUM_TAPS_H
 
+#include "../shared/weights.h"
 #include "helium.h"
 
 #define TINYCC_CHANNELS 16
 #define TINYCC_CHANNEL_VECTORS 4
+
+/* What the weights of so many taps take. */
+TINYCC_INLINE int32_t tinycc_tap_bytes(int32_t taps, int weight_bits)
+{
+    return (weight_bits == 4 ? (taps + 1) / 2 : taps) * TINYCC_CHANNELS;
+}
+
+TINYCC_INLINE void tinycc_channel_biases(tinycc_lanes *sums, const int32_t *constants)
+{
+    TINYCC_UNROLL
+    for (int32_t v = 0; v < TINYCC_CHANNEL_VECTORS; ++v) {
+        sums[v] = tinycc_lane_biases(constants + v * TINYCC_LANE_CONSTANTS);
+    }
+}
 
 #if TINYCC_MVE
 
@@ -43,11 +60,73 @@
         : [pairs] "r"(taps / 2), [odd] "l"(taps % 2), [channel] "r"(channel), [count] "r"(count)             \
         : "lr", "q0", "q1", "q2", "q3", "memory")
 
-/* sums += inputs[t][channel ...] * weights[t][...] for `taps` taps and sixteen channels, or the first `count`
- * of them. Products are added two by two in 16 bits, which hold them as long as no weight is -128. */
-TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                   int32_t channel, int32_t count, const int8_t *weights)
+/* With weights of four bits, of which one load has two taps: q3 and q4. There is room for the sums of many
+ * products in 16 bits; sums of 32 bits are not in use meanwhile, nor are their registers. */
+#define TINYCC_SPLIT_TAPS                                                                                    \
+    "vldrb.8 q4, [%[weights]], #16\n\tvshl.i8 q3, q4, #4\n\tvshr.s8 q3, q3, #4\n\tvshr.s8 q4, q4, #4\n\t"
+#define TINYCC_NARROW_TAP(load, q)                                                                           \
+    load "vmullb.s8 q5, q2, " q "\n\tvadd.i16 %q[even], %q[even], q5\n\t"                                    \
+         "vmullt.s8 q2, q2, " q "\n\tvadd.i16 %q[odd], %q[odd], q2\n\t"
+
+/* 16 bits hold the sum of so many products of an int8 and four bits; an even number. */
+#define TINYCC_NARROW_TAPS 30
+
+/* Sums of products of the even channels, and of the odd ones. */
+typedef struct {
+    int16x8_t even;
+    int16x8_t odd;
+} tinycc_tap_sums;
+
+TINYCC_INLINE void tinycc_widen_taps(tinycc_lanes *sums, tinycc_tap_sums taps)
 {
+    sums[0] = vaddq_s32(sums[0], vmovlbq_s16(taps.even));
+    sums[1] = vaddq_s32(sums[1], vmovltq_s16(taps.even));
+    sums[2] = vaddq_s32(sums[2], vmovlbq_s16(taps.odd));
+    sums[3] = vaddq_s32(sums[3], vmovltq_s16(taps.odd));
+}
+
+#define TINYCC_ALL_NARROW_TAPS(vctp, vpst, load)                                                             \
+    __asm__ volatile(                                                                                        \
+        vctp "wls lr, %[pairs], 2f\n"                                                                        \
+             "1:\n\tldrd %[x], %[y], [%[inputs]], #8\n\tadd %[x], %[channel]\n\tadd %[y], "                  \
+             "%[channel]\n\t" TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(vpst load " q2, [%[x]]\n\t", "q3")         \
+                 TINYCC_NARROW_TAP(vpst load " q2, [%[y]]\n\t",                                              \
+                                   "q4") "le lr, 1b\n"                                                       \
+                                         "2:\tcbz %[rest], 3f\n\tldr %[x], [%[inputs]], #4\n\tadd %[x], "    \
+                                         "%[channel]\n\t" TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(               \
+                                             vpst load " q2, [%[x]]\n\t", "q3") "3:"                         \
+        : [even] "+w"(some.even), [odd] "+w"(some.odd), [weights] "+r"(weights), [inputs] "+r"(inputs),      \
+          [x] "=&r"(x), [y] "=&r"(y)                                                                         \
+        : [pairs] "r"(taken / 2), [rest] "l"(taken % 2), [channel] "r"(channel), [count] "r"(count)          \
+        : "lr", "q2", "q3", "q4", "q5", "memory")
+
+TINYCC_INLINE void tinycc_add_narrow_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
+                                          int32_t channel, int32_t count, const int8_t *weights)
+{
+    const int8_t *x, *y;
+    for (int32_t left = taps; left > 0; left -= TINYCC_NARROW_TAPS) {
+        const int32_t taken = left < TINYCC_NARROW_TAPS ? left : TINYCC_NARROW_TAPS;
+        tinycc_tap_sums some = {vdupq_n_s16(0), vdupq_n_s16(0)};
+        if (count >= TINYCC_CHANNELS) {
+            TINYCC_ALL_NARROW_TAPS("", "", "vldrb.8");
+        } else {
+            TINYCC_ALL_NARROW_TAPS("vctp.8 %[count]\n\t", "vpst\n\t", "vldrbt.8");
+        }
+        tinycc_widen_taps(sums, some);
+    }
+}
+
+/* sums = biases + inputs[t][channel ...] * weights[t][...] for `taps` taps and sixteen channels, or the first
+ * `count` of them. Products are added two by two in 16 bits, which hold them as long as no weight is -128. */
+TINYCC_INLINE void tinycc_sum_taps(tinycc_lanes *sums, const int32_t *constants, const int8_t *const *inputs,
+                                   int32_t taps, int32_t channel, int32_t count, const int8_t *weights,
+                                   int weight_bits)
+{
+    tinycc_channel_biases(sums, constants);
+    if (weight_bits == 4) {
+        tinycc_add_narrow_taps(sums, inputs, taps, channel, count, weights);
+        return;
+    }
     const int8_t *x, *y;
     if (count >= TINYCC_CHANNELS) {
         TINYCC_ALL_TAPS("", "", "vldrb.8");
@@ -61,11 +140,46 @@ TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inpu
 #define TINYCC_COLUMN_1(column) "vldrb.8 q2, [" column "]\n\t"
 #define TINYCC_COLUMN_2(column) "add " column ", %[step]\n\tvldrb.8 q2, [" column "]\n\t"
 
+/* Sums of products of the window that tinycc_sum_window is given. */
+TINYCC_INLINE tinycc_tap_sums tinycc_narrow_window(const int8_t **rows, int32_t step, const int8_t *weights)
+{
+    const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
+    const int8_t *x;
+    tinycc_tap_sums all;
+    __asm__ volatile(
+        TINYCC_SPLIT_TAPS TINYCC_COLUMN_0(
+            "%[row0]",
+            "%[x]") "vmullb.s8 %q[even], q2, q3\n\t"
+                    "vmullt.s8 %q[odd], q2, q3\n\t" TINYCC_NARROW_TAP(TINYCC_COLUMN_1("%[x]"), "q4")
+                        TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_2("%[x]"), "q3") TINYCC_NARROW_TAP(
+                            TINYCC_COLUMN_0("%[row1]", "%[x]"),
+                            "q4") TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_1("%[x]"), "q3")
+                            TINYCC_NARROW_TAP(TINYCC_COLUMN_2("%[x]"), "q4")
+                                TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_0("%[row2]", "%[x]"), "q3")
+                                    TINYCC_NARROW_TAP(TINYCC_COLUMN_1("%[x]"), "q4")
+                                        TINYCC_SPLIT_TAPS TINYCC_NARROW_TAP(TINYCC_COLUMN_2("%[x]"), "q3")
+        : [even] "=&w"(all.even), [odd] "=&w"(all.odd), [weights] "+r"(weights), [row0] "+r"(row0),
+          [row1] "+r"(row1), [row2] "+r"(row2), [x] "=&r"(x)
+        : [step] "r"(step)
+        : "q2", "q3", "q4", "q5", "memory");
+    rows[0] = row0;
+    rows[1] = row1;
+    rows[2] = row2;
+    return all;
+}
+
 /* The same for the 3x3 window of sixteen channels at rows[0], rows[1] and rows[2], columns `step` apart; the
  * rows' pointers move on by sixteen channels. */
-TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                     const int8_t *weights)
+TINYCC_INLINE void tinycc_sum_window(tinycc_lanes *sums, const int32_t *constants, const int8_t **rows,
+                                     int32_t step, const int8_t *weights, int weight_bits)
 {
+    if (weight_bits == 4) {
+        const tinycc_tap_sums all = tinycc_narrow_window(rows, step, weights);
+        tinycc_channel_biases(sums, constants);
+        tinycc_widen_taps(sums, all);
+        return;
+    }
+    tinycc_channel_biases(sums, constants);
     const int8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2];
     const int8_t *x, *y;
     __asm__ volatile(
@@ -126,26 +240,41 @@ TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32
 
 #else
 
-TINYCC_INLINE void tinycc_add_taps(tinycc_lanes *sums, const int8_t *const *inputs, int32_t taps,
-                                   int32_t channel, int32_t count, const int8_t *weights)
+/* A channel's weight of a tap. */
+TINYCC_INLINE int32_t tinycc_tap_weight(const int8_t *weights, int32_t tap, int32_t channel, int weight_bits)
+{
+    if (weight_bits == 8) {
+        return weights[tap * TINYCC_CHANNELS + channel];
+    }
+    const int8_t both = weights[tap / 2 * TINYCC_CHANNELS + channel];
+    return tap % 2 ? tinycc_high_half(both) : tinycc_low_half(both);
+}
+
+TINYCC_INLINE void tinycc_sum_taps(tinycc_lanes *sums, const int32_t *constants, const int8_t *const *inputs,
+                                   int32_t taps, int32_t channel, int32_t count, const int8_t *weights,
+                                   int weight_bits)
 {
     static const int32_t vector[TINYCC_CHANNEL_VECTORS] = {0, 2, 1, 3};
+    tinycc_channel_biases(sums, constants);
     for (int32_t tap = 0; tap < taps; ++tap) {
         for (int32_t c = 0; c < TINYCC_CHANNELS && c < count; ++c) {
             sums[vector[c % TINYCC_CHANNEL_VECTORS]].lane[c / TINYCC_CHANNEL_VECTORS] +=
-                inputs[tap][channel + c] * weights[tap * TINYCC_CHANNELS + c];
+                inputs[tap][channel + c] * tinycc_tap_weight(weights, tap, c, weight_bits);
         }
     }
 }
 
-TINYCC_INLINE void tinycc_add_window(tinycc_lanes *sums, const int8_t **rows, int32_t step,
-                                     const int8_t *weights)
+TINYCC_INLINE void tinycc_sum_window(tinycc_lanes *sums, const int32_t *constants, const int8_t **rows,
+                                     int32_t step, const int8_t *weights, int weight_bits)
 {
+    const int8_t *taps[9];
     for (int32_t j = 0; j < 3; ++j) {
-        const int8_t *const taps[3] = {rows[j], rows[j] + step, rows[j] + 2 * step};
-        tinycc_add_taps(sums, taps, 3, 0, TINYCC_CHANNELS, weights + j * 3 * TINYCC_CHANNELS);
+        for (int32_t k = 0; k < 3; ++k) {
+            taps[3 * j + k] = rows[j] + k * step;
+        }
         rows[j] += TINYCC_CHANNELS;
     }
+    tinycc_sum_taps(sums, constants, taps, 9, 0, TINYCC_CHANNELS, weights, weight_bits);
 }
 
 TINYCC_INLINE void tinycc_finish_channels(int8_t *out, tinycc_lanes *sums, int32_t count,

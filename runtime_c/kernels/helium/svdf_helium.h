@@ -16,7 +16,7 @@ TINYCC_INLINE void tinycc_svdf_helium_sums(int32_t *sums, const int8_t *input, i
                                            const tinycc_svdf_helium_features *features)
 {
     const int8_t *weights = features->feature_weights + filter * tinycc_dot_weights(inputs);
-    const tinycc_lanes dots = tinycc_dots(input, &weights, inputs);
+    const tinycc_lanes dots = tinycc_dots(input, &weights, inputs, 8);
     tinycc_save_lanes(sums, tinycc_add_lanes(dots, tinycc_restore_lanes(features->feature_bias + filter, 0)));
 }
 

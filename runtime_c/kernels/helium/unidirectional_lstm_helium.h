@@ -27,7 +27,7 @@ TINYCC_INLINE tinycc_lanes tinycc_lstm_helium_products(const int8_t *input, cons
                                                        const int32_t *scale, int32_t unit)
 {
     weights += unit * TINYCC_LSTM_GATES * tinycc_dot_weights(inputs);
-    const tinycc_lanes sums = tinycc_dots(input, &weights, inputs);
+    const tinycc_lanes sums = tinycc_dots(input, &weights, inputs, 8);
     const tinycc_lanes biases = tinycc_restore_lanes(bias + unit * TINYCC_LSTM_GATES, 0);
     return tinycc_rescale_lanes(tinycc_add_lanes(sums, biases), scale, 0);
 }

@@ -26,32 +26,38 @@ typedef struct {
 
 typedef tinycc_pointwise_data tinycc_dense_rows_data;
 
-TINYCC_INLINE void tinycc_dense_rows_int8(const int8_t *input, int8_t *output, void *scratch, int32_t y0,
-                                          int32_t y1, const tinycc_dense_rows_shape *shape,
-                                          const tinycc_dense_rows_data *data)
-{
-    int32_t *sums = (int32_t *)scratch;
-    const int32_t elements = (y1 - y0) * shape->row_elements;
-    for (int32_t o = 0; o < shape->outputs; ++o) {
-        const int8_t *weights = data->weights + (o * shape->rows + y0) * shape->row_elements;
-        const int32_t zero_point =
-            shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;
-        int32_t sum = y0 == 0 ? data->bias[o] : sums[o];
-        TINYCC_UNROLL
-        for (int32_t i = 0; i < elements; ++i) {
-            sum += input[i] * (weights[i] - zero_point);
-        }
-        sums[o] = sum;
+#define TINYCC_DEFINE_DENSE_ROWS(name, bits)                                                                 \
+    TINYCC_INLINE void tinycc_dense_rows_##name(                                                             \
+        const int8_t *input, int8_t *output, void *scratch, int32_t y0, int32_t y1,                          \
+        const tinycc_dense_rows_shape *shape, const tinycc_dense_rows_data *data)                            \
+    {                                                                                                        \
+        int32_t *sums = (int32_t *)scratch;                                                                  \
+        const int32_t elements = (y1 - y0) * shape->row_elements;                                            \
+        const int32_t stride = tinycc_weight_bytes_##bits(shape->rows * shape->row_elements);                \
+        const int32_t first = y0 * shape->row_elements;                                                      \
+        const int32_t place = tinycc_weight_place_##bits(first);                                             \
+        for (int32_t o = 0; o < shape->outputs; ++o) {                                                       \
+            const int8_t *weights = data->weights + o * stride + tinycc_weight_byte_##bits(first);           \
+            const int32_t zero_point =                                                                       \
+                shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;          \
+            int32_t sum = y0 == 0 ? data->bias[o] : sums[o];                                                 \
+            tinycc_dots_##bits(&sum, 1, input, weights, place, stride, elements, zero_point);                \
+            sums[o] = sum;                                                                                   \
+        }                                                                                                    \
+        if (y1 < shape->rows) {                                                                              \
+            return;                                                                                          \
+        }                                                                                                    \
+        for (int32_t o = 0; o < shape->outputs; ++o) {                                                       \
+            const int32_t sum =                                                                              \
+                tinycc_requantize(sums[o], data->multiplier[o], data->shift[o]) + data->output_zero_point;   \
+            output[o] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);                       \
+        }                                                                                                    \
     }
-    if (y1 < shape->rows) {
-        return;
-    }
-    for (int32_t o = 0; o < shape->outputs; ++o) {
-        const int32_t sum =
-            tinycc_requantize(sums[o], data->multiplier[o], data->shift[o]) + data->output_zero_point;
-        output[o] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
-    }
-}
+
+TINYCC_DEFINE_DENSE_ROWS(int8, 8)
+TINYCC_DEFINE_DENSE_ROWS(narrow_int8, 4)
+
+#undef TINYCC_DEFINE_DENSE_ROWS
 
 /* sums[c] += the sum of channel c over `pixels` pixels; from 0 where `first`. */
 TINYCC_INLINE void tinycc_accumulate_pixels(const int8_t *input, int32_t *sums, int32_t pixels,

@@ -11,7 +11,7 @@
 #ifndef TINYCC_DEPTHWISE_CONV2D_H
 #define TINYCC_DEPTHWISE_CONV2D_H
 
-#include "../shared/common.h"
+#include "../shared/weights.h"
 
 typedef struct {
     int32_t input_width;
@@ -27,7 +27,7 @@ typedef struct {
 } tinycc_depthwise_conv2d_shape;
 
 typedef struct {
-    const int8_t *weights; /* [kernel_height][kernel_width][output channels] */
+    const int8_t *weights; /* [kernel_height][kernel_width][output channels], whole bytes for each tap */
     const int32_t *bias;
     const int32_t *multiplier;
     const int8_t *shift;
@@ -38,78 +38,99 @@ typedef struct {
     const int16_t *weight_zero_points; /* [output_channels] where they differ */
 } tinycc_depthwise_conv2d_data;
 
-/* The sum of a channel's taps, padding counted as the zero point. */
-TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_int8(const int8_t *const *rows, const int8_t *weights,
-                                                        int32_t left, int32_t input_channel,
-                                                        const tinycc_depthwise_conv2d_shape *shape,
-                                                        int32_t zero_point, int32_t weight_zero_point)
-{
-    const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
-    int32_t sum = 0;
-    for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        for (int32_t k = 0; k < shape->kernel_width; ++k) {
-            const int32_t column = left + k * shape->dilation_width;
-            const int padding = rows[j] == NULL || column < 0 || column >= shape->input_width;
-            const int32_t value =
-                padding ? zero_point : rows[j][column * shape->input_channels + input_channel];
-            sum += value * (*weights - weight_zero_point);
-            weights += output_channels;
-        }
+/* The sum of a channel's taps, padding counted as the zero point.
+ *
+ * place: which of the weights in a byte is the channel's. */
+#define TINYCC_DEFINE_DEPTHWISE_CONV2D_EDGE(bits)                                                            \
+    TINYCC_INLINE int32_t tinycc_depthwise_conv2d_edge_##bits(                                               \
+        const int8_t *const *rows, const int8_t *weights, int32_t place, int32_t left,                       \
+        int32_t input_channel, const tinycc_depthwise_conv2d_shape *shape, int32_t zero_point,               \
+        int32_t weight_zero_point)                                                                           \
+    {                                                                                                        \
+        const int32_t output_channels = shape->input_channels * shape->depth_multiplier;                     \
+        const int32_t tap_bytes = tinycc_weight_bytes_##bits(output_channels);                               \
+        int32_t sum = 0;                                                                                     \
+        for (int32_t j = 0; j < shape->kernel_height; ++j) {                                                 \
+            for (int32_t k = 0; k < shape->kernel_width; ++k) {                                              \
+                const int32_t column = left + k * shape->dilation_width;                                     \
+                const int padding = rows[j] == NULL || column < 0 || column >= shape->input_width;           \
+                const int32_t value =                                                                        \
+                    padding ? zero_point : rows[j][column * shape->input_channels + input_channel];          \
+                sum += value * (tinycc_weight_##bits(weights, 0, place) - weight_zero_point);                \
+                weights += tap_bytes;                                                                        \
+            }                                                                                                \
+        }                                                                                                    \
+        return sum;                                                                                          \
     }
-    return sum;
-}
 
 /* The same where no tap is padding. */
-TINYCC_INLINE int32_t tinycc_depthwise_conv2d_inside_int8(const int8_t *const *rows, const int8_t *weights,
-                                                          int32_t left, int32_t input_channel,
-                                                          const tinycc_depthwise_conv2d_shape *shape,
-                                                          int32_t weight_zero_point)
-{
-    const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
-    const int32_t step = shape->dilation_width * shape->input_channels;
-    int32_t sum = 0;
-    for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        const int8_t *row = rows[j] + left * shape->input_channels + input_channel;
-        TINYCC_UNROLL
-        for (int32_t k = 0; k < shape->kernel_width; ++k) {
-            sum += row[k * step] * (weights[k * output_channels] - weight_zero_point);
-        }
-        weights += shape->kernel_width * output_channels;
+#define TINYCC_DEFINE_DEPTHWISE_CONV2D_INSIDE(bits)                                                          \
+    TINYCC_INLINE int32_t tinycc_depthwise_conv2d_inside_##bits(                                             \
+        const int8_t *const *rows, const int8_t *weights, int32_t place, int32_t left,                       \
+        int32_t input_channel, const tinycc_depthwise_conv2d_shape *shape, int32_t weight_zero_point)        \
+    {                                                                                                        \
+        const int32_t output_channels = shape->input_channels * shape->depth_multiplier;                     \
+        const int32_t step = shape->dilation_width * shape->input_channels;                                  \
+        const int32_t tap_bytes = tinycc_weight_bytes_##bits(output_channels);                               \
+        int32_t sum = 0;                                                                                     \
+        for (int32_t j = 0; j < shape->kernel_height; ++j) {                                                 \
+            const int8_t *row = rows[j] + left * shape->input_channels + input_channel;                      \
+            TINYCC_UNROLL                                                                                    \
+            for (int32_t k = 0; k < shape->kernel_width; ++k) {                                              \
+                sum += row[k * step] *                                                                       \
+                       (tinycc_weight_##bits(weights, k * tap_bytes, place) - weight_zero_point);            \
+            }                                                                                                \
+            weights += shape->kernel_width * tap_bytes;                                                      \
+        }                                                                                                    \
+        return sum;                                                                                          \
     }
-    return sum;
-}
 
-TINYCC_INLINE void tinycc_depthwise_conv2d_int8(const int8_t *const *rows, int8_t *out_row, int32_t x0,
-                                                int32_t x1, const tinycc_depthwise_conv2d_shape *shape,
-                                                const tinycc_depthwise_conv2d_data *data)
-{
-    const int32_t output_channels = shape->input_channels * shape->depth_multiplier;
-    int rows_inside = 1;
-    for (int32_t j = 0; j < shape->kernel_height; ++j) {
-        rows_inside = rows_inside && rows[j] != NULL;
+#define TINYCC_DEFINE_DEPTHWISE_CONV2D(name, bits)                                                           \
+    TINYCC_INLINE void tinycc_depthwise_conv2d_##name(                                                       \
+        const int8_t *const *rows, int8_t *out_row, int32_t x0, int32_t x1,                                  \
+        const tinycc_depthwise_conv2d_shape *shape, const tinycc_depthwise_conv2d_data *data)                \
+    {                                                                                                        \
+        const int32_t output_channels = shape->input_channels * shape->depth_multiplier;                     \
+        int rows_inside = 1;                                                                                 \
+        for (int32_t j = 0; j < shape->kernel_height; ++j) {                                                 \
+            rows_inside = rows_inside && rows[j] != NULL;                                                    \
+        }                                                                                                    \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const int32_t left = x * shape->stride_width - shape->pad_left;                                  \
+            const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;                  \
+            const int inside = rows_inside && left >= 0 && right < shape->input_width;                       \
+            int8_t *output = out_row + x * output_channels;                                                  \
+            for (int32_t c = 0; c < output_channels; ++c) {                                                  \
+                const int32_t input_channel =                                                                \
+                    shape->depth_multiplier == 1 ? c : c / shape->depth_multiplier;                          \
+                const int8_t *weights = data->weights + tinycc_weight_byte_##bits(c);                        \
+                const int32_t place = tinycc_weight_place_##bits(c);                                         \
+                const int32_t zero_point =                                                                   \
+                    shape->zero_points_differ ? data->weight_zero_points[c] : shape->weight_zero_point;      \
+                int32_t sum = data->bias[c];                                                                 \
+                if (inside) {                                                                                \
+                    sum += tinycc_depthwise_conv2d_inside_##bits(rows, weights, place, left, input_channel,  \
+                                                                 shape, zero_point);                         \
+                } else {                                                                                     \
+                    sum += tinycc_depthwise_conv2d_edge_##bits(rows, weights, place, left, input_channel,    \
+                                                               shape, data->input_zero_point, zero_point);   \
+                }                                                                                            \
+                sum = tinycc_requantize(sum, data->multiplier[c], data->shift[c]) + data->output_zero_point; \
+                output[c] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);                   \
+            }                                                                                                \
+        }                                                                                                    \
     }
-    for (int32_t x = x0; x < x1; ++x) {
-        const int32_t left = x * shape->stride_width - shape->pad_left;
-        const int32_t right = left + (shape->kernel_width - 1) * shape->dilation_width;
-        const int inside = rows_inside && left >= 0 && right < shape->input_width;
-        int8_t *output = out_row + x * output_channels;
-        for (int32_t c = 0; c < output_channels; ++c) {
-            const int32_t input_channel = shape->depth_multiplier == 1 ? c : c / shape->depth_multiplier;
-            const int8_t *weights = data->weights + c;
-            const int32_t zero_point =
-                shape->zero_points_differ ? data->weight_zero_points[c] : shape->weight_zero_point;
-            int32_t sum = data->bias[c];
-            if (inside) {
-                sum += tinycc_depthwise_conv2d_inside_int8(rows, weights, left, input_channel, shape,
-                                                           zero_point);
-            } else {
-                sum += tinycc_depthwise_conv2d_edge_int8(rows, weights, left, input_channel, shape,
-                                                         data->input_zero_point, zero_point);
-            }
-            sum = tinycc_requantize(sum, data->multiplier[c], data->shift[c]) + data->output_zero_point;
-            output[c] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
-        }
-    }
-}
+
+TINYCC_DEFINE_DEPTHWISE_CONV2D_EDGE(8)
+TINYCC_DEFINE_DEPTHWISE_CONV2D_INSIDE(8)
+TINYCC_DEFINE_DEPTHWISE_CONV2D(int8, 8)
+
+TINYCC_DEFINE_DEPTHWISE_CONV2D_EDGE(4)
+TINYCC_DEFINE_DEPTHWISE_CONV2D_INSIDE(4)
+TINYCC_DEFINE_DEPTHWISE_CONV2D(narrow_int8, 4)
+
+#undef TINYCC_DEFINE_DEPTHWISE_CONV2D_EDGE
+#undef TINYCC_DEFINE_DEPTHWISE_CONV2D_INSIDE
+#undef TINYCC_DEFINE_DEPTHWISE_CONV2D
 
 #endif

@@ -8,7 +8,7 @@
 #ifndef TINYCC_POINTWISE_H
 #define TINYCC_POINTWISE_H
 
-#include "../shared/common.h"
+#include "../shared/weights.h"
 
 /* Outputs that are summed together; more than two run out of registers on Armv6-M. */
 #define TINYCC_POINTWISE_BLOCK 2
@@ -21,7 +21,7 @@ typedef struct {
 } tinycc_pointwise_shape;
 
 typedef struct {
-    const int8_t *weights; /* [output_channels][input_channels] */
+    const int8_t *weights; /* [output_channels][input_channels], whole bytes for each output channel */
     const int32_t *bias;
     const int32_t *multiplier;
     const int8_t *shift;
@@ -33,52 +33,56 @@ typedef struct {
 
 /* `count` outputs of one pixel from o on; each input element is loaded once for all of them.
  * Their weights have one zero point. */
-TINYCC_INLINE void tinycc_pointwise_block_int8(const int8_t *input, int8_t *output, int32_t o, int32_t count,
-                                               const tinycc_pointwise_shape *shape,
-                                               const tinycc_pointwise_data *data)
-{
-    const int32_t inputs = shape->input_channels;
-    const int8_t *weights = data->weights + o * inputs;
-    const int32_t zero_point =
-        shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;
-    int32_t sums[TINYCC_POINTWISE_BLOCK];
-    TINYCC_UNROLL
-    for (int32_t k = 0; k < count; ++k) {
-        sums[k] = data->bias[o + k];
+#define TINYCC_DEFINE_POINTWISE_BLOCK(bits)                                                                  \
+    TINYCC_INLINE void tinycc_pointwise_block_##bits(const int8_t *input, int8_t *output, int32_t o,         \
+                                                     int32_t count, const tinycc_pointwise_shape *shape,     \
+                                                     const tinycc_pointwise_data *data)                      \
+    {                                                                                                        \
+        const int32_t inputs = shape->input_channels;                                                        \
+        const int32_t stride = tinycc_weight_bytes_##bits(inputs);                                           \
+        const int8_t *weights = data->weights + o * stride;                                                  \
+        const int32_t zero_point =                                                                           \
+            shape->zero_points_differ ? data->weight_zero_points[o] : shape->weight_zero_point;              \
+        int32_t sums[TINYCC_POINTWISE_BLOCK];                                                                \
+        TINYCC_UNROLL                                                                                        \
+        for (int32_t k = 0; k < count; ++k) {                                                                \
+            sums[k] = data->bias[o + k];                                                                     \
+        }                                                                                                    \
+        tinycc_dots_##bits(sums, count, input, weights, 0, stride, inputs, zero_point);                      \
+        TINYCC_UNROLL                                                                                        \
+        for (int32_t k = 0; k < count; ++k) {                                                                \
+            const int32_t sum = tinycc_requantize(sums[k], data->multiplier[o + k], data->shift[o + k]) +    \
+                                data->output_zero_point;                                                     \
+            output[o + k] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);                   \
+        }                                                                                                    \
     }
-    TINYCC_UNROLL
-    for (int32_t i = 0; i < inputs; ++i) {
-        const int32_t value = input[i];
-        TINYCC_UNROLL
-        for (int32_t k = 0; k < count; ++k) {
-            sums[k] += value * (weights[k * inputs] - zero_point);
-        }
-        ++weights;
-    }
-    TINYCC_UNROLL
-    for (int32_t k = 0; k < count; ++k) {
-        const int32_t sum =
-            tinycc_requantize(sums[k], data->multiplier[o + k], data->shift[o + k]) + data->output_zero_point;
-        output[o + k] = (int8_t)tinycc_clamp(sum, data->output_min, data->output_max);
-    }
-}
 
-TINYCC_INLINE void tinycc_pointwise_int8(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,
-                                         const tinycc_pointwise_shape *shape,
-                                         const tinycc_pointwise_data *data)
-{
-    const int32_t block = shape->zero_points_differ ? 1 : TINYCC_POINTWISE_BLOCK;
-    const int32_t whole = shape->output_channels / block * block;
-    for (int32_t x = x0; x < x1; ++x) {
-        const int8_t *input = row + x * shape->input_channels;
-        int8_t *output = out_row + x * shape->output_channels;
-        for (int32_t o = 0; o < whole; o += block) {
-            tinycc_pointwise_block_int8(input, output, o, block, shape, data);
-        }
-        for (int32_t o = whole; o < shape->output_channels; ++o) {
-            tinycc_pointwise_block_int8(input, output, o, 1, shape, data);
-        }
+#define TINYCC_DEFINE_POINTWISE(name, bits)                                                                  \
+    TINYCC_INLINE void tinycc_pointwise_##name(const int8_t *row, int8_t *out_row, int32_t x0, int32_t x1,   \
+                                               const tinycc_pointwise_shape *shape,                          \
+                                               const tinycc_pointwise_data *data)                            \
+    {                                                                                                        \
+        const int32_t block = shape->zero_points_differ ? 1 : TINYCC_POINTWISE_BLOCK;                        \
+        const int32_t whole = shape->output_channels / block * block;                                        \
+        for (int32_t x = x0; x < x1; ++x) {                                                                  \
+            const int8_t *input = row + x * shape->input_channels;                                           \
+            int8_t *output = out_row + x * shape->output_channels;                                           \
+            for (int32_t o = 0; o < whole; o += block) {                                                     \
+                tinycc_pointwise_block_##bits(input, output, o, block, shape, data);                         \
+            }                                                                                                \
+            for (int32_t o = whole; o < shape->output_channels; ++o) {                                       \
+                tinycc_pointwise_block_##bits(input, output, o, 1, shape, data);                             \
+            }                                                                                                \
+        }                                                                                                    \
     }
-}
+
+TINYCC_DEFINE_POINTWISE_BLOCK(8)
+TINYCC_DEFINE_POINTWISE(int8, 8)
+
+TINYCC_DEFINE_POINTWISE_BLOCK(4)
+TINYCC_DEFINE_POINTWISE(narrow_int8, 4)
+
+#undef TINYCC_DEFINE_POINTWISE_BLOCK
+#undef TINYCC_DEFINE_POINTWISE
 
 #endif

@@ -12,7 +12,7 @@ from tinycc.frontend.onnx.attributes import ELEMENTWISE
 from tinycc.frontend.onnx.branches import taken_branch
 from tinycc.frontend.onnx.inference import MAX_TENSOR_ELEMENTS, infer_shapes, shapes_of
 from tinycc.frontend.onnx.operators import parameters_of
-from tinycc.frontend.onnx.rewriting import GraphEditor, label, reads_of, tensors_read
+from tinycc.frontend.onnx.rewriting import GraphEditor, label, opset_of, reads_of, tensors_read
 
 # What moves elements: of weights that are dequantized it is done on the integers, after the import.
 MOVING = {
@@ -95,6 +95,8 @@ class _Constants:
         self.editor = GraphEditor(model)
         self._shapes = shapes_of(model)
         self._opsets = [helper.make_opsetid(entry.domain, entry.version) for entry in model.opset_import]
+        # The first opset whose evaluator knows scales for each index, and integers of any width.
+        self._dequantizing = [helper.make_opsetid("", max(21, opset_of(model)))]
         self._dequantized: dict[str, onnx.NodeProto] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -151,7 +153,7 @@ class _Constants:
             [onnx.ValueInfoProto(name=name) for name in node.output],
         )
         try:
-            opsets = [helper.make_opsetid("", 21)] if node.op_type == "DequantizeLinear" else self._opsets
+            opsets = self._dequantizing if node.op_type == "DequantizeLinear" else self._opsets
             evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
             return [np.asarray(value) for value in evaluator.run(None, operands)]
         except Exception as error:  # the evaluator raises what numpy raises

@@ -13,6 +13,7 @@ from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.file import read_onnx
 from tinycc.frontend.onnx.inference import constants_of, shapes_of, types_of
 from tinycc.frontend.onnx.messages import first_line, located
+from tinycc.frontend.onnx.narrow import narrow_refusal, stored_bytes
 from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.rewriting import attributes_of, tensors_read
 
@@ -52,7 +53,7 @@ def _describe(path: Path, model: onnx.ModelProto) -> ModelDescription:
         inputs=tuple(reader.tensor(value.name) for value in model.graph.input),
         outputs=tuple(reader.tensor(value.name) for value in model.graph.output),
         operators=tuple(reader.operator(index, node) for index, node in enumerate(model.graph.node)),
-        weight_bytes=sum(value.nbytes for value in reader.constants.values()),
+        weight_bytes=sum(map(stored_bytes, model.graph.initializer)),
     )
 
 
@@ -103,7 +104,8 @@ class _Reader:
         folded = self.computed.get(node.output[0]) if node.output else None
         if folded is None:
             return ""  # a constant, or nobody reads it
-        return refusal(folded, self.read) or operand_refusal(folded, self.shapes, self.values) or ""
+        reason = refusal(folded, self.read) or operand_refusal(folded, self.shapes, self.values)
+        return reason or narrow_refusal(folded, self.types) or ""
 
     def _dtype(self, name: str) -> str:
         kind = self.types.get(name, 0)

@@ -8,18 +8,19 @@ import onnx
 from onnx import helper
 
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.onnx.features import element_type
+from tinycc.frontend.onnx.features import NARROW_TYPES, element_type
 from tinycc.frontend.onnx.inference import shapes_of, types_of
 from tinycc.frontend.onnx.operators import WINDOWED
 from tinycc.frontend.onnx.rewriting import GraphEditor, attributes_of, label, set_attributes
 
 RESHAPES = ("Flatten", "Reshape", "Squeeze", "Unsqueeze")
 INTEGERS = {
-    onnx.TensorProto.INT8: np.int8,
-    onnx.TensorProto.UINT8: np.uint8,
-    onnx.TensorProto.INT16: np.int16,
-    onnx.TensorProto.UINT16: np.uint16,
-    onnx.TensorProto.INT32: np.int32,
+    onnx.TensorProto.INT8,
+    onnx.TensorProto.UINT8,
+    onnx.TensorProto.INT16,
+    onnx.TensorProto.UINT16,
+    onnx.TensorProto.INT32,
+    *NARROW_TYPES,
 }
 
 
@@ -45,7 +46,7 @@ def write_out_zero_points(model: onnx.ModelProto) -> None:
         kind = stated or onnx.TensorProto.UINT8
         if kind not in INTEGERS:
             raise UnsupportedError(f"{label(node)}: {element_type(kind)} is not supported")
-        zeros = np.zeros(shapes[node.input[1]], INTEGERS[kind])
+        zeros = np.zeros(shapes[node.input[1]], helper.tensor_dtype_to_np_dtype(kind))
         name = editor.add_constant(f"{node.output[0]}_zero_point", zeros)
         del node.input[2:]
         node.input.append(name)

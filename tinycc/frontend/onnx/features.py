@@ -1,6 +1,6 @@
 """What a file in the ONNX format may hold and tinycc does not read; refused by name."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import onnx
@@ -21,6 +21,13 @@ ELEMENT_TYPES = {
     onnx.TensorProto.UINT16,
     onnx.TensorProto.UINT32,
     onnx.TensorProto.UINT64,
+}
+# The bits of integers that are packed, several a byte; only weights may have them.
+NARROW_TYPES: dict[int, int] = {
+    onnx.TensorProto.INT4: 4,
+    onnx.TensorProto.UINT4: 4,
+    onnx.TensorProto.INT2: 2,
+    onnx.TensorProto.UINT2: 2,
 }
 
 
@@ -43,13 +50,18 @@ def refuse_unread_features(path: Path, model: onnx.ModelProto) -> None:
     for graph in subgraphs(model.graph):
         for node in graph.node:
             _refuse_node(path, node)
-    for tensor in _tensors(model):
-        _refuse_type(path, tensor.name, tensor.data_type)
+    stored = {tensor.name for tensor in model.graph.initializer}
+    for tensor in tensors_of(model):
+        _refuse_type(path, tensor.name, tensor.data_type, {*ELEMENT_TYPES, *NARROW_TYPES})
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         kind = value.type.WhichOneof("value")
         if kind not in ("tensor_type", None):
             raise UnsupportedError(f"{path}: {value.name!r} is no tensor ({kind}), which is not supported")
-        _refuse_type(path, value.name, value.type.tensor_type.elem_type)
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name not in stored:
+            _refuse_type(path, value.name, value.type.tensor_type.elem_type, ELEMENT_TYPES)
+    for value in model.graph.value_info:
+        _refuse_type(path, value.name, value.type.tensor_type.elem_type, {*ELEMENT_TYPES, *NARROW_TYPES})
 
 
 def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
@@ -68,15 +80,16 @@ def _refuse_node(path: Path, node: onnx.NodeProto) -> None:
             raise UnsupportedError(f"{name}: {attribute.name} is not supported; store a dense tensor")
 
 
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+def tensors_of(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """All tensors that a file holds: initializers, and attributes of nodes."""
     for graph in subgraphs(model.graph):
         yield from graph.initializer
         for node in graph.node:
             yield from (item.t for item in node.attribute if item.type == onnx.AttributeProto.TENSOR)
 
 
-def _refuse_type(path: Path, name: str, kind: int) -> None:
-    if kind and kind not in ELEMENT_TYPES:
+def _refuse_type(path: Path, name: str, kind: int, known: Collection[int]) -> None:
+    if kind and kind not in known:
         raise UnsupportedError(
             f"{path}: tensor {name!r} is {element_type(kind)}, which is not supported; quantize to int8"
         )

@@ -15,6 +15,7 @@ from tinycc.frontend.onnx.halves import widen_halves
 from tinycc.frontend.onnx.inference import infer_shapes, shapes_of, types_of
 from tinycc.frontend.onnx.inputs import prepare_inputs
 from tinycc.frontend.onnx.messages import first_line
+from tinycc.frontend.onnx.narrow import check_packing
 from tinycc.frontend.onnx.opsets import in_known_opset
 
 MAX_FILE_BYTES = 256 << 20
@@ -42,6 +43,7 @@ def read_onnx(
     model = inline_own_functions(path, model)
     notes = widen_halves(model)
     refuse_unread_features(path, model)
+    check_packing(path, model)
     stated = [] if shapes else copy.deepcopy([*model.graph.value_info, *model.graph.output])
     model, conversions = in_known_opset(path, model)
     _infer_outputs(path, model)

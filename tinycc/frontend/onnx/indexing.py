@@ -1,7 +1,7 @@
 """ONNX operators whose operands are indices, or whose results are.
 
-An index from the end is counted from the front, and one beyond the tensor is the nearest: whatever a model
-computes for indices, nothing outside of a tensor is read.
+An index from the end is counted from the front, and one beyond the tensor is the nearest, or is taken modulo
+its size: whatever a model computes for indices, nothing outside of a tensor is read.
 """
 
 from collections.abc import Sequence
@@ -36,11 +36,9 @@ def _inside(node: Node, indices: relax.Expr, sizes: int | Sequence[int]) -> rela
 def _gather(node: Node) -> relax.Expr:
     """Constant indices at equal distances are a slice."""
     axis = node.axis(0)
-    size = node.source_shape[axis]
-    indices = _inside(node, node.inputs[1], size)
-    if not tvm_adapter.is_constant(indices):
-        return relax.op.take(node.source, indices, axis, mode="clip")
-    values = tvm_adapter.constant_value(indices)
+    if not tvm_adapter.is_constant(node.inputs[1]):
+        return relax.op.take(node.source, node.inputs[1], axis, mode="wrap")
+    values = tvm_adapter.constant_value(_inside(node, node.inputs[1], node.source_shape[axis]))
     if not values.size:
         raise UnsupportedError("a gathering of no elements is not supported")
     wanted = values.reshape(-1).astype(np.int64).tolist()

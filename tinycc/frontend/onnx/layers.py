@@ -109,9 +109,8 @@ def _norm(node: Node) -> relax.Expr:
     else:
         squares = node.emit(relax.op.multiply(node.source, node.source))
         norm = node.emit(relax.op.sqrt(node.emit(relax.op.sum(squares, axis, keepdims=True))))
-    zero = tvm_adapter.make_constant(np.zeros((), node.dtype))
-    quotient = node.emit(relax.op.divide(node.source, norm))
-    return relax.op.where(node.emit(relax.op.equal(norm, zero)), zero, quotient)
+    least = tvm_adapter.make_constant(np.array(np.finfo(node.dtype).tiny, node.dtype))
+    return relax.op.divide(node.source, node.emit(relax.op.maximum(norm, least)))
 
 
 def _max_pool(node: Node) -> relax.Expr:

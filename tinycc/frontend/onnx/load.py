@@ -13,13 +13,15 @@ from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError, UnsupportedError
 from tinycc.frontend.numbers import check_numbers
 from tinycc.frontend.onnx.attributes import MICROSOFT
+from tinycc.frontend.onnx.blocks import block_refusal, write_out_single_blocks
 from tinycc.frontend.onnx.constants import fold_constants
 from tinycc.frontend.onnx.explicit import write_out_padding, write_out_shapes, write_out_zero_points
 from tinycc.frontend.onnx.file import read_onnx
 from tinycc.frontend.onnx.functions import inline_definitions
 from tinycc.frontend.onnx.importer import import_onnx
-from tinycc.frontend.onnx.inference import constants_of, infer_shapes, shapes_of
+from tinycc.frontend.onnx.inference import constants_of, infer_shapes, shapes_of, types_of
 from tinycc.frontend.onnx.messages import first_line, located
+from tinycc.frontend.onnx.narrow import narrow_refusal, widen_narrow_weights
 from tinycc.frontend.onnx.operators import operand_refusal, refusal
 from tinycc.frontend.onnx.qoperators import expand_qoperators
 from tinycc.frontend.onnx.rewriting import label, tensors_read
@@ -28,6 +30,11 @@ from tinycc.passes.to_normal_form import ToNormalForm
 
 INTEGERS_ONLY = "quantize the model to int8 first, or compile it with --float"
 
+# Whose constants are weights, of which an infinite one is no mask.
+LAYERS = (
+    "BatchNormalization", "Conv", "ConvTranspose", "GRU", "Gemm", "GroupNormalization",
+    "InstanceNormalization", "LSTM", "LayerNormalization", "MatMul", "RNN",
+)  # fmt: skip
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "ConvInteger", "MatMulInteger")
 
 
@@ -61,15 +68,18 @@ def explicit_model(path: Path, model: onnx.ModelProto, *, allow_float: bool = Fa
     _refuse(model, lambda node: node.domain == MICROSOFT)
     while expand_qoperators(model):
         model = infer_shapes(path, model)
-    check_numbers(constants_of(model).items(), f"{path}: ")
     model = inline_definitions(path, model)
     model = fold_constants(path, model)
+    weights = {name for node in model.graph.node if node.op_type in LAYERS for name in node.input}
+    check_numbers(constants_of(model).items(), f"{path}: ", weights)
     if not allow_float and not any(node.op_type in QUANTIZED for node in model.graph.node):
         raise UnsupportedError(f"{path}: a float model; {INTEGERS_ONLY}")
     _refuse(model)
-    _refuse_operands(model)
+    write_out_single_blocks(model)
+    _refuse_operands(model, allow_float)
     shapes = shapes_of(model)
     write_out_zero_points(model)
+    widen_narrow_weights(model)
     write_out_padding(model)
     write_out_shapes(model)
     for value in model.graph.output:
@@ -99,15 +109,17 @@ def _refuse(model: onnx.ModelProto, among: Callable[[onnx.NodeProto], bool] = la
             raise UnsupportedError(f"{label(node)}: {reason}")
 
 
-def _refuse_operands(model: onnx.ModelProto) -> None:
-    shapes, constants = shapes_of(model), constants_of(model)
+def _refuse_operands(model: onnx.ModelProto, allow_float: bool) -> None:
+    shapes, types, constants = shapes_of(model), types_of(model), constants_of(model)
     for node in model.graph.node:
         unknown = [name for name in node.output if name and name not in shapes]
         if unknown:
             raise UnsupportedError(
                 f"{label(node)}: the shape of its result {unknown[0]!r} is not known; export fixed shapes"
             )
-        reason = operand_refusal(node, shapes, constants)
+        reason = operand_refusal(node, shapes, constants) or narrow_refusal(node, types)
+        if not (reason or allow_float):
+            reason = block_refusal(node, constants)
         if reason:
             raise UnsupportedError(f"{label(node)}: {reason}")
 

@@ -38,6 +38,11 @@ def unary(function: Callable[[relax.Expr], relax.Expr]) -> Handler:
     return convert
 
 
+def squared_difference(left: relax.Expr, right: relax.Expr) -> relax.Expr:
+    """(left - right)^2."""
+    return relax.op.square(relax.op.subtract(left, right))
+
+
 def elu(value: relax.Expr) -> relax.Expr:
     """x, and exp(x) - 1 below 0."""
     below = relax.op.subtract(relax.op.exp(value), relax.const(1.0, "float32"))
@@ -107,6 +112,14 @@ def softmax(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     return converter.finished(op, relax.op.nn.softmax(converter.real(op.inputs[0]), axis=-1))
 
 
+def l2_normalization(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """L2_NORMALIZATION over the last axis: x / max(sqrt(sum(x^2)), 1e-6)."""
+    value = converter.bb.emit(converter.real(op.inputs[0]))
+    total = relax.op.sum(relax.op.multiply(value, value), -1, keepdims=True)
+    length = relax.op.clip(relax.op.sqrt(total), 1e-6, np.inf)
+    return converter.finished(op, relax.op.divide(value, length))
+
+
 def leaky_relu(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     """LEAKY_RELU."""
     return converter.finished(
@@ -170,11 +183,15 @@ def _reduced_axes(converter: BaseConverter, op: FileOperator) -> tuple[list[int]
     return sorted({axis_of(op, axis, rank) for axis in axes}), keep
 
 
-def arg_max(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """ARG_MAX on the integers, first of equals."""
-    source, output = converter.file.tensors[op.inputs[0]], converter.file.tensors[op.outputs[0]]
-    axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(source.shape))
-    return relax.op.astype(relax.op.argmax(converter.operand(source.index), axis), output.dtype)
+def position(function: Callable[[relax.Expr, int], relax.Expr]) -> Handler:
+    """ARG_MAX and ARG_MIN on the integers, first of equals."""
+
+    def convert(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+        source, output = converter.file.tensors[op.inputs[0]], converter.file.tensors[op.outputs[0]]
+        axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(source.shape))
+        return relax.op.astype(function(converter.operand(source.index), axis), output.dtype)
+
+    return convert
 
 
 def resize_bilinear(converter: BaseConverter, op: FileOperator) -> relax.Expr:

@@ -80,10 +80,23 @@ def check_operators(file: TfliteFile, allow_float: bool = False) -> None:
         kind = "custom operators" if any(op.kind == "CUSTOM" for op in file.operators) else "operators"
         raise UnsupportedError(f"{file.path} holds {kind} that are not supported: {', '.join(refused)}")
     constants = ((tensor.name, tensor.value) for tensor in _used(file) if tensor.value is not None)
-    check_numbers(constants, f"{file.path}: ")
+    check_numbers(constants, f"{file.path}: ", _weights_of_layers(file))
     refusals = [(op, reason) for op in file.operators if (reason := refusal(file, op, allow_float))]
     for op, reason in sorted(refusals, key=lambda found: found[1] == FLOAT):
         raise UnsupportedError(f"{file.path}: {op.title} {reason}")
+
+
+def _weights_of_layers(file: TfliteFile) -> set[str]:
+    """The names of the tensors that layers take beside their input, or of what is widened to them."""
+    widened = {op.outputs[0]: op.inputs[0] for op in file.operators if op.kind == "DEQUANTIZE"}
+    taken = {
+        index
+        for op in file.operators
+        if op.kind in WEIGHTED
+        for position, index in enumerate(op.inputs)
+        if index >= 0 and position != WEIGHTED[op.kind][0]
+    }
+    return {file.tensors[widened.get(index, index)].name for index in taken}
 
 
 def _check_operands(file: TfliteFile) -> None:

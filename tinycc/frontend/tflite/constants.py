@@ -60,6 +60,10 @@ def zeros_like(converter: BaseConverter, op: FileOperator) -> np.ndarray:
     return np.zeros(tensor.shape, tensor.dtype)
 
 
+def broadcast_shape(*shapes: np.ndarray) -> np.ndarray:
+    """BROADCAST_ARGS of constant shapes."""
+    return np.array(np.broadcast_shapes(*(tuple(shape.tolist()) for shape in shapes)), shapes[0].dtype)
+
+
 filled = only_constants(_filled)
-floor_divide = only_constants(np.floor_divide)
 span = only_constants(_range)

@@ -12,14 +12,16 @@ def describe_tflite(path: Path) -> ModelDescription:
     """Describe a file, whether or not tinycc can compile it; ModelError where it cannot be parsed."""
     file = read_tflite(path)
     used = {index for op in file.operators for index in op.inputs if index >= 0}
-    constants = {tensor.buffer: tensor.value for tensor in file.tensors if tensor.index in used}
+    constants = {
+        tensor.buffer for tensor in file.tensors if tensor.index in used and tensor.value is not None
+    }
     return ModelDescription(
         path=path,
         format="tflite",
         inputs=tuple(_tensor(file.tensors[index]) for index in file.inputs),
         outputs=tuple(_tensor(file.tensors[index]) for index in file.outputs),
         operators=tuple(_operator(file, op) for op in file.operators),
-        weight_bytes=sum(value.nbytes for value in constants.values() if value is not None),
+        weight_bytes=sum(file.model.Buffers(buffer).DataLength() for buffer in constants),
     )
 
 

@@ -29,6 +29,7 @@ DTYPES = {
     tflite.TensorType.BOOL: "bool",
     tflite.TensorType.INT16: "int16",
     tflite.TensorType.INT8: "int8",
+    tflite.TensorType.INT4: "int8",
     tflite.TensorType.UINT32: "uint32",
     tflite.TensorType.UINT64: "uint64",
     tflite.TensorType.RESOURCE: RESOURCE,
@@ -275,15 +276,21 @@ def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -
             f"{path}: the content of {where} is not in the flatbuffer, which is not supported"
         )
     stored = _vector(buffer.DataAsNumpy(), np.uint8)
+    is_packed = table.Type() == tflite.TensorType.INT4
     value = None
     if stored.size:
-        expected = math.prod(shape) * np.dtype(dtype).itemsize
+        count = math.prod(shape)
+        expected = -(-count // 2) if is_packed else count * np.dtype(dtype).itemsize
         if stored.size != expected:
             raise ModelError(
                 f"{path} is not a valid TFLite model: "
                 f"{where} needs {expected:,} bytes, its buffer has {stored.size:,}"
             )
-        value = stored.view(dtype).reshape(shape)
+        value = (_unpacked(stored)[:count] if is_packed else stored.view(dtype)).reshape(shape)
+    elif is_packed:
+        raise UnsupportedError(
+            f"{path}: {where} is INT4, which is supported for constants only: quantize activations to int8"
+        )
     return FileTensor(
         index=index,
         name=name,
@@ -296,6 +303,12 @@ def _tensor(path: Path, model: tflite.Model, table: tflite.Tensor, index: int) -
         axis=axis,
         is_variable=bool(table.IsVariable()),
     )
+
+
+def _unpacked(stored: np.ndarray) -> np.ndarray:
+    """The int8 numbers that lie in bytes two by two, the first of them in the low bits."""
+    pairs = stored.view(np.int8)
+    return np.stack([pairs << 4 >> 4, pairs >> 4], axis=1).reshape(-1)
 
 
 def _operator(

@@ -1,6 +1,7 @@
 """Convolutions, dense layers and pooling of TFLite in the normal form."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tflite
@@ -177,23 +178,74 @@ def dense(converter: BaseConverter, op: FileOperator) -> relax.Expr:
     return converter.finished(op, _biased(converter, op, product, 2), fused_activation(op))
 
 
-def pooling(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """AVERAGE_POOL_2D on real numbers (padding is not counted), MAX_POOL_2D on the integers themselves."""
+def matrix_product(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """BATCH_MATMUL of the last two axes, by which AdjX and AdjY transpose an operand first."""
+    left, right = (converter.file.tensors[index] for index in op.inputs)
+    if right.dtype not in (left.dtype, "int8"):
+        raise UnsupportedError(f"{op.title} multiplies {left.dtype} by {right.dtype}, which TFLite refuses")
+    product = relax.op.matmul(
+        _matrices(converter, op, left, bool(op.options.AdjX()), len(right.shape)),
+        _matrices(converter, op, right, bool(op.options.AdjY()), len(left.shape)),
+    )
+    return converter.finished(op, product)
+
+
+def _matrices(
+    converter: BaseConverter, op: FileOperator, tensor: FileTensor, is_transposed: bool, rank: int
+) -> relax.Expr:
+    """An operand's real numbers; a constant matrix is just that, so that it makes a dense layer.
+
+    rank: of the other operand.
+    """
+    if len(tensor.shape) < 2:
+        raise ModelError(f"{op.title} needs matrices, {tensor.name} has the shape {tensor.shape}")
+    if tensor.is_quantized and tensor.scales.size > 1:
+        raise UnsupportedError(f"{op.title} has {tensor.scales.size} scales of {tensor.name}, not one")
+    *batches, rows, columns = range(len(tensor.shape))
+    order = [*batches, columns, rows]
+    value = converter.constants.get(tensor.index)
+    if value is None:
+        stored = converter.operand(tensor.index)
+        if is_transposed:
+            stored = converter.bb.emit(relax.op.permute_dims(stored, order))
+        return converter.dequantized(stored, tensor)
+    value = value.transpose(order) if is_transposed else value
+    if math.prod(value.shape[:-2]) == 1 and value.ndim <= rank:
+        value = value.reshape(value.shape[-2:])
+    return converter.dequantized(tvm_adapter.make_constant(value), tensor)
+
+
+def pooled(
+    converter: BaseConverter,
+    op: FileOperator,
+    function: Callable[..., relax.Expr],
+    value: relax.Expr,
+    **attributes: bool,
+) -> relax.Expr:
+    """`function` of the windows of the options over `value`, which has the shape of the operator's input."""
     source = converter.file.tensors[op.inputs[0]]
     _images(op, source)
     kernel = (int(op.options.FilterHeight()), int(op.options.FilterWidth()))
     strides = _strides(op)
-    where = {
-        "pool_size": kernel,
-        "strides": strides,
-        "padding": _padding(op, source.shape[1:3], kernel, strides),
-        "layout": "NHWC",
-        "out_layout": "NHWC",
-    }
+    return function(
+        value,
+        pool_size=kernel,
+        strides=strides,
+        padding=_padding(op, source.shape[1:3], kernel, strides),
+        layout="NHWC",
+        out_layout="NHWC",
+        **attributes,
+    )
+
+
+def pooling(converter: BaseConverter, op: FileOperator) -> relax.Expr:
+    """AVERAGE_POOL_2D on real numbers (padding is not counted), MAX_POOL_2D on the integers themselves."""
+    source = converter.file.tensors[op.inputs[0]]
     if op.kind == "AVERAGE_POOL_2D":
-        mean = relax.op.nn.avg_pool2d(converter.real(source.index), count_include_pad=False, **where)
+        average, real = relax.op.nn.avg_pool2d, converter.real(source.index)
+        mean = pooled(converter, op, average, real, count_include_pad=False)
         return converter.finished(op, mean, fused_activation(op))
-    result = relax.op.nn.max_pool2d(converter.operand(source.index), **where)
+    result = pooled(converter, op, relax.op.nn.max_pool2d, converter.operand(source.index))
     if fused_activation(op) == 0:
         return result
     stored = converter.bb.emit(result)

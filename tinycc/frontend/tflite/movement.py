@@ -175,9 +175,11 @@ def slices(converter: BaseConverter, op: FileOperator) -> relax.Expr | np.ndarra
     removed = int(op.options.ShrinkAxisMask()) if op.kind == "STRIDED_SLICE" else 0
     lengths = [len(range(*bounds)) for bounds in cuts]
     shape = tuple(length for axis, length in enumerate(lengths) if not removed & 1 << axis)
+    # An end before the axis is one that counts from the end, and beyond.
+    ends = [end if end >= 0 else end - size for (_, end, _), size in zip(cuts, source.shape, strict=True)]
+    begins, strides = ([bounds[part] for bounds in cuts] for part in (0, 2))
     if source.index in converter.constants:
-        return converter.constants[source.index][tuple(slice(*bounds) for bounds in cuts)].reshape(shape)
-    begins, ends, strides = ([bounds[part] for bounds in cuts] for part in range(3))
+        return converter.constants[source.index][tuple(map(slice, begins, ends, strides))].reshape(shape)
     value = converter.bb.emit(
         relax.op.strided_slice(converter.operand(source.index), list(range(len(cuts))), begins, ends, strides)
     )
@@ -196,7 +198,7 @@ def _plain(converter: BaseConverter, op: FileOperator, source: FileTensor) -> li
 
 
 def _strided(converter: BaseConverter, op: FileOperator, source: FileTensor) -> list[tuple[int, int, int]]:
-    """(begin, end, stride) of each axis, masks applied, all within the axis."""
+    """(begin, end, stride) of each axis, masks applied, all within the axis, or -1 for the end before it."""
     options = op.options
     given = [converter.constant(index).reshape(-1).tolist() for index in op.inputs[1:4]]
     if any(len(part) != len(source.shape) for part in given):
@@ -204,41 +206,21 @@ def _strided(converter: BaseConverter, op: FileOperator, source: FileTensor) -> 
     cuts = []
     for axis, (size, begin, end, stride) in enumerate(zip(source.shape, *given, strict=True)):
         bit = 1 << axis
-        if stride < 1:
-            raise UnsupportedError(f"{op.title} has the stride {stride}: only positive ones are supported")
+        if not stride:
+            raise ModelError(f"{op.title} has a stride of 0")
+        if stride < 0 and options.Offset():  # TFLite reads beyond its input then
+            raise UnsupportedError(f"{op.title} has the stride {stride} and Offset, which is not supported")
         if options.ShrinkAxisMask() & bit:
             first = axis_of(op, begin, size)
             cuts.append((first, first + 1, 1))
             continue
-        first = 0 if options.BeginMask() & bit else slice(begin, None).indices(size)[0]
-        if options.Offset():
-            end = max(first + end, 0)
-        last = size if options.EndMask() & bit else slice(None, end).indices(size)[1]
+        start = None if options.BeginMask() & bit else begin
+        first, last, _ = slice(start, None, stride).indices(size)
+        if not options.EndMask() & bit:
+            wanted = slice(None, end, stride).indices(size)[1]
+            last = min(first + end, size) if options.Offset() else wanted
         cuts.append((first, last, stride))
     return cuts
-
-
-def gather(converter: BaseConverter, op: FileOperator) -> relax.Expr | np.ndarray:
-    """GATHER by constant indices along one axis."""
-    source, indices = _source(converter, op), converter.constant(op.inputs[1])
-    axis = axis_of(op, int(op.options.Axis()), len(source.shape))
-    if indices.size and not 0 <= indices.min() <= indices.max() < source.shape[axis]:
-        raise ModelError(f"{op.title} takes elements beyond the {source.shape[axis]} of {source.name}")
-    if source.index in converter.constants:
-        return np.take(converter.constants[source.index], indices, axis)
-    return _taken(converter.operand(source.index), indices, axis)
-
-
-def _taken(value: relax.Expr, indices: np.ndarray, axis: int) -> relax.Expr:
-    constant = tvm_adapter.make_constant(indices.astype(np.int32))
-    return relax.op.take(value, constant, axis, mode="clip")
-
-
-def reverse(converter: BaseConverter, op: FileOperator) -> relax.Expr:
-    """REVERSE_V2 along one constant axis."""
-    shape = _source(converter, op).shape
-    axis = axis_of(op, int(converter.constant(op.inputs[1]).item()), len(shape))
-    return _taken(converter.operand(op.inputs[0]), np.arange(shape[axis])[::-1], axis)
 
 
 def tile(converter: BaseConverter, op: FileOperator) -> relax.Expr:

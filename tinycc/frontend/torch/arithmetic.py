@@ -116,7 +116,7 @@ def _prelu(node: torch.fx.Node, importer: Any) -> relax.Expr:
 
 
 def _fixed_range(function: Function, *names: str) -> Converter:
-    """softmax, sigmoid and tanh, quantized where the module returns their real numbers."""
+    """softmax, sigmoid and tanh, quantized where a quantized module returns their real numbers."""
     inner = _of_one(function, *names)
 
     def convert(node: torch.fx.Node, importer: Any) -> relax.Expr:

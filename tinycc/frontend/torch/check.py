@@ -26,6 +26,8 @@ QUANTIZE_FIRST = (
     "quantize it with PT2E first (prepare_pt2e, calibration, convert_pt2e) and export the converted module"
 )
 
+INPUT_TYPES = (torch.float32, torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64)
+
 FAKE_TENSORS = "torch._subclasses.fake_tensor"
 
 
@@ -36,7 +38,7 @@ def check_program(program: TorchProgram, allow_float: bool = False) -> None:
 
     allow_float: whether layers may compute with floating-point numbers.
     """
-    check_numbers(program.constants.items())
+    check_numbers(program.constants.items(), weights=program.exported.graph_signature.inputs_to_parameters)
     for node in program.inputs:
         _check_input(node)
     for node in program.calls:
@@ -92,9 +94,10 @@ def _check_input(node: torch.fx.Node) -> None:
             raise UnsupportedError(
                 f"dimension {axis} of input {node.name!r} is dynamic; export with fixed shapes"
             )
-    if value.dtype not in (torch.float32, torch.int8, torch.uint8, torch.int16):
+    if value.dtype not in INPUT_TYPES:
         raise UnsupportedError(
-            f"input {node.name!r} has the type {value.dtype}; export the torch module with float32 inputs"
+            f"input {node.name!r} has the type {value.dtype}; export the torch module with float32 inputs, "
+            "or with int32 or int64 where they are indices"
         )
     if value.dim() > 1 and value.shape[0] != 1:
         raise UnsupportedError(

@@ -11,13 +11,16 @@ import torch
 from tinycc.frontend.torch.nodes import GETITEM, operator
 from tinycc.frontend.torch.operators import ARITHMETIC, AVERAGES, BATCH_NORMS, BINARY, CLAMPS, UNARY, WEIGHTED
 
+# What is added to scores, and beside which they count for nothing, whatever they are.
+NOTHING = -1e4
 # What the weights and the bias of a layer do as well, if the other operand is constant.
 SCALING = {
     "aten.add.Tensor", "aten.sub.Tensor", "aten.rsub.Scalar", "aten.mul.Tensor", "aten.div.Tensor",
 }  # fmt: skip
+SOFTMAX = ("aten.softmax.int", "aten._softmax.default")
 # Their results are no sums, to be clamped before they are rounded.
 _WITHOUT_CLAMP = {
-    *AVERAGES, "aten.layer_norm.default", "aten.prelu.default", "aten.softmax.int", "aten._softmax.default",
+    *AVERAGES, "aten.layer_norm.default", "aten.prelu.default", *SOFTMAX,
 }  # fmt: skip
 
 
@@ -47,6 +50,14 @@ def is_number(node: torch.fx.Node) -> bool:
     """Whether a node is a constant of one element."""
     value = value_of(node)
     return node.op == "get_attr" and value is not None and value.numel() == 1
+
+
+def is_mask(node: torch.fx.Node) -> bool:
+    """Whether a node is a constant that, added to scores, lets them be or makes nothing of them."""
+    value = value_of(node)
+    if node.op != "get_attr" or value is None or not value.is_floating_point() or value.numel() == 1:
+        return False
+    return bool(((value == 0) | (value <= NOTHING)).all())
 
 
 def operands(node: torch.fx.Node) -> list[torch.fx.Node]:
@@ -88,6 +99,10 @@ class Fusion:
         elif name in WEIGHTED:
             self._scalable.add(node)
             self._open.add(node)
+        elif name == "aten.add.Tensor" and any(map(is_mask, node.all_input_nodes)):
+            # A softmax of scores knows masks.
+            if all(functional(reader) in SOFTMAX for reader in node.users):
+                self.inner.add(node)
         elif name in BINARY or name in UNARY or name in CLAMPS:
             source = self._source(node)
             if source is not None:

@@ -8,9 +8,10 @@ import tvm
 from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, with_edges
 from tinycc.errors import ModelError, TinyccError
+from tinycc.frontend.torch.attention import ATTENTION, FILLING, attention_as_products
 from tinycc.frontend.torch.check import check_program, refuse_what_torch_refuses
 from tinycc.frontend.torch.importer import import_torch
-from tinycc.frontend.torch.nodes import shape_of
+from tinycc.frontend.torch.nodes import operator, shape_of
 from tinycc.frontend.torch.program import TorchProgram, read_program, without_idle_states
 from tinycc.frontend.torch.unsigned import with_signed_inputs
 from tinycc.passes.to_normal_form import ToNormalForm
@@ -26,6 +27,7 @@ def load_torch(program: torch.export.ExportedProgram, allow_float: bool = False)
     """
     try:
         refuse_what_torch_refuses(program.graph_module)
+        program = _without_attention(program)
         read = read_program(without_idle_states(_functional(program)))
         check_program(read, allow_float)
         module = import_torch(read)
@@ -37,6 +39,15 @@ def load_torch(program: torch.export.ExportedProgram, allow_float: bool = False)
     main = with_edges(module["main"], _edges(read))
     module.update_func(module.get_global_var("main"), main)
     return tvm_adapter.run_passes([ToNormalForm(allow_float)], module)
+
+
+def _without_attention(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The program with products in place of attention and its masks, where it has any."""
+    if not any(operator(node) in (ATTENTION, FILLING) for node in program.graph.nodes):
+        return program
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        return torch.export.export(attention_as_products(program.module()), *program.example_inputs)
 
 
 def _functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:

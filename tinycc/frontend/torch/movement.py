@@ -133,6 +133,12 @@ def _index_select(node: torch.fx.Node, importer: Any) -> relax.Expr:
     return emit(importer, relax.op.take(value, chosen, axis, mode="clip"))
 
 
+def _embedding(node: torch.fx.Node, importer: Any) -> relax.Expr:
+    """Rows of a table. Torch refuses an index outside of it."""
+    table, indices = (importer.env[arguments(node)[name]] for name in ("weight", "indices"))
+    return emit(importer, relax.op.take(table, indices, 0, mode="clip"))
+
+
 def _flip(node: torch.fx.Node, importer: Any) -> relax.Expr:
     value = source_of(node, importer)
     for axis in listed(arguments(node)["dims"]):
@@ -273,6 +279,7 @@ CONVERTERS: dict[str, Converter] = {
     "aten.chunk.default": _split,
     "aten.unbind.int": _unbind,
     "aten.index_select.default": _index_select,
+    "aten.embedding.default": _embedding,
     "aten.flip.default": _flip,
     "aten.roll.default": _roll,
     "aten.expand.default": _repeat,

@@ -239,6 +239,14 @@ MOVING: dict[str, Arguments] = {
     "aten.chunk.default": _unary(chunks=INTEGER, dim=INTEGER),
     "aten.unbind.int": _unary(dim=INTEGER),
     "aten.index_select.default": _unary(dim=INTEGER, index=TENSOR),
+    # The last three say how the table is trained.
+    "aten.embedding.default": {
+        "weight": TENSOR,
+        "indices": TENSOR,
+        "padding_idx": ANYTHING,
+        "scale_grad_by_freq": ANYTHING,
+        "sparse": ANYTHING,
+    },
     "aten.flip.default": _unary(dims=INTEGERS),
     "aten.roll.default": _unary(shifts=INTEGERS, dims=INTEGERS),
     "aten.expand.default": _unary(size=INTEGERS, implicit=FLAG),

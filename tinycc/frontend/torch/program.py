@@ -8,7 +8,7 @@ import torch
 from torch.export.graph_signature import InputKind, OutputKind
 
 from tinycc.errors import UnsupportedError
-from tinycc.frontend.torch.nodes import GETITEM, operator
+from tinycc.frontend.torch.nodes import GETITEM, is_dequantize, operator
 from tinycc.frontend.torch.operators import CLAMPS, FIXED_RANGES, MOVING
 
 # Where the metadata of a placeholder has the array of a constant.
@@ -117,5 +117,6 @@ def readers(node: torch.fx.Node) -> Iterator[torch.fx.Node]:
 
 
 def has_fixed_range(node: torch.fx.Node) -> bool:
-    """Whether `node` gives real numbers of a known range as a result of the module."""
-    return operator(node) in FIXED_RANGES and any(reader.op == "output" for reader in readers(node))
+    """Whether `node` gives real numbers of a known range as a result of a module that has quantized ones."""
+    is_result = operator(node) in FIXED_RANGES and any(reader.op == "output" for reader in readers(node))
+    return is_result and any(is_dequantize(each) for each in node.graph.nodes)

@@ -11,7 +11,7 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
 from tinycc.ops.fixed_point import SUM_LEFT_SHIFT, sum_multipliers
-from tinycc.ops.lookup_table import sum_or_difference
+from tinycc.ops.integer_elementwise import sum_or_difference
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 

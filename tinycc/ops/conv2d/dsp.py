@@ -2,12 +2,12 @@
 
 from tinycc.ops import dsp_linear
 from tinycc.ops.conv2d.view import Conv2D
-from tinycc.ops.dsp_linear import MatrixKernel, Wide
+from tinycc.ops.dsp_linear import DspLinear, NarrowDsp, Wide
 from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import RowCall
 
 
-class DspConv2D(MatrixKernel[Conv2D]):
+class DspConv2D(DspLinear[Conv2D]):
     """The windows of two pixels are read before the pixels are written."""
 
     def fits(self, view: Conv2D) -> bool:
@@ -24,9 +24,9 @@ class DspConv2D(MatrixKernel[Conv2D]):
             shape={
                 **view.window.kernel_shape(source),
                 "output_channels": output.channels,
-                **dsp_linear.matrix_shape(view, is_wide=self.is_wide),
+                **dsp_linear.matrix_shape(view, self.storage),
             },
-            data=dsp_linear.matrix_data(view, is_wide=self.is_wide),
+            data=dsp_linear.matrix_data(view, self.storage),
             windows=(view.window.rows_of(source),),
             rows=output.height,
             columns=output.width,
@@ -36,7 +36,7 @@ class DspConv2D(MatrixKernel[Conv2D]):
     def scratch(self, view: Conv2D) -> Scratch:
         """For widened windows; they are gathered where taps are not whole words."""
         is_gathered = view.inputs[0].channels % 4 != 0
-        return Scratch(dsp_linear.window_scratch_bytes(view.taps, is_gathered=is_gathered))
+        return Scratch(dsp_linear.window_scratch_bytes(view.taps, self.storage, is_gathered=is_gathered))
 
     def overlap(self, view: Conv2D, index: int) -> int:
         """A pixel is written once its window is read."""
@@ -45,3 +45,7 @@ class DspConv2D(MatrixKernel[Conv2D]):
 
 class WideDspConv2D(Wide[Conv2D], DspConv2D):
     """With wide weights."""
+
+
+class NarrowDspConv2D(NarrowDsp[Conv2D], DspConv2D):
+    """With weights of four bits."""

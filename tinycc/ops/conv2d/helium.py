@@ -2,7 +2,8 @@
 
 from tinycc.ops import helium
 from tinycc.ops.conv2d.view import Conv2D
-from tinycc.ops.kernel import Kernel, Scratch
+from tinycc.ops.helium_linear import HeliumLinear, NarrowHelium
+from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import RowCall
 from tinycc.runtime_c.constants import constant
 
@@ -10,21 +11,19 @@ from tinycc.runtime_c.constants import constant
 _STACK_BYTES = constant("TINYCC_CONV2D_STACK")
 
 
-class HeliumConv2D(Kernel[Conv2D]):
+class HeliumConv2D(HeliumLinear[Conv2D]):
     """The windows of two pixels are read before the pixels are written."""
-
-    name = helium.FEATURE
-    needs = helium.FEATURE
 
     def fits(self, view: Conv2D) -> bool:
         """Without groups, constants as `helium.fits` says."""
-        return view.groups == 1 and helium.fits(view)
+        return view.groups == 1 and super().fits(view)
 
     def call(self, view: Conv2D) -> RowCall:
         """One call for each output row; the function's name tells where windows are laid out."""
         source, output = view.inputs[0], view.outputs[0]
         inputs = helium.window_inputs(view)
-        shape, data = helium.matrix_shape(view, inputs), helium.matrix_data(view, inputs)
+        shape = helium.matrix_shape(view, inputs, self.weight_bits)
+        data = helium.matrix_data(view, inputs, self.weight_bits)
         return RowCall(
             header="conv2d_helium.h",
             function=f"tinycc_conv2d_helium{'_scratch' if self.scratch(view).bytes else ''}_int8",
@@ -52,3 +51,7 @@ class HeliumConv2D(Kernel[Conv2D]):
         """A pixel is written once its window is read."""
         reads = view.window.first_reads(view.inputs[0], view.outputs[0])
         return helium.windowed_overlap(reads, view.outputs[0])
+
+
+class NarrowHeliumConv2D(NarrowHelium[Conv2D], HeliumConv2D):
+    """With weights of four bits, two outputs in a byte."""

@@ -1,25 +1,32 @@
 """Dense layers with the DSP extension."""
 
+from typing import ClassVar
+
 from tinycc.ops import dsp_linear
-from tinycc.ops.dense.portable import accumulating_call
+from tinycc.ops.dense.portable import NarrowPortableDense, PortableDense
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.dsp_layer import DspLayer
-from tinycc.ops.dsp_linear import DENSE_BLOCK, MatrixKernel, Wide
+from tinycc.ops.dsp_linear import DENSE_BLOCK, DspLinear, NarrowDsp, Wide
 from tinycc.ops.kernel_call import AccumulatingCall, FlatCall
 from tinycc.ops.pointwise.dsp import DspPointwise
 
 
-class _Accumulating(MatrixKernel[Dense]):
-    """Sums of one vector, an equal part of it after the other."""
+class _Accumulating(DspLinear[Dense]):
+    """Sums of one vector, an equal part of it after the other.
+
+    portable: what is done where the sums of a part have more than 24 bits.
+    """
+
+    portable: ClassVar[PortableDense] = PortableDense()
 
     def accumulate(self, view: Dense, height: int) -> AccumulatingCall | None:
-        """The portable one where the sums of a part have more than 24 bits."""
+        """One of equal parts."""
         if not view.accumulates(height):
             return None
         source, output = view.inputs[0], view.outputs[0]
         elements = source.elements // height
         if not dsp_linear.fits_parts(view, [elements] * height):
-            return accumulating_call(view, height)
+            return self.portable.accumulate(view, height)
         return AccumulatingCall(
             header="accumulate_dsp.h",
             function="tinycc_dense_rows_dsp_int8",
@@ -28,9 +35,9 @@ class _Accumulating(MatrixKernel[Dense]):
                 "rows": height,
                 "row_elements": elements,
                 "outputs": output.elements,
-                **dsp_linear.matrix_shape(view, is_wide=self.is_wide),
+                **dsp_linear.matrix_shape(view, self.storage),
             },
-            data=dsp_linear.parts_data(view, [elements] * height, is_wide=self.is_wide, by_parts=True),
+            data=dsp_linear.parts_data(view, [elements] * height, self.storage, by_parts=True),
             rows=height,
             input_elements=elements,
             row_elements=output.elements,
@@ -62,9 +69,9 @@ class DspDenseParts(_Accumulating, DspPointwise[Dense]):
                 "input_channels": source.elements,
                 "output_channels": output.elements,
                 "part": parts[0],
-                **dsp_linear.matrix_shape(view, is_wide=self.is_wide),
+                **dsp_linear.matrix_shape(view, self.storage),
             },
-            data=dsp_linear.parts_data(view, parts, is_wide=self.is_wide, by_parts=False),
+            data=dsp_linear.parts_data(view, parts, self.storage, by_parts=False),
             inputs=(source.elements,),
             columns=1,
             elements=output.elements,
@@ -77,3 +84,9 @@ class WideDspDense(Wide[Dense], DspDense):
 
 class WideDspDenseParts(Wide[Dense], DspDenseParts):
     """With wide weights."""
+
+
+class NarrowDspDense(NarrowDsp[Dense], DspDense):
+    """With weights of four bits; their sums have 24 bits, but for vectors that no microcontroller holds."""
+
+    portable = NarrowPortableDense()

@@ -2,6 +2,7 @@
 
 from tinycc.ops import helium
 from tinycc.ops.dense.view import Dense
+from tinycc.ops.helium_linear import NarrowHelium
 from tinycc.ops.kernel_call import AccumulatingCall
 from tinycc.ops.pointwise.helium import HeliumPointwise
 
@@ -23,10 +24,15 @@ class HeliumDense(HeliumPointwise[Dense]):
                 "row_elements": source.elements // height,
                 "outputs": output.elements,
                 "rectified": int(helium.is_rectified(view)),
+                "weight_bits": self.weight_bits,
             },
-            data=helium.parts_data(view, height),
+            data=helium.parts_data(view, height, self.weight_bits),
             rows=height,
             input_elements=source.elements // height,
             row_elements=output.elements,
             accumulator_bytes=4 * helium.filled(output.elements),
         )
+
+
+class NarrowHeliumDense(NarrowHelium[Dense], HeliumDense):
+    """With weights of four bits, two outputs in a byte."""

@@ -3,6 +3,7 @@
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.kernel_call import AccumulatingCall
 from tinycc.ops.pointwise.portable import PortablePointwise
+from tinycc.ops.portable_linear import NarrowPortable
 
 
 class PortableDense(PortablePointwise[Dense]):
@@ -10,25 +11,26 @@ class PortableDense(PortablePointwise[Dense]):
 
     def accumulate(self, view: Dense, height: int) -> AccumulatingCall | None:
         """Sums of one vector, an equal part of it after the other."""
-        return accumulating_call(view, height) if view.accumulates(height) else None
+        if not view.accumulates(height):
+            return None
+        source, output = view.inputs[0], view.outputs[0]
+        return AccumulatingCall(
+            header="accumulate.h",
+            function=self.function(view, "dense_rows"),
+            struct="tinycc_dense_rows",
+            shape={
+                "rows": height,
+                "row_elements": source.elements // height,
+                "outputs": output.elements,
+                **view.arithmetic.zero_point_shape,
+            },
+            data=self.constants(view),
+            rows=height,
+            input_elements=source.elements // height,
+            row_elements=output.elements,
+            accumulator_bytes=4 * output.elements,
+        )
 
 
-def accumulating_call(view: Dense, height: int) -> AccumulatingCall:
-    """The call for one of `height` parts of a vector after the other."""
-    source, output = view.inputs[0], view.outputs[0]
-    return AccumulatingCall(
-        header="accumulate.h",
-        function="tinycc_dense_rows_int8",
-        struct="tinycc_dense_rows",
-        shape={
-            "rows": height,
-            "row_elements": source.elements // height,
-            "outputs": output.elements,
-            **view.arithmetic.zero_point_shape,
-        },
-        data=view.portable_data(),
-        rows=height,
-        input_elements=source.elements // height,
-        row_elements=output.elements,
-        accumulator_bytes=4 * output.elements,
-    )
+class NarrowPortableDense(NarrowPortable[Dense], PortableDense):
+    """With weights of four bits."""

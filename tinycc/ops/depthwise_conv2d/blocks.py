@@ -1,8 +1,10 @@
 """Depthwise convolution of whole tensors, in place, by blocks of channels."""
 
+from tinycc.ops.depthwise_conv2d.portable import NarrowPortableDepthwiseConv2D, PortableDepthwiseConv2D
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.kernel import Kernel, Scratch
 from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.narrow import is_narrow
 from tinycc.ops.row_window import RowWindow
 
 # TINYCC_DEPTHWISE_BLOCK.
@@ -12,7 +14,8 @@ _CHANNELS = 4
 class DepthwiseConv2DByBlocks(Kernel[DepthwiseConv2D]):
     """Four channels of all pixels at a time, from a copy of these.
 
-    Other kernels keep the output some rows of all channels before the input.
+    Other kernels keep the output some rows of all channels before the input. Weights lie as the portable
+    kernel that goes by rows has them.
     """
 
     name = "portable_blocks"
@@ -27,9 +30,10 @@ class DepthwiseConv2DByBlocks(Kernel[DepthwiseConv2D]):
     def call(self, view: DepthwiseConv2D) -> RowCall:
         """The whole tensor at once, a column for each block."""
         source, output, window = view.inputs[0], view.outputs[0], view.window
+        by_rows = NarrowPortableDepthwiseConv2D() if is_narrow(view) else PortableDepthwiseConv2D()
         return RowCall(
             header="depthwise_conv2d_blocks.h",
-            function="tinycc_depthwise_conv2d_blocks_int8",
+            function=by_rows.function(view, "depthwise_conv2d_blocks"),
             struct="tinycc_depthwise_conv2d_blocks",
             shape={
                 "input_height": source.height,
@@ -47,7 +51,7 @@ class DepthwiseConv2DByBlocks(Kernel[DepthwiseConv2D]):
                 "pad_left": window.padding[1],
                 **view.arithmetic.zero_point_shape,
             },
-            data={**view.portable_data(), "input_zero_point": source.zero_point},
+            data={**by_rows.constants(view), "input_zero_point": source.zero_point},
             windows=(RowWindow.whole(source),),
             rows=1,
             columns=-(-source.channels // _CHANNELS),

@@ -1,23 +1,22 @@
 """Depthwise convolution with the DSP extension: tiles of one channel, their columns paired on the stack."""
 
-from tinycc.ops import dsp, dsp_linear
+from tinycc.ops import dsp_linear
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.dsp_layer import DspLayer
-from tinycc.ops.kernel import Kernel
+from tinycc.ops.dsp_linear import DspLinear, NarrowDsp
 from tinycc.ops.kernel_call import RowCall
 from tinycc.runtime_c.constants import constant
 
 # Limits of depthwise_conv2d_dsp.h: words on the stack, words of weights, outputs in a block.
 _WORDS, _TAPS, _BLOCK = (constant(f"TINYCC_DEPTHWISE_DSP_{limit}") for limit in ("WORDS", "TAPS", "BLOCK"))
+# Weights of four bits in a word.
+_WORD_TAPS = 8
 # Longer tiles save little, and in place they keep the output further behind the input.
 _TILE = 40
 
 
-class DspDepthwiseConv2D(Kernel[DepthwiseConv2D]):
+class DspDepthwiseConv2D(DspLinear[DepthwiseConv2D]):
     """Tiles of a row's pixels, each channel by channel."""
-
-    name = dsp.FEATURE
-    needs = dsp.FEATURE
 
     def fits(self, view: DepthwiseConv2D) -> bool:
         """A channel to a channel, windows of some size."""
@@ -55,8 +54,9 @@ class DspDepthwiseConv2D(Kernel[DepthwiseConv2D]):
                 "block": block,
                 "mode": dsp_linear.mode(view),
                 "is_relative": int(is_relative),
+                **dsp_linear.narrow_shape(self.storage),
             },
-            data=dsp_linear.channel_data(view, view.window.kernel, is_relative=is_relative),
+            data=dsp_linear.channel_data(view, view.window.kernel, self.storage, is_relative=is_relative),
             windows=(view.window.rows_of(source),),
             rows=output.height,
             columns=output.width,
@@ -66,6 +66,14 @@ class DspDepthwiseConv2D(Kernel[DepthwiseConv2D]):
     def overlap(self, view: DepthwiseConv2D, index: int) -> int:
         """A channel's outputs in a tile are written once all that they need is read."""
         return view.window.tilewise_overlap(view.inputs[0], view.outputs[0], _tile(view))
+
+
+class NarrowDspDepthwiseConv2D(NarrowDsp[DepthwiseConv2D], DspDepthwiseConv2D):
+    """With weights of four bits."""
+
+    def fits(self, view: DepthwiseConv2D) -> bool:
+        """Windows of fewer taps than a word has take no less flash."""
+        return view.taps >= _WORD_TAPS and super().fits(view)
 
 
 def _tile(view: DepthwiseConv2D) -> int:

@@ -2,7 +2,8 @@
 
 from tinycc.ops import helium
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
-from tinycc.ops.kernel import Kernel, Scratch
+from tinycc.ops.helium_linear import HeliumLinear, NarrowHelium
+from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import RowCall
 from tinycc.runtime_c.constants import constant
 
@@ -10,11 +11,8 @@ from tinycc.runtime_c.constants import constant
 _TAPS = constant("TINYCC_DEPTHWISE_TAPS")
 
 
-class HeliumDepthwiseConv2D(Kernel[DepthwiseConv2D]):
+class HeliumDepthwiseConv2D(HeliumLinear[DepthwiseConv2D]):
     """A vector of channels is written once its taps are read."""
-
-    name = helium.FEATURE
-    needs = helium.FEATURE
 
     def fits(self, view: DepthwiseConv2D) -> bool:
         """A channel to a channel, windows of some size; two products fit 16 bits."""
@@ -23,7 +21,7 @@ class HeliumDepthwiseConv2D(Kernel[DepthwiseConv2D]):
             view.depth_multiplier == 1
             and is_small
             and view.arithmetic.meets(lambda: int(view.requantized.weights.min()) > -128)
-            and helium.fits(view)
+            and super().fits(view)
         )
 
     def call(self, view: DepthwiseConv2D) -> RowCall:
@@ -35,8 +33,16 @@ class HeliumDepthwiseConv2D(Kernel[DepthwiseConv2D]):
             header="depthwise_conv2d_helium.h",
             function="tinycc_depthwise_conv2d_helium_int8",
             struct="tinycc_depthwise_conv2d_helium",
-            shape={**shape, "pixels": _pixels(view), "rectified": int(helium.is_rectified(view))},
-            data={**helium.channel_data(view, _pixels(view)), "input_zero_point": source.zero_point},
+            shape={
+                **shape,
+                "pixels": _pixels(view),
+                "rectified": int(helium.is_rectified(view)),
+                "weight_bits": self.weight_bits,
+            },
+            data={
+                **helium.channel_data(view, _pixels(view), self.weight_bits),
+                "input_zero_point": source.zero_point,
+            },
             windows=(view.window.rows_of(source),),
             rows=output.height,
             columns=output.width,
@@ -51,6 +57,10 @@ class HeliumDepthwiseConv2D(Kernel[DepthwiseConv2D]):
         """By vectors."""
         reads = view.window.first_reads(view.inputs[0], view.outputs[0])
         return helium.channelwise_overlap(reads, view.outputs[0], _pixels(view))
+
+
+class NarrowHeliumDepthwiseConv2D(NarrowHelium[DepthwiseConv2D], HeliumDepthwiseConv2D):
+    """With weights of four bits, two taps in a byte."""
 
 
 def _pixels(view: DepthwiseConv2D) -> int:

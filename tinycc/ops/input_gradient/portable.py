@@ -94,5 +94,5 @@ def _row_call(view: InputGradient, name: str) -> RowCall:
         columns=output.width,
         row_elements=output.width * output.channels,
         pixel_columns=0,
-        is_numbered=True,
+        counts_rows=True,
     )

@@ -11,7 +11,7 @@ from tvm.relax.transform import FusionPattern
 from tinycc.ops.composite import Composite
 from tinycc.ops.elementwise import Elementwise
 from tinycc.ops.fixed_point import quantize_multiplier
-from tinycc.ops.lookup_table import product
+from tinycc.ops.integer_elementwise import product
 from tinycc.ops.patterns import activated, dequantized, quantized
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 
 from tinycc.ops import dsp_linear
-from tinycc.ops.dsp_linear import DENSE_BLOCK, PAIR, MatrixKernel, Wide
+from tinycc.ops.dsp_linear import DENSE_BLOCK, PAIR, DspLinear, NarrowDsp, Wide
 from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import FlatCall
 from tinycc.ops.linear import LinearView
 from tinycc.ops.overlap import overlap_distance
 
 
-class DspPointwise(MatrixKernel[LinearView]):
+class DspPointwise(DspLinear[LinearView]):
     """Pixels are read before they are written, but for a single one."""
 
     def fits(self, view: LinearView) -> bool:
@@ -30,9 +30,9 @@ class DspPointwise(MatrixKernel[LinearView]):
             shape={
                 "input_channels": source.channels,
                 "output_channels": output.channels,
-                **dsp_linear.matrix_shape(view, is_wide=self.is_wide),
+                **dsp_linear.matrix_shape(view, self.storage),
             },
-            data=dsp_linear.matrix_data(view, DENSE_BLOCK if pixels == 1 else PAIR, is_wide=self.is_wide),
+            data=dsp_linear.matrix_data(view, self.storage, DENSE_BLOCK if pixels == 1 else PAIR),
             inputs=(source.elements,),
             columns=pixels,
             elements=output.elements,
@@ -43,7 +43,7 @@ class DspPointwise(MatrixKernel[LinearView]):
         source = view.inputs[0]
         if source.elements == source.channels:
             return Scratch()
-        return Scratch(dsp_linear.window_scratch_bytes(source.channels))
+        return Scratch(dsp_linear.window_scratch_bytes(source.channels, self.storage))
 
     def overlap(self, view: LinearView, index: int) -> int:
         """Of a single vector all is read for each block of outputs."""
@@ -59,3 +59,7 @@ class DspPointwise(MatrixKernel[LinearView]):
 
 class WideDspPointwise(Wide[LinearView], DspPointwise[LinearView]):
     """With wide weights."""
+
+
+class NarrowDspPointwise(NarrowDsp[LinearView], DspPointwise[LinearView]):
+    """With weights of four bits."""

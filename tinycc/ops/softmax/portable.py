@@ -17,14 +17,8 @@ class PortableSoftmax(Kernel[Softmax]):
     def call(self, view: Softmax) -> FlatCall:
         """One row of pixels."""
         source, output = view.inputs[0], view.outputs[0]
-        shape = {
-            "channels": source.channels,
-            "output_bits": view.result_bits,
-            "requantized": int(not view.is_exact),
-            "tabled": int(view.is_tabled),
-        }
         function = f"tinycc_softmax_{source.dtype}_{output.dtype}"
-        return softmax_call(view, "softmax", function, shape, _data(view))
+        return softmax_call(view, "softmax", function, softmax_shape(view), softmax_data(view))
 
     def overlap(self, view: Softmax, index: int) -> int:
         """In place unless elements grow; then each element, or pixel, must stay behind the next read."""
@@ -59,7 +53,17 @@ def table(view: Softmax) -> dict[str, Value]:
     return {"exponentials": view.exponentials, "most_below": len(view.exponentials) - 1}
 
 
-def _data(view: Softmax) -> dict[str, Value]:
+def softmax_shape(view: Softmax) -> dict[str, int]:
+    """What a kernel of int8 is specialised for."""
+    return {
+        "channels": view.inputs[0].channels,
+        "output_bits": view.result_bits,
+        "requantized": int(not view.is_exact),
+        "tabled": int(view.is_tabled),
+    }
+
+
+def softmax_data(view: Softmax) -> dict[str, Value]:
     """A table of exponentials, or the factor from differences to Q5.26."""
     output_multiplier, output_shift = view.output_factor
     data: dict[str, Value] = {

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from tvm import relax
 from tvm.relax.dpl import is_op, wildcard
 from tvm.relax.transform import FusionPattern
 
@@ -14,6 +15,7 @@ from tinycc.ops.composite import Composite
 from tinycc.ops.fixed_point import INTEGER_RANGE, quantize_multiplier
 from tinycc.ops.integer_arithmetic import exp_of_negative, requantize
 from tinycc.ops.patterns import dequantized, quantized
+from tinycc.ops.tensor import Tensor
 
 # Exponentials are summed in Q12.19, so that this many fit.
 _MOST_CHANNELS = 4096
@@ -47,21 +49,7 @@ class Softmax(Operator):
     @classmethod
     def from_composite(cls, composite: Composite) -> "Softmax":
         """Read both quantizations; UnsupportedError for another axis or other types."""
-        call = composite.call("relax.nn.softmax")
-        source, output = composite.tensor(call.args[0]), composite.result()
-        if int(call.attrs.axis) not in (-1, len(source.shape) - 1):
-            raise UnsupportedError(
-                f"softmax of {source} over axis {call.attrs.axis}, only the last is supported"
-            )
-        if source.dtype == output.dtype == "float32":
-            return cls((source,), (output,))
-        if (source.dtype, output.dtype) not in (("int8", "int8"), ("int8", "int16"), ("int16", "int16")):
-            raise UnsupportedError(f"softmax from {source.dtype} to {output.dtype} is not supported")
-        if source.channels > _MOST_CHANNELS:
-            raise UnsupportedError(
-                f"softmax over {source.channels} elements, at most {_MOST_CHANNELS} can be"
-            )
-        return cls((source,), (output,))
+        return cls(*tensors_of(composite, composite.call("relax.nn.softmax").args[0]))
 
     @property
     def result_bits(self) -> int:
@@ -108,3 +96,18 @@ class Softmax(Operator):
         multiplier, shift = self.input_factor
         is_tiny = shift < 0 or multiplier == 0
         return is_tiny or self.inputs[0].elements >= self.exponentials.nbytes
+
+
+def tensors_of(composite: Composite, operand: relax.Expr) -> tuple[tuple[Tensor], tuple[Tensor]]:
+    """Input and output of a softmax of `operand`; UnsupportedError for another axis or other types."""
+    axis = composite.call("relax.nn.softmax").attrs.axis
+    source, output = composite.tensor(operand), composite.result()
+    if int(axis) not in (-1, len(source.shape) - 1):
+        raise UnsupportedError(f"softmax of {source} over axis {axis}, only the last is supported")
+    if source.dtype == output.dtype == "float32":
+        return (source,), (output,)
+    if (source.dtype, output.dtype) not in (("int8", "int8"), ("int8", "int16"), ("int16", "int16")):
+        raise UnsupportedError(f"softmax from {source.dtype} to {output.dtype} is not supported")
+    if source.channels > _MOST_CHANNELS:
+        raise UnsupportedError(f"softmax over {source.channels} elements, at most {_MOST_CHANNELS} can be")
+    return (source,), (output,)

@@ -1,25 +1,21 @@
-"""Transposed convolution with bias, activation and requantization."""
+"""What a transposed convolution is: its geometry, how it is found and read."""
 
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from tvm.relax.dpl import is_const, is_op
+from tvm.relax.dpl import is_const, is_op, wildcard
 from tvm.relax.transform import FusionPattern, PatternCheckContext
 
 from tinycc.ops.composite import Composite
-from tinycc.ops.kernel import Kernel
-from tinycc.ops.kernel_call import Packed, RowCall
 from tinycc.ops.linear import Linear, read_arithmetic
-from tinycc.ops.patterns import activated, biased, dequantized, quantized
-from tinycc.ops.room import Room
-from tinycc.ops.row_window import RowWindow
+from tinycc.ops.patterns import activated, biased, dequantized, quantized, real_layers, real_weights
 from tinycc.ops.window import Window
 
 
 def _is_plain(context: PatternCheckContext) -> bool:
-    attrs = context.annotated_expr["convolution"].attrs
+    attrs = context.annotated_expr["product"].attrs
     return bool(attrs.data_layout == "NHWC" and attrs.kernel_layout == "IOHW")
 
 
@@ -47,11 +43,17 @@ class TransposeConv2D(Linear):
         """quantize(activation(bias + conv2d_transpose(dequantize(x), dequantize(weights))))."""
         convolution = is_op("relax.nn.conv2d_transpose")(dequantized(), dequantized(is_const()))
         pattern = quantized(activated(biased(convolution)))
-        return [FusionPattern("tinycc.transpose_conv2d", pattern, {"convolution": convolution}, _is_plain)]
+        return [FusionPattern("tinycc.transpose_conv2d", pattern, {"product": convolution}, _is_plain)]
+
+    @classmethod
+    def float_patterns(cls) -> list[FusionPattern]:
+        """The same of real numbers."""
+        convolution = is_op("relax.nn.conv2d_transpose")(wildcard(), real_weights())
+        return real_layers("tinycc.transpose_conv2d", convolution, _is_plain)
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "TransposeConv2D":
-        """Read geometry, weights (IOHW) and requantization."""
+        """Read geometry, weights (IOHW) and arithmetic."""
         call = composite.call("relax.nn.conv2d_transpose")
         source = composite.tensor(call.args[0])
         groups = int(call.attrs.groups)
@@ -84,6 +86,26 @@ class TransposeConv2D(Linear):
         return (self.outputs[0].channels, *self.kernel_size, self.inputs[0].channels // self.groups)
 
     @property
+    def kernel_shape(self) -> dict[str, int]:
+        """What all kernels have to know of the geometry."""
+        source, output = self.inputs[0], self.outputs[0]
+        return {
+            "input_width": source.width,
+            "input_channels": source.channels,
+            "output_width": output.width,
+            "output_channels": output.channels,
+            "kernel_height": self.kernel_size[0],
+            "kernel_width": self.kernel_size[1],
+            "stride_height": self.stride[0],
+            "stride_width": self.stride[1],
+            "dilation_height": self.dilation[0],
+            "dilation_width": self.dilation[1],
+            "groups": self.groups,
+            "pad_top": self.padding[0],
+            "pad_left": self.padding[1],
+        }
+
+    @property
     def macs(self) -> int:
         """Every tap of every input element."""
         return self.inputs[0].elements * math.prod(self.weights_shape[:3]) // self.groups
@@ -92,43 +114,3 @@ class TransposeConv2D(Linear):
         """Kernel, stride, dilation and groups."""
         text = Window(self.kernel_size, self.stride, self.padding, self.dilation).describe()
         return text + (f" groups {self.groups}" if self.groups > 1 else "")
-
-
-class PortableTransposeConv2D(Kernel[TransposeConv2D]):
-    """On any core."""
-
-    def call(self, view: TransposeConv2D) -> RowCall:
-        """The whole tensor at once."""
-        source, output = view.inputs[0], view.outputs[0]
-        # Each output sees some of the taps only, so the input's zero point stays out of the bias.
-        bias = Packed((output.channels,), "int32", lambda: view.requantized.bias.astype("int32"))
-        return RowCall(
-            header="transpose_conv2d.h",
-            function=f"tinycc_transpose_conv2d_{source.dtype}",
-            struct="tinycc_transpose_conv2d",
-            shape={
-                "input_height": source.height,
-                "input_width": source.width,
-                "input_channels": source.channels,
-                "output_width": output.width,
-                "output_channels": output.channels,
-                "kernel_height": view.kernel_size[0],
-                "kernel_width": view.kernel_size[1],
-                "stride_height": view.stride[0],
-                "stride_width": view.stride[1],
-                "dilation_height": view.dilation[0],
-                "dilation_width": view.dilation[1],
-                "groups": view.groups,
-                "pad_top": view.padding[0],
-                "pad_left": view.padding[1],
-                **view.arithmetic.zero_point_shape,
-            },
-            data={**view.portable_data(), "bias": bias, "input_zero_point": source.zero_point},
-            windows=(RowWindow.whole(source),),
-            rows=1,
-            columns=output.height,
-            row_elements=output.elements,
-        )
-
-
-ROOM = Room(TransposeConv2D, (PortableTransposeConv2D(),))
