@@ -94,6 +94,7 @@ class GeneratedFolder:
     macs: multiply-accumulates of an inference, from which time limits are set.
     trains: whether it is the training step that is meant: its inputs are those of the network, a label and a
         learning rate, its output the loss.
+    first_operator: number of the first of `operators` in a trace: those of an inference come before.
     states: of a training step, what lies in `state.bin` after it, with the first byte of each.
     """
 
@@ -107,6 +108,7 @@ class GeneratedFolder:
     by_rows: bool
     macs: int
     trains: bool = False
+    first_operator: int = 0
     states: tuple[tuple[DeviceTensor, int], ...] = ()
 
     @property
@@ -149,6 +151,7 @@ def read_training_folder(folder: Path) -> GeneratedFolder:
             inputs=tuple(_tensor(fields) for fields in training["inputs"]),
             outputs=tuple(_tensor(fields) for fields in training["outputs"]),
             operators=tuple(_operator(fields) for fields in training["operators"]),
+            first_operator=len(invoked.operators),
             macs=int(training["macs"]),
             trains=True,
             states=tuple((_tensor(fields), int(fields["offset"])) for fields in training["states"]),

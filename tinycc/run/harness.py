@@ -140,6 +140,7 @@ def read_trace(
         found = [b""] * len(folder.operators)
         for _ in range(calls):
             index, count = (int(word) for word in np.frombuffer(data, "<u8", 2, offset))
+            index -= folder.first_operator
             offset += 16
             totals[index] += max(count - overhead, 0)
             if layers:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinycc.ops.kernel import Kernel
-from tinycc.ops.kernel_call import Packed, RowCall
+from tinycc.ops.kernel_call import Packed, RowCall, Value
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.trained_layer.view import TrainedLayer
 
@@ -15,7 +15,6 @@ class PortableTrainedLayer(Kernel[TrainedLayer]):
         """One call for each output row; weights and bias are handed to each."""
         source, weights, bias = view.inputs
         output = view.outputs[0]
-        channels = (output.channels,)
         return RowCall(
             header="trained_layer.h",
             function="tinycc_trained_layer_int8",
@@ -25,14 +24,7 @@ class PortableTrainedLayer(Kernel[TrainedLayer]):
                 "output_channels": output.channels,
                 "groups": view.groups,
             },
-            data={
-                "multiplier": Packed(channels, "int32", lambda: view.fixed_point[0]),
-                "shift": Packed(channels, "int8", lambda: view.fixed_point[1].astype(np.int8)),
-                "input_zero_point": source.zero_point,
-                "output_zero_point": output.zero_point,
-                "output_min": view.output_range[0],
-                "output_max": view.output_range[1],
-            },
+            data=layer_data(view),
             windows=(view.window.rows_of(source), RowWindow.whole(weights), RowWindow.whole(bias)),
             rows=output.height,
             columns=output.width,
@@ -42,3 +34,17 @@ class PortableTrainedLayer(Kernel[TrainedLayer]):
     def overlap(self, view: TrainedLayer, index: int) -> int | None:
         """The last channel of a pixel is written once its window is read; weights outlive the layer."""
         return view.window.pixelwise_overlap(view.inputs[0], view.outputs[0]) if index == 0 else None
+
+
+def layer_data(view: TrainedLayer) -> dict[str, Value]:
+    """Requantization, zero points and clamp, as all kernels of these layers take them."""
+    source, output = view.inputs[0], view.outputs[0]
+    channels = (output.channels,)
+    return {
+        "multiplier": Packed(channels, "int32", lambda: view.fixed_point[0]),
+        "shift": Packed(channels, "int8", lambda: view.fixed_point[1].astype(np.int8)),
+        "input_zero_point": source.zero_point,
+        "output_zero_point": output.zero_point,
+        "output_min": view.output_range[0],
+        "output_max": view.output_range[1],
+    }

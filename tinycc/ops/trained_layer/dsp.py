@@ -1,0 +1,55 @@
+"""Layers that train, with the DSP extension: their weights lie in their natural order, as updates want them."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from tinycc.ops.dsp import FEATURE
+from tinycc.ops.kernel import Kernel, Scratch
+from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.overlap import overlap_distance
+from tinycc.ops.row_window import RowWindow
+from tinycc.ops.spread_window import PIXEL
+from tinycc.ops.trained_layer.portable import layer_data
+from tinycc.ops.trained_layer.view import TrainedLayer
+
+
+class DspTrainedPointwise(Kernel[TrainedLayer]):
+    """Windows of one pixel: two pixels are read before they are written."""
+
+    name: ClassVar[str] = FEATURE
+    needs: ClassVar[str | None] = FEATURE
+
+    def fits(self, view: TrainedLayer) -> bool:
+        """Whether an output pixel is of one pixel of the input, in the same place."""
+        is_plain = view.window == PIXEL and view.groups == 1
+        return is_plain and view.inputs[0].shape[:-1] == view.outputs[0].shape[:-1]
+
+    def call(self, view: TrainedLayer) -> RowCall:
+        """All pixels as one row."""
+        source, weights, bias = view.inputs
+        output = view.outputs[0]
+        return RowCall(
+            header="trained_pointwise_dsp.h",
+            function="tinycc_trained_pointwise_dsp_int8",
+            struct="tinycc_trained_pointwise_dsp",
+            shape={"input_channels": source.channels, "output_channels": output.channels},
+            data=layer_data(view),
+            windows=(RowWindow.whole(source), RowWindow.whole(weights), RowWindow.whole(bias)),
+            rows=1,
+            columns=output.elements // output.channels,
+            row_elements=output.elements,
+        )
+
+    def scratch(self, view: TrainedLayer) -> Scratch:
+        """Two widened pixels."""
+        return Scratch(16 * -(-view.inputs[0].channels // 4))
+
+    def overlap(self, view: TrainedLayer, index: int) -> int | None:
+        """A pixel is written once it is read; weights outlive the layer."""
+        if index != 0:
+            return None
+        source, output = view.inputs[0], view.outputs[0]
+        pixel = np.arange(output.elements // output.channels)
+        written = pixel * output.channels
+        return overlap_distance(pixel * source.channels, written + output.channels, written)
