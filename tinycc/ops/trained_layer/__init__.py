@@ -2,9 +2,9 @@
 
 from tinycc.ops.room import Room
 from tinycc.ops.trained_layer.dsp import DspTrainedPointwise
-from tinycc.ops.trained_layer.portable import PortableTrainedLayer
+from tinycc.ops.trained_layer.portable import PortableTrainedDepthwise, PortableTrainedLayer
 from tinycc.ops.trained_layer.view import TrainedLayer, trained_layer
 
 __all__ = ["ROOM", "TrainedLayer", "trained_layer"]
 
-ROOM = Room(TrainedLayer, (DspTrainedPointwise(), PortableTrainedLayer()))
+ROOM = Room(TrainedLayer, (DspTrainedPointwise(), PortableTrainedDepthwise(), PortableTrainedLayer()))

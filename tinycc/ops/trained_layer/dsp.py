@@ -1,4 +1,4 @@
-"""Layers that train, with the DSP extension: their weights lie in their natural order, as updates want them."""
+"""Layers that train, with the DSP extension: weights lie in their natural order, as updates want them."""
 
 from typing import ClassVar
 
