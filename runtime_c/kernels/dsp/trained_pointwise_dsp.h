@@ -18,8 +18,8 @@ typedef struct {
 } tinycc_trained_pointwise_dsp_shape;
 
 typedef struct {
-    const int32_t *multiplier;
-    const int8_t *shift;
+    const int32_t *multiplier; /* as tinycc_dsp_scale takes it */
+    const int8_t *exponent;
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t output_min;
@@ -99,8 +99,8 @@ TINYCC_INLINE void tinycc_trained_dsp_block(const uint32_t *x, int32_t pixels, c
     for (int32_t k = 0; k < outputs; ++k) {
         TINYCC_UNROLL
         for (int32_t p = 0; p < pixels; ++p) {
-            const int32_t value = tinycc_requantize(sums[p][k], data->multiplier[o + k], data->shift[o + k]) +
-                                  data->output_zero_point;
+            const int32_t value = tinycc_dsp_scale(sums[p][k], data->multiplier[o + k], data->exponent[o + k],
+                                                   data->output_zero_point);
             output[p * shape->output_channels + o + k] =
                 (int8_t)tinycc_clamp(value, data->output_min, data->output_max);
         }

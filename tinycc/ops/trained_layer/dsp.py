@@ -6,11 +6,10 @@ import numpy as np
 
 from tinycc.ops.dsp import FEATURE
 from tinycc.ops.kernel import Kernel, Scratch
-from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.kernel_call import Packed, RowCall
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL
-from tinycc.ops.trained_layer.portable import layer_data
 from tinycc.ops.trained_layer.view import TrainedLayer
 
 
@@ -21,20 +20,29 @@ class DspTrainedPointwise(Kernel[TrainedLayer]):
     needs: ClassVar[str | None] = FEATURE
 
     def fits(self, view: TrainedLayer) -> bool:
-        """Whether an output pixel is of one pixel of the input, in the same place."""
+        """Whether an output pixel is of one pixel of the input, in the same place; sums are scaled down."""
         is_plain = view.window == PIXEL and view.groups == 1
-        return is_plain and view.inputs[0].shape[:-1] == view.outputs[0].shape[:-1]
+        is_in_place = view.inputs[0].shape[:-1] == view.outputs[0].shape[:-1]
+        return is_plain and is_in_place and bool(view.fixed_point[1].max() <= 0)
 
     def call(self, view: TrainedLayer) -> RowCall:
         """All pixels as one row."""
         source, weights, bias = view.inputs
         output = view.outputs[0]
+        channels = (output.channels,)
         return RowCall(
             header="trained_pointwise_dsp.h",
             function="tinycc_trained_pointwise_dsp_int8",
             struct="tinycc_trained_pointwise_dsp",
             shape={"input_channels": source.channels, "output_channels": output.channels},
-            data=layer_data(view),
+            data={
+                "multiplier": Packed(channels, "int32", lambda: _stored(view.fixed_point[0])),
+                "exponent": Packed(channels, "int8", lambda: (-view.fixed_point[1]).astype(np.int8)),
+                "input_zero_point": source.zero_point,
+                "output_zero_point": output.zero_point,
+                "output_min": view.output_range[0],
+                "output_max": view.output_range[1],
+            },
             windows=(RowWindow.whole(source), RowWindow.whole(weights), RowWindow.whole(bias)),
             rows=1,
             columns=output.elements // output.channels,
@@ -53,3 +61,8 @@ class DspTrainedPointwise(Kernel[TrainedLayer]):
         pixel = np.arange(output.elements // output.channels)
         written = pixel * output.channels
         return overlap_distance(pixel * source.channels, written + output.channels, written)
+
+
+def _stored(multiplier: np.ndarray) -> np.ndarray:
+    """Multipliers as tinycc_dsp_scale takes them: twice as much, modulo 2**32."""
+    return (2 * multiplier.astype(np.int64)).astype(np.uint32).view(np.int32)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinycc.ops.kernel import Kernel
-from tinycc.ops.kernel_call import Packed, RowCall, Value
+from tinycc.ops.kernel_call import Packed, RowCall
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.trained_layer.view import TrainedLayer
 from tinycc.runtime_c.constants import constant
@@ -48,6 +48,7 @@ def _row_call(view: TrainedLayer, name: str) -> RowCall:
     """One call for each output row; weights and bias are handed to each."""
     source, weights, bias = view.inputs
     output = view.outputs[0]
+    channels = (output.channels,)
     return RowCall(
         header=f"{name}.h",
         function=f"tinycc_{name}_int8",
@@ -57,23 +58,16 @@ def _row_call(view: TrainedLayer, name: str) -> RowCall:
             "output_channels": output.channels,
             "groups": view.groups,
         },
-        data=layer_data(view),
+        data={
+            "multiplier": Packed(channels, "int32", lambda: view.fixed_point[0]),
+            "shift": Packed(channels, "int8", lambda: view.fixed_point[1].astype(np.int8)),
+            "input_zero_point": source.zero_point,
+            "output_zero_point": output.zero_point,
+            "output_min": view.output_range[0],
+            "output_max": view.output_range[1],
+        },
         windows=(view.window.rows_of(source), RowWindow.whole(weights), RowWindow.whole(bias)),
         rows=output.height,
         columns=output.width,
         row_elements=output.width * output.channels,
     )
-
-
-def layer_data(view: TrainedLayer) -> dict[str, Value]:
-    """Requantization, zero points and clamp, as all kernels of these layers take them."""
-    source, output = view.inputs[0], view.outputs[0]
-    channels = (output.channels,)
-    return {
-        "multiplier": Packed(channels, "int32", lambda: view.fixed_point[0]),
-        "shift": Packed(channels, "int8", lambda: view.fixed_point[1].astype(np.int8)),
-        "input_zero_point": source.zero_point,
-        "output_zero_point": output.zero_point,
-        "output_min": view.output_range[0],
-        "output_max": view.output_range[1],
-    }
