@@ -1,0 +1,96 @@
+"""A training step of mcunet-5fps at 128x128 with the scheme of 49 kB, beside TinyEngine's.
+
+    python -m benchmarks.training_step [--markdown PAGE]
+
+The network, and what trains of it, is of the graph that TinyEngine's authors published, which the corpus has.
+Memory is .data and .bss without the stack, of firmware for an emulated core; instructions are of one step.
+`--markdown` writes the tables between the marks of a page.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import numpy as np
+import tvm
+
+from benchmarks.tables import number, ratio, table, write_measured
+from tests.tools.corpus import corpus_folder
+from tests.tools.tte_graph import TrainingGraph
+from tinycc import training
+from tinycc.run import RunResult, train
+from tinycc.training import LayerScheme, Scheme
+from tinycc.training.layers import Layer
+
+CORES = {"cortex-m4": "Cortex-M4", "cortex-m7": "Cortex-M7"}
+# TinyEngine's training engine with the same graph, -Ofast, arm-none-eabi-gcc.
+PEER_INSTRUCTIONS = {"cortex-m4": 120_100_000, "cortex-m7": 106_400_000}
+PEER_MEMORY, PEER_FLASH = 231_512, 669_668
+RATE = 1e-3
+
+
+def scheme(layers: Mapping[str, Layer]) -> Scheme:
+    """Biases of the last 21 layers, weights of three at a share, and the head."""
+    names = list(layers)
+    shares = {24: 0.25, 27: 0.5, 30: 0.5, 42: 1.0}
+    return Scheme(
+        {names[index]: LayerScheme(bias=True, weights=shares.get(index, 0.0)) for index in range(22, 43)}
+    )
+
+
+def measure(module: tvm.IRModule, core: str) -> tuple[RunResult, Counter[str]]:
+    """A step on a core; its instructions by kind of operator and kernel."""
+    compiled = training.compile(module, scheme=scheme, target=core, optimize_for="memory")
+    with tempfile.TemporaryDirectory() as parent:
+        compiled.export(Path(parent) / "model")
+        shape = compiled.plan.edges.inputs[0].shape
+        image = np.random.default_rng(0).integers(-128, 128, (1, *shape)).astype(np.int8)
+        result = train(Path(parent) / "model", core, [image], np.array([3]), RATE, profile=True)
+    by_kind: Counter[str] = Counter()
+    operators = compiled.report["training"]["operators"]
+    for operator, count in zip(operators, result.operator_instructions or [], strict=True):
+        by_kind[f"{operator['kind']}, {operator['variant']}"] += count
+    return result, by_kind
+
+
+def page(module: tvm.IRModule) -> str:
+    """The step beside TinyEngine's, and what its instructions are spent on."""
+    steps = {core: measure(module, core) for core in CORES}
+    rows = []
+    for core, (result, _) in steps.items():
+        own = {
+            "instructions": (result.instructions, PEER_INSTRUCTIONS[core]),
+            ".data + .bss": (result.ram_bytes, PEER_MEMORY),
+            "flash": (result.flash_bytes, PEER_FLASH),
+        }
+        rows += [
+            [f"{CORES[core]}, {name}", number(value), number(peer), ratio(value, peer)]
+            for name, (value, peer) in own.items()
+        ]
+    kinds = [
+        [kind, *(number(by_kind[kind]) for _, by_kind in steps.values())]
+        for kind, _ in steps["cortex-m4"][1].most_common(12)
+    ]
+    return "\n".join(
+        [
+            table(["", "tinycc", "TinyEngine", "ratio"], rows),
+            table(["operators, kernel", *CORES.values()], kinds),
+        ]
+    )
+
+
+@click.command()
+@click.option("--markdown", type=click.Path(path_type=Path), help="The page to write the tables into.")
+def main(markdown: Path | None) -> None:
+    """Measure and print, or write into a page."""
+    text = page(TrainingGraph.load(corpus_folder()).module())
+    if markdown is None:
+        click.echo(text)
+    else:
+        write_measured(markdown, text, "training step")
+
+
+if __name__ == "__main__":
+    main()
