@@ -31,7 +31,7 @@ from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
 from tinycc.training.scheme import AnyScheme, Scheme, full
 
-# Of a step, whose many small states seldom let a placement meet its bound, less time is spent on the last bytes.
+# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
 TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 
 
