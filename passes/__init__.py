@@ -16,6 +16,7 @@ _PIPELINE = ("default_passes", "default_pipeline")
 
 __all__ = [
     "AverageRealNumbers",
+    "BroadcastBatches",
     "CanonicalizeQuantization",
     "ConvertLayoutToNhwc",
     "DropEdgeQuantization",
@@ -32,6 +33,7 @@ __all__ = [
     "LowerFallbacks",
     "MakeSigned",
     "MoveToIntegers",
+    "NarrowWeights",
     "OrderOperators",
     "OrderStates",
     "PairStates",

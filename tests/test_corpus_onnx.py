@@ -15,7 +15,7 @@ import pytest
 
 import tinycc
 from tests.conftest import CompileOnce
-from tests.tools.corpus import ROOT, SLOW, golden_inputs, load_arrays, stems
+from tests.tools.corpus import ROOT, SLOW, every_other, golden_inputs, load_arrays, stems
 from tests.tools.view_reference import reference_of
 from tinycc.compiler import CompiledModel
 from tinycc.run import run
@@ -65,7 +65,7 @@ def step_report() -> Iterator[dict[str, str]]:
     path.write_text("".join(f"{name}: {text}\n" for name, text in sorted(lines.items())))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", every_other(FILES))
 def test_outputs_are_within_rounding(
     name: str,
     corpus: Path,

@@ -17,6 +17,7 @@ from tests.conftest import CompileOnce
 from tests.tools.corpus import (
     SLOW,
     as_in_file,
+    every_other,
     golden_inputs,
     golden_outputs,
     load_arrays,
@@ -87,7 +88,7 @@ def refusal_of_patches(name: str, schedule: str) -> AbstractContextManager[objec
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", every_other(MODELS))
 def test_every_schedule_on_the_host(
     name: str, schedule: str, corpus: Path, compile_once: CompileOnce
 ) -> None:

@@ -17,6 +17,7 @@ from tests.tools.corpus import (
     LARGE_MACS,
     SLOW,
     as_in_file,
+    every_other,
     golden_inputs,
     golden_outputs,
     load_arrays,
@@ -64,7 +65,7 @@ def check_outputs(
     return result
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - REFUSED.keys()))
+@pytest.mark.parametrize("name", every_other(sorted(set(MODELS) - REFUSED.keys())))
 def test_models_on_the_host(name: str, corpus: Path, compile_once: CompileOnce) -> None:
     large = read_table(corpus)[name].macs > LARGE_MACS
     check_outputs(name, corpus, compile_once, "host", 8 if SLOW else 1 if large else 3)

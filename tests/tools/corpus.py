@@ -1,6 +1,7 @@
 """The corpus of real models: its files, their golden outputs and the table of memory bounds."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ def corpus_folder() -> Path:
 def stems(pattern: str) -> list[str]:
     """The names, without their endings, of the corpus files that a pattern matches; [] without a corpus."""
     return sorted(path.stem for path in corpus_folder().glob(pattern))
+
+
+def every_other(names: Sequence[str]) -> list[str]:
+    """Half of the names, for what other tests look at of all of them; all with TINYCC_SLOW=1."""
+    return list(names) if SLOW else list(names)[::2]
 
 
 def golden_of(path: Path) -> Path:

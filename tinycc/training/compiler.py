@@ -8,7 +8,7 @@ import tvm
 from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
 from tinycc.graph import OperatorGraph
-from tinycc.limits import DEFAULT_LIMITS, SearchLimits
+from tinycc.limits import SearchLimits
 from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
 from tinycc.passes.fold_constant_operators import FoldConstantOperators
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
@@ -30,6 +30,9 @@ from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
 from tinycc.training.scheme import AnyScheme, Scheme, full
+
+# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
+TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 
 
 def forward_passes() -> list[tvm.transform.Pass]:
@@ -66,7 +69,7 @@ def compile(
     flash: str | int | None = None,
     optimize_for: Objective = "latency",
     name: str = "model",
-    limits: SearchLimits = DEFAULT_LIMITS,
+    limits: SearchLimits = TRAINING_LIMITS,
 ) -> CompiledModel:
     """Compile a model of int8 with a training step, for a microcontroller.
 
