@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tvm import relax
 
 import tinycc
 from tests.reference.fixed_point import multiply_by_quantized_multiplier
@@ -35,12 +37,12 @@ def case_of(item: GradientLayer) -> Case:
         weight_scales=generator.uniform(0.002, 0.02, outputs).astype(np.float32),
         bounds=(-20.0, 20.0),
     )
-    source = generator.integers(-128, 128, item.shape).astype(np.int8)
-    bias = generator.integers(-9000, 9000, outputs).astype(np.int32)
+    source: np.ndarray = generator.integers(-128, 128, item.shape).astype(np.int8)
+    bias: np.ndarray = generator.integers(-9000, 9000, outputs).astype(np.int32)
     return Case(make, [source, item.weights, bias], constants=(1, 2))
 
 
-def _composite(*operands, **options):  # type: ignore[no-untyped-def]
+def _composite(*operands: relax.Expr, **options: Any) -> relax.Function:
     return trained_layer(operands, **options)
 
 
