@@ -37,8 +37,8 @@ def case_of(item: GradientLayer) -> Case:
         weight_scales=generator.uniform(0.002, 0.02, outputs).astype(np.float32),
         bounds=(-20.0, 20.0),
     )
-    source: np.ndarray = generator.integers(-128, 128, item.shape).astype(np.int8)
-    bias: np.ndarray = generator.integers(-9000, 9000, outputs).astype(np.int32)
+    source = generator.integers(-128, 128, item.shape).astype(np.int8)
+    bias = generator.integers(-9000, 9000, (outputs,)).astype(np.int32)
     return Case(make, [source, item.weights, bias], constants=(1, 2))
 
 
