@@ -31,7 +31,7 @@ from tinycc.report.explain import explain_excess
 from tinycc.report.page import render_page
 from tinycc.report.pass_records import PassRecord, recorded_passes
 from tinycc.report.summary import Request, summarize
-from tinycc.report.training import summarize_training
+from tinycc.report.training import summarize_training, training_report
 from tinycc.run import run
 from tinycc.schedule.options import Objective
 from tinycc.schedule.whole_tensors import whole_tensors
@@ -249,7 +249,7 @@ def load(
 
 def check_budgets(report: dict[str, Any]) -> None:
     """BudgetError if the arena or the constants exceed what the user gave; it says what would need less."""
-    excess = explain_excess(report)
+    excess = explain_excess(training_report(report) or report)
     if excess:
         raise BudgetError(" ".join(excess))
     flash = report["flash_bytes"]

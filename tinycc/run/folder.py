@@ -95,6 +95,7 @@ class GeneratedFolder:
     trains: whether it is the training step that is meant: its inputs are those of the network, a label and a
         learning rate, its output the loss.
     states: of a training step, what lies in `state.bin` after it, with the first byte of each.
+    classes: of a training step, elements of the network's first output.
     """
 
     path: Path
@@ -108,6 +109,7 @@ class GeneratedFolder:
     macs: int
     trains: bool = False
     states: tuple[tuple[DeviceTensor, int], ...] = ()
+    classes: int = 0
 
     @property
     def sources(self) -> list[Path]:
@@ -142,7 +144,7 @@ def read_training_folder(folder: Path) -> GeneratedFolder:
     invoked = read_folder(folder)
     training = read_report(invoked.path).get("training")
     if training is None:
-        raise OutputError(f"{folder} has no training step: compile the model with tinycc.training.compile")
+        raise OutputError(f"{folder} has no training step: compile the model with --train")
     with damaged_report(folder):
         return replace(
             invoked,
@@ -152,6 +154,7 @@ def read_training_folder(folder: Path) -> GeneratedFolder:
             macs=int(training["macs"]),
             trains=True,
             states=tuple((_tensor(fields), int(fields["offset"])) for fields in training["states"]),
+            classes=math.prod(invoked.outputs[0].shape),
         )
 
 
