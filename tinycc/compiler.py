@@ -28,10 +28,11 @@ from tinycc.quantization.calibration import CalibrationData
 from tinycc.quantization.torch_module import exported_program
 from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
+from tinycc.report.figures import training_report
 from tinycc.report.page import render_page
 from tinycc.report.pass_records import PassRecord, recorded_passes
 from tinycc.report.summary import Request, summarize
-from tinycc.report.training import summarize_training, training_report
+from tinycc.report.training import summarize_training
 from tinycc.run import run
 from tinycc.schedule.options import Objective
 from tinycc.schedule.whole_tensors import whole_tensors

@@ -143,7 +143,7 @@ def test_schemes() -> None:
 def test_a_file_that_is_no_scheme(tmp_path: Path, content: str) -> None:
     path = tmp_path / "scheme.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(ModelError, match="scheme.json is no training scheme"):
+    with pytest.raises(ModelError, match=r"scheme\.json is no training scheme"):
         training.named_scheme(str(path))
 
 
@@ -151,7 +151,7 @@ def test_an_operator_without_a_gradient_is_named() -> None:
     def softmax(_network: Network, x: relax.Expr) -> relax.Expr:
         return quantized(relax.op.nn.softmax(dequantized(x, 0.05, 3)), 1 / 256, -128)
 
-    with pytest.raises(TrainingError, match="softmax with the result .* has no gradient: train only layers"):
+    with pytest.raises(TrainingError, match=r"softmax with the result .* has no gradient: train only layers"):
         training.compile(network_with(softmax))
     behind = training.compile(network_with(softmax), scheme=training.named_scheme("last:1"))
     assert "softmax" in {operator["kind"] for operator in behind.report["operators"]}

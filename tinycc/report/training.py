@@ -10,7 +10,6 @@ from tinycc.edges import Edge
 from tinycc.ops.tensor import Tensor
 from tinycc.plan import Plan
 from tinycc.report.edges import describe_edge
-from tinycc.report.figures import Report
 from tinycc.report.timeline import Timeline
 from tinycc.states import read_states, state_parameters
 
@@ -19,16 +18,6 @@ _RATE = {
     "name": "learning_rate", "shape": [1], "dtype": "float32", "bytes": 4, "offset": None, "scale": None,
     "zero_point": 0, "file_dtype": "float32", "file_shape": [1], "permutation": [],
 }  # fmt: skip
-
-
-def training_report(report: Report) -> Report | None:
-    """A report as it would be if the training step were the model's inference; None where it has none.
-
-    What shows a report of an inference, or explains it, does so with a training step.
-    """
-    if report.get("training") is None:
-        return None
-    return {**report, **report["training"], "schedules": [], "whole_schedule": None}
 
 
 def summarize_training(plan: Plan, code: OperatorCode, main: relax.Function) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def train(
     """Take a training step with each example in turn, beginning with the weights that were compiled.
 
     on: a name of tinycc.target.TARGETS. inputs: of the network, with a leading axis of N examples.
-    labels: integers [N], from 0 on, less than there are outputs; of a step with a squared error what is right, real numbers [N, ...].
+    labels: integers [N], from 0 on, less than there are outputs; of a step with a squared error what is
+        right, real numbers [N, ...].
     rates: the learning rate, or one for each step.
     is_tested: bool [N], examples of which the answer is looked at in place of learning from them.
     sanitize, profile: as for `tinycc.run.run`.
@@ -62,7 +63,9 @@ def _targets(generated: GeneratedFolder, labels: np.ndarray, is_tested: np.ndarr
         raise InputDataError(f"labels are integers from 0 to {most}, not {labels.dtype}")
     wrong = labels[(labels < 0) | (labels > most)]
     if wrong.size:
-        raise InputDataError(f"labels are integers from 0 to {most}, the outputs of the model: not {wrong[0]}")
+        raise InputDataError(
+            f"labels are integers from 0 to {most}, the outputs of the model: not {wrong[0]}"
+        )
     told = labels.astype(np.int32).reshape(-1, 1)
     return told if is_tested is None else np.where(is_tested.reshape(-1, 1), -1 - told, told)
 
@@ -71,9 +74,8 @@ def _real_targets(tensor: DeviceTensor, targets: np.ndarray, is_tested: np.ndarr
     if is_tested is not None and np.any(is_tested):
         raise InputDataError("a step with a squared error has no labels to test")
     if targets.dtype.kind not in "fiu" or targets.size != len(targets) * math.prod(tensor.shape):
-        raise InputDataError(
-            f"a target is {math.prod(tensor.shape)} real numbers, not {targets.dtype} {list(targets.shape[1:])}"
-        )
+        given = f"{targets.dtype} {list(targets.shape[1:])}"
+        raise InputDataError(f"a target is {math.prod(tensor.shape)} real numbers, not {given}")
     if not np.isfinite(targets).all():
         raise InputDataError("a target is no finite number")
     return targets.astype(np.float32).reshape(len(targets), *tensor.shape)

@@ -54,9 +54,7 @@ def layers_of(graph: OperatorGraph) -> dict[str, Layer]:
     Layers whose weights have a zero point (uint8 models), of int16 or of real numbers are not among them.
     """
     return {
-        name: _layer(name, node, view)
-        for name, node, view in _named_layers(graph)
-        if _obstacle(view) is None
+        name: _layer(name, node, view) for name, node, view in _named_layers(graph) if _obstacle(view) is None
     }
 
 

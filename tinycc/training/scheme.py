@@ -57,7 +57,9 @@ class Scheme:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is no training scheme: {error}") from error
 
-    def check(self, layers: Mapping[str, Layer], untrainable: Mapping[str, str] = MappingProxyType({})) -> None:
+    def check(
+        self, layers: Mapping[str, Layer], untrainable: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """TrainingError where it is of another network, or says what cannot be.
 
         layers, untrainable: what `layers_of` and `untrainable_layers` give.
