@@ -2,8 +2,8 @@
 
     python examples/on_device_learning/learn_a_speaker.py --data fsdd_8k_int16.npz
 
-It needs tinycc-mcu[torch]. The network of spoken digits is trained on five people, and then, on the board and in int8, on a few clips of
-the sixth. README.md says what is printed.
+It needs tinycc-mcu[torch]. The network of spoken digits is trained on five people, and then, on the board
+and in int8, on a few clips of the sixth. README.md says what is printed.
 """
 
 import argparse

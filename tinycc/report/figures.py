@@ -29,6 +29,12 @@ def training_report(report: Report) -> Report | None:
     return {**report, **report["training"], "schedules": [], "whole_schedule": None}
 
 
+def fullest_report(report: Report) -> Report:
+    """Of a report and that of its training step the one with more live at its peak."""
+    reports = (report, training_report(report) or report)
+    return max(reports, key=lambda shown: int(shown["lower_bound_bytes"]))
+
+
 def format_bytes(count: int) -> str:
     """A size for reading at a glance, in binary units: `296 B`, `54.0 KiB`, `1.25 MiB`."""
     if count < 1024:

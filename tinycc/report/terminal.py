@@ -70,15 +70,15 @@ def _memory_table(report: figures.Report) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    largest = figures.training_report(report) or report
-    arena, bound, weights = report["arena_bytes"], largest["lower_bound_bytes"], report["weight_bytes"]
+    fullest = figures.fullest_report(report)
+    arena, bound, weights = report["arena_bytes"], fullest["lower_bound_bytes"], report["weight_bytes"]
     state = f"{report['state_bytes']:,} B of it state" if report["state_bytes"] else ""
     extra = f"{report['extra_macs']:,} more computed again" if report["extra_macs"] else ""
     dead = f"{report['dead_macs']:,} without influence left out" if report["dead_macs"] else ""
     whole = report["whole_schedule"]
     rows = [
         ("arena", f"{arena:,} B", ", ".join(filter(None, (figures.format_bytes(arena), state)))),
-        ("lower bound", f"{bound:,} B", figures.describe_optimality(largest)),
+        ("lower bound", f"{bound:,} B", figures.describe_optimality(fullest)),
         ("constants", f"{weights:,} B", figures.format_bytes(weights)),
         (
             "MACs",
