@@ -28,6 +28,7 @@ from tinycc.quantization.calibration import CalibrationData
 from tinycc.quantization.torch_module import exported_program
 from tinycc.report.advice import advise
 from tinycc.report.explain import explain_excess
+from tinycc.report.figures import fullest_report
 from tinycc.report.page import render_page
 from tinycc.report.pass_records import PassRecord, recorded_passes
 from tinycc.report.summary import Request, summarize
@@ -249,7 +250,7 @@ def load(
 
 def check_budgets(report: dict[str, Any]) -> None:
     """BudgetError if the arena or the constants exceed what the user gave; it says what would need less."""
-    excess = explain_excess(report)
+    excess = explain_excess(fullest_report(report))
     if excess:
         raise BudgetError(" ".join(excess))
     flash = report["flash_bytes"]

@@ -167,3 +167,30 @@ def staged_report(**changes: Any) -> dict[str, Any]:
         )
         | changes
     )
+
+
+def learning_report(**changes: Any) -> dict[str, Any]:
+    """The two steps with a training step of three, whose peak is the gradient's: 3600 of 3600 B."""
+    step = two_step_report(
+        arena_bytes=3600,
+        lower_bound_bytes=3600,
+        macs=200_000,
+        peak_step=2,
+        peak_operator="train_update_0",
+        operators=[
+            operator("train_conv2d_0", macs=67890),
+            operator("train_add_1", kind="add", macs=0),
+            operator("train_update_0", kind="weight_update", macs=132_110, live_bytes=3600),
+        ],
+        tensors=[
+            tensor("audio", 1000, 0, 0, 2, "input"),
+            tensor("gradient", 2600, 1000, 1, 2, "activation"),
+        ],
+        bottlenecks=[bottleneck(2, "train_update_0", 3600, ["audio", "gradient"])],
+    )
+    schedule = (
+        "arena_bytes lower_bound_bytes optimal solver macs dead_macs extra_macs peak_step peak_operator "
+        "operators stages tensors bottlenecks"
+    )
+    training = {name: step[name] for name in schedule.split()} | {"inputs": [], "outputs": [], "states": []}
+    return two_step_report(arena_bytes=3600, training=training) | changes

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.report.reports import chain_report, schedule, staged_report, two_step_report
+from tests.report.reports import chain_report, learning_report, schedule, staged_report, two_step_report
 from tinycc.report.page import render_page
 
 VOID = {"meta"}
@@ -124,3 +124,13 @@ def test_a_kernel_that_is_not_portable_is_named() -> None:
     report = two_step_report()
     report["operators"][0]["variant"] = "dsp"
     assert "model_conv2d_0, dsp" in render_page(report)
+
+
+def test_a_training_step_stands_beside_an_inference() -> None:
+    checker = check(render_page(learning_report()))
+    text = " ".join(" ".join(checker.texts).split())
+    for words in ("an inference: 3,000 B are live", "a training step: 3,600 B are live",
+                  "A step makes 200,000 MACs", "operator 2, train_update_0", "gradient"):  # fmt: skip
+        assert words in text
+    assert {"training-peak", "training-operators"} <= set(checker.ids)
+    assert "training-peak" not in render_page(two_step_report())

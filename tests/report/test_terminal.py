@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.report.reports import chain_report, staged_report, two_step_report
+from tests.report.reports import chain_report, learning_report, staged_report, two_step_report
 from tinycc.report.figures import Report
 from tinycc.report.terminal import print_report
 
@@ -90,3 +90,12 @@ def test_operators_are_told_with_their_kernels() -> None:
     lines = [" ".join(line.split()) for line in shown(report, 120).splitlines()]
     assert "operators 2 1 dsp_wide, 1 portable" in lines
     assert any("conv2d_0" in line and "dsp_wide 1x1" in line for line in lines)
+
+
+def test_a_training_step_stands_beside_an_inference() -> None:
+    lines = [" ".join(line.split()) for line in shown(learning_report(), 120).splitlines()]
+    assert "lower bound 3,600 B the arena meets it" in lines
+    assert "an inference 3,000 67,890 2" in lines
+    assert "a training step 3,600 200,000 3" in lines
+    assert "At the peak: operator 2, train_update_0" in lines
+    assert any("train_update_0" in line and "132,110" in line for line in lines)

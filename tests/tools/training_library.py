@@ -1,6 +1,7 @@
 """A generated folder with a training step as a shared library of the host, and flash that is simulated."""
 
 import ctypes
+import json
 import random
 import re
 import subprocess
@@ -90,6 +91,8 @@ class Device:
             subprocess.run(command, cwd=folder, check=True)
         self.library = ctypes.CDLL(str(library))
         self.library.model_train_step_in.restype = ctypes.c_float
+        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        self._states = report["training"]["states"]
         header = (folder / "model.h").read_text(encoding="utf-8")
         sizes = dict(re.findall(r"#define MODEL_(STATES|STATE_BYTES|ARENA_BYTES) (\d+)", header))
         self.first, self.bytes = int(sizes["STATES"]), int(sizes["STATE_BYTES"])
@@ -101,6 +104,15 @@ class Device:
     def states(self) -> bytes:
         """All that was trained, the learning rate and the number of the step."""
         return bytes(memoryview(self.arena).cast("B")[self.first : self.first + self.bytes])
+
+    @property
+    def trained(self) -> bytes:
+        """Weights and biases alone: without the words that the rate and the number of the step are in."""
+        last = {state["name"]: state["offset"] for state in self._states}
+        data = bytearray(self.states)
+        for name in ("learning_rate", "training_step"):
+            data[last[name] : last[name] + 4] = bytes(4)
+        return bytes(data)
 
     def train(self, example: np.ndarray, label: int) -> float:
         """A step; the loss before it."""

@@ -10,6 +10,7 @@ import pytest
 from tests.tools.training_graphs import training_graph
 from tests.tools.training_library import Device, Flash
 from tinycc import training
+from tinycc.limits import SearchLimits
 from tinycc.training import LayerScheme, Scheme
 
 GEOMETRIES = [(64, 8), (256, 4), (2048, 64), (16, 16), (128, 1), (4096, 32)]
@@ -19,7 +20,8 @@ RECORD_BYTES = 16
 
 def exported(folder: Path, seed: int, layers: tuple[str, ...]) -> Path:
     scheme = Scheme({layer: LayerScheme(bias=True, weights=0.5) for layer in layers})
-    training.compile(training_graph(seed), scheme=scheme, target="cortex-m4").export(folder)
+    limits = SearchLimits(solver_seconds=0.5)
+    training.compile(training_graph(seed), scheme=scheme, limits=limits).export(folder)
     return folder
 
 

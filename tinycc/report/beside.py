@@ -1,11 +1,15 @@
-"""The chosen schedule beside whole tensors: two small pictures of the arena at one scale, in pixels."""
+"""Two small pictures of the arena at one scale, in pixels.
+
+The chosen schedule stands beside whole tensors, and a training step beside an inference.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tinycc.report.blocks import Block, Overlap, StageFrame, draw_blocks, draw_stages
-from tinycc.report.figures import Report, describe_stages, format_bytes, stage_sizes
+from tinycc.report.figures import Report, describe_stages, format_bytes, stage_sizes, training_report
 from tinycc.report.geometry import Mark, Scale, draw_ticks, peak_place
 
 WIDTH = 540.0
@@ -40,18 +44,38 @@ def draw_panels(report: Report) -> list[Panel]:
     whole = report["whole_schedule"]
     if whole is None:
         return []
-    top_bytes = max(whole["arena_bytes"], report["arena_bytes"], 1)
-    steps = max(len(report["operators"]), len(whole["operators"]), 1)
+    titled = [
+        (f"{describe_stages(*stage_sizes(schedule))}: {schedule['arena_bytes']:,} B", schedule)
+        for schedule in (whole, report)
+    ]
+    return _panels(titled, report["sram_bytes"])
+
+
+def draw_training(report: Report) -> list[Panel]:
+    """An inference, then a training step; [] where there is none."""
+    step = training_report(report)
+    if step is None:
+        return []
+    titled = [
+        (f"{title}: {shown['lower_bound_bytes']:,} B are live at the peak", shown)
+        for title, shown in (("an inference", report), ("a training step", step))
+    ]
+    return _panels(titled, report["sram_bytes"])
+
+
+def _panels(titled: Sequence[tuple[str, Report]], sram: int | None) -> list[Panel]:
+    top_bytes = max(1, *(schedule["arena_bytes"] for _, schedule in titled))
+    steps = max(1, *(len(schedule["operators"]) for _, schedule in titled))
     scale = Scale(LEFT_MARGIN, TOP_MARGIN, PLOT_HEIGHT, (WIDTH - LEFT_MARGIN - 8) / steps, top_bytes)
-    return [_panel(schedule, report["sram_bytes"], scale) for schedule in (whole, report)]
+    return [_panel(title, schedule, sram, scale) for title, schedule in titled]
 
 
-def _panel(schedule: Report, sram: int | None, scale: Scale) -> Panel:
+def _panel(title: str, schedule: Report, sram: int | None, scale: Scale) -> Panel:
     blocks, overlaps = draw_blocks(schedule, scale, with_labels=False)
     arena = schedule["arena_bytes"]
     is_shown = sram is not None and sram <= scale.top_bytes
     return Panel(
-        title=f"{describe_stages(*stage_sizes(schedule))}: {arena:,} B",
+        title=title,
         left=LEFT_MARGIN,
         right=scale.x(len(schedule["operators"])),
         top=TOP_MARGIN,

@@ -19,6 +19,22 @@ MOST_SIZES = 6
 UNCUT = "1x1"
 
 
+def training_report(report: Report) -> Report | None:
+    """A report as it would be if the training step were the model's inference; None where it has none.
+
+    What shows a report of an inference, or explains it, does so with a training step.
+    """
+    if report.get("training") is None:
+        return None
+    return {**report, **report["training"], "schedules": [], "whole_schedule": None}
+
+
+def fullest_report(report: Report) -> Report:
+    """Of a report and that of its training step the one with more live at its peak."""
+    reports = (report, training_report(report) or report)
+    return max(reports, key=lambda shown: int(shown["lower_bound_bytes"]))
+
+
 def format_bytes(count: int) -> str:
     """A size for reading at a glance, in binary units: `296 B`, `54.0 KiB`, `1.25 MiB`."""
     if count < 1024:

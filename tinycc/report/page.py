@@ -7,9 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tinycc.report import explain, figures
-from tinycc.report.beside import draw_panels
+from tinycc.report.beside import draw_panels, draw_training
 from tinycc.report.front import draw_front
-from tinycc.report.geometry import operator_family
+from tinycc.report.geometry import FAMILY_LABELS, operator_family
 from tinycc.report.picture import draw_arena
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -28,11 +28,19 @@ PAGES.filters.update(bytes=figures.format_bytes, count=figures.format_count, exa
 def render_page(report: figures.Report) -> str:
     """The page of a report. Every text of the report is escaped."""
     operators = report["operators"]
+    step, step_panels = figures.training_report(report), draw_training(report)
+    picture = draw_arena(report)
+    drawn = {family for family, _ in picture.legend}
+    drawn |= {block.family for panel in step_panels for block in panel.blocks}
     return PAGES.get_template("report.html.j2").render(
         report=report,
-        picture=draw_arena(report),
+        picture=picture,
+        hatches=[family for family in FAMILY_LABELS if family in drawn],
         predicted=figures.predicted_instructions(report),
         panels=draw_panels(report),
+        step=step,
+        step_panels=step_panels,
+        step_peak=None if step is None else figures.peak_moment(step),
         plots=draw_front(report),
         schedules=figures.schedule_lines(report),
         tensor_type=figures.tensor_type,

@@ -28,10 +28,24 @@ def print_report(report: figures.Report, console: Console) -> None:
     if report["schedules"]:
         console.print(_schedule_table(report))
     console.print(_cost_table(report, console))
+    step = figures.training_report(report)
+    if step is not None:
+        _print_step(report, step, console)
     for fallback in report["fallbacks"]:
         console.print(Text(f"fallback: {fallback['name']}: {fallback['reason']}", style="yellow"))
     for note in report.get("notes", ()):
         console.print(Text(f"note: {note}", style="yellow"))
+
+
+def _print_step(report: figures.Report, step: figures.Report, console: Console) -> None:
+    """What a training step needs, beside an inference: live bytes and work, its peak and its operators."""
+    table = empty_table("A training step", ["", ">live bytes", ">MACs", ">operators"])
+    for name, shown in (("an inference", report), ("a training step", step)):
+        counts = (shown["lower_bound_bytes"], shown["macs"], len(shown["operators"]))
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    console.print(table)
+    console.print(_peak_table(step, console))
+    console.print(_cost_table(step, console))
 
 
 def empty_table(title: str, columns: Iterable[str]) -> Table:
@@ -56,14 +70,15 @@ def _memory_table(report: figures.Report) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
-    arena, bound, weights = report["arena_bytes"], report["lower_bound_bytes"], report["weight_bytes"]
+    fullest = figures.fullest_report(report)
+    arena, bound, weights = report["arena_bytes"], fullest["lower_bound_bytes"], report["weight_bytes"]
     state = f"{report['state_bytes']:,} B of it state" if report["state_bytes"] else ""
     extra = f"{report['extra_macs']:,} more computed again" if report["extra_macs"] else ""
     dead = f"{report['dead_macs']:,} without influence left out" if report["dead_macs"] else ""
     whole = report["whole_schedule"]
     rows = [
         ("arena", f"{arena:,} B", ", ".join(filter(None, (figures.format_bytes(arena), state)))),
-        ("lower bound", f"{bound:,} B", figures.describe_optimality(report)),
+        ("lower bound", f"{bound:,} B", figures.describe_optimality(fullest)),
         ("constants", f"{weights:,} B", figures.format_bytes(weights)),
         (
             "MACs",

@@ -96,6 +96,7 @@ class GeneratedFolder:
         learning rate, its output the loss.
     first_operator: number of the first of `operators` in a trace: those of an inference come before.
     states: of a training step, what lies in `state.bin` after it, with the first byte of each.
+    classes: of a training step, elements of the network's first output.
     """
 
     path: Path
@@ -110,6 +111,7 @@ class GeneratedFolder:
     trains: bool = False
     first_operator: int = 0
     states: tuple[tuple[DeviceTensor, int], ...] = ()
+    classes: int = 0
 
     @property
     def sources(self) -> list[Path]:
@@ -144,7 +146,7 @@ def read_training_folder(folder: Path) -> GeneratedFolder:
     invoked = read_folder(folder)
     training = read_report(invoked.path).get("training")
     if training is None:
-        raise OutputError(f"{folder} has no training step: compile the model with tinycc.training.compile")
+        raise OutputError(f"{folder} has no training step: compile the model with --train")
     with damaged_report(folder):
         return replace(
             invoked,
@@ -155,6 +157,7 @@ def read_training_folder(folder: Path) -> GeneratedFolder:
             macs=int(training["macs"]),
             trains=True,
             states=tuple((_tensor(fields), int(fields["offset"])) for fields in training["states"]),
+            classes=math.prod(invoked.outputs[0].shape),
         )
 
 

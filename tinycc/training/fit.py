@@ -54,6 +54,8 @@ def fit(
     seed: of the orders. test: inputs and labels that are not learned from.
     Raises InputDataError, and what `tinycc.run.train` does.
     """
+    if epochs < 1:
+        raise InputDataError(f"{epochs} epochs: give 1 or more")
     if not len(labels) or any(len(array) != len(labels) for array in inputs):
         raise InputDataError(
             f"{len(labels)} labels for {', '.join(str(len(item)) for item in inputs)} examples"

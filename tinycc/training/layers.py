@@ -1,6 +1,7 @@
 """The layers with weights of a network, as training names and sees them."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,21 +53,36 @@ def layers_of(graph: OperatorGraph) -> dict[str, Layer]:
 
     Layers whose weights have a zero point (uint8 models), of int16 or of real numbers are not among them.
     """
+    return {
+        name: _layer(name, node, view) for name, node, view in _named_layers(graph) if _obstacle(view) is None
+    }
+
+
+def untrainable_layers(graph: OperatorGraph) -> dict[str, str]:
+    """Why other layers cannot be trained, by name."""
+    obstacles = {name: _obstacle(view) for name, _, view in _named_layers(graph)}
+    return {name: obstacle for name, obstacle in obstacles.items() if obstacle is not None}
+
+
+def _named_layers(graph: OperatorGraph) -> Iterator[tuple[str, Node, Linear]]:
     counts: Counter[str] = Counter()
-    found = {}
     for node in graph.nodes:
         view = node.view
         if isinstance(view, Conv2D | DepthwiseConv2D | Dense):
-            name = f"{view.kind}_{counts[view.kind]}"
+            yield f"{view.kind}_{counts[view.kind]}", node, view
             counts[view.kind] += 1
-            if _is_trainable(view):
-                found[name] = _layer(name, node, view)
-    return found
 
 
-def _is_trainable(view: Linear) -> bool:
-    is_int8 = view.inputs[0].dtype == view.outputs[0].dtype == "int8"
-    return is_int8 and view.inputs[0].value is None and not view.requantized.weight_zero_points.any()
+def _obstacle(view: Linear) -> str | None:
+    """Why a layer cannot be trained; None where it can be."""
+    dtypes = (view.inputs[0].dtype, view.outputs[0].dtype)
+    if dtypes != ("int8", "int8"):
+        return f"it computes {dtypes[1]} from {dtypes[0]}, and only int8 trains"
+    if view.inputs[0].value is not None:
+        return "its input is a constant"
+    if view.requantized.weight_zero_points.any():
+        return "its weights have a zero point"
+    return None
 
 
 def geometry_of(view: Linear) -> tuple[Window, int, np.ndarray]:

@@ -20,7 +20,7 @@ from tinycc.ops.composite import Composite
 from tinycc.ops.trained_layer import TrainedLayer, trained_layer
 from tinycc.states import State, read_states, with_states
 from tinycc.training.channels import channel_axis, trained_channels
-from tinycc.training.layers import Layer, layers_of
+from tinycc.training.layers import Layer, layers_of, untrainable_layers
 from tinycc.training.scheme import LayerScheme, Scheme
 
 RATE, STEP = "learning_rate", "training_step"
@@ -38,7 +38,7 @@ class MarkTrainable:
         """Rewrite the layers that train, and the parameters and results of `main`."""
         graph = OperatorGraph.of(module)
         layers = layers_of(graph)
-        self.scheme.check(layers)
+        self.scheme.check(layers, untrainable_layers(graph))
         marker = _Marker(graph)
         replaced = {
             layers[name].node.variable: marker.layer(layers[name], part)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from tinycc.errors import ModelError, TrainingError
@@ -56,11 +57,21 @@ class Scheme:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is no training scheme: {error}") from error
 
-    def check(self, layers: Mapping[str, Layer]) -> None:
-        """TrainingError where it is of another network, or says what cannot be."""
+    def check(
+        self, layers: Mapping[str, Layer], untrainable: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """TrainingError where it is of another network, or says what cannot be.
+
+        layers, untrainable: what `layers_of` and `untrainable_layers` give.
+        """
+        if not layers:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in untrainable.items())
+            raise TrainingError(f"no layer of the model can be trained ({reasons or 'it has none'})")
         if self.model and self.model != fingerprint(layers):
             raise TrainingError("the scheme was made for another model: make one with tinycc train-plan")
         for name, part in self.layers.items():
+            if name in untrainable:
+                raise TrainingError(f"{name} cannot be trained: {untrainable[name]}")
             if name not in layers:
                 known = ", ".join(layers) or "none"
                 raise TrainingError(
