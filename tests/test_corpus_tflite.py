@@ -18,6 +18,7 @@ from tests.tools.corpus import (
     SLOW,
     as_in_file,
     corpus_folder,
+    every_other,
     golden_inputs,
     golden_outputs,
     load_arrays,
@@ -97,7 +98,7 @@ def test_float_edges_can_be_kept(name: str, corpus: Path, compile_once: CompileO
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", every_other(MODELS))
 def test_models_on_a_cortex_m4(
     name: str, corpus: Path, compile_once: CompileOnce, require_tool: Callable[[str], str]
 ) -> None:
