@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from tinycc.errors import ModelError, TrainingError
+from tinycc.output_file import new_file
 from tinycc.training.layers import Layer
 
 _FORMAT = 1
@@ -37,10 +38,11 @@ class Scheme:
     model: str = ""
 
     def save(self, path: str | Path) -> None:
-        """Write it as JSON."""
+        """Write it as JSON; the file appears whole or not at all. Raises OutputError."""
         layers = {name: vars(part) for name, part in self.layers.items()}
         content = {"format": _FORMAT, "model": self.model, "layers": layers}
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with new_file(Path(path)) as place:
+            place.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> "Scheme":
@@ -68,7 +70,7 @@ class Scheme:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in untrainable.items())
             raise TrainingError(f"no layer of the model can be trained ({reasons or 'it has none'})")
         if self.model and self.model != fingerprint(layers):
-            raise TrainingError("the scheme was made for another model: make one with tinycc train-plan")
+            raise TrainingError("the scheme was made for another model: make one for this model")
         for name, part in self.layers.items():
             if name in untrainable:
                 raise TrainingError(f"{name} cannot be trained: {untrainable[name]}")
