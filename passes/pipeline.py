@@ -91,6 +91,45 @@ def fusing_passes() -> list[tvm.transform.Pass]:
     ]
 
 
+def composite_passes(io: EdgeType, states: Mapping[str, str] | None = None) -> list[tvm.transform.Pass]:
+    """The passes from the normal form to a module whose operators are all composites.
+
+    io, states: as in `default_passes`.
+    """
+    return [
+        *quantized_passes(states),
+        # Before fusion, which would make operators of the edges' quantize and dequantize.
+        *([DropEdgeQuantization()] if io != "float" else []),
+        *fusing_passes(),
+        # On composites, which know their kernels' integers; before fallbacks, which nobody takes apart.
+        FoldConstantOperators(),
+        # What is left, or refused by its kernel, once all others have had their pick.
+        LowerFallbacks(),
+    ]
+
+
+def planning_passes(
+    features: tuple[str, ...], schedule: ScheduleOptions | None = None
+) -> list[tvm.transform.Pass]:
+    """The passes from composites to a module that can be planned.
+
+    features, schedule: as in `default_passes`.
+    """
+    return [
+        # Before kernels are chosen, of which some are for such weights.
+        NarrowWeights(),
+        # Before what depends on kernels: the order of their reads and writes, their scratch memory.
+        SelectKernels(features),
+        # On composites: distances are facts of operators, the order depends on them.
+        RewriteInPlace(),
+        # Some operators may write over a state that they read, which distances tell; copies need memory.
+        OrderStates(),
+        OrderOperators(schedule.limits if schedule else DEFAULT_LIMITS),
+        # On the final order, of which a stage is a part.
+        ScheduleStages(schedule),
+    ]
+
+
 def default_passes(
     io: EdgeType = "integer",
     schedule: ScheduleOptions | None = None,
@@ -111,14 +150,7 @@ def default_passes(
     states: inputs that are kept on the device, by name, with the outputs that are their next values.
     """
     return [
-        *quantized_passes(states),
-        # Before fusion, which would make operators of the edges' quantize and dequantize.
-        *([DropEdgeQuantization()] if io != "float" else []),
-        *fusing_passes(),
-        # On composites, which know their kernels' integers; before fallbacks, which nobody takes apart.
-        FoldConstantOperators(),
-        # What is left, or refused by its kernel, once all others have had their pick.
-        LowerFallbacks(),
+        *composite_passes(io, states),
         # Before all that counts bytes or instructions.
         RemoveDeadChannels(features),
         # On operators, which tell what they have kernels for; before the input's rows are taken as they come.
@@ -127,17 +159,7 @@ def default_passes(
         *([StreamInput()] if input_mode == "rows" else []),
         # On operators, whose memory tells what is a run of it; before kernels are chosen.
         SlideStates(),
-        # Before kernels are chosen, of which some are for such weights.
-        NarrowWeights(),
-        # Before what depends on kernels: the order of their reads and writes, their scratch memory.
-        SelectKernels(features),
-        # On composites: distances are facts of operators, the order depends on them.
-        RewriteInPlace(),
-        # Some operators may write over a state that they read, which distances tell; copies need memory.
-        OrderStates(),
-        OrderOperators(schedule.limits if schedule else DEFAULT_LIMITS),
-        # On the final order, of which a stage is a part.
-        ScheduleStages(schedule),
+        *planning_passes(features, schedule),
         # Once all other constants are known.
         *([WidenWeights(flash_bytes)] if flash_bytes is not None else []),
     ]

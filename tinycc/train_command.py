@@ -109,4 +109,4 @@ def refuse_with_train(context: click.Context) -> None:
 
 
 def _examples(path: Path, labels: str) -> tuple[list[np.ndarray], np.ndarray]:
-    return read_inputs(path), read_array(path, labels).reshape(-1)
+    return read_inputs(path), read_array(path, labels)

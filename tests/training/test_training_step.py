@@ -1,16 +1,19 @@
 """Training steps of the generated C: the weights that the simulation gets, on every core the same."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tvm
+from tvm import relax
 
 from tests.tools.kernel_runner import module_of
-from tests.tools.networks import Network, shared
+from tests.tools.networks import SCALE, ZERO_POINT, Network, shared
 from tinycc import training
-from tinycc.run import RunResult, train
-from tinycc.training import LayerScheme, Scheme, UpdateRule
+from tinycc.ops.narrow import NARROW_RANGE
+from tinycc.run import RunResult, run, train
+from tinycc.training import LayerScheme, Scheme, UpdateRule, last_layers
 from tinycc.training.channels import channel_axis, trained_channels
 from tinycc.training.fit import fit
 
@@ -33,7 +36,7 @@ def residual_network() -> tvm.IRModule:
     """A stride, a residual block with a depthwise convolution, a mean and a dense layer; zero points of 3."""
     network = Network()
 
-    def body(x):  # type: ignore[no-untyped-def]
+    def body(x: relax.Expr) -> relax.Expr:
         first = network.convolution(x, 8, 3, kernel=3, stride=2)
         deep = network.convolution(network.depthwise(first, 8), 8, 8)
         wide = network.convolution(network.add(deep, first), 12, 8)
@@ -119,3 +122,46 @@ def test_nearest_rounding_loses_small_changes(
         result = train(folder, "host", [examples[0]], examples[1], 1e-6)
         assert result.states is not None
         assert (result.states["conv2d_0_weights"] == initial).all() == is_lost
+
+
+def test_a_streaming_model_remembers_as_it_learns(tmp_path: Path) -> None:
+    """At a rate of 0 each loss is that of the inference at its place of the stream."""
+    network, window = Network(), 4
+
+    def body(x: relax.Expr, rows: relax.Expr) -> list[relax.Expr]:
+        joined = relax.op.concat([rows, x], 1)
+        kept = relax.op.strided_slice(joined, [1], [1], [window])
+        return [network.dense(network.mean(network.convolution(joined, 6, 3)), 6, 4), kept]
+
+    stream = np.random.default_rng(0).integers(-128, 128, (6, 1, 1, 2, 3)).astype(np.int8)
+    labels = np.arange(len(stream)) % 4
+    states = [((1, window - 1, 2, 3), "int8", 0)]
+    module = shared(module_of([((1, 1, 2, 3), "int8")], body, states))
+    training.compile(module, scheme=partial(last_layers, count=1)).export(tmp_path / "c")
+    result = train(tmp_path / "c", "host", [stream], labels, 0.0, sanitize=True)
+    [answers] = run(tmp_path / "c", "host", [stream], keep_state=True).outputs
+    real = (answers.reshape(len(stream), -1) - ZERO_POINT) * SCALE
+    losses = np.log(np.exp(real).sum(1)) - real[np.arange(len(stream)), labels]
+    np.testing.assert_allclose(result.outputs[0].reshape(-1), losses, rtol=1e-5)
+    assert result.states is not None
+    np.testing.assert_array_equal(result.states["state0"].reshape(-1), stream[1 - window :].reshape(-1))
+
+
+def test_frozen_weights_of_four_bits_lie_two_in_a_byte(tmp_path: Path) -> None:
+    network = Network(weight_range=NARROW_RANGE)
+
+    def body(x: relax.Expr) -> relax.Expr:
+        return network.dense(network.mean(network.convolution(x, 64, 32)), 64, 4)
+
+    module = shared(module_of([((1, 4, 4, 32), "int8")], body))
+    compiled = training.compile(module, scheme=partial(last_layers, count=1))
+    steps = [step for plan in compiled.program.entries.values() for step in plan.steps]
+    assert [step.operator.variant for step in steps if step.operator.kind == "conv2d"] == ["dsp_narrow"] * 2
+    compiled.export(tmp_path / "c")
+    images = np.random.default_rng(0).integers(-128, 128, (5, 4, 4, 32)).astype(np.int8)
+    result = train(tmp_path / "c", "host", [images], np.arange(5) % 4, RATE, sanitize=True)
+    runs = [Run(rate=RATE, scheme=last_layers(IntegerNetwork.load(module).layers, 1))]
+    [simulated] = simulate(module, Data([images], np.arange(5) % 4), runs=runs, shuffled=False)
+    assert result.states is not None
+    for name, state in simulated.states.items():
+        np.testing.assert_array_equal(result.states[name], state)

@@ -9,7 +9,7 @@ Source:  reverse-mode differentiation of the operators' integers, as in MCUNetV3
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ from tinycc.ops.squared_error import squared_error, squared_error_gradient
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.trained_layer import TrainedLayer
 from tinycc.ops.weight_update import weight_update
+from tinycc.states import read_states
 from tinycc.training.gradient_rules import clamped, image_of, layer_input_gradient, operand_gradients
 from tinycc.training.scaling import banded
 from tinycc.training.writer import StepWriter
@@ -52,11 +53,14 @@ class UpdateRule:
     is_scaled: bool = True
 
 
+DEFAULT_RULE = UpdateRule()
+
+
 @tvm.transform.module_pass(opt_level=0, name="BuildBackward")
 class BuildBackward:
     """Module pass; see above. Raises TrainingError for an operator without a gradient."""
 
-    def __init__(self, loss: Loss = "cross_entropy", rule: UpdateRule = UpdateRule()) -> None:
+    def __init__(self, loss: Loss = "cross_entropy", rule: UpdateRule = DEFAULT_RULE) -> None:
         """rule: of updates."""
         self.loss, self.rule = loss, rule
 
@@ -77,8 +81,10 @@ class _Backward:
         self.writer = StepWriter(graph)
         self.gradients: dict[Value, relax.Var] = {}
         self.next_values: dict[relax.Var, relax.Expr] = {}
-        *self.trained, self.rate, self.step = graph.states
-        self.reached = _behind_states(graph)
+        *_, self.rate, self.step = graph.states
+        told = zip(graph.states, read_states(graph.main), strict=True)
+        self.trained = [variable for variable, state in told if state.is_trained]
+        self.reached = _behind(graph, self.trained)
 
     def built(self) -> tvm.IRModule:
         """The module of the step."""
@@ -93,7 +99,11 @@ class _Backward:
         one = relax.const(np.array([1], np.int32))
         self.next_values[self.step] = self.writer.emit("next_step", relax.op.add(self.step, one))
         inputs = self.graph.parameters[: len(self.graph.parameters) - len(self.graph.states)]
-        states = [self.next_values.get(state, state) for state in self.graph.states]
+        # What a streaming model remembers moves on as in an inference.
+        before = tvm_adapter.returned(self.graph.main)[-len(self.graph.states) :]
+        states = [
+            self.next_values.get(state, value) for state, value in zip(self.graph.states, before, strict=True)
+        ]
         return self.writer.module([*inputs, target, *self.graph.states], [loss, *states], _with_target)
 
     def losses(self, flat: relax.Var, output: Tensor) -> tuple[relax.Var, tuple[relax.Var, relax.Var]]:
@@ -256,13 +266,13 @@ class _Backward:
         return {"seed": self.rule.seed, "tensor": self.trained.index(state), "rounding": self.rule.rounding}
 
 
-def _behind_states(graph: OperatorGraph) -> set[Value]:
+def _behind(graph: OperatorGraph, trained: Sequence[relax.Var]) -> set[Value]:
     """The values that depend on what trains."""
-    reached: set[Value] = set(graph.states)
+    reached: set[Value] = set(trained)
     for node in graph.nodes:
         if not reached.isdisjoint(node.reads):
             reached.update(node.results)
-    return reached - set(graph.states)
+    return reached - set(trained)
 
 
 def _with_target(main: relax.Function) -> relax.Function:

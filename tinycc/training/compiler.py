@@ -9,23 +9,16 @@ from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
 from tinycc.graph import OperatorGraph
 from tinycc.limits import SearchLimits
-from tinycc.passes.drop_edge_quantization import DropEdgeQuantization
-from tinycc.passes.fold_constant_operators import FoldConstantOperators
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.infer_edges import has_edges
 from tinycc.passes.lower_fallbacks import LowerFallbacks
-from tinycc.passes.order_operators import OrderOperators
-from tinycc.passes.order_states import OrderStates
-from tinycc.passes.pipeline import fusing_passes, import_passes, quantized_passes
-from tinycc.passes.rewrite_in_place import RewriteInPlace
-from tinycc.passes.schedule_stages import ScheduleStages
-from tinycc.passes.select_kernels import SelectKernels
+from tinycc.passes.pipeline import composite_passes, import_passes, planning_passes
 from tinycc.plan import INVOKE, TRAIN, build_program
 from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
-from tinycc.schedule.options import Objective, ScheduleOptions, read_options
+from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
-from tinycc.training.build_backward import BuildBackward, Loss, UpdateRule
+from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
 from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
@@ -35,35 +28,13 @@ from tinycc.training.scheme import AnyScheme, Scheme, full
 TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 
 
-def forward_passes() -> list[tvm.transform.Pass]:
-    """The passes from the normal form to composites, in which layers are found that can be trained."""
-    return [
-        *quantized_passes(),
-        DropEdgeQuantization(),
-        *fusing_passes(),
-        FoldConstantOperators(),
-        LowerFallbacks(),
-    ]
-
-
-def planning_passes(features: tuple[str, ...], schedule: ScheduleOptions) -> list[tvm.transform.Pass]:
-    """The passes from composites to an entry that can be planned."""
-    return [
-        SelectKernels(features),
-        RewriteInPlace(),
-        OrderStates(),
-        OrderOperators(schedule.limits),
-        ScheduleStages(schedule),
-    ]
-
-
 def compile(
     model: Any,
     loss: Loss = "cross_entropy",
     *,
     scheme: AnyScheme = full,
     rate: float = 0.01,
-    rule: UpdateRule = UpdateRule(),  # noqa: B008
+    rule: UpdateRule = DEFAULT_RULE,
     target: str = "cortex-m4",
     sram: str | int | None = None,
     flash: str | int | None = None,
@@ -98,7 +69,7 @@ def compile(
         schedule="auto",
     )
     module = load(model)
-    passes = forward_passes()
+    passes = composite_passes("int8")
     if not any(map(has_edges, module.functions.values())):
         passes = [*import_passes(), *passes]
     with recorded_passes() as records:

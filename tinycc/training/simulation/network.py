@@ -16,10 +16,9 @@ from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import Tensor
 from tinycc.passes.infer_edges import has_edges
-from tinycc.passes.pipeline import import_passes
+from tinycc.passes.pipeline import composite_passes, import_passes
 from tinycc.run.folder import DeviceTensor
 from tinycc.run.tensors import device_arrays
-from tinycc.training.compiler import forward_passes
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.simulation.layer_output import layer_output
 from tinycc.training.simulation.operators import COMPUTE
@@ -71,7 +70,7 @@ class IntegerNetwork:
         module = load(model)
         passes = [
             *([] if any(map(has_edges, module.functions.values())) else import_passes()),
-            *forward_passes(),
+            *composite_passes("int8"),
         ]
         return cls.of(tvm.transform.Sequential(passes)(module))
 
