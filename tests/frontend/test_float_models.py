@@ -138,6 +138,18 @@ def test_weights_of_a_program_that_are_no_numbers_are_refused(value: float, reas
         tinycc.compile(program, allow_float=True)
 
 
+@pytest.mark.parametrize(("value", "reason"), NO_NUMBERS)
+def test_statistics_of_a_normalization_are_weights(value: float, reason: str) -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
+    module[1].running_mean[1] = value
+    image = torch.zeros(1, 3, 6, 6)
+    with pytest.raises(ModelError, match=r"the weights '1\.running_mean' hold NaN or infinity"):
+        tinycc.compile(module, example_inputs=image, allow_float=True)
+    with pytest.raises(ModelError, match=f"running_mean' {reason}"):
+        tinycc.compile(torch.export.export(module, (image,)), allow_float=True)
+
+
 def test_a_mask_may_be_infinite_and_probabilities_stay_real() -> None:
     torch = pytest.importorskip("torch")
 

@@ -93,12 +93,18 @@ def _refusing(what: str) -> Iterator[None]:
 
 
 def _check_weights(module: torch.nn.Module) -> None:
-    """ModelError for a parameter that is not finite, or a buffer that holds NaN (a mask may be infinite)."""
+    """ModelError for weights that are not finite, or a buffer that holds NaN (a mask may be infinite).
+
+    The statistics of a batch normalization are weights, too.
+    """
     tensors = [*module.named_parameters(), *module.named_buffers()]
+    norms = [layer for layer in module.modules() if isinstance(layer, torch.nn.modules.batchnorm._NormBase)]
+    statistics = {id(buffer) for norm in norms for buffer in norm.buffers(recurse=False)}
     for name, tensor in tensors:
         if tensor.is_meta:
             raise ModelError(f"the weights {name!r} are on the device 'meta': load them first")
-        bad = ~torch.isfinite(tensor) if isinstance(tensor, torch.nn.Parameter) else torch.isnan(tensor)
+        is_weight = isinstance(tensor, torch.nn.Parameter) or id(tensor) in statistics
+        bad = ~torch.isfinite(tensor) if is_weight else torch.isnan(tensor)
         if bool(bad.any()):
             raise ModelError(f"the weights {name!r} hold NaN or infinity: train the module again")
 

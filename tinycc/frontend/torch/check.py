@@ -19,7 +19,14 @@ from tinycc.frontend.torch.nodes import (
     operator,
     title,
 )
-from tinycc.frontend.torch.operators import ARITHMETIC, FIXED_RANGES, OPERATORS, WEIGHTED, check_arguments
+from tinycc.frontend.torch.operators import (
+    ARITHMETIC,
+    BATCH_NORMS,
+    FIXED_RANGES,
+    OPERATORS,
+    WEIGHTED,
+    check_arguments,
+)
 from tinycc.frontend.torch.program import TorchProgram, readers, sources_of
 
 QUANTIZE_FIRST = (
@@ -38,7 +45,7 @@ def check_program(program: TorchProgram, allow_float: bool = False) -> None:
 
     allow_float: whether layers may compute with floating-point numbers.
     """
-    check_numbers(program.constants.items(), weights=program.exported.graph_signature.inputs_to_parameters)
+    check_numbers(program.constants.items(), weights=_weights(program))
     for node in program.inputs:
         _check_input(node)
     for node in program.calls:
@@ -48,6 +55,13 @@ def check_program(program: TorchProgram, allow_float: bool = False) -> None:
     for node in program.calls:
         if operator(node) in ARITHMETIC and not allow_float:
             _check_is_quantized(node, program)
+
+
+def _weights(program: TorchProgram) -> set[str]:
+    """The names of constants that are weights: parameters, and operands of layers but their input."""
+    layers = [node for node in program.calls if operator(node) in (*WEIGHTED, *BATCH_NORMS)]
+    operands = {operand.name for node in layers for operand in node.all_input_nodes[1:]}
+    return operands.union(program.exported.graph_signature.inputs_to_parameters)
 
 
 def refuse_what_torch_refuses(program: torch.fx.GraphModule) -> None:
