@@ -12,18 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tvm import relax
 
-import tinycc
 from tests.ops.test_conv2d import Attributes, conv2d_module
 from tests.ops.test_dense import dense_module
 from tests.ops.test_depthwise_conv2d import depthwise_module
 from tests.ops.test_elementwise import binary_module, quantization
 from tests.ops.test_pool2d import average_module, inside, maximum_module
 from tests.tools.kernel_runner import views_in
-from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, inputs_of, windows
-from tests.tools.view_reference import reference_of
+from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, windows
+from tests.tools.on_helium import check_on_helium
 from tinycc.ops.conv2d.view import Conv2D
 from tinycc.passes import select_kernels
-from tinycc.run import run
 
 HELIUM = ("helium",)
 ACTIVATIONS = st.sampled_from([None, relax.op.nn.relu])
@@ -238,12 +236,4 @@ MODULES: dict[str, Callable[[], tvm.IRModule]] = {
 def test_vector_instructions(name: str, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
-    module = MODULES[name]()
-    [view] = views_in(module, HELIUM)
-    assert view.variant == "helium"
-    inputs = inputs_of(view, 1)
-    tinycc.compile(module, target="cortex-m55", io="float").export(tmp_path / "out")
-    result = run(tmp_path / "out", "cortex-m55", [array[None] for array in inputs])
-    assert result.warnings == ""
-    expected = reference_of(view, inputs)
-    np.testing.assert_array_equal(result.outputs[0].reshape(expected.shape), expected)
+    check_on_helium(MODULES[name](), "helium", tmp_path / "out")

@@ -4,23 +4,20 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tvm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tinycc
 from tests.ops.test_conv2d import Attributes, conv2d_module
 from tests.ops.test_dense import dense_module
 from tests.ops.test_depthwise_conv2d import depthwise_module
 from tests.tools.kernel_runner import views_in
-from tests.tools.layers import Shape, check_distance, check_reference, inputs_of, windows
-from tests.tools.view_reference import reference_of
+from tests.tools.layers import Shape, check_distance, check_reference, windows
+from tests.tools.on_helium import check_on_helium
 from tinycc.ops.helium_linear import NarrowHelium
 from tinycc.ops.narrow import NARROW_RANGE
 from tinycc.passes import narrow_weights, select_kernels
-from tinycc.run import run
 
 HELIUM = ("helium",)
 SAME = {"padding": [1, 1, 1, 1]}
@@ -104,12 +101,4 @@ MODULES: dict[str, Callable[[], tvm.IRModule]] = {
 def test_vector_instructions(name: str, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
-    module = MODULES[name]()
-    [view] = views_in(module, HELIUM)
-    assert view.variant == "helium_narrow"
-    inputs = inputs_of(view, 1)
-    tinycc.compile(module, target="cortex-m55", io="float").export(tmp_path / "out")
-    result = run(tmp_path / "out", "cortex-m55", [array[None] for array in inputs])
-    assert result.warnings == ""
-    expected = reference_of(view, inputs)
-    np.testing.assert_array_equal(result.outputs[0].reshape(expected.shape), expected)
+    check_on_helium(MODULES[name](), "helium_narrow", tmp_path / "out")
