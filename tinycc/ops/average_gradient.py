@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
@@ -40,11 +39,6 @@ class AverageGradient(Operator):
     kind: ClassVar[str] = "average_gradient"
     element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
     is_spatial: ClassVar[bool] = True
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "AverageGradient":

@@ -59,9 +59,9 @@ class Operator(ABC):
     is_spatial: ClassVar[bool] = False
 
     @classmethod
-    @abstractmethod
     def patterns(cls) -> list[FusionPattern]:
-        """What of a Relax function this operator replaces, best match first."""
+        """What of a Relax function this operator replaces, best match first; [] where a pass writes it."""
+        return []
 
     @classmethod
     def float_patterns(cls) -> list[FusionPattern]:

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
@@ -41,11 +40,6 @@ class BiasUpdate(Operator):
 
     kind: ClassVar[str] = "bias_update"
     element_types: ClassVar[ElementTypes] = frozenset({("float32", "int32")})
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "BiasUpdate":

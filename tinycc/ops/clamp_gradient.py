@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
@@ -34,11 +33,6 @@ class ClampGradient(Operator):
 
     kind: ClassVar[str] = "clamp_gradient"
     element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "ClampGradient":

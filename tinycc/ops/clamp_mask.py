@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
@@ -30,11 +29,6 @@ class ClampMask(Operator):
 
     kind: ClassVar[str] = "clamp_mask"
     element_types: ClassVar[ElementTypes] = frozenset({("int8", "uint8")})
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "ClampMask":

@@ -6,7 +6,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
@@ -28,11 +27,6 @@ class _OfLogits(Operator, ABC):
     scale: float
 
     element_types: ClassVar[ElementTypes] = frozenset({("int8", "float32")})
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> Self:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import Operator
@@ -27,11 +26,6 @@ class DelayLine(Operator):
     """
 
     kind: ClassVar[str] = "delay_line"
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "DelayLine":

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
@@ -35,11 +34,6 @@ class InputRows(Operator):
     element_types: ClassVar[ElementTypes] = frozenset(
         (dtype, dtype) for dtype in ("int8", "uint8", "int16", "int32", "float32")
     ) | {("uint8", "int8")}
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "InputRows":

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
@@ -41,11 +40,6 @@ class MaxPoolGradient(Operator):
     kind: ClassVar[str] = "max_pool_gradient"
     element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
     is_spatial: ClassVar[bool] = True
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "MaxPoolGradient":

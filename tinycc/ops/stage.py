@@ -10,7 +10,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
@@ -80,11 +79,6 @@ class Stage(Operator):
 
     kind: ClassVar[str] = "stage"
     element_types: ClassVar[ElementTypes] = None
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "Stage":

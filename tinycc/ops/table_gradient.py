@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
@@ -28,11 +27,6 @@ class TableGradient(Operator):
 
     kind: ClassVar[str] = "table_gradient"
     element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "TableGradient":

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
 from tinycc.ops.composite import Composite
@@ -28,11 +27,6 @@ class InputGradient(Operator):
     kind: ClassVar[str] = "input_gradient"
     element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
     is_spatial: ClassVar[bool] = True
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "InputGradient":

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 from tvm import relax
-from tvm.relax.transform import FusionPattern
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
@@ -42,11 +41,6 @@ class WeightUpdate(Operator):
 
     kind: ClassVar[str] = "weight_update"
     element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8")})
-
-    @classmethod
-    def patterns(cls) -> list[FusionPattern]:
-        """None."""
-        return []
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "WeightUpdate":
