@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from tinycc.errors import TrainingError
+from tinycc.training.gradients import GradientType
 from tinycc.training.scheme import Scheme, full
 from tinycc.training.simulation.cases import Cases, Data, score
 from tinycc.training.simulation.integer_gradients import integer_gradients
@@ -17,7 +18,6 @@ from tinycc.training.simulation.loss import gradients as float_gradients
 from tinycc.training.simulation.network import IntegerNetwork
 from tinycc.training.simulation.update import GradientDescent, Updater
 
-GradientKind = Literal["float", "integer"]
 # Of the learning rate, by the share of training that is done: 0 to 1.
 Schedule = Callable[[float], float]
 
@@ -71,7 +71,7 @@ def simulate(
     batch: int = 1,
     shuffled: bool = True,
     loss: Loss = "cross_entropy",
-    gradients: GradientKind = "float",
+    gradients: GradientType = "float",
     rule: GradientDescent | None = None,
     schedule: Schedule = constant,
     dtype: torch.dtype = torch.float32,
@@ -95,8 +95,9 @@ def simulate(
     Raises TinyccError: UnsupportedError for a network that cannot be simulated, TrainingError for a scheme of
     another one, InputDataError for data that do not fit.
     """
-    if gradients not in get_args(GradientKind):
-        raise TrainingError(f"no gradients are called {gradients!r}: there are float, integer")
+    if gradients not in get_args(GradientType):
+        known = ", ".join(get_args(GradientType))
+        raise TrainingError(f"no gradients are called {gradients!r}: there are {known}")
     network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
     schemes = [run.scheme or full(network.layers) for run in runs]
     for scheme in schemes:
