@@ -1,4 +1,4 @@
-"""Gradients and updates in numpy, of the gradient's type, summed in the order that kernels' headers state."""
+"""Gradients and updates in numpy, summed in the order that the kernels' headers state."""
 
 from collections.abc import Iterator
 
