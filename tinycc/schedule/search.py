@@ -79,8 +79,12 @@ class Search:
         return self._paths(cost, most_bytes)
 
     def longest_stages(self) -> Schedule:
-        """The schedule of fewest steps: whatever can run row by row does."""
-        return next(self._paths(lambda _: 1, self.footprints[-1]))
+        """The schedule of fewest steps: whatever can run row by row does. Of such, one of least memory."""
+        schedules = self._paths(lambda _: 1, self.footprints[-1])
+        first = next(schedules)
+        alike = itertools.takewhile(lambda one: len(one.candidates) == len(first.candidates), schedules)
+        tried = itertools.islice(alike, self._most_plans)
+        return min((first, *tried), key=lambda one: (one.live_bytes, one.instructions))
 
     def _paths(self, cost: Callable[[Candidate], int], most_bytes: int) -> Iterator[Schedule]:
         """All schedules none of whose candidates needs more memory, the cheapest first.
