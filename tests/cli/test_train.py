@@ -51,6 +51,12 @@ def test_one_json_object(cli: Cli, learning: Path, data: Path) -> None:
     assert "states" not in curve
 
 
+def test_steps_that_overflow_are_told(cli: Cli, learning: Path, data: Path) -> None:
+    options = ("train", learning, "--data", data, "--rate", 1e30)
+    assert json.loads(cli(*options, "--json").stdout)["skipped"] == CASES
+    assert f"{CASES} steps overflowed and left weights as they were" in cli(*options).stdout
+
+
 def test_help_names_the_schemes_and_the_data(cli: Cli) -> None:
     assert "last:N or biases:N" in " ".join(cli("compile", "--help").stdout.split())
     text = " ".join(cli("train", "--help").stdout.split())
