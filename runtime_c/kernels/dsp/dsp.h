@@ -274,7 +274,8 @@ TINYCC_INLINE int32_t tinycc_dsp_saturate16(int32_t value)
 typedef enum {
     TINYCC_DSP_RECTIFIED = 0, /* clamped to int8, and to no less than the zero point */
     TINYCC_DSP_FULL = 1,      /* clamped to int8 */
-    TINYCC_DSP_CLAMPED = 2    /* clamped to what the data says */
+    TINYCC_DSP_CLAMPED = 2,   /* clamped to what the data says */
+    TINYCC_DSP_LARGE = 3      /* the same of sums that need 32 bits, as their bias does, which is apart */
 } tinycc_dsp_mode;
 
 /* Calls <function>_rectified, <function>_full or <function>_clamped. */
@@ -295,6 +296,12 @@ TINYCC_INLINE int8_t tinycc_dsp_clamp(int32_t result, int32_t low, int32_t high,
     return (int8_t)(is_clamped ? tinycc_clamp(result, low, high) : tinycc_dsp_saturate(result));
 }
 
+/* The value of a sum of products that stands 8 bits up; bias: where it is apart. Wraps. */
+TINYCC_INLINE int32_t tinycc_dsp_value(int32_t sum, int32_t bias, tinycc_dsp_mode mode)
+{
+    return mode == TINYCC_DSP_LARGE ? (int32_t)((uint32_t)(sum >> 8) + (uint32_t)bias) : sum >> 8;
+}
+
 typedef struct {
     const int32_t *matrix; /* weights and requantization of all outputs */
     int8_t input_zero_point;
@@ -309,7 +316,7 @@ TINYCC_INLINE int8_t tinycc_dsp_output(int32_t value, int32_t multiplier, int32_
 {
     const int32_t result = tinycc_dsp_rescale(value, multiplier, exponent, data->output_zero_point,
                                               mode == TINYCC_DSP_RECTIFIED);
-    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode == TINYCC_DSP_CLAMPED);
+    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode >= TINYCC_DSP_CLAMPED);
 }
 
 #endif
