@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from tinycc.ops.gradient_integers import header_ending
 from tinycc.ops.input_gradient.view import InputGradient
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL, rows_over, rowwise_overlap, spread_shape
+from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.runtime_c.constants import constant
 
 _TILE = constant("TINYCC_GRADIENT_TILE")
@@ -28,9 +30,9 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
         gradient, weights = view.inputs
         output = view.outputs[0]
         return RowCall(
-            header="pointwise_input_gradient.h",
-            function="tinycc_pointwise_input_gradient_float32",
-            struct="tinycc_pointwise_input_gradient",
+            header=f"pointwise_input_gradient{header_ending(gradient)}.h",
+            function=f"tinycc_pointwise_input_gradient_{gradient.dtype}",
+            struct=f"tinycc_pointwise_input_gradient{header_ending(gradient)}",
             shape={"gradient_channels": gradient.channels, "output_channels": output.channels},
             data={"zero": 0},
             windows=(RowWindow.whole(gradient), RowWindow.whole(weights)),
@@ -46,8 +48,9 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
         gradient, output = view.inputs[0], view.outputs[0]
         pixels = output.height * output.width
         first = np.arange(0, pixels, _TILE)
-        ends = np.minimum(first + _TILE, pixels) * output.channels
-        return overlap_distance(4 * first * gradient.channels, 4 * ends, 4 * ends)
+        reads = first * gradient.channels * ITEM_BYTES[gradient.dtype]
+        ends = np.minimum(first + _TILE, pixels) * output.channels * ITEM_BYTES[output.dtype]
+        return overlap_distance(reads, ends, ends)
 
 
 class PortableDepthwiseInputGradient(Kernel[InputGradient]):
@@ -85,8 +88,8 @@ def _row_call(view: InputGradient, name: str) -> RowCall:
     gradient, weights = view.inputs
     output = view.outputs[0]
     return RowCall(
-        header=f"{name}.h",
-        function=f"tinycc_{name}_float32",
+        header=f"{name}{header_ending(gradient)}.h",
+        function=f"tinycc_{name}_{gradient.dtype}",
         struct="tinycc_spread",
         shape=spread_shape(view.window, gradient, output, view.groups),
         data={"zero": 0},
