@@ -10,7 +10,7 @@ import tvm
 from tvm import relax
 
 from tests.passes.layout_tools import run_on_vm
-from tests.tools.kernel_runner import compile_and_run, module_of, module_of_composite
+from tests.tools.kernel_runner import Features, compile_and_run, module_of, module_of_composite
 from tinycc import tvm_adapter
 
 # Of a composite function: makes a call of it.
@@ -53,19 +53,19 @@ class Case:
         return module_of_composite(self.composite())
 
 
-def on_both(*cases: Case) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each case what the generated C makes of it, and what the VM makes."""
+def on_both(*cases: Case, features: Features = ()) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each case what the generated C makes of it, with kernels for `features`, and what the VM makes."""
     by_vm = [result for case in cases for result in run_on_vm(case.module(), case.inputs)]
-    return list(zip(in_c(*cases), by_vm, strict=True))
+    return list(zip(in_c(*cases, features=features), by_vm, strict=True))
 
 
-def in_c(*cases: Case) -> list[np.ndarray]:
+def in_c(*cases: Case, features: Features = ()) -> list[np.ndarray]:
     """For each case what the generated C makes of it; some of them in a module, so that less is compiled."""
     parts = [cases[first : first + _TOGETHER] for first in range(0, len(cases), _TOGETHER)]
-    return [result for part in parts for result in _in_one_module(part)]
+    return [result for part in parts for result in _in_one_module(part, features)]
 
 
-def _in_one_module(cases: Sequence[Case]) -> list[np.ndarray]:
+def _in_one_module(cases: Sequence[Case], features: Features) -> list[np.ndarray]:
     inputs = [array for case in cases for array in case.inputs]
 
     def results(functions: Sequence[Function], *variables: relax.Var) -> list[relax.Expr]:
@@ -75,7 +75,8 @@ def _in_one_module(cases: Sequence[Case]) -> list[np.ndarray]:
             for function, case in zip(functions, cases, strict=True)
         ]
 
-    return compile_and_run(module_calling([case.composite() for case in cases], inputs, results), inputs)
+    module = module_calling([case.composite() for case in cases], inputs, results)
+    return compile_and_run(module, inputs, features=features)
 
 
 def module_calling(

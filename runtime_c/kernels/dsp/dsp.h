@@ -178,8 +178,8 @@ TINYCC_INLINE uint32_t tinycc_dsp_add_bytes(uint32_t sum, uint32_t word)
 #endif
 }
 
-/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31], or
- * 32 for the zero point alone.
+/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31],
+ * or 32 for the zero point alone.
  *
  * multiplier: 2 * m - 2**32, m in [2**30, 2**31).
  * is_rectified: results below zero_point do not matter as long as they stay below; exponent is not 0. */
