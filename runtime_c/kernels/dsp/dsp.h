@@ -178,7 +178,8 @@ TINYCC_INLINE uint32_t tinycc_dsp_add_bytes(uint32_t sum, uint32_t word)
 #endif
 }
 
-/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31].
+/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31],
+ * or 32 for the zero point alone.
  *
  * multiplier: 2 * m - 2**32, m in [2**30, 2**31).
  * is_rectified: results below zero_point do not matter as long as they stay below; exponent is not 0. */
@@ -208,7 +209,8 @@ TINYCC_INLINE int32_t tinycc_dsp_rescale(int32_t value, int32_t multiplier, int3
 #else
     const int64_t product = value * (multiplier + (INT64_C(1) << 32)) + (INT64_C(1) << 31);
     (void)is_rectified;
-    return tinycc_divide_by_power((int32_t)(product >> 32), exponent & 0xFF) + zero_point;
+    exponent &= 0xFF;
+    return (exponent > 31 ? 0 : tinycc_divide_by_power((int32_t)(product >> 32), exponent)) + zero_point;
 #endif
 }
 
