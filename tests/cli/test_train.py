@@ -108,6 +108,14 @@ def test_a_model_that_cannot_be_trained(cli: Cli, tmp_path: Path) -> None:
     assert "dense_0: it computes int16 from int16, and only int8 trains" in reason
 
 
+def test_spare_classes(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) -> None:
+    options = ("compile", tflite_file, "--spare-classes", 2)
+    assert "give --train, too" in cli(*options, "-o", tmp_path / "none").reason
+    assert cli(*options, "--train", "last:1", "-o", tmp_path / "wider").code == 0
+    wrong = cli("train", tmp_path / "wider", "--data", data, "--labels", "wrong")
+    assert "labels are integers from 0 to 4, the outputs of the model: not 5" in wrong.reason
+
+
 def test_options_that_say_nothing_of_a_training_step(cli: Cli, tflite_file: Path, tmp_path: Path) -> None:
     reason = cli("compile", tflite_file, "--train", "full", "--float", "-o", tmp_path / "out").reason
     assert reason == "--float does not go together with --train: leave one of them out"
