@@ -3,25 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-import tvm
-
 from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
 from tinycc.graph import OperatorGraph
 from tinycc.limits import SearchLimits
-from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
-from tinycc.passes.infer_edges import has_edges
-from tinycc.passes.lower_fallbacks import LowerFallbacks
-from tinycc.passes.pipeline import composite_passes, import_passes, planning_passes
-from tinycc.plan import INVOKE, TRAIN, build_program
 from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
-from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
+from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
 from tinycc.training.layers import layers_of
-from tinycc.training.mark_trainable import MarkTrainable
-from tinycc.training.save_masks import SaveMasks
+from tinycc.training.planned_step import forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, Scheme, full
 
 # The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
@@ -68,23 +60,14 @@ def compile(
         optimize_for=optimize_for,
         schedule="auto",
     )
+    schedule = replace(read_options(optimize_for, "auto", request.sram_bytes), limits=limits)
     module = load(model)
-    passes = composite_passes("int8")
-    if not any(map(has_edges, module.functions.values())):
-        passes = [*import_passes(), *passes]
     with recorded_passes() as records:
-        forward = tvm.transform.Sequential(passes, name="tinycc")(module)
+        forward = forward_of(module)
         chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
-        # What these write as operators of Relax finds its kernels like any other.
-        fusing = [FuseQuantizedOps(), LowerFallbacks()]
-        marking = [MarkTrainable(chosen, rate), *fusing]
-        marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
-        backward = [BuildBackward(loss, rule), *fusing, SaveMasks()]
-        schedule = replace(read_options(optimize_for, "auto", request.sram_bytes), limits=limits)
-        planning = planning_passes(features, schedule)
-        inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
-        step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)
-    program = build_program({INVOKE: inference, TRAIN: step}, limits)
-    compiled = CompiledModel(inference, program, request, tuple(records))
+        planned = planned_step(
+            forward, chosen, loss=loss, rate=rate, rule=rule, features=features, schedule=schedule
+        )
+    compiled = CompiledModel(planned.inference, planned.program, request, tuple(records))
     check_budgets(compiled.report)
     return compiled
