@@ -49,8 +49,9 @@ def planned_step(
 ) -> PlannedStep:
     """Inference and training step of what `forward_of` gives, in one arena.
 
-    gradients: None for integers where the core has no FPU. features: of the core. schedule: its limits are those of all searches. Others: as for
-    `tinycc.training.compile`. Raises TrainingError where the scheme cannot be trained.
+    gradients: None for integers where the core has no FPU. features: of the core.
+    schedule: its limits are those of all searches. Others: as for `tinycc.training.compile`.
+    Raises TrainingError where the scheme cannot be trained.
     """
     # What these write as operators of Relax finds its kernels like any other.
     fusing = [FuseQuantizedOps(), LowerFallbacks()]
