@@ -112,6 +112,11 @@ main.add_command(validate_command)
     metavar="SCHEME",
     help="Add a training step: of all layers (full), last:N or biases:N of them, or as a scheme's file says.",
 )
+@click.option(
+    "--gradients",
+    type=click.Choice(["integer", "float"]),
+    help="What a training step computes in; integers where the target has no FPU, unless said.",
+)
 @quantization_options
 def compile_command(
     model: Path,
@@ -130,6 +135,7 @@ def compile_command(
     allow_float: bool,
     name: str,
     train: str | None,
+    gradients: Any,
     quantization: Quantization,
     preprocessing: "Preprocessing",
 ) -> None:
@@ -146,6 +152,7 @@ def compile_command(
         compiled = training.compile(
             source,
             scheme=training.named_scheme(train),
+            gradients=gradients,
             target=target,
             sram=sram,
             flash=flash,
@@ -154,6 +161,8 @@ def compile_command(
         )
         _write(compiled, output)
         return
+    if gradients is not None:
+        raise UnsupportedError("--gradients says how a training step computes: give --train as well")
     compiled = compile_model(
         source,
         target=target,

@@ -7,6 +7,7 @@ import tvm
 
 from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
+from tinycc.errors import TrainingError
 from tinycc.graph import OperatorGraph
 from tinycc.limits import SearchLimits
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
@@ -19,7 +20,7 @@ from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
-from tinycc.training.gradients import GradientType
+from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
@@ -60,6 +61,8 @@ def compile(
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
+    if gradients not in (None, *ARITHMETICS):
+        raise TrainingError(f"gradients cannot be '{gradients}': choose one of {', '.join(ARITHMETICS)}")
     features = target_named(target).features
     request = Request(
         name=name,
