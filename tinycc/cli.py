@@ -115,7 +115,13 @@ main.add_command(validate_command)
 @click.option(
     "--gradients",
     type=click.Choice(["integer", "float"]),
-    help="What a training step computes in; integers where the target has no FPU, unless said.",
+    help="With --train: what gradients are computed in; integers where the target has no FPU, unless said.",
+)
+@click.option(
+    "--spare-classes",
+    type=click.IntRange(0),
+    default=0,
+    help="With --train: outputs beside those of the model, for classes to be learned.",
 )
 @quantization_options
 def compile_command(
@@ -136,6 +142,7 @@ def compile_command(
     name: str,
     train: str | None,
     gradients: Any,
+    spare_classes: int,
     quantization: Quantization,
     preprocessing: "Preprocessing",
 ) -> None:
@@ -153,6 +160,7 @@ def compile_command(
             source,
             scheme=training.named_scheme(train),
             gradients=gradients,
+            spare_classes=spare_classes,
             target=target,
             sram=sram,
             flash=flash,
@@ -163,6 +171,8 @@ def compile_command(
         return
     if gradients is not None:
         raise UnsupportedError("--gradients says how a training step computes: give --train as well")
+    if spare_classes:
+        raise UnsupportedError("--spare-classes are learned by a training step: give --train, too")
     compiled = compile_model(
         source,
         target=target,

@@ -10,7 +10,7 @@ import tvm
 from tvm import relax
 
 from tests.passes.layout_tools import run_on_vm
-from tests.tools.kernel_runner import compile_and_run, module_of, module_of_composite
+from tests.tools.kernel_runner import Features, compile_and_run, module_of, module_of_composite
 from tinycc import tvm_adapter
 
 # Of a composite function: makes a call of it.
@@ -55,14 +55,14 @@ class Case:
         return module_of_composite(self.composite())
 
 
-def on_both(*cases: Case) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each case what the generated C makes of it, and what the VM makes."""
-    return list(zip(in_c(*cases), _together(cases, run_on_vm), strict=True))
+def on_both(*cases: Case, features: Features = ()) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each case what the generated C makes of it, with kernels for `features`, and what the VM makes."""
+    return list(zip(in_c(*cases, features=features), _together(cases, run_on_vm), strict=True))
 
 
-def in_c(*cases: Case) -> list[np.ndarray]:
+def in_c(*cases: Case, features: Features = ()) -> list[np.ndarray]:
     """For each case what the generated C makes of it."""
-    return _together(cases, compile_and_run)
+    return _together(cases, partial(compile_and_run, features=features))
 
 
 def _together(cases: Sequence[Case], run: Run) -> list[np.ndarray]:

@@ -20,6 +20,7 @@ from tinycc.run import RunResult, train
 from tinycc.states import read_states
 from tinycc.training import LayerScheme, Scheme
 from tinycc.training.build_backward import BuildBackward
+from tinycc.training.channels import trained_elements
 from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
@@ -101,6 +102,32 @@ def test_every_core_gets_the_same_weights(
         np.testing.assert_array_equal(result.states[name], state, err_msg=name)
 
 
+@pytest.mark.parametrize("scheme", [None, SPARSE], ids=["full", "sparse"])
+def test_the_simulation_takes_the_same_steps(
+    tmp_path: Path,
+    examples: tuple[np.ndarray, np.ndarray],
+    on_host: RunResult,
+    scheme: Scheme | None,
+) -> None:
+    pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch]")
+    from tinycc.training.simulation import Data, IntegerNetwork, Run, simulate
+
+    result = on_host
+    if scheme is not None:
+        result = trained(tmp_path / "c", "cortex-m4", "host", examples, scheme)
+    network = IntegerNetwork.load(varied_network())
+    data, run = Data([examples[0]], examples[1]), Run(rate=RATE, scheme=scheme)
+    [simulated] = simulate(network, data, runs=[run], shuffled=False, gradients="integer")
+    assert result.states is not None
+    assert {state for state in result.states if state.endswith(("_weights", "_bias"))} == {*simulated.states}
+    for name, state in simulated.states.items():
+        layer = network.layers[name.rpartition("_")[0]]
+        part = LayerScheme() if scheme is None else scheme.layers[layer.name]
+        if name.endswith("_weights"):
+            state = state[trained_elements(layer, part.weights) >= 0]
+        np.testing.assert_array_equal(result.states[name].reshape(-1), state.reshape(-1), err_msg=name)
+
+
 def test_a_step_is_what_the_vm_makes_of_it(tmp_path: Path) -> None:
     """By squared error, whose gradient both compute to the bit: there is no exponential in it."""
     network, rate = Network(), 1.0
@@ -119,15 +146,16 @@ def test_a_step_is_what_the_vm_makes_of_it(tmp_path: Path) -> None:
     passes = [MarkTrainable(scheme, rate), *fusing, backward, *fusing, SaveMasks()]
     module = tvm.transform.Sequential(passes)(forward)
     states = read_states(module["main"])
-    loss, *after = run_on_vm(module, [image, target, *(state.initial for state in states)])
+    initial = [np.asarray(state.initial) for state in states]
+    loss, *after = run_on_vm(module, [image, target, *initial])
 
     compiled = training.compile(whole, "squared_error", scheme=scheme, gradients="integer")
     compiled.export(tmp_path / "c")
     result = train(tmp_path / "c", "host", [image], target, rate)
     assert result.outputs[0] == loss and result.states is not None
-    for state, value in zip(states, after, strict=True):
+    for state, before, value in zip(states, initial, after, strict=True):
         np.testing.assert_array_equal(result.states[state.name], value, err_msg=state.name)
-        assert not state.is_trained or (value != state.initial).any(), state.name
+        assert not state.is_trained or (value != before).any(), state.name
 
 
 def test_integers_are_for_cores_without_an_fpu() -> None:
