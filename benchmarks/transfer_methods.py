@@ -74,11 +74,11 @@ def methods(task: Task, outcomes: Mapping[str, Outcome]) -> Iterator[Method]:
 
     yield Method("all, in float32", partial(in_float, task), task.rates)
     yield of_rule("all", GradientDescent())
-    yield of_scheme("head", last_layers(layers, 1))
     unscaled, scaling = GradientDescent(is_scaled=False), head_scaling(list(layers.values())[-1])
-    rate = outcomes["head"].rate * scaling
+    rate = outcomes["all"].rate * scaling
     yield of_rule("all, unscaled, at the head's rate", unscaled, [rate])
     yield of_rule("all, unscaled", unscaled, [rate * factor for factor in DECADES])
+    yield of_scheme("head", last_layers(layers, 1))
     yield of_scheme("all biases, and the head", last_biases(layers, len(layers)))
     sparse = largest(task, half_of_pointwise, arena_bytes(task, everything) // 4)
     yield of_scheme("sparse, by hand", sparse)
