@@ -19,6 +19,7 @@ from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
+from tinycc.training.gradients import GradientType
 from tinycc.training.layers import layers_of
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
@@ -35,6 +36,7 @@ def compile(
     scheme: AnyScheme = full,
     rate: float = 0.01,
     rule: UpdateRule = DEFAULT_RULE,
+    gradients: GradientType | None = None,
     target: str = "cortex-m4",
     sram: str | int | None = None,
     flash: str | int | None = None,
@@ -49,6 +51,7 @@ def compile(
         an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
     rate: the learning rate after a reset. rule: how weights are updated.
+    gradients: "float", real numbers, or "integer"; None for integers where the target has no FPU.
     target, sram, flash, optimize_for, name, limits: as for `tinycc.compile`.
 
     The folder's C has model_train_step() beside model_invoke(); both work on the same weights. Inputs are
@@ -79,7 +82,8 @@ def compile(
         fusing = [FuseQuantizedOps(), LowerFallbacks()]
         marking = [MarkTrainable(chosen, rate), *fusing]
         marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
-        backward = [BuildBackward(loss, rule), *fusing, SaveMasks()]
+        kind = gradients or ("float" if "fpu" in features else "integer")
+        backward = [BuildBackward(loss, rule, kind), *fusing, SaveMasks()]
         schedule = replace(read_options(optimize_for, "auto", request.sram_bytes), limits=limits)
         planning = planning_passes(features, schedule)
         inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)

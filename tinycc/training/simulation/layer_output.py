@@ -11,16 +11,14 @@ from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 from tinycc.training.layers import Layer
 from tinycc.training.simulation.fixed_point import requantized_sums
-from tinycc.training.simulation.straight_through import straight_through
+from tinycc.training.simulation.straight_through import Part, Rounded, bits_below
 
 # Whole numbers up to here are exact in float32.
 _EXACT = 2.0**24
 
 
-def layer_output(
-    layer: Layer, source: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor
-) -> torch.Tensor:
-    """The integers of a layer, [runs, cases, *output shape]; differentiable by all that is given.
+def layer_output(layer: Layer, source: torch.Tensor, weights: torch.Tensor, bias: torch.Tensor) -> Rounded:
+    """The integers of a layer, [runs, cases, *output shape], for sums that all that is given differentiates.
 
     source, weights: see `layer_sums`. bias: whole numbers [runs or 1, outputs].
     """
@@ -34,7 +32,14 @@ def layer_output(
     # Of this sum, which float32 may not hold, only the gradient is of account.
     biases = bias.reshape(bias.shape[0], *(1,) * (sums.ndim - 2), -1).to(sums.dtype)
     real = sums + biases if bias.requires_grad else sums
-    return straight_through(real, integers, view.output_range, scales.to(sums.dtype))
+    return Rounded(integers, view.output_range, (Part(real, scales, bits=_gradient_bits(layer)),))
+
+
+def _gradient_bits(layer: Layer) -> int:
+    """See `Part`: of sums over taps, and of those over pixels, which are multiplied by 24 bits in int64."""
+    outputs, height, width, _ = layer.weights.shape
+    taps, pixels = outputs // layer.groups * height * width, layer.view.outputs[0].elements // outputs
+    return min(bits_below(128 * taps), bits_below(255 * pixels, 39))
 
 
 @functools.lru_cache(256)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -10,10 +11,13 @@ import torch
 from tinycc.errors import TrainingError
 from tinycc.training.scheme import Scheme, full
 from tinycc.training.simulation.cases import Cases, Data, score
-from tinycc.training.simulation.loss import Loss, gradients
+from tinycc.training.simulation.integer_gradients import integer_gradients
+from tinycc.training.simulation.loss import Loss
+from tinycc.training.simulation.loss import gradients as float_gradients
 from tinycc.training.simulation.network import IntegerNetwork
 from tinycc.training.simulation.update import GradientDescent, Updater
 
+GradientKind = Literal["float", "integer"]
 # Of the learning rate, by the share of training that is done: 0 to 1.
 Schedule = Callable[[float], float]
 
@@ -67,6 +71,7 @@ def simulate(
     batch: int = 1,
     shuffled: bool = True,
     loss: Loss = "cross_entropy",
+    gradients: GradientKind = "float",
     rule: GradientDescent | None = None,
     schedule: Schedule = constant,
     dtype: torch.dtype = torch.float32,
@@ -80,14 +85,18 @@ def simulate(
     runs: trained beside each other, each with weights of its own.
     batch: cases whose mean gradient makes a step; what is left over at the end of an epoch is left out.
     shuffled: whether each epoch takes the cases in another order; otherwise they come as they are.
+    gradients: "float", real numbers, or "integer", whole ones with a power of two for each tensor and case,
+        as the device has them without an FPU.
     rule: of updates, those of the device where nothing is said.
     schedule: what rates are multiplied by in the course of training.
-    dtype: of gradients, float32, or float64 for comparisons. The integers are the same.
+    dtype: of gradients in real numbers, float32, or float64 for comparisons. The integers are the same.
     progress: is told of each epoch.
 
     Raises TinyccError: UnsupportedError for a network that cannot be simulated, TrainingError for a scheme of
     another one, InputDataError for data that do not fit.
     """
+    if gradients not in get_args(GradientKind):
+        raise TrainingError(f"no gradients are called {gradients!r}: there are float, integer")
     network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
     schemes = [run.scheme or full(network.layers) for run in runs]
     for scheme in schemes:
@@ -106,6 +115,7 @@ def simulate(
     generators = [np.random.default_rng(run.seed) for run in runs]
     scores = [] if checked is None else [score(network, parameters, checked, loss)]
     losses: list[torch.Tensor] = []
+    find = integer_gradients if gradients == "integer" else partial(float_gradients, dtype=dtype)
     for epoch in range(epochs):
         order = np.stack(
             [item.permutation(len(cases)) if shuffled else np.arange(len(cases)) for item in generators]
@@ -113,7 +123,7 @@ def simulate(
         total = torch.zeros(len(runs), dtype=torch.float64, device=device)
         for step in range(steps):
             values, targets = cases.take(order[:, step * batch : (step + 1) * batch])
-            means, found = gradients(network, parameters, values, targets, trained, loss=loss, dtype=dtype)
+            means, found = find(network, parameters, values, targets, trained, loss=loss)
             done = (epoch * steps + step) / (epochs * steps)
             updater.update(found, rates * schedule(done))
             total += means
