@@ -112,6 +112,12 @@ main.add_command(validate_command)
     metavar="SCHEME",
     help="Add a training step: of all layers (full), last:N or biases:N of them, or as a scheme's file says.",
 )
+@click.option(
+    "--spare-classes",
+    type=click.IntRange(0),
+    default=0,
+    help="With --train: outputs beside those of the model, for classes to be learned.",
+)
 @quantization_options
 def compile_command(
     model: Path,
@@ -130,6 +136,7 @@ def compile_command(
     allow_float: bool,
     name: str,
     train: str | None,
+    spare_classes: int,
     quantization: Quantization,
     preprocessing: "Preprocessing",
 ) -> None:
@@ -146,6 +153,7 @@ def compile_command(
         compiled = training.compile(
             source,
             scheme=training.named_scheme(train),
+            spare_classes=spare_classes,
             target=target,
             sram=sram,
             flash=flash,
@@ -154,6 +162,8 @@ def compile_command(
         )
         _write(compiled, output)
         return
+    if spare_classes:
+        raise UnsupportedError("--spare-classes are learned by a training step: give --train, too")
     compiled = compile_model(
         source,
         target=target,

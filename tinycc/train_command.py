@@ -78,6 +78,8 @@ def train_command(
     console.print(table)
     steps = "" if curve.instructions is None else f"; {curve.instructions:,} instructions a case"
     click.echo(f"On {curve.board}{steps}")
+    if curve.skipped:
+        click.echo(f"{curve.skipped} steps overflowed and left weights as they were: try a lower rate")
     if output is not None:
         click.echo(f"Wrote {output}")
 

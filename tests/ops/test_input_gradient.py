@@ -1,17 +1,21 @@
 """Gradients of inputs of layers: to the bit as the headers say, and against autograd of torch."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import tinycc
 from tests.passes.layout_tools import run_on_vm
 from tests.reference import gradients as reference
 from tests.tools.gradient_layers import NAMES, GradientLayer, layer
 from tests.tools.gradients import Case, in_c, on_both
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.input_gradient import input_gradient
+from tinycc.run import run
 
 
 def case_of(item: GradientLayer, constants: tuple[int, ...] = ()) -> Case:
@@ -68,7 +72,18 @@ def test_frozen_weights_are_constants() -> None:
     assert view.macs == item.gradient.size * item.weights[0].size
 
 
-@pytest.mark.parametrize("name", ["pixels", "depthwise with stride", "groups"])
+@pytest.mark.emulator
+def test_blocks_in_the_registers_of_a_core(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    item = layer("many channels")
+    case = case_of(item, constants=(1,))
+    tinycc.compile(case.module(), target="cortex-m4").export(tmp_path)
+    [result] = run(tmp_path, "cortex-m4", [item.gradient[None]]).outputs
+    np.testing.assert_array_equal(result.reshape(item.shape), expected_of(item))
+
+
+@pytest.mark.parametrize("name", ["pixels", "many channels", "depthwise with stride", "groups"])
 def test_overlap_distances(name: str) -> None:
     case = case_of(layer(name))
     check_overlap(case.module(), case.inputs, is_tight=False)

@@ -21,20 +21,23 @@ from tinycc.run import run
 
 DSP = ("dsp",)
 # Odd numbers of pixels, inputs that are no whole words, odd numbers of outputs.
-BY_DSP = ("pixels", "dense")
+BY_DSP = ("pixels", "many channels", "dense")
 
 
 def case_of(item: GradientLayer) -> Case:
     """The layer, of zero points other than 0, with a clamp, and constant weights and bias."""
     generator = np.random.default_rng(1)
     outputs = item.gradient.shape[-1]
+    scales = generator.uniform(0.002, 0.02, outputs).astype(np.float32)
+    # A channel whose factor is too small for a multiplier.
+    scales[-1] = 1e-12
     make = partial(
         _composite,
         output=Tensor(item.gradient.shape, "int8", 0.2, 5),
         source=Tensor(item.shape, "int8", 0.05, -7),
         window=item.window,
         groups=item.groups,
-        weight_scales=generator.uniform(0.002, 0.02, outputs).astype(np.float32),
+        weight_scales=scales,
         bounds=(-20.0, 20.0),
     )
     source = generator.integers(-128, 128, item.shape).astype(np.int8)

@@ -18,8 +18,9 @@ from tinycc.ops.tensor import Tensor
 FACTOR_BITS = 15
 # Of products with all bits: 2**15 * (2**15 - 1).
 PRODUCT_BITS = 2 * FACTOR_BITS
-# What sums of products, and sums that an update multiplies by 24 bits, are less than.
-_SUM_BITS, _UPDATE_BITS = 31, 39
+# What sums of products are at most, so that some of them together may still be rounded; and what those are
+# less than that an update multiplies by 24 bits.
+_MOST_SUM, _MOST_UPDATE = 2**31 - 128, 2**39
 # Exponents of float32 numbers that have all their bits.
 _LEAST_EXPONENT, _GREATEST_EXPONENT = -126, 127
 
@@ -49,8 +50,7 @@ def bits_below(worth: int, pixels: int = 1) -> int:
     worth: the greatest sum of absolute numbers that one of them is multiplied by. pixels: that are summed for
     an update.
     """
-    of_sums = (2**_SUM_BITS - 1) // worth
-    of_updates = (2**_UPDATE_BITS - 1) // (255 * pixels)
+    of_sums, of_updates = _MOST_SUM // worth, (_MOST_UPDATE - 1) // (255 * pixels)
     return max(1, min(FACTOR_BITS, of_sums.bit_length() - 1, of_updates.bit_length() - 1))
 
 

@@ -178,7 +178,8 @@ TINYCC_INLINE uint32_t tinycc_dsp_add_bytes(uint32_t sum, uint32_t word)
 #endif
 }
 
-/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31].
+/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31],
+ * or 32 for the zero point alone.
  *
  * multiplier: 2 * m - 2**32, m in [2**30, 2**31).
  * is_rectified: results below zero_point do not matter as long as they stay below; exponent is not 0. */
@@ -208,7 +209,8 @@ TINYCC_INLINE int32_t tinycc_dsp_rescale(int32_t value, int32_t multiplier, int3
 #else
     const int64_t product = value * (multiplier + (INT64_C(1) << 32)) + (INT64_C(1) << 31);
     (void)is_rectified;
-    return tinycc_divide_by_power((int32_t)(product >> 32), exponent & 0xFF) + zero_point;
+    exponent &= 0xFF;
+    return (exponent > 31 ? 0 : tinycc_divide_by_power((int32_t)(product >> 32), exponent)) + zero_point;
 #endif
 }
 
@@ -274,7 +276,8 @@ TINYCC_INLINE int32_t tinycc_dsp_saturate16(int32_t value)
 typedef enum {
     TINYCC_DSP_RECTIFIED = 0, /* clamped to int8, and to no less than the zero point */
     TINYCC_DSP_FULL = 1,      /* clamped to int8 */
-    TINYCC_DSP_CLAMPED = 2    /* clamped to what the data says */
+    TINYCC_DSP_CLAMPED = 2,   /* clamped to what the data says */
+    TINYCC_DSP_LARGE = 3      /* the same of sums that need 32 bits, as their bias does, which is apart */
 } tinycc_dsp_mode;
 
 /* Calls <function>_rectified, <function>_full or <function>_clamped. */
@@ -295,6 +298,12 @@ TINYCC_INLINE int8_t tinycc_dsp_clamp(int32_t result, int32_t low, int32_t high,
     return (int8_t)(is_clamped ? tinycc_clamp(result, low, high) : tinycc_dsp_saturate(result));
 }
 
+/* The value of a sum of products that stands 8 bits up; bias: where it is apart. Wraps. */
+TINYCC_INLINE int32_t tinycc_dsp_value(int32_t sum, int32_t bias, tinycc_dsp_mode mode)
+{
+    return mode == TINYCC_DSP_LARGE ? (int32_t)((uint32_t)(sum >> 8) + (uint32_t)bias) : sum >> 8;
+}
+
 typedef struct {
     const int32_t *matrix; /* weights and requantization of all outputs */
     int8_t input_zero_point;
@@ -309,7 +318,7 @@ TINYCC_INLINE int8_t tinycc_dsp_output(int32_t value, int32_t multiplier, int32_
 {
     const int32_t result = tinycc_dsp_rescale(value, multiplier, exponent, data->output_zero_point,
                                               mode == TINYCC_DSP_RECTIFIED);
-    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode == TINYCC_DSP_CLAMPED);
+    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode >= TINYCC_DSP_CLAMPED);
 }
 
 #endif

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from tinycc.ops.float_layer import tilewise_overlap
 from tinycc.ops.gradient_integers import header_ending
 from tinycc.ops.input_gradient.view import InputGradient
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL, rows_over, rowwise_overlap, spread_shape
-from tinycc.ops.tensor import ITEM_BYTES, Tensor
+from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.runtime_c.constants import constant
 
-_TILE = constant("TINYCC_GRADIENT_PIXELS")
+_TILE = constant("TINYCC_GRADIENT_TILE")
 _COLUMNS, _REACH = constant("TINYCC_SPREAD_TILE"), constant("TINYCC_SPREAD_REACH")
 
 
@@ -20,9 +20,10 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
     """Layers that take pixels by themselves: tiles of pixels, each in blocks of inputs."""
 
     def fits(self, view: InputGradient) -> bool:
-        """Whether a pixel's gradient is of one output pixel."""
-        is_plain = view.window == PIXEL and view.groups == 1
-        return is_plain and view.inputs[0].shape[:3] == view.outputs[0].shape[:3]
+        """Whether a pixel's gradient is of one output pixel, and weights serve several."""
+        output = view.outputs[0]
+        is_plain = view.window == PIXEL and view.groups == 1 and output.height * output.width > 1
+        return is_plain and view.inputs[0].shape[:3] == output.shape[:3]
 
     def call(self, view: InputGradient) -> RowCall:
         """All pixels as one row."""
@@ -46,8 +47,10 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
             return None
         gradient, output = view.inputs[0], view.outputs[0]
         pixels = output.height * output.width
-        first_reads = np.arange(pixels) * gradient.channels * ITEM_BYTES[gradient.dtype]
-        return tilewise_overlap(first_reads, Tensor((1, 1, pixels, output.channels), output.dtype), _TILE)
+        first = np.arange(0, pixels, _TILE)
+        reads = first * gradient.channels * ITEM_BYTES[gradient.dtype]
+        ends = np.minimum(first + _TILE, pixels) * output.channels * ITEM_BYTES[output.dtype]
+        return overlap_distance(reads, ends, ends)
 
 
 class PortableDepthwiseInputGradient(Kernel[InputGradient]):

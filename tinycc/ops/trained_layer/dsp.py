@@ -4,17 +4,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinycc.ops.dsp import FEATURE
+from tinycc.ops.dsp import FEATURE, mode_of, stored_multiplier
 from tinycc.ops.kernel import Kernel, Scratch
-from tinycc.ops.kernel_call import Packed, RowCall
+from tinycc.ops.kernel_call import Packed, RowCall, Value
 from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL
 from tinycc.ops.trained_layer.view import TrainedLayer
+from tinycc.runtime_c.constants import constant
+
+_PIXELS = constant("TINYCC_TRAINED_DSP_PIXELS")
 
 
 class DspTrainedPointwise(Kernel[TrainedLayer]):
-    """Windows of one pixel: two pixels are read before they are written."""
+    """Windows of one pixel: four pixels are read before they are written."""
 
     name: ClassVar[str] = FEATURE
     needs: ClassVar[str | None] = FEATURE
@@ -29,20 +32,16 @@ class DspTrainedPointwise(Kernel[TrainedLayer]):
         """All pixels as one row."""
         source, weights, bias = view.inputs
         output = view.outputs[0]
-        channels = (output.channels,)
         return RowCall(
             header="trained_pointwise_dsp.h",
             function="tinycc_trained_pointwise_dsp_int8",
             struct="tinycc_trained_pointwise_dsp",
-            shape={"input_channels": source.channels, "output_channels": output.channels},
-            data={
-                "multiplier": Packed(channels, "int32", lambda: _stored(view.fixed_point[0])),
-                "exponent": Packed(channels, "int8", lambda: (-view.fixed_point[1]).astype(np.int8)),
-                "input_zero_point": source.zero_point,
-                "output_zero_point": output.zero_point,
-                "output_min": view.output_range[0],
-                "output_max": view.output_range[1],
+            shape={
+                "input_channels": source.channels,
+                "output_channels": output.channels,
+                "mode": _mode(view),
             },
+            data=_scaling(view),
             windows=(RowWindow.whole(source), RowWindow.whole(weights), RowWindow.whole(bias)),
             rows=1,
             columns=output.elements // output.channels,
@@ -50,8 +49,8 @@ class DspTrainedPointwise(Kernel[TrainedLayer]):
         )
 
     def scratch(self, view: TrainedLayer) -> Scratch:
-        """Two widened pixels."""
-        return Scratch(16 * -(-view.inputs[0].channels // 4))
+        """Four widened pixels."""
+        return Scratch(2 * _PIXELS * 4 * -(-view.inputs[0].channels // 4))
 
     def overlap(self, view: TrainedLayer, index: int) -> int | None:
         """A pixel is written once it is read; weights outlive the layer."""
@@ -63,6 +62,30 @@ class DspTrainedPointwise(Kernel[TrainedLayer]):
         return overlap_distance(pixel * source.channels, written + output.channels, written)
 
 
-def _stored(multiplier: np.ndarray) -> np.ndarray:
-    """Multipliers as tinycc_dsp_scale takes them: twice as much, modulo 2**32."""
-    return (2 * multiplier.astype(np.int64)).astype(np.uint32).view(np.int32)
+def _scaling(view: TrainedLayer) -> dict[str, Value]:
+    """What makes sums outputs, and the zero points; see `tinycc_dsp_rescale`."""
+    source, output = view.inputs[0], view.outputs[0]
+    channels = (output.channels,)
+    return {
+        "multiplier": Packed(channels, "int32", lambda: _stored(view)[0]),
+        "exponent": Packed(channels, "int8", lambda: _stored(view)[1]),
+        "input_zero_point": source.zero_point,
+        "output_zero_point": output.zero_point,
+        "output_min": view.output_range[0],
+        "output_max": view.output_range[1],
+    }
+
+
+def _stored(view: TrainedLayer) -> tuple[np.ndarray, np.ndarray]:
+    """Multiplier, int32, and exponent, int8, of each output channel.
+
+    A multiplier of 0 is one that an exponent of 32 makes 0 of.
+    """
+    multiplier, shift = (array.astype(np.int64) for array in view.fixed_point)
+    stored = stored_multiplier(np.maximum(multiplier, 2**30))
+    return stored.astype(np.int32), np.where(multiplier == 0, 32, -shift).astype(np.int8)
+
+
+def _mode(view: TrainedLayer) -> int:
+    """How sums become outputs, a tinycc_dsp_mode."""
+    return mode_of(view.output_range, view.outputs[0].zero_point, int(_stored(view)[1].min()))

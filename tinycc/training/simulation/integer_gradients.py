@@ -13,8 +13,8 @@ import torch
 from tinycc.errors import TrainingError
 from tinycc.graph import Node, Value
 from tinycc.ops.max_pool2d.view import MaxPool2D
+from tinycc.ops.max_pool_gradient import overlap_bits
 from tinycc.ops.softmax.view import Softmax
-from tinycc.ops.window import Window
 from tinycc.training.simulation.loss import Loss, losses_of
 from tinycc.training.simulation.loss_gradient import loss_gradient
 from tinycc.training.simulation.network import IntegerNetwork, Parameters, Values
@@ -105,8 +105,8 @@ def _of_leaves(step: _Step, gradient: Scaled) -> Iterator[tuple[Source, Scaled]]
     if isinstance(view, Softmax):
         raise TrainingError(f"a softmax with the result {view.outputs[0]} has no gradient in integers")
     if isinstance(made, torch.Tensor):
-        shared = _most_over(view.window) if isinstance(view, MaxPool2D) else 1
-        yield from _taken_back(step, made, gradient.halved((shared - 1).bit_length()))
+        shared = overlap_bits(view.window) if isinstance(view, MaxPool2D) else 0
+        yield from _taken_back(step, made, gradient.halved(shared))
         return
     passes = is_inside(made.result, made.bounds)
     whole = gradient.reshape(*passes.shape)
@@ -126,15 +126,6 @@ def _taken_back(step: _Step, value: torch.Tensor, gradient: Scaled) -> Iterator[
     for (source, _), part in zip(step.leaves, found, strict=True):
         if part is not None:
             yield source, Scaled(part.to(torch.int64).flatten(1), gradient.exponent)
-
-
-def _most_over(window: Window) -> int:
-    """How many windows an element lies under, at most."""
-    taps = [
-        size if dilation > 1 else -(-size // stride)
-        for size, stride, dilation in zip(window.kernel, window.stride, window.dilation, strict=True)
-    ]
-    return taps[0] * taps[1]
 
 
 def _expanded(tensor: torch.Tensor, runs: int) -> torch.Tensor:

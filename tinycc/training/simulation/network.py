@@ -15,11 +15,10 @@ from tinycc.errors import UnsupportedError
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import Tensor
-from tinycc.passes.infer_edges import has_edges
-from tinycc.passes.pipeline import composite_passes, import_passes
 from tinycc.run.folder import DeviceTensor
 from tinycc.run.tensors import device_arrays
 from tinycc.training.layers import Layer, layers_of
+from tinycc.training.planned_step import forward_of
 from tinycc.training.simulation.layer_output import layer_output
 from tinycc.training.simulation.operators import COMPUTE
 from tinycc.training.simulation.straight_through import Rounded, straight_through
@@ -70,12 +69,7 @@ class IntegerNetwork:
     @classmethod
     def load(cls, model: Any) -> "IntegerNetwork":
         """Of a model file of int8, or what else `tinycc.compile` takes."""
-        module = load(model)
-        passes = [
-            *([] if any(map(has_edges, module.functions.values())) else import_passes()),
-            *composite_passes("int8"),
-        ]
-        return cls.of(tvm.transform.Sequential(passes)(module))
+        return cls.of(forward_of(load(model)))
 
     def read_inputs(self, inputs: Sequence[np.ndarray], device: torch.device | str = "cpu") -> Values:
         """Arrays in the model file's own form, as for `CompiledModel.run`: int8 [1, cases, *shape] for each.

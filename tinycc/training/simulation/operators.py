@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from tinycc.ops.add.view import Add
+from tinycc.ops.average_gradient import pixel_counts
 from tinycc.ops.average_pool2d.view import AveragePool2D
 from tinycc.ops.base import Operator
 from tinycc.ops.border import Border
@@ -19,6 +20,7 @@ from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.extremum import Extremum
 from tinycc.ops.fixed_point import INTEGER_RANGE, SUM_LEFT_SHIFT
 from tinycc.ops.gather import Gather
+from tinycc.ops.gradient_integers import bits_below
 from tinycc.ops.lookup.view import Lookup
 from tinycc.ops.max_pool2d.view import MaxPool2D
 from tinycc.ops.multiply.view import Multiply
@@ -33,7 +35,7 @@ from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 from tinycc.training.simulation.fixed_point import requantize
 from tinycc.training.simulation.softmax import softmax_integers
-from tinycc.training.simulation.straight_through import Part, Rounded, bits_below
+from tinycc.training.simulation.straight_through import Part, Rounded
 
 
 def _image(tensor: Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -106,14 +108,11 @@ def _requantize(view: Requantize, source: torch.Tensor) -> Rounded:
 
 
 def _lookup(view: Lookup, source: torch.Tensor) -> Rounded:
-    bounds = INTEGER_RANGE["int8"]
-    is_inside = (view.table > bounds[0]) & (view.table < bounds[1])
-    largest = float(np.abs(np.where(is_inside, view.slopes, 0)).max())
-    results, slopes = (
-        torch.as_tensor(item, device=source.device)[_whole(source) + 128]
-        for item in (view.table.astype(np.int64), view.slopes)
-    )
-    return Rounded(results, bounds, (Part(source, slopes, largest),))
+    low, high = INTEGER_RANGE["int8"]
+    places = _whole(source) + 128
+    results = torch.as_tensor(view.table.astype(np.int64), device=source.device)[places]
+    slopes = np.where((view.table > low) & (view.table < high), view.slopes, 0)
+    return Rounded(results, (low, high), (Part(source, slopes, places),))
 
 
 def _windows(window: Window, value: torch.Tensor, output: Tensor, outside: float) -> torch.Tensor:
@@ -144,16 +143,16 @@ def _average_pool2d(view: AveragePool2D, source: torch.Tensor) -> Rounded:
     tensor, output, constants = view.inputs[0], view.outputs[0], view.requantization()
     image = _image(tensor, source)
     sums = _windows(view.window, image - tensor.zero_point, output, 0.0).sum(2)
-    counts = _whole(_windows(view.window, torch.ones_like(image[:1, :1]), output, 0.0).sum(2))
+    pixels = pixel_counts(view.window, (output.height, output.width), (tensor.height, tensor.width))
+    counts = torch.as_tensor(pixels, device=source.device)[..., None]
     if view.mean_bits:
         means = _divide_half_away(_whole(sums) << view.mean_bits, counts)
         integers = requantize(means, constants["multiplier"], constants["shift"]) + output.zero_point
     else:
         integers = _divide_half_away(_whole(sums) + counts * tensor.zero_point, counts)
     shape = *source.shape[:2], *output.shape
-    factors = (tensor.real_scale / output.real_scale / counts.double()).reshape(1, 1, *output.shape)
-    part = Part(sums.reshape(shape), factors)
-    return Rounded(integers.reshape(shape), view.output_range, (part,))
+    factors = tensor.real_scale / output.real_scale / pixels[..., np.newaxis]
+    return Rounded(integers.reshape(shape), view.output_range, (Part(sums.reshape(shape), factors),))
 
 
 def _divide_half_away(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

@@ -3,16 +3,16 @@
 Every run has an exponent of its own, which each step works out of the numbers themselves.
 """
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
-from tinycc.training.simulation.straight_through import MOST_BITS, Part
+from tinycc.ops.gradient_integers import FACTOR_BITS, PRODUCT_BITS, FixedFactors
+from tinycc.training.simulation.straight_through import Part
 
 # The bits of the greatest magnitude of a gradient that was a real number.
 _REAL_BITS = 30
-_LARGEST_FACTOR = 2**MOST_BITS - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +30,15 @@ class Scaled:
         """Of real numbers [runs, ...]; where one of a run's is not finite, all of them are 0."""
         wide = real.double()
         wide = torch.where(_per_run(wide.isfinite().flatten(1).all(1), wide), wide, 0.0)
-        # Below, float32 has denormal numbers.
+        # Numbers below are denormal.
         exponent = torch.frexp(wide.abs().flatten(1).amax(1))[1].to(torch.int64).clamp(min=-125)
         exponent -= _REAL_BITS
-        return cls(torch.ldexp(wide, _per_run(-exponent, wide)).trunc().to(torch.int64), exponent)
+        values = wide * _per_run(_power_of_two(-exponent), wide)
+        return cls(values.add_(0.5).floor_().to(torch.int64), exponent)
 
     def real(self) -> torch.Tensor:
         """The numbers, float64."""
-        return torch.ldexp(self.values.double(), _per_run(self.exponent, self.values))
+        return self.values.double() * _per_run(_power_of_two(self.exponent), self.values)
 
     def reshape(self, *shape: int) -> "Scaled":
         """The same elements under another shape."""
@@ -49,11 +50,12 @@ class Scaled:
 
     def rescaled(self, part: Part, is_inside: torch.Tensor) -> "Scaled":
         """Times the factors of a part, in as many bits as it says; 0 where not `is_inside`."""
-        shift = _bit_length(self.values) - MOST_BITS
+        shift = _bit_length(self.values) - FACTOR_BITS
         narrow = shifted(self.values, _per_run(shift, self.values))
-        factors, exponent = _whole_factors(part, self.values.device)
-        products = shifted(narrow * factors, torch.tensor(2 * MOST_BITS - part.bits))
-        change = shift + exponent + MOST_BITS - part.bits
+        fixed = FixedFactors.of(part.factors)
+        factors = part.of_elements(fixed.integers.astype(np.int64))
+        products = shifted(narrow * factors, torch.tensor(PRODUCT_BITS - part.bits))
+        change = shift + fixed.exponent + FACTOR_BITS - part.bits
         return Scaled(torch.where(is_inside, products, 0), self.exponent + change)
 
     def __add__(self, other: "Scaled") -> "Scaled":
@@ -75,17 +77,12 @@ def shifted(values: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
 def _bit_length(values: torch.Tensor) -> torch.Tensor:
     """Of the longest number of each run, without sign, [runs]; of nothing but 0 and -1 it is as of int16."""
     magnitude = (values ^ (values >> 63)).flatten(1).amax(1)
-    return torch.where(magnitude > 0, torch.frexp(magnitude.double())[1].to(torch.int64), MOST_BITS)
+    return torch.where(magnitude > 0, torch.frexp(magnitude.double())[1].to(torch.int64), FACTOR_BITS)
 
 
-def _whole_factors(part: Part, device: torch.device) -> tuple[torch.Tensor, int]:
-    """A part's factors as int64 in 16 bits, and the exponent of 2 that they are in units of 2**-15 of."""
-    factors = torch.as_tensor(part.factor, device=device).to(torch.float32).double()
-    largest = float(factors.abs().max()) if part.largest is None else part.largest
-    mantissa, exponent = math.frexp(largest)
-    exponent -= int(mantissa == 0.5)
-    whole = torch.ldexp(factors, torch.tensor(MOST_BITS - exponent)).round()
-    return whole.clamp(-_LARGEST_FACTOR, _LARGEST_FACTOR).to(torch.int64), exponent
+def _power_of_two(exponent: torch.Tensor) -> torch.Tensor:
+    """2**exponent, float64, to the bit as no function of torch has to be."""
+    return (exponent.clamp(-1022, 1023) + 1023 << 52).view(torch.float64)
 
 
 def _per_run(numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

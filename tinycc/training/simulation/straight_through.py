@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
-Factor = float | torch.Tensor
-
-# Of int16, without the sign: what factors of products have at most.
-MOST_BITS = 15
+from tinycc.ops.gradient_integers import FACTOR_BITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,23 +14,29 @@ class Part:
     """What an operator rescales and rounds, or one of the addends of that.
 
     value: whole numbers in a floating-point type, differentiable by operands, of the result's shape.
-    factor: of the value, to integers of the result: a number, or numbers that broadcast to it.
-    largest: the magnitude that no factor passes; where nothing is said, the factors at hand have it.
-    bits: without the sign, of the rescaled gradient, so that none of the sums behind it leaves int32.
+    factors: of the value, to integers of the result: a number, or an array that broadcasts to it.
+    places: which of the factors each element has, int64, where there is no such order in them.
+    bits: that a gradient in integers may have once it is rescaled, see `bits_below`.
     """
 
     value: torch.Tensor
-    factor: Factor
-    largest: float | None = None
-    bits: int = MOST_BITS
+    factors: float | np.ndarray
+    places: torch.Tensor | None = None
+    bits: int = FACTOR_BITS
+
+    def of_elements(self, factors: float | np.ndarray) -> torch.Tensor:
+        """Such factors, each where it belongs: a tensor that broadcasts to the value."""
+        found = torch.as_tensor(np.asarray(factors), device=self.value.device)
+        return found if self.places is None else found[self.places]
 
 
 @dataclass(frozen=True, eq=False)
 class Rounded:
     """An operator's result: `integers` held to `bounds`, for a real number.
 
-    The real number is, up to a constant, the sum over parts of factor * value. integers: whole numbers of the
-    parts' shape.
+    The real number is, up to a constant, the sum over parts of factors * value.
+
+    integers: whole numbers of the parts' shape.
     """
 
     integers: torch.Tensor
@@ -56,28 +60,18 @@ class _StraightThrough(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rounded: Rounded, *_values: torch.Tensor) -> torch.Tensor:
         result = rounded.result
-        ctx.save_for_backward(result)
-        ctx.bounds, ctx.factors = rounded.bounds, [part.factor for part in rounded.parts]
+        factors = (part.of_elements(part.factors).to(result.dtype) for part in rounded.parts)
+        ctx.bounds = rounded.bounds
+        ctx.save_for_backward(result, *factors)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (result,), (gradient,) = ctx.saved_tensors, gradients
-        passed = torch.where(is_inside(result, ctx.bounds), gradient, 0.0)
-        return None, *(
-            passed * (factor.to(passed.dtype) if isinstance(factor, torch.Tensor) else factor)
-            for factor in ctx.factors
-        )
+        result, *factors = ctx.saved_tensors
+        passed = torch.where(is_inside(result, ctx.bounds), gradients[0], 0.0)
+        return None, *(passed * factor for factor in factors)
 
 
 def straight_through(rounded: Rounded) -> torch.Tensor:
     """An operator's output; its gradient is that of the real number where the result is inside its bounds."""
     return _StraightThrough.apply(rounded, *(part.value for part in rounded.parts))
-
-
-def bits_below(worth: int, total: int = 31) -> int:
-    """How many bits a gradient may have that is multiplied by numbers, and summed up.
-
-    worth: the greatest sum of magnitudes of what it is multiplied by. total: bits that a sum may have.
-    """
-    return min(MOST_BITS, ((2**total - 1) // worth).bit_length() - 1)

@@ -10,6 +10,7 @@ import torch
 from tinycc.errors import TrainingError
 from tinycc.ops.bias_update import BOUND as BIAS_BOUND
 from tinycc.ops.bias_update import HIGH, LOW
+from tinycc.ops.update import RANDOM_BITS
 from tinycc.ops.weight_update.view import BOUND as WEIGHT_BOUND
 from tinycc.training.channels import trained_elements
 from tinycc.training.layers import Layer
@@ -18,7 +19,7 @@ from tinycc.training.scheme import Scheme
 from tinycc.training.simulation.network import bias_name, weights_name
 from tinycc.training.simulation.random_bits import random_bits, uniform
 from tinycc.training.simulation.scaled import Scaled
-from tinycc.training.simulation.whole_changes import FRACTION_BITS, whole_changes
+from tinycc.training.simulation.whole_changes import whole_changes
 
 Rounding = Literal["stochastic", "nearest", "truncate", "master"]
 
@@ -173,11 +174,11 @@ class Updater:
         speeds = self._speeds(tensor, rates / gradient.values.shape[1])
         changes = whole_changes(gradient, speeds, int(_BOUNDS[values.dtype]))
         changes = torch.where(tensor.elements >= 0, changes, 0)
-        offset: int | torch.Tensor = 2 ** (FRACTION_BITS - 1)
+        offset: int | torch.Tensor = 2 ** (RANDOM_BITS - 1)
         if self.rule.rounding == "stochastic":
             numbers = _per_run(tensor.number, values)
             offset = random_bits(_per_run(self.seeds, values), self.step, numbers, tensor.elements)
-        return (values - ((changes + offset) >> FRACTION_BITS)).clamp(*self._limits(tensor))
+        return (values - ((changes + offset) >> RANDOM_BITS)).clamp(*self._limits(tensor))
 
     def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
         """The next integers."""

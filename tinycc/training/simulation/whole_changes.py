@@ -2,10 +2,9 @@
 
 import torch
 
+from tinycc.ops.update import RANDOM_BITS
 from tinycc.training.simulation.scaled import Scaled
 
-# Of changes: as many bits as random numbers have.
-FRACTION_BITS = 24
 # Of float32.
 _MANTISSA_BITS = 24
 
@@ -18,10 +17,10 @@ def whole_changes(gradient: Scaled, speeds: torch.Tensor, bound: int) -> torch.T
     """
     finite = torch.where(speeds.isfinite(), speeds, 0.0)
     mantissa, power = torch.frexp(finite.double())
-    factors = torch.ldexp(mantissa, torch.tensor(_MANTISSA_BITS)).to(torch.int64)[:, None]
+    factors = (mantissa * 2**_MANTISSA_BITS).to(torch.int64)[:, None]
     exponents = gradient.exponent.reshape(*gradient.exponent.shape, *(1,) * (gradient.values.ndim - 2))
-    left = power.to(torch.int64)[:, None] - _MANTISSA_BITS + exponents + FRACTION_BITS
-    limit = bound << FRACTION_BITS
+    left = power.to(torch.int64)[:, None] - _MANTISSA_BITS + exponents + RANDOM_BITS
+    limit = bound << RANDOM_BITS
     products = gradient.values * factors
     smaller = products >> (-left).clamp(0, 63)
     # What will be beyond the limit is made the least of that before, lest it leave int64.
