@@ -13,11 +13,8 @@ from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
 from tinycc.training.layers import layers_of
-from tinycc.training.planned_step import forward_of, planned_step
+from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, Scheme, full
-
-# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
-TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 
 
 def compile(
