@@ -13,6 +13,7 @@ from torch import nn
 
 from benchmarks.transfer_task import Task
 from tinycc import training
+from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
 from tinycc.training.scaling import banded
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
@@ -20,9 +21,9 @@ from tinycc.training.simulation import Data, GradientDescent, Run, cosine, evalu
 
 # What became of a run: the share of cases that it gets right.
 Judge = Callable[[Data], float]
+UNSCALED = GradientDescent(is_scaled=False)
 # Without scaling nothing tells how far the rates that suit the layers lie apart.
-DECADES = (0.1, 1.0, 10.0)
-DEVICE_RULES = (GradientDescent("stochastic"), GradientDescent("nearest"))
+FACTORS = (0.1, 1.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +31,14 @@ class Method:
     """A way of training.
 
     train: with each seed and rate. rates: to choose from. scheme: what trains; None of the float network.
-    is_on_device: whether the generated C trains so, with memory that the planner tells.
+    gradients: of the generated C that trains so, whose memory the planner tells; None where there is none.
     """
 
     name: str
     train: Callable[[Sequence[Run]], list[Judge]]
     rates: Sequence[float]
     scheme: Scheme | None = None
-    is_on_device: bool = False
+    gradients: GradientType | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Outcome:
     """What a way of training leads to.
 
     layers: how many train. arena_bytes: of inference and step together, None where no C trains so.
-    choosing: accuracy by rate with the first seed, of the cases to choose by. rate: the best.
+    choosing: accuracy by rate with the first seed, of the cases to choose by; {} where there is no choice.
+    rate: the best.
     accuracies: of the test cases, one for each seed. seconds: of a processor.
     """
 
@@ -64,46 +66,47 @@ def methods(task: Task, outcomes: Mapping[str, Outcome]) -> Iterator[Method]:
     everything = full(layers)
 
     def of_scheme(name: str, scheme: Scheme) -> Method:
-        return Method(
-            name, partial(in_integers, task, scheme), task.rates_of_parts, scheme, is_on_device=True
-        )
+        return Method(name, partial(in_integers, task, scheme), task.rates_of_parts, scheme, "float")
 
-    def of_rule(name: str, rule: GradientDescent, rates: Sequence[float] = task.rates) -> Method:
-        train = partial(in_integers, task, everything, rule=rule)
-        return Method(name, train, rates, everything, is_on_device=rule in DEVICE_RULES)
+    def of_rule(name: str, rates: Sequence[float], rule: GradientDescent) -> Method:
+        return Method(name, partial(in_integers, task, everything, rule=rule), rates, everything)
 
     yield Method("all, in float32", partial(in_float, task), task.rates)
-    yield of_rule("all", GradientDescent())
+    yield Method("all", partial(in_integers, task, everything), task.rates, everything, "float")
+    rate, scaling = outcomes["all"].rate, head_scaling(list(layers.values())[-1])
+    yield of_rule("all, unscaled, at the head's rate", [rate * scaling], UNSCALED)
     yield of_scheme("head", last_layers(layers, 1))
-    unscaled, scaling = GradientDescent(is_scaled=False), head_scaling(list(layers.values())[-1])
-    rate = outcomes["head"].rate * scaling
-    yield of_rule("all, unscaled, at the head's rate", unscaled, [rate])
-    yield of_rule("all, unscaled", unscaled, [rate * factor for factor in DECADES])
     yield of_scheme("all biases, and the head", last_biases(layers, len(layers)))
     sparse = largest(task, half_of_pointwise, arena_bytes(task, everything) // 4)
     yield of_scheme("sparse, by hand", sparse)
     yield of_scheme("last layers", largest(task, last_layers, arena_bytes(task, sparse)))
-    yield of_rule("all, float32 master", GradientDescent("master"))
-    yield of_rule("all, rounded to nearest", GradientDescent("nearest"))
-    yield of_rule("all, truncated as in C", GradientDescent("truncate"))
+    in_whole_numbers = partial(in_integers, task, everything, gradients="integer")
+    yield Method("all, gradients in integers", in_whole_numbers, [rate], everything, "integer")
+    yield of_rule("all, truncated as in C", [rate], GradientDescent("truncate"))
+    yield of_rule("all, float32 master", [rate], GradientDescent("master"))
+    nearest = partial(in_integers, task, everything, rule=GradientDescent("nearest"))
+    yield Method("all, rounded to nearest", nearest, [rate], everything, "float")
+    yield of_rule("all, unscaled", [rate * scaling * factor for factor in FACTORS], UNSCALED)
 
 
 def judged(task: Task, method: Method) -> Outcome:
-    """Choose the rate with the first seed, then test what it gives with each."""
+    """Choose the rate with the first seed, where there is a choice, then test what it gives with each."""
     start = time.process_time()
-    first, *others = task.seeds
-    found = method.train([Run(first, rate) for rate in method.rates])
-    choosing = [judge(task.choosing) for judge in found]
-    best = int(np.argmax(choosing))
-    rate = method.rates[best]
-    judges = [found[best], *(method.train([Run(seed, rate) for seed in others]) if others else [])]
+    rate, choosing = method.rates[0], {}
+    judges: list[Judge] = []
+    if len(method.rates) > 1:
+        found = method.train([Run(task.seeds[0], rate) for rate in method.rates])
+        choosing = {rate: judge(task.choosing) for rate, judge in zip(method.rates, found, strict=True)}
+        rate = max(choosing, key=choosing.__getitem__)
+        judges.append(found[method.rates.index(rate)])
+    judges += method.train([Run(seed, rate) for seed in task.seeds[len(judges) :]])
     accuracies = [judge(task.testing) for judge in judges]
     seconds = time.process_time() - start
     return Outcome(
         method.name,
         len(task.network.layers if method.scheme is None else method.scheme.layers),
-        arena_bytes(task, method.scheme) if method.scheme is not None and method.is_on_device else None,
-        {f"{rate:g}": accuracy for rate, accuracy in zip(method.rates, choosing, strict=True)},
+        arena_bytes(task, method.scheme, method.gradients) if method.scheme and method.gradients else None,
+        {f"{rate:g}": accuracy for rate, accuracy in choosing.items()},
         rate,
         accuracies,
         round(seconds, 1),
@@ -111,12 +114,17 @@ def judged(task: Task, method: Method) -> Outcome:
 
 
 def in_integers(
-    task: Task, scheme: Scheme, runs: Sequence[Run], rule: GradientDescent | None = None
+    task: Task,
+    scheme: Scheme,
+    runs: Sequence[Run],
+    rule: GradientDescent | None = None,
+    gradients: GradientType = "float",
 ) -> list[Judge]:
     """As the generated C trains; `rule` differs from it for comparison."""
     results = simulate(
         task.network, task.learning, runs=[Run(run.seed, run.rate, scheme) for run in runs],
-        epochs=task.epochs, batch=task.batch, rule=rule, schedule=cosine, device=task.device,
+        epochs=task.epochs, batch=task.batch, schedule=cosine, gradients=gradients, rule=rule,
+        device=task.device,
     )  # fmt: skip
     return [partial(evaluate, task.network, states=result.states, device=task.device) for result in results]
 
@@ -173,16 +181,17 @@ def largest(task: Task, make: Callable[[Mapping[str, Layer], int], Scheme], most
     return make(layers, count)
 
 
-def arena_bytes(task: Task, scheme: Scheme) -> int:
+def arena_bytes(task: Task, scheme: Scheme, gradients: GradientType = "float") -> int:
     """Of inference and training step, by the compiler's planner."""
     parts = tuple((name, part.bias, part.weights) for name, part in scheme.layers.items())
-    return _arena_bytes(task, parts)
+    return _arena_bytes(task, parts, gradients)
 
 
 @lru_cache(1000)
-def _arena_bytes(task: Task, parts: tuple[tuple[str, bool, float], ...]) -> int:
+def _arena_bytes(task: Task, parts: tuple[tuple[str, bool, float], ...], gradients: GradientType) -> int:
     scheme = Scheme({name: LayerScheme(bias, weights) for name, bias, weights in parts})
-    return int(training.compile(task.model, scheme=scheme, optimize_for="memory").report["arena_bytes"])
+    compiled = training.compile(task.model, scheme=scheme, gradients=gradients, optimize_for="memory")
+    return int(compiled.report["arena_bytes"])
 
 
 def head_scaling(head: Layer) -> float:

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +24,7 @@ def task(cache: Path, device: str) -> Task:
     cache: a folder for the weights that know the others.
     """
     sys.path.insert(0, str(ROOT / "models" / "spoken_digits"))
-    import train  # beside its data, so no package
+    train = import_module("train")  # beside its data, so no package
 
     recordings = train.Recordings(corpus_folder() / "data" / "fsdd_8k_int16.npz")
     others, own = recordings.split(SPEAKER)

@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tinycc
-from tests.tools.gradients import Case, in_c, on_both
+from tests.tools.gradients import Case, in_c, on_both, on_core
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.clamp_gradient import clamp_gradient
 from tinycc.ops.clamp_mask import clamp_mask
-from tinycc.passes.pipeline import default_passes
-from tinycc.run import run
 
 DSP = ("dsp",)
 SHAPE = (1, 3, 5, 3)
@@ -85,14 +82,11 @@ def test_masks_on_a_core(low: int, high: int, tmp_path: Path, require_tool: Call
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
     result = np.arange(-128, 128).astype(np.int8)[:253]
-    module = Case(partial(clamp_mask, low=low, high=high), [result]).module()
-    [view] = views_in(module, DSP)
+    case = Case(partial(clamp_mask, low=low, high=high), [result])
+    [view] = views_in(case.module(), DSP)
     assert view.variant == "dsp"
-    passes = default_passes("float", features=DSP)
-    tinycc.compile(module, target="cortex-m4", passes=passes).export(tmp_path)
-    [mask] = run(tmp_path, "cortex-m4", [result[None]]).outputs
-    inside_of_both = (result > low) & (result < high)
-    np.testing.assert_array_equal(mask.reshape(-1), np.packbits(inside_of_both, bitorder="little"))
+    [mask] = on_core(tmp_path, case)
+    np.testing.assert_array_equal(mask, np.packbits((result > low) & (result < high), bitorder="little"))
 
 
 def test_they_run_in_place() -> None:

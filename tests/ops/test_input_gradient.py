@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-import tinycc
 from tests.passes.layout_tools import run_on_vm
 from tests.reference import gradients as reference
 from tests.tools.gradient_layers import NAMES, GradientLayer, layer
-from tests.tools.gradients import Case, in_c, on_both
+from tests.tools.gradients import Case, in_c, on_both, on_core
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.input_gradient import input_gradient
-from tinycc.run import run
 
 
 def case_of(item: GradientLayer, constants: tuple[int, ...] = ()) -> Case:
@@ -77,10 +75,8 @@ def test_blocks_in_the_registers_of_a_core(tmp_path: Path, require_tool: Callabl
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
     item = layer("many channels")
-    case = case_of(item, constants=(1,))
-    tinycc.compile(case.module(), target="cortex-m4").export(tmp_path)
-    [result] = run(tmp_path, "cortex-m4", [item.gradient[None]]).outputs
-    np.testing.assert_array_equal(result.reshape(item.shape), expected_of(item))
+    [result] = on_core(tmp_path, case_of(item))
+    np.testing.assert_array_equal(result, expected_of(item).reshape(-1))
 
 
 @pytest.mark.parametrize("name", ["pixels", "many channels", "depthwise with stride", "groups"])

@@ -1,13 +1,16 @@
 """Gradients of integers: their C is what the VM makes of their bodies, and near what real numbers give."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.passes.layout_tools import run_on_vm
 from tests.reference import gradients as reference
-from tests.tools.gradient_layers import NAMES, layer
-from tests.tools.gradients import Case, in_c, on_both
+from tests.tools.gradient_layers import NAMES, GradientLayer, layer
+from tests.tools.gradients import Case, in_c, on_both, on_core
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.add_gradients import add_gradients, sum_exponent
 from tinycc.ops.average_gradient import average_gradient
@@ -24,6 +27,9 @@ from tinycc.ops.window import Window
 SHAPE = (1, 3, 5, 3)
 # No gradient is larger, see bits_below.
 MOST = 2**31 - 128
+DSP = ("dsp",)
+# Of the layers, by their gradients' kernels.
+BY_DSP = ("pixels", "many channels")
 
 
 def exponent(value: int) -> np.ndarray:
@@ -149,19 +155,41 @@ def test_no_sum_has_more_than_31_bits() -> None:
     assert bits_below(1, pixels=2**17) == 14
 
 
+def input_case(item: GradientLayer) -> Case:
+    """The gradient of a layer's input."""
+    gradient = integers(15 if item.weights[0, 0, 0].size < 40 else 12, "int16", item.gradient.shape)
+    make = partial(input_gradient, window=item.window, groups=item.groups, input_shape=item.shape)
+    return Case(make, [gradient, item.weights])
+
+
+def input_expected(item: GradientLayer, case: Case) -> np.ndarray:
+    """The same in numpy."""
+    long = case.operands[0].astype(np.int64)
+    return reference.input_gradient(long, item.weights, item.window, item.groups, item.shape)
+
+
 def test_layers_hand_on_what_is_exact() -> None:
     layers = [layer(name) for name in NAMES]
-    cases = []
-    for item in layers:
-        gradient = integers(15, "int16", item.gradient.shape)
-        make = partial(input_gradient, window=item.window, groups=item.groups, input_shape=item.shape)
-        cases.append(Case(make, [gradient, item.weights]))
+    cases = list(map(input_case, layers))
     for item, case, got in zip(layers, cases, in_c(*cases), strict=True):
-        long = case.operands[0].astype(np.int64)
-        expected = reference.input_gradient(long, item.weights, item.window, item.groups, item.shape)
+        expected = input_expected(item, case)
         np.testing.assert_array_equal(got, expected, err_msg=item.name)
         if item.name in ("pixels with stride", "groups", "depthwise with stride"):
             np.testing.assert_array_equal(run_on_vm(case.module(), case.inputs)[0], expected)
+
+
+@pytest.mark.emulator
+def test_layers_by_words(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    layers = [layer(name) for name in BY_DSP]
+    cases = list(map(input_case, layers))
+    assert [views_in(case.module(), DSP)[0].variant for case in cases] == ["dsp"] * len(cases)
+    found = zip(layers, cases, in_c(*cases, features=DSP), on_core(tmp_path, *cases), strict=True)
+    for item, case, by_c, by_core in found:
+        expected = input_expected(item, case)
+        np.testing.assert_array_equal(by_c, expected, err_msg=item.name)
+        np.testing.assert_array_equal(by_core, expected.reshape(-1), err_msg=item.name)
 
 
 def test_tables_products_and_pools() -> None:

@@ -21,7 +21,10 @@ from tinycc.run import run
 
 DSP = ("dsp",)
 # Odd numbers of pixels, inputs that are no whole words, odd numbers of outputs.
-BY_DSP = ("pixels", "many channels", "dense")
+BY_DSP = (
+    "pixels", "many channels", "dense", "depthwise", "wide depthwise", "tiles of depthwise",
+    "depthwise with long strides", "dilated depthwise",
+)  # fmt: skip
 
 
 def case_of(item: GradientLayer) -> Case:
@@ -72,11 +75,13 @@ def test_equals_integers_in_numpy(name: str) -> None:
         np.testing.assert_array_equal(got, expected_of(case, view), str(features))
 
 
-@pytest.mark.parametrize("name", ["pixels", "image", "tiles of depthwise"])
-def test_overlap_distances(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "features"),
+    [("pixels", ()), ("pixels", DSP), ("image", ()), ("tiles of depthwise", ()), ("depthwise", DSP)],
+)
+def test_overlap_distances(name: str, features: tuple[str, ...]) -> None:
     case = case_of(layer(name))
-    for features in {(), DSP if name in BY_DSP else ()}:
-        check_overlap(case.module(), case.inputs, is_tight=False, features=features)
+    check_overlap(case.module(), case.inputs, is_tight=False, features=features)
 
 
 @pytest.mark.emulator

@@ -3,15 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import tvm
 from tvm import relax
 
+import tinycc
 from tests.passes.layout_tools import run_on_vm
 from tests.tools.kernel_runner import Features, compile_and_run, module_of, module_of_composite
 from tinycc import tvm_adapter
+from tinycc.passes.pipeline import default_passes
+from tinycc.run import run as run_on_target
+from tinycc.target import TARGETS
 
 # Of a composite function: makes a call of it.
 Function: TypeAlias = Callable[..., relax.Expr]
@@ -63,6 +68,19 @@ def on_both(*cases: Case, features: Features = ()) -> list[tuple[np.ndarray, np.
 def in_c(*cases: Case, features: Features = ()) -> list[np.ndarray]:
     """For each case what the generated C makes of it."""
     return _together(cases, partial(compile_and_run, features=features))
+
+
+def on_core(folder: Path, *cases: Case, core: str = "cortex-m4") -> list[np.ndarray]:
+    """The same on an emulated core, with all kernels for its features, flat."""
+
+    def run_there(module: tvm.IRModule, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        place = folder / str(len(list(folder.iterdir())))
+        passes = default_passes("float", features=TARGETS[core].features)
+        tinycc.compile(module, target=core, passes=passes).export(place)
+        result = run_on_target(place, core, [array[None] for array in inputs])
+        return [output.reshape(-1) for output in result.outputs]
+
+    return _together(cases, run_there)
 
 
 def _together(cases: Sequence[Case], run: Run) -> list[np.ndarray]:

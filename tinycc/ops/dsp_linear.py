@@ -6,7 +6,7 @@ The sizes of constants follow from the layer's geometry; the constants themselve
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tinycc.ops.dsp import FEATURE, LARGE, mode_of
+from tinycc.ops.dsp import FEATURE, INT8_RANGE, LARGE, mode_of
 from tinycc.ops.dsp_layer import DspLayer, Storage, channel_bytes, words_of
 from tinycc.ops.kernel import Kernel, Trade
 from tinycc.ops.kernel_call import Packed, Value
@@ -54,10 +54,12 @@ class NarrowDsp(DspLinear[LinearView]):
 def fits(layer: Linear, storage: Storage) -> bool:
     """Whether a layer is one of int8, and its constants are within what the kernels can do.
 
-    Sums of more than 24 bits are, for weights that are neither wide nor narrow, where that is the bias alone.
+    Sums of more than 24 bits are, for weights that are neither wide nor narrow, where that is the bias alone
+    and nothing else clamps the outputs than int8.
     """
+    may_be_large = storage == "bytes" and layer.output_range == INT8_RANGE
     return layer.inputs[0].dtype == "int8" and layer.arithmetic.meets(
-        lambda: DspLayer.of(layer).fits or (storage == "bytes" and DspLayer.of(layer).fits_large)
+        lambda: DspLayer.of(layer).fits or (may_be_large and DspLayer.of(layer).fits_large)
     )
 
 

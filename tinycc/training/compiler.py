@@ -19,11 +19,8 @@ from tinycc.training.add_spare_classes import AddSpareClasses, head_of
 from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
 from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import layers_of, untrainable_layers
-from tinycc.training.planned_step import forward_of, planned_step
+from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, LayerScheme, Scheme, full
-
-# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
-TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 
 
 def compile(

@@ -1,9 +1,10 @@
-"""A network, which is read once, and the training step that a scheme makes of it."""
+"""A network, which is read once, and the training step that each scheme makes of it, planned."""
 
 from dataclasses import dataclass
 
 import tvm
 
+from tinycc.limits import SearchLimits
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.infer_edges import has_edges
 from tinycc.passes.lower_fallbacks import LowerFallbacks
@@ -16,13 +17,13 @@ from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
 from tinycc.training.scheme import Scheme
 
+# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
+TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedStep:
-    """A network with a training step.
-
-    inference: the module of the inference, whose states are what trains.
-    """
+    """A network with a training step. inference: its module, whose states are what trains."""
 
     inference: tvm.IRModule
     program: Program

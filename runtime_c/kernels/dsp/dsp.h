@@ -42,6 +42,19 @@ TINYCC_INLINE uint32_t tinycc_dsp_load(const void *bytes)
     return word;
 }
 
+/* The word of the first `count` of four bytes, the others 0. */
+TINYCC_INLINE uint32_t tinycc_dsp_load_part(const int8_t *bytes, int32_t count)
+{
+    uint32_t word = 0;
+    if (count >= 4) {
+        return tinycc_dsp_load(bytes);
+    }
+    for (int32_t i = 0; i < count; ++i) {
+        word |= (uint32_t)(uint8_t)bytes[i] << 8 * i;
+    }
+    return word;
+}
+
 /* The element at `*place`, which moves on by a constant number of elements. */
 TINYCC_INLINE int32_t tinycc_dsp_next(const int8_t **place, int32_t step)
 {
@@ -66,6 +79,18 @@ TINYCC_INLINE uint32_t tinycc_dsp_pack(int32_t first, int32_t second)
     return pair;
 #else
     return ((uint32_t)first & 0xFFFFU) | (uint32_t)second << 16;
+#endif
+}
+
+/* The upper int16 of both words. */
+TINYCC_INLINE uint32_t tinycc_dsp_pack_upper(uint32_t first, uint32_t second)
+{
+#if TINYCC_HAS_DSP
+    uint32_t pair;
+    __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(pair) : "r"(first), "r"(second));
+    return pair;
+#else
+    return first >> 16 | (second & 0xFFFF0000U);
 #endif
 }
 
@@ -277,7 +302,7 @@ typedef enum {
     TINYCC_DSP_RECTIFIED = 0, /* clamped to int8, and to no less than the zero point */
     TINYCC_DSP_FULL = 1,      /* clamped to int8 */
     TINYCC_DSP_CLAMPED = 2,   /* clamped to what the data says */
-    TINYCC_DSP_LARGE = 3      /* the same of sums that need 32 bits, as their bias does, which is apart */
+    TINYCC_DSP_LARGE = 3      /* to int8, of sums that need 32 bits, as their bias does, which is apart */
 } tinycc_dsp_mode;
 
 /* Calls <function>_rectified, <function>_full or <function>_clamped. */
@@ -318,7 +343,7 @@ TINYCC_INLINE int8_t tinycc_dsp_output(int32_t value, int32_t multiplier, int32_
 {
     const int32_t result = tinycc_dsp_rescale(value, multiplier, exponent, data->output_zero_point,
                                               mode == TINYCC_DSP_RECTIFIED);
-    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode >= TINYCC_DSP_CLAMPED);
+    return tinycc_dsp_clamp(result, data->output_min, data->output_max, mode == TINYCC_DSP_CLAMPED);
 }
 
 #endif

@@ -28,26 +28,13 @@ typedef struct {
     int8_t output_max;
 } tinycc_trained_pointwise_dsp_data;
 
-/* The word of the first `count` of four bytes, the others 0. */
-TINYCC_INLINE uint32_t tinycc_trained_dsp_word(const int8_t *bytes, int32_t count)
-{
-    uint32_t word = 0;
-    if (count >= 4) {
-        return tinycc_dsp_load(bytes);
-    }
-    for (int32_t i = 0; i < count; ++i) {
-        word |= (uint32_t)(uint8_t)bytes[i] << 8 * i;
-    }
-    return word;
-}
-
 /* One of the pixels. */
 TINYCC_INLINE void tinycc_trained_dsp_widen(uint32_t *widened, const int8_t *input, int32_t inputs,
                                             int32_t zero_point)
 {
     const uint32_t zero_points = tinycc_dsp_pack(zero_point, zero_point);
     for (int32_t i = 0; i < inputs; i += 4) {
-        const uint32_t word = tinycc_trained_dsp_word(input + i, inputs - i);
+        const uint32_t word = tinycc_dsp_load_part(input + i, inputs - i);
         widened[0] = tinycc_dsp_subtract(tinycc_dsp_even(word), zero_points);
         widened[TINYCC_TRAINED_DSP_PIXELS] = tinycc_dsp_subtract(tinycc_dsp_odd(word), zero_points);
         widened += 2 * TINYCC_TRAINED_DSP_PIXELS;
@@ -125,7 +112,7 @@ TINYCC_INLINE void tinycc_trained_dsp_pixels(const int8_t *input, int32_t pixels
         tinycc_trained_dsp_dots(sums, widened, pixels, weights, words);
         if (rest > 0) {
             tinycc_trained_dsp_step(sums, widened + 2 * TINYCC_TRAINED_DSP_PIXELS * words, pixels,
-                                    tinycc_trained_dsp_word(weights + 4 * words, rest));
+                                    tinycc_dsp_load_part(weights + 4 * words, rest));
         }
         weights += inputs;
         TINYCC_UNROLL
