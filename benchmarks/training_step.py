@@ -4,12 +4,13 @@
 
 The network, and what trains of it, is of the graph that TinyEngine's authors published, which the corpus has.
 Memory is .data and .bss without the stack, of firmware for an emulated core; instructions are of one step.
+A last table has real gradients and those of integers beside each other, of this network and of a small one.
 `--markdown` writes the tables between the marks of a page.
 """
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -18,16 +19,21 @@ import tvm
 
 from benchmarks.tables import number, ratio, table, write_measured
 from tests.tools.corpus import corpus_folder
+from tests.tools.training_graphs import training_graph
 from tests.tools.tte_graph import TrainingGraph
 from tinycc import training
 from tinycc.run import RunResult, train
-from tinycc.training import LayerScheme, Scheme
+from tinycc.training import LayerScheme, Scheme, full
+from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import Layer
+from tinycc.training.scheme import AnyScheme
 
 CORES = {"cortex-m4": "Cortex-M4", "cortex-m7": "Cortex-M7"}
 # What TinyEngine's own C of this graph was measured to take.
 PEER_INSTRUCTIONS = {"cortex-m4": 120_100_000, "cortex-m7": 106_400_000}
 PEER_MEMORY, PEER_FLASH = 231_512, 669_668
+# Where real gradients and those of integers are compared: without an FPU, and with one.
+KINDS_ON = {"cortex-m0": "Cortex-M0", "cortex-m4": "Cortex-M4"}
 RATE = 1e-3
 
 
@@ -40,9 +46,13 @@ def scheme(layers: Mapping[str, Layer]) -> Scheme:
     )
 
 
-def measure(module: tvm.IRModule, core: str) -> tuple[RunResult, Counter[str]]:
+def measure(
+    module: tvm.IRModule, chosen: AnyScheme, core: str, gradients: GradientType | None = None
+) -> tuple[RunResult, Counter[str]]:
     """A step on a core; its instructions by kind of operator and kernel."""
-    compiled = training.compile(module, scheme=scheme, target=core, optimize_for="memory")
+    compiled = training.compile(
+        module, scheme=chosen, target=core, gradients=gradients, optimize_for="memory"
+    )
     with tempfile.TemporaryDirectory() as parent:
         compiled.export(Path(parent) / "model")
         shape = compiled.plan.edges.inputs[0].shape
@@ -57,7 +67,7 @@ def measure(module: tvm.IRModule, core: str) -> tuple[RunResult, Counter[str]]:
 
 def page(module: tvm.IRModule) -> str:
     """The step beside TinyEngine's, and what its instructions are spent on."""
-    steps = {core: measure(module, core) for core in CORES}
+    steps = {core: measure(module, scheme, core) for core in CORES}
     rows = []
     for core, (result, _) in steps.items():
         own = {
@@ -77,8 +87,27 @@ def page(module: tvm.IRModule) -> str:
         [
             table(["", "tinycc", "TinyEngine", "ratio"], rows),
             table(["operators, kernel", *CORES.values()], kinds),
+            table(["gradients", "float", "integer", "ratio"], [*kind_rows(module)]),
         ]
     )
+
+
+def kind_rows(module: tvm.IRModule) -> Iterator[list[str]]:
+    """A step with real gradients, and with those of integers, of this network and of a small one."""
+    networks: dict[str, tuple[tvm.IRModule, AnyScheme]] = {
+        "8 layers on 8x8 pixels": (training_graph(1), full),
+        "mcunet-5fps": (module, scheme),
+    }
+    for name, (network, chosen) in networks.items():
+        for core, title in KINDS_ON.items():
+            real, whole = (measure(network, chosen, core, kind)[0] for kind in ARITHMETICS)
+            pairs = {
+                "instructions": (real.instructions, whole.instructions),
+                ".data + .bss": (real.ram_bytes, whole.ram_bytes),
+                "flash": (real.flash_bytes, whole.flash_bytes),
+            }
+            for what, (a, b) in pairs.items():
+                yield [f"{name}, {title}, {what}", number(a), number(b), ratio(b, a)]
 
 
 @click.command()
