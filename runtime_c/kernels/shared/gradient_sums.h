@@ -21,7 +21,7 @@
 
 #if TINYCC_HAS_FPU
 
-/* All products with one input's weight, s16 to s19: `sums` of the inputs of a pixel += its gradient times
+/* All products with four weights, s16 to s19: `sums` of the inputs of a pixel += its gradient times
  * them. */
 #define TINYCC_GRADIENT_PRODUCTS(gradient, sum0, sum1, sum2, sum3)                                           \
     "vmul.f32 s28, " gradient ", s16\n\t"                                                                    \
@@ -84,6 +84,28 @@ TINYCC_INLINE void tinycc_gradient_block(float *output, int32_t output_pitch, co
         : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14",
           "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28",
           "s29", "s30", "s31", "cc", "memory");
+}
+
+/* sums[o][i] += sum over `pixels` pixels, ascending, of gradient[o] * source[i], of as many outputs and
+ * inputs as fit the registers; gradient: `pitch` from pixel to pixel. */
+TINYCC_INLINE void tinycc_gradient_products(float sums[][TINYCC_GRADIENT_INPUTS], const float *gradient,
+                                            int32_t pitch, const float *source, int32_t pixels)
+{
+    const int32_t step = 4 * pitch;
+    __asm__ volatile(
+        "vldmia.f32 %[sums], {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15}\n\t"
+        "1:\n\t"
+        "vldmia.f32 %[gradient], {s20, s21, s22, s23}\n\t"
+        "add %[gradient], %[step]\n\t" TINYCC_GRADIENT_STEP(
+            "s20", "s21", "s22", "s23") "subs %[pixels], #1\n\t"
+                                        "bne 1b\n\t"
+                                        "vstmia.f32 %[sums], {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, "
+                                        "s11, s12, s13, s14, s15}\n\t"
+        : [gradient] "+r"(gradient), [weights] "+r"(source), [pixels] "+r"(pixels)
+        : [sums] "r"(sums), [step] "r"(step)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14",
+          "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s28", "s29", "s30", "s31", "cc",
+          "memory");
 }
 
 #endif
