@@ -51,6 +51,12 @@ def test_one_json_object(cli: Cli, learning: Path, data: Path) -> None:
     assert "states" not in curve
 
 
+def test_steps_that_overflow_are_told(cli: Cli, learning: Path, data: Path) -> None:
+    options = ("train", learning, "--data", data, "--rate", 1e30)
+    assert json.loads(cli(*options, "--json").stdout)["skipped"] == CASES
+    assert f"{CASES} steps overflowed and left weights as they were" in cli(*options).stdout
+
+
 def test_help_names_the_schemes_and_the_data(cli: Cli) -> None:
     assert "last:N or biases:N" in " ".join(cli("compile", "--help").stdout.split())
     text = " ".join(cli("train", "--help").stdout.split())
@@ -100,6 +106,14 @@ def test_a_model_that_cannot_be_trained(cli: Cli, tmp_path: Path) -> None:
     path.write_bytes(dense_tflite_model("int16", "int8"))
     reason = cli("compile", path, "--train", "full", "-o", tmp_path / "out").reason
     assert "dense_0: it computes int16 from int16, and only int8 trains" in reason
+
+
+def test_spare_classes(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) -> None:
+    options = ("compile", tflite_file, "--spare-classes", 2)
+    assert "give --train, too" in cli(*options, "-o", tmp_path / "none").reason
+    assert cli(*options, "--train", "last:1", "-o", tmp_path / "wider").code == 0
+    wrong = cli("train", tmp_path / "wider", "--data", data, "--labels", "wrong")
+    assert "labels are integers from 0 to 4, the outputs of the model: not 5" in wrong.reason
 
 
 def test_options_that_say_nothing_of_a_training_step(cli: Cli, tflite_file: Path, tmp_path: Path) -> None:

@@ -60,13 +60,13 @@ class Case:
         return module_of_composite(self.composite())
 
 
-def on_both(*cases: Case) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each case what the generated C makes of it, and what the VM makes."""
-    return list(zip(in_c(*cases), _together(cases, run_on_vm), strict=True))
+def on_both(*cases: Case, features: Features = ()) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each case what the generated C makes of it, with kernels for `features`, and what the VM makes."""
+    return list(zip(in_c(*cases, features=features), _together(cases, run_on_vm), strict=True))
 
 
 def in_c(*cases: Case, features: Features = ()) -> list[np.ndarray]:
-    """For each case what the generated C makes of it, with kernels for such a core's features."""
+    """For each case what the generated C makes of it."""
     return _together(cases, partial(compile_and_run, features=features))
 
 

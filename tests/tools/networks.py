@@ -15,15 +15,16 @@ SCALE, ZERO_POINT = 0.05, 3
 class Network:
     """A network under construction; each method takes and returns an int8 NHWC expression.
 
-    weight_range: what weights may be, ends included.
+    weight_range: what weights may be, ends included. weight_scale: what they are multiplied by.
     """
 
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     weight_range: tuple[int, int] = (-127, 127)
+    weight_scale: float = 0.01
 
-    def _weights(self, *shape: int) -> np.ndarray:
+    def _weights(self, *shape: int) -> relax.Expr:
         low, high = self.weight_range
-        return self.random.integers(low, high + 1, shape).astype(np.int8)
+        return dequantized(self.random.integers(low, high + 1, shape).astype(np.int8), self.weight_scale)
 
     def _finish(self, value: relax.Expr) -> relax.Expr:
         return quantized(value, SCALE, ZERO_POINT)
@@ -37,7 +38,7 @@ class Network:
         """SAME padding."""
         weights = self._weights(kernel, kernel, inputs, channels)
         product = relax.op.nn.conv2d(
-            self._real(x), dequantized(weights, 0.01), strides=(stride, stride), padding=[kernel // 2] * 4,
+            self._real(x), weights, strides=(stride, stride), padding=[kernel // 2] * 4,
             data_layout="NHWC", kernel_layout="HWIO",
         )  # fmt: skip
         return self._finish(product)
@@ -46,7 +47,7 @@ class Network:
         """SAME padding."""
         weights = self._weights(kernel, kernel, 1, channels)
         product = relax.op.nn.conv2d(
-            self._real(x), dequantized(weights, 0.01), strides=(stride, stride), padding=[kernel // 2] * 4,
+            self._real(x), weights, strides=(stride, stride), padding=[kernel // 2] * 4,
             groups=channels, data_layout="NHWC", kernel_layout="HWIO",
         )  # fmt: skip
         return self._finish(product)
@@ -58,6 +59,10 @@ class Network:
     def scaled(self, a: relax.Expr, gate: relax.Expr) -> relax.Expr:
         """A tensor times one value for each channel."""
         return self._finish(relax.op.multiply(self._real(a), self._real(gate)))
+
+    def curved(self, x: relax.Expr) -> relax.Expr:
+        """The hyperbolic tangent of each element."""
+        return self._finish(relax.op.tanh(self._real(x)))
 
     def mean(self, x: relax.Expr) -> relax.Expr:
         """Over all pixels."""
@@ -74,7 +79,7 @@ class Network:
     def dense(self, x: relax.Expr, inputs: int, outputs: int) -> relax.Expr:
         """All elements of x."""
         weights = self._weights(inputs, outputs)
-        product = relax.op.matmul(self._real(relax.op.reshape(x, (1, inputs))), dequantized(weights, 0.01))
+        product = relax.op.matmul(self._real(relax.op.reshape(x, (1, inputs))), weights)
         return self._finish(product)
 
 

@@ -98,7 +98,7 @@ class Device:
         self.first, self.bytes = int(sizes["STATES"]), int(sizes["STATE_BYTES"])
         words = -(-int(sizes["ARENA_BYTES"]) // 8)
         self.arena = (ctypes.c_int64 * words)()
-        self.library.model_reset_in(self.arena)
+        self.reset()
 
     @property
     def states(self) -> bytes:
@@ -107,18 +107,33 @@ class Device:
 
     @property
     def trained(self) -> bytes:
-        """Weights and biases alone: without the words that the rate and the number of the step are in."""
+        """Weights and biases alone: without the words that the rate and the counts of steps are in."""
         last = {state["name"]: state["offset"] for state in self._states}
         data = bytearray(self.states)
-        for name in ("learning_rate", "training_step"):
+        for name in ("learning_rate", "training_step", "skipped_updates"):
             data[last[name] : last[name] + 4] = bytes(4)
         return bytes(data)
 
-    def train(self, example: np.ndarray, label: int) -> float:
-        """A step; the loss before it."""
+    @property
+    def skipped(self) -> int:
+        """What model_skipped_updates_in returns."""
+        return int(self.library.model_skipped_updates_in(self.arena))
+
+    def state(self, name: str) -> bytes:
+        """One of those that the report tells of."""
+        [found] = [state for state in self._states if state["name"] == name]
+        return self.states[found["offset"] : found["offset"] + found["bytes"]]
+
+    def train(self, example: np.ndarray, target: int | np.ndarray) -> float:
+        """A step; the loss before it. target: the label, or float32."""
+        right = target if isinstance(target, int) else target.ctypes.data_as(ctypes.c_void_p)
         return float(
-            self.library.model_train_step_in(self.arena, example.ctypes.data_as(ctypes.c_void_p), label)
+            self.library.model_train_step_in(self.arena, example.ctypes.data_as(ctypes.c_void_p), right)
         )
+
+    def reset(self) -> None:
+        """As it was compiled."""
+        self.library.model_reset_in(self.arena)
 
     def set_learning_rate(self, rate: float) -> None:
         """Of the steps that follow."""

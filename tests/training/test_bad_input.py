@@ -11,12 +11,12 @@ import tvm
 from tvm import relax
 
 from tests.tools.kernel_runner import dequantized, module_of, quantized
-from tests.tools.networks import Network, shared
+from tests.tools.networks import ZERO_POINT, Network, shared
 from tests.tools.training_library import Device
 from tinycc import training
 from tinycc.errors import BudgetError, InputDataError, ModelError, OutputError, TrainingError
 from tinycc.run import train
-from tinycc.training import LayerScheme, Scheme
+from tinycc.training import LayerScheme, Scheme, UpdateRule
 from tinycc.training.fit import fit
 
 CLASSES = 5
@@ -102,17 +102,50 @@ def test_the_device_trains_nothing_with_a_label_out_of_range(folder: Path) -> No
     for label in (-1, CLASSES, 2**31 - 1):
         assert math.isnan(device.train(np.ones((8, 8, 3), np.int8), label))
         assert device.trained == before
+    assert device.skipped == 3
     assert math.isfinite(device.train(np.ones((8, 8, 3), np.int8), 0))
     assert device.trained != before
+    assert device.skipped == 3
+    device.reset()
+    assert device.skipped == 0
 
 
-@pytest.mark.parametrize("rate", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("rate", [math.nan, math.inf, -math.inf, 1e30])
 def test_the_device_writes_no_change_that_is_no_number(folder: Path, rate: float) -> None:
     device = Device(folder)
     before = device.trained
     device.set_learning_rate(rate)
     device.train(np.ones((8, 8, 3), np.int8), 1)
     assert device.trained == before
+    assert device.skipped == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30, -3e38])
+def test_a_step_whose_loss_overflows_changes_nothing(tmp_path: Path, value: float) -> None:
+    training.compile(plain_network(), "squared_error").export(tmp_path / "c")
+    device, before = Device(tmp_path / "c"), Device(tmp_path / "c").trained
+    target = np.array([0, 0, value, 0, 0], np.float32)
+    assert not math.isfinite(device.train(np.ones((8, 8, 3), np.int8), target))
+    assert device.trained == before
+    assert device.skipped == 1
+
+
+@pytest.mark.parametrize("scale", [1e7, 1e20])
+def test_a_gradient_that_overflows_ends_the_updates_of_its_step(tmp_path: Path, scale: float) -> None:
+    """Sums of 0, of which none is clamped, let gradients through that each layer multiplies by its scale."""
+    network = Network(weight_scale=scale)
+
+    def body(x: relax.Expr) -> relax.Expr:
+        deep = network.convolution(network.convolution(x, 8, 3), 8, 8)
+        return network.dense(network.mean(deep), 8, CLASSES)
+
+    module = shared(module_of([((1, 8, 8, 3), "int8")], body))
+    training.compile(module, rule=UpdateRule(is_scaled=False)).export(tmp_path / "c")
+    device, shipped = Device(tmp_path / "c"), Device(tmp_path / "c")
+    device.train(np.full((8, 8, 3), ZERO_POINT, np.int8), 0)
+    assert device.skipped == 1
+    names = ("dense_0_bias", "conv2d_0_bias", "conv2d_0_weights")
+    assert [device.state(name) == shipped.state(name) for name in names] == [False, True, True]
 
 
 def test_a_folder_without_a_training_step(

@@ -28,6 +28,7 @@ class TrainingCode:
 
     target: what is right, a label or real numbers, where it is copied to as well.
     rate, rate_offset: the learning rate after a reset, and where it lies.
+    skipped_offset: where the count of skipped updates lies.
     classes: elements of the network's first output.
     identity: a number that tells states of this model and scheme from others, as C.
     """
@@ -38,6 +39,7 @@ class TrainingCode:
     loss: str
     rate: str
     rate_offset: str
+    skipped_offset: str
     classes: int
     identity: str
 
@@ -69,7 +71,8 @@ def training_code(plan: Plan, invoked: Plan, calls: Sequence[OperatorCall]) -> T
         StepInput(name, c_type(tensor.dtype), buffer_offset(plan, buffer), tensor.bytes)
         for name, tensor, buffer in zip(names, plan.input_tensors, plan.inputs, strict=True)
     )
-    rate = f"state{len(plan.state_values) - 2}"
+    # As mark_trainable has them: the rate, the number of the step, the count of what was skipped.
+    rate, _, skipped = list(plan.state_values)[-3:]
     initial = plan.state_values[rate]
     assert isinstance(initial, np.ndarray)
     return TrainingCode(
@@ -79,6 +82,7 @@ def training_code(plan: Plan, invoked: Plan, calls: Sequence[OperatorCall]) -> T
         loss=buffer_offset(plan, plan.outputs[0]),
         rate=c_value(float(initial[0])),
         rate_offset=buffer_offset(plan, rate),
+        skipped_offset=buffer_offset(plan, skipped),
         classes=invoked.output_tensors[0].elements,
         identity=f"0x{_identity(plan):08x}u",
     )

@@ -1,7 +1,8 @@
 """Make a training step of an inference: loss, gradients and updates behind the operators of the network.
 
-Before:  main(x, weights, bias, ..., learning_rate, training_step) -> (y, weights, bias, ...)
-After:   main(x, label, weights, ...) -> (loss, weights', bias', ..., learning_rate, training_step + 1)
+Before:  main(x, weights, bias, ..., learning_rate, training_step, skipped) -> (y, weights, bias, ...)
+After:   main(x, label, weights, ...) -> (loss, weights', bias', ..., learning_rate, training_step + 1,
+         skipped'). Where the loss or a gradient has overflowed, the rate of all later updates is 0.
 Requires: mark_trainable. The loss is of the first result; a softmax, or a dequantize, that makes it is left
          out, as the loss takes logits. Operators that nothing trained comes before are not gone through.
 Source:  reverse-mode differentiation of the operators' integers, as in MCUNetV3 (Lin et al., "On-device
@@ -22,6 +23,7 @@ from tinycc.edges import Edge, Edges, read_edges, with_edges
 from tinycc.errors import TrainingError
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.bias_update import bias_update
+from tinycc.ops.checked_rate import checked_rate
 from tinycc.ops.cross_entropy import cross_entropy, cross_entropy_gradient
 from tinycc.ops.gather import Gather
 from tinycc.ops.quantize import Dequantize
@@ -84,6 +86,7 @@ class _Backward:
     """The training step of a graph, while it is written.
 
     gradients: of values, as far as they are known.
+    rate: the learning rate, once something has overflowed 0.
     next_values: of states that change.
     """
 
@@ -95,7 +98,7 @@ class _Backward:
         self.arithmetic = ARITHMETICS[gradient_type](self.writer)
         self.gradients: dict[Value, Gradient] = {}
         self.next_values: dict[relax.Var, relax.Expr] = {}
-        *_, self.rate, self.step = graph.states
+        *_, self.rate, self.step, self.skipped = graph.states
         told = zip(graph.states, read_states(graph.main), strict=True)
         self.trained = [variable for variable, state in told if state.is_trained]
         self.reached = _behind(graph, self.trained)
@@ -106,12 +109,17 @@ class _Backward:
         maker, shape = self.graph.makers[logits], self.graph.tensor_of(logits).shape
         flat = self.writer.reshaped(maker.variable, (1, math.prod(shape)))
         target, (loss, gradient) = self.losses(flat, maker.view.outputs[0])
+        given = self.rate
+        self.check(loss)
         self.gradients[logits] = self.arithmetic.reshaped(self.arithmetic.of_loss(gradient), shape)
         for node in reversed(self.graph.nodes):
             if not self.reached.isdisjoint(node.results) and node.variable in self.gradients:
                 self.go_through(node)
         one = relax.const(np.array([1], np.int32))
         self.next_values[self.step] = self.writer.emit("next_step", relax.op.add(self.step, one))
+        is_skipped = self.writer.emit("is_skipped", relax.op.not_equal(self.rate, given))
+        count = self.writer.emit("count", relax.op.astype(is_skipped, "int32"))
+        self.next_values[self.skipped] = self.writer.emit("skipped", relax.op.add(self.skipped, count))
         inputs = self.graph.parameters[: len(self.graph.parameters) - len(self.graph.states)]
         # What a streaming model remembers moves on as in an inference.
         before = tvm_adapter.returned(self.graph.main)[-len(self.graph.states) :]
@@ -136,6 +144,11 @@ class _Backward:
             ]
         loss, gradient = (self.writer.call(composite, (flat, target)) for composite in made)
         return target, (loss, gradient)
+
+    def check(self, values: relax.Var) -> None:
+        """Update nothing from here on where these have overflowed."""
+        operands = (values, self.rate)
+        self.rate = self.writer.call(checked_rate(*operands), operands)
 
     def logits(self) -> Value:
         """What the loss is of: the first result before a softmax or a dequantize."""
@@ -170,6 +183,8 @@ class _Backward:
         factors = layer.multipliers.astype(np.float32)
         geometry = (layer.window, layer.groups)
         sums = layer_sums(self.arithmetic, node, gradient, factors, layer.output_range, geometry)
+        if self.arithmetic.can_overflow:
+            self.check(sums.values)
         scales = banded(
             np.broadcast_to(np.asarray(weights.scale), (len(layer.multipliers),)).astype(np.float32)
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinycc.errors import InputDataError
 from tinycc.run import train
+from tinycc.training.mark_trainable import SKIPPED
 
 RateSchedule = Literal["constant", "cosine"]
 
@@ -22,6 +23,7 @@ class Curve:
         test.
     instructions: of a case, on average; None on the host.
     states: what was trained, by name.
+    skipped: steps whose loss, rate or gradients overflowed, and which left weights as they were.
     """
 
     losses: list[float]
@@ -29,6 +31,7 @@ class Curve:
     board: str
     instructions: int | None
     states: dict[str, np.ndarray]
+    skipped: int
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the states."""
@@ -85,6 +88,7 @@ def fit(
         board=result.board,
         instructions=result.instructions,
         states=result.states,
+        skipped=int(result.states[SKIPPED][0]),
     )
 
 

@@ -6,7 +6,7 @@ The rules of operators and the walk through the graph are the same for both.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from tvm import relax
@@ -38,7 +38,12 @@ class Gradient:
 
 
 class GradientArithmetic(ABC):
-    """How gradients are computed that rules and updates ask for."""
+    """How gradients are computed that rules and updates ask for.
+
+    can_overflow: whether values may be no finite numbers.
+    """
+
+    can_overflow: ClassVar[bool] = False
 
     def __init__(self, writer: StepWriter) -> None:
         self.writer = writer
@@ -88,6 +93,8 @@ class GradientArithmetic(ABC):
 
 class RealGradients(GradientArithmetic):
     """In float32."""
+
+    can_overflow: ClassVar[bool] = True
 
     def of_loss(self, values: relax.Var) -> Gradient:
         """As it is."""

@@ -5,8 +5,9 @@ After:   main has two more states, weights and bias, whose initial values these 
          lv = trained_layer(x, weights, bias); what of both is frozen stays a constant inside. Where the
          weights of some input channels train, these alone are a state, and joined = concat(frozen weights,
          weights); all = take(joined, places); lv = trained_layer(x, all, bias)
-Requires: fuse_quantized_ops. Two states more come last: the learning rate, float32 [1], and the number of the
-         training step, int32 [1]. An inference leaves all of them as they are.
+Requires: fuse_quantized_ops. Three states more come last: the learning rate, float32 [1], the number of the
+         training step and how many steps had updates that were skipped, int32 [1]. An inference leaves all
+         of them as they are.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ from tinycc.training.channels import channel_axis, trained_channels
 from tinycc.training.layers import Layer, layers_of, untrainable_layers
 from tinycc.training.scheme import LayerScheme, Scheme
 
-RATE, STEP = "learning_rate", "training_step"
+RATE, STEP, SKIPPED = "learning_rate", "training_step", "skipped_updates"
 
 
 @tvm.transform.module_pass(opt_level=0, name="MarkTrainable")
@@ -47,6 +48,7 @@ class MarkTrainable:
         }
         marker.add_state(RATE, np.array([self.rate], np.float32), is_trained=False)
         marker.add_state(STEP, np.zeros(1, np.int32), is_trained=False)
+        marker.add_state(SKIPPED, np.zeros(1, np.int32), is_trained=False)
         return marker.rewritten(replaced)
 
 

@@ -8,7 +8,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
-from tinycc.ops.clamp_mask import inside_of, unpacked
+from tinycc.ops.clamp_mask.view import inside_of, unpacked
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
 from tinycc.ops.gradient_integers import FACTOR_BITS, rounded_shift, scaled

@@ -1,0 +1,45 @@
+/* The learning rate where it and all values are less than 2**64 in magnitude; 0 where not.
+ *
+ * Bits of a float without its sign order magnitudes as integers do, infinity and NaN above all numbers.
+ * Aliasing: output may be the rate. */
+#ifndef TINYCC_CHECKED_RATE_H
+#define TINYCC_CHECKED_RATE_H
+
+#include "../shared/common.h"
+
+/* A magnitude of two to the power of it counts as overflowed. */
+#define TINYCC_OVERFLOW_EXPONENT 64
+
+typedef struct {
+    int32_t elements;
+} tinycc_checked_rate_shape;
+
+typedef struct {
+    int32_t zero; /* Unused; a structure needs a member. */
+} tinycc_checked_rate_data;
+
+TINYCC_INLINE uint32_t tinycc_magnitude_bits(const float *value)
+{
+    uint32_t bits;
+    memcpy(&bits, value, sizeof bits);
+    return bits & 0x7FFFFFFFu;
+}
+
+TINYCC_INLINE void tinycc_checked_rate_float32(const float *values, const float *rate, float *out_row,
+                                               int32_t x0, int32_t x1, const tinycc_checked_rate_shape *shape,
+                                               const tinycc_checked_rate_data *data)
+{
+    const uint32_t limit = (127u + TINYCC_OVERFLOW_EXPONENT) << 23;
+    uint32_t greatest = tinycc_magnitude_bits(rate);
+    (void)x0;
+    (void)x1;
+    (void)data;
+    TINYCC_UNROLL
+    for (int32_t i = 0; i < shape->elements; ++i) {
+        const uint32_t bits = tinycc_magnitude_bits(values + i);
+        greatest = bits > greatest ? bits : greatest;
+    }
+    *out_row = greatest < limit ? *rate : 0.0f;
+}
+
+#endif
