@@ -114,6 +114,32 @@ TINYCC_INLINE void tinycc_gradient_products(float sums[][TINYCC_GRADIENT_INPUTS]
 TINYCC_INLINE void tinycc_gradient_weights(float real[][TINYCC_GRADIENT_INPUTS], const int8_t *weights,
                                            int32_t pitch, int32_t inputs, int32_t count)
 {
+#if TINYCC_HAS_FPU
+    if (inputs == TINYCC_GRADIENT_INPUTS) {
+        float *place = real[0];
+        int32_t a, b;
+        __asm__ volatile(
+            "1:\n\t"
+            "ldrsb %[a], [%[weights]]\n\t"
+            "ldrsb %[b], [%[weights], #1]\n\t"
+            "vmov s16, s17, %[a], %[b]\n\t"
+            "ldrsb %[a], [%[weights], #2]\n\t"
+            "ldrsb %[b], [%[weights], #3]\n\t"
+            "vmov s18, s19, %[a], %[b]\n\t"
+            "add %[weights], %[pitch]\n\t"
+            "vcvt.f32.s32 s16, s16\n\t"
+            "vcvt.f32.s32 s17, s17\n\t"
+            "vcvt.f32.s32 s18, s18\n\t"
+            "vcvt.f32.s32 s19, s19\n\t"
+            "vstmia.f32 %[place]!, {s16, s17, s18, s19}\n\t"
+            "subs %[count], #1\n\t"
+            "bne 1b\n\t"
+            : [weights] "+r"(weights), [place] "+r"(place), [count] "+r"(count), [a] "=&r"(a), [b] "=&r"(b)
+            : [pitch] "r"(pitch)
+            : "s16", "s17", "s18", "s19", "cc", "memory");
+        return;
+    }
+#endif
     for (int32_t o = 0; o < count; ++o) {
         TINYCC_UNROLL
         for (int32_t i = 0; i < inputs; ++i) {
