@@ -16,15 +16,17 @@ import click
 import numpy as np
 import tvm
 
-from benchmarks.tables import number, ratio, table, write_measured
+from benchmarks.tables import number, table, write_measured
 from tests.tools.corpus import corpus_folder
 from tests.tools.tte_graph import TrainingGraph
 from tinycc import training
 from tinycc.run import RunResult, train
 from tinycc.training import LayerScheme, Scheme
+from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
 
 CORES = {"cortex-m4": "Cortex-M4", "cortex-m7": "Cortex-M7"}
+GRADIENTS: tuple[GradientType, ...] = ("float", "integer")
 # What TinyEngine's own C of this graph was measured to take.
 PEER_INSTRUCTIONS = {"cortex-m4": 120_100_000, "cortex-m7": 106_400_000}
 PEER_MEMORY, PEER_FLASH = 231_512, 669_668
@@ -40,9 +42,11 @@ def scheme(layers: Mapping[str, Layer]) -> Scheme:
     )
 
 
-def measure(module: tvm.IRModule, core: str) -> tuple[RunResult, Counter[str]]:
+def measure(module: tvm.IRModule, core: str, gradients: GradientType) -> tuple[RunResult, Counter[str]]:
     """A step on a core; its instructions by kind of operator and kernel."""
-    compiled = training.compile(module, scheme=scheme, target=core, optimize_for="memory")
+    compiled = training.compile(
+        module, scheme=scheme, target=core, gradients=gradients, optimize_for="memory"
+    )
     with tempfile.TemporaryDirectory() as parent:
         compiled.export(Path(parent) / "model")
         shape = compiled.plan.edges.inputs[0].shape
@@ -57,26 +61,31 @@ def measure(module: tvm.IRModule, core: str) -> tuple[RunResult, Counter[str]]:
 
 def page(module: tvm.IRModule) -> str:
     """The step beside TinyEngine's, and what its instructions are spent on."""
-    steps = {core: measure(module, core) for core in CORES}
+    ways = [(core, gradients) for core in CORES for gradients in GRADIENTS]
+    steps = {way: measure(module, *way) for way in ways}
     rows = []
-    for core, (result, _) in steps.items():
+    for core, title in CORES.items():
+        results = [steps[core, gradients][0] for gradients in GRADIENTS]
         own = {
-            "instructions": (result.instructions, PEER_INSTRUCTIONS[core]),
-            ".data + .bss": (result.ram_bytes, PEER_MEMORY),
-            "flash": (result.flash_bytes, PEER_FLASH),
+            "instructions": ([result.instructions for result in results], PEER_INSTRUCTIONS[core]),
+            ".data + .bss": ([result.ram_bytes for result in results], PEER_MEMORY),
+            "flash": ([result.flash_bytes for result in results], PEER_FLASH),
         }
         rows += [
-            [f"{CORES[core]}, {name}", number(value), number(peer), ratio(value, peer)]
-            for name, (value, peer) in own.items()
+            [f"{title}, {name}", *(number(value) for value in values), number(peer)]
+            for name, (values, peer) in own.items()
         ]
+    total: Counter[str] = Counter()
+    for _, by_kind in steps.values():
+        total.update(by_kind)
     kinds = [
-        [kind, *(number(by_kind[kind]) for _, by_kind in steps.values())]
-        for kind, _ in steps["cortex-m4"][1].most_common(12)
+        [kind, *(number(by_kind[kind]) for _, by_kind in steps.values())] for kind, _ in total.most_common(20)
     ]
+    titles = [f"{CORES[core]}, {gradients}" for core, gradients in ways]
     return "\n".join(
         [
-            table(["", "tinycc", "TinyEngine", "ratio"], rows),
-            table(["operators, kernel", *CORES.values()], kinds),
+            table(["gradients", *GRADIENTS, "TinyEngine"], rows),
+            table(["operators, kernel", *titles], kinds),
         ]
     )
 
