@@ -5,6 +5,7 @@ from typing import Any
 
 from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
+from tinycc.errors import TrainingError
 from tinycc.graph import OperatorGraph
 from tinycc.limits import SearchLimits
 from tinycc.report.pass_records import recorded_passes
@@ -12,9 +13,11 @@ from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
+from tinycc.training.contribution import Contributions
 from tinycc.training.layers import layers_of
 from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, Scheme, full
+from tinycc.training.search_scheme import StepPlanner, search
 
 
 def compile(
@@ -22,6 +25,8 @@ def compile(
     loss: Loss = "cross_entropy",
     *,
     scheme: AnyScheme = full,
+    memory: str | int | None = None,
+    contributions: Contributions | None = None,
     rate: float = 0.01,
     rule: UpdateRule = DEFAULT_RULE,
     target: str = "cortex-m4",
@@ -37,6 +42,8 @@ def compile(
     loss: of the first result: "cross_entropy" of logits (a softmax behind them is left out) with the label of
         an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
+    memory, contributions: in place of `scheme` and `sram`: SRAM for inference and step together, and what
+        `measure_contributions` has measured; the scheme is that which gains most and fits.
     rate: the learning rate after a reset. rule: how weights are updated.
     target, sram, flash, optimize_for, name, limits: as for `tinycc.compile`.
 
@@ -46,6 +53,7 @@ def compile(
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
+    sram = memory if memory is not None else sram
     features = target_named(target).features
     request = Request(
         name=name,
@@ -61,10 +69,21 @@ def compile(
     module = load(model)
     with recorded_passes() as records:
         forward = forward_of(module)
-        chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
+    if memory is not None:
+        planner = StepPlanner(forward, loss, target, optimize_for, limits)
+        scheme = search(planner, _given(contributions), parse_size(str(memory))).scheme
+    chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
+    with recorded_passes() as further:
         planned = planned_step(
             forward, chosen, loss=loss, rate=rate, rule=rule, features=features, schedule=schedule
         )
+    records += further
     compiled = CompiledModel(planned.inference, planned.program, request, tuple(records))
     check_budgets(compiled.report)
     return compiled
+
+
+def _given(contributions: Contributions | None) -> Contributions:
+    if contributions is None:
+        raise TrainingError("memory= chooses a scheme by what it gains: give contributions= as well")
+    return contributions
