@@ -15,7 +15,7 @@ from tinycc.output_file import new_file
 from tinycc.quantization.extra import library
 from tinycc.quantization_options import progress_bar
 from tinycc.report.terminal import empty_table
-from tinycc.target import TARGETS, parse_size
+from tinycc.target import TARGETS, parse_size, target_named
 
 if TYPE_CHECKING:
     from tinycc.training.contribution import Contributions, Gain
@@ -92,6 +92,9 @@ def train_plan_command(
     from tinycc.training.simulation import Data, IntegerNetwork
 
     budget_bytes = parse_size(memory)
+    target_named(target)
+    if plot is not None:
+        library("matplotlib.figure")
     if not output.resolve().parent.is_dir():
         raise OutputError(f"cannot write {output}: there is no folder {output.parent}")
     network = IntegerNetwork.load(model)

@@ -80,8 +80,8 @@ def measure_contributions(
     }
     measurable = {name: _measurable(layers[name], shares) for name in looked_at[:-1]}
     found = Contributions(setup, sorted(chosen), measurable, _known(setup, path))
-    cases = [_cases(network, data, looked_at, device) for data in (training, held_out)]
     groups = found.missing
+    cases = [in_front(network, data, looked_at, device) for data in (training, held_out) if groups]
     for group in groups if progress is None else progress(groups, "Contributions"):
         runs = [Run(seed, rate, parts.scheme(layers)) for parts in group for rate in rates for seed in seeds]
         results = simulate(
@@ -116,10 +116,10 @@ def parts_of(data: Data, places: np.ndarray) -> Data:
     return Data([array[places] for array in data.inputs], data.targets[places])
 
 
-def _cases(
-    network: IntegerNetwork, data: Data, looked_at: Sequence[str], device: torch.device | str
+def in_front(
+    network: IntegerNetwork, data: Data, looked_at: Sequence[str], device: torch.device | str = "cpu"
 ) -> Cases:
-    """Run through all that comes before the layers that are looked at."""
+    """Cases, run through all that comes before the layers that are looked at."""
     trained = [name(layer) for layer in looked_at for name in (weights_name, bias_name)]
     return Cases.of(network, network.parameters(device), data, trained, "cross_entropy")
 
