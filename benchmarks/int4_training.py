@@ -64,7 +64,9 @@ def folded(trained: nn.Sequential) -> nn.Sequential:
     """Each batch norm as part of the convolution before it."""
     layers = list(trained.eval())
     fused = [
-        fuse_conv_bn_eval(each, after) if isinstance(after, nn.BatchNorm2d) else each
+        fuse_conv_bn_eval(each, after)
+        if isinstance(each, nn.Conv2d) and isinstance(after, nn.BatchNorm2d)
+        else each
         for each, after in zip(layers, [*layers[1:], None], strict=True)
         if not isinstance(each, nn.BatchNorm2d)
     ]

@@ -1,177 +1,161 @@
-"""Adapt a network of spoken digits to a speaker whom it never heard: what of training in int8 costs accuracy.
+"""What of training in int8 costs accuracy: networks learn what they did not know, in the integers of the C.
 
-    python -m benchmarks.training_transfer [--corpus PATH] [--quick] [--device cuda] [--markdown PAGE]
+    python -m benchmarks.training_transfer [TASK ...] [--cache FOLDER] [--device cuda] [--markdown PAGE]
+    python -m benchmarks.training_transfer --quick
 
-The network of models/spoken_digits is trained without one speaker and quantized; then it learns from half
-of that speaker's recordings in the integers of the generated C, simulated in torch. For each way of training
-the rate is chosen on a tenth of the recordings, and the accuracy is that of the rest: mean and standard error
-over seeds. `--quick` needs no corpus and less than a minute: the kept network, which knows all speakers,
-learns to name each digit by the next one, from one seed, with two rates and in two epochs.
+Tasks are "images" (a network that knows five classes of CIFAR-10 learns the others) and "speech" (one of
+spoken digits learns from a speaker whom it never heard). Each way of training is simulated in torch; its rate
+is chosen on cases held out of training, with one seed, and the accuracy is that of the test cases: mean and
+standard error over seeds. Memory is of the compiler's plan.
+
+The networks that know the old are trained at first, and kept in the cache. Outcomes are kept in
+benchmarks/results as they are found, and what is there is not measured again. `--markdown` writes them into
+a page. `--quick` takes less than a minute with a small network, needs no corpus and keeps nothing.
 """
 
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 import numpy as np
+import torch
 
-from benchmarks.tables import table, write_measured
-from tests.tools.corpus import ROOT, corpus_folder
-from tinycc.training.layers import Layer
-from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
-from tinycc.training.simulation import (
-    Data,
-    GradientDescent,
-    IntegerNetwork,
-    Run,
-    Simulated,
-    cosine,
-    evaluate,
-    simulate,
+from benchmarks import transfer_images, transfer_quick, transfer_speech
+from benchmarks.records import RESULTS
+from benchmarks.tables import number, table, write_measured
+from benchmarks.transfer_methods import Outcome, judged, methods
+from benchmarks.transfer_task import Task
+from tinycc.training.simulation import evaluate
+
+CACHE = Path.home() / ".cache" / "tinycc-benchmarks"
+TASKS: dict[str, Callable[[Path, str], Task]] = {
+    "images": transfer_images.task,
+    "speech": transfer_speech.task,
+}
+
+# What ought to hold: by how many points the accuracy of the first exceeds that of the second at least.
+CLAIMS = (
+    ("all", "all, in float32", -1.0),
+    ("all", "all, unscaled, at the head's rate", 5.0),
+    ("all", "all, unscaled", 5.0),
+    ("all", "all, float32 master", -1.0),
+    ("all, gradients in integers", "all", -1.0),
+    ("sparse, by hand", "all", -1.0),
+    ("sparse, by hand", "all biases, and the head", 0.0),
+    ("sparse, by hand", "last layers", 0.0),
 )
 
-SPEAKER = "george"
-RATES = (0.003, 0.01, 0.03, 0.1)
-# Without scaling, gradients of integers are some 10,000 times too small.
-UNSCALED = 1e4
-SEEDS = (0, 1, 2)
-BATCH = 4
-EPOCHS, PRETRAINING_EPOCHS = 8, 20
 
-
-@dataclass(frozen=True)
-class Method:
-    """A way of training. scale: of its rates."""
-
-    name: str
-    scheme: Scheme
-    rule: GradientDescent = field(default_factory=GradientDescent)
-    scale: float = 1.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """accuracies: of the test recordings, one for each seed."""
-
-    method: str
-    rate: float
-    accuracies: list[float]
-
-    @property
-    def mean(self) -> float:
-        """Of all seeds."""
-        return float(np.mean(self.accuracies))
-
-    @property
-    def error(self) -> str:
-        """Standard error of the mean, in percent; "" of a single seed."""
-        count = len(self.accuracies)
-        return f"{100 * np.std(self.accuracies, ddof=1) / np.sqrt(count):.1f}" if count > 1 else ""
-
-
-def methods(layers: Mapping[str, Layer]) -> list[Method]:
-    """All weights with several roundings, and parts of them with the device's."""
-    everything, head = full(layers), last_layers(layers, 1)
-    pointwise = [name for name, layer in layers.items() if layer.weights.shape[1:3] == (1, 1)]
-    half = {
-        name: LayerScheme(True, 1.0 if name == pointwise[-1] else 0.5 if name in pointwise else 0.0)
-        for name in list(layers)[-6:]
+def settings_of(task: Task) -> dict[str, Any]:
+    """What outcomes depend on, beside the code; `before` is the accuracy without training."""
+    return {
+        "learning": len(task.learning.targets),
+        "choosing": len(task.choosing.targets),
+        "testing": len(task.testing.targets),
+        "batch": task.batch,
+        "epochs": task.epochs,
+        "seeds": list(task.seeds),
+        "before": evaluate(task.network, task.testing, device=task.device),
     }
-    return [
-        Method("head only", head),
-        Method("all biases, and the head", last_biases(layers, len(layers))),
-        Method("last 4 layers", last_layers(layers, 4)),
-        Method("biases of 6 layers, half of pointwise weights", Scheme(half, fingerprint(layers))),
-        Method("all", everything),
-        Method("all, rounded to nearest", everything, GradientDescent("nearest")),
-        Method("all, truncated as in C", everything, GradientDescent("truncate")),
-        Method("all, float32 master", everything, GradientDescent("master")),
-        Method("all, without scaling", everything, GradientDescent(is_scaled=False), UNSCALED),
+
+
+def measured(task: Task, path: Path) -> str:
+    """The tables of all methods. path: a file that keeps outcomes."""
+    settings = settings_of(task)
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = kept["outcomes"] if kept.get("settings") == settings else []
+    outcomes = {item["method"]: Outcome(**item) for item in known}
+    for method in methods(task, outcomes):
+        if method.name in outcomes:
+            continue
+        item = outcomes[method.name] = judged(task, method)
+        click.echo(f"{item.method}: {percent(item.accuracies)} at {item.rate:g}, {item.seconds} s", err=True)
+        content = {
+            "command": "python -m benchmarks.training_transfer",
+            "hardware": f"{processor_name()}, one thread" if task.device == "cpu" else task.device,
+            "torch": torch.__version__,
+            "settings": settings,
+            "outcomes": [asdict(each) for each in outcomes.values()],
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return page(settings, outcomes)
+
+
+def processor_name() -> str:
+    """As Linux tells it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def percent(values: Sequence[float]) -> str:
+    """Mean and its standard error, in points."""
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{100 * np.mean(values):.1f} ± {100 * error:.1f}"
+
+
+def differences(first: Outcome, second: Outcome) -> list[float]:
+    """Of accuracies, seed by seed."""
+    return [a - b for a, b in zip(first.accuracies, second.accuracies, strict=True)]
+
+
+def page(settings: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> str:
+    """The tables, and what they stand on."""
+    rows = [
+        [
+            item.method,
+            str(item.layers),
+            number(item.arena_bytes),
+            f"{item.rate:.3g}",
+            percent(item.accuracies),
+            percent(differences(item, outcomes["all"])),
+        ]
+        for item in outcomes.values()
     ]
-
-
-def adapted(
-    network: IntegerNetwork, parts: Sequence[Data], method: Method, quick: bool, device: str
-) -> Outcome:
-    """Train with each rate and seed. parts: to train on, to choose the rate by, to test."""
-    seeds, rates = (SEEDS[:1], RATES[1:3]) if quick else (SEEDS, RATES)
-    training, choosing, testing = parts
-    results = simulate(
-        network, training, choosing,
-        runs=[Run(seed, rate * method.scale, method.scheme) for rate in rates for seed in seeds],
-        epochs=2 if quick else EPOCHS, batch=BATCH, rule=method.rule, schedule=cosine, device=device,
-    )  # fmt: skip
-    found: dict[float, list[Simulated]] = {}
-    for result in results:
-        found.setdefault(result.run.rate, []).append(result)
-    best = max(found, key=lambda rate: np.mean([result.accuracies[-1] for result in found[rate]]))
-    accuracies = [evaluate(network, testing, result.states, device=device) for result in found[best]]
-    return Outcome(method.name, best, accuracies)
-
-
-def other_names() -> tuple[IntegerNetwork, list[Data]]:
-    """The kept network, and recordings whose digits are called by the next one, in three parts."""
-    folder = ROOT / "models" / "spoken_digits"
-    with np.load(folder / "held_out.npz") as kept:
-        clips, labels = kept["in0"], (kept["label"].astype(np.int64) + 1) % 10
-    parts = [Data([clips[part]], labels[part]) for part in (slice(200), slice(200, 240), slice(240, 300))]
-    return IntegerNetwork.load(folder / "spoken_digits.onnx"), parts
-
-
-def other_speaker(corpus: Path) -> tuple[IntegerNetwork, list[Data]]:
-    """The network that never heard the speaker, and that speaker's recordings in three parts."""
-    sys.path.insert(0, str(ROOT / "models" / "spoken_digits"))
-    import torch
-    import train
-
-    torch.set_num_threads(1)
-    recordings = train.Recordings(corpus / "data" / "fsdd_8k_int16.npz")
-    others, own = recordings.split(SPEAKER)
-    with TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
-        path = Path(folder) / "digits.onnx"
-        known = train.train(recordings, others, PRETRAINING_EPOCHS)
-        chosen = np.random.default_rng(train.SEED).choice(others, 300, replace=False)
-        train.quantise(known, recordings.features(chosen), path)
-        network = IntegerNetwork.load(path)
-    # Takes are said one after the other: whole takes are in one part.
-    take = recordings.index[own]
-    places = [own[take % 2 == 0], own[take % 10 == 1], own[(take % 2 == 1) & (take % 10 != 1)]]
-    return network, [Data([recordings.features(part)], recordings.label[part]) for part in places]
-
-
-def page(before: float, outcomes: Sequence[Outcome], counts: Sequence[int]) -> str:
-    """The table, and what it stands on."""
-    rows = [("before", "", f"{before:.1%}", "")]
-    rows += [(item.method, f"{item.rate:g}", f"{item.mean:.1%}", item.error) for item in outcomes]
-    headings = ("what trains", "rate", "accuracy", "standard error")
-    learned, chosen, tested = counts
-    text = f"{learned} recordings are learned from, {chosen} choose the rate, {tested} are the test.\n\n"
-    return text + table(headings, rows)
+    held = [
+        [
+            f"{first}, less {second}",
+            f"at least {least:+g}",
+            percent(differences(outcomes[first], outcomes[second])),
+            "yes" if 100 * np.mean(differences(outcomes[first], outcomes[second])) >= least else "**no**",
+        ]
+        for first, second, least in CLAIMS
+    ]
+    headings = ["what trains", "layers", "arena, bytes", "rate", "accuracy, %", "less all"]
+    return "\n".join(
+        [
+            "{learning} cases are learned from in {epochs} epochs, {batch} to a step; {choosing} choose the "
+            "rate, {testing} are the test. Before, {before:.1%} are right.\n".format(**settings),
+            table(headings, rows),
+            table(["points", "aim", "found", "holds"], held),
+        ]
+    )
 
 
 @click.command()
-@click.option("--corpus", type=click.Path(path_type=Path), default=corpus_folder)
+@click.argument("names", metavar="[TASK ...]", nargs=-1, type=click.Choice(list(TASKS)))
 @click.option("--quick", is_flag=True, help="Less than a minute, without the corpus.")
+@click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Of trained networks.")
 @click.option("--device", default="cpu", help="Of torch, e.g. cuda.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table into a page.")
-def main(corpus: Path, quick: bool, device: str, markdown: Path | None) -> None:
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the tables into a page.")
+def main(names: tuple[str, ...], quick: bool, cache: Path, device: str, markdown: Path | None) -> None:
     """See the module."""
-    network, parts = other_names() if quick else other_speaker(corpus)
-    before = evaluate(network, parts[2], device=device)
-    outcomes = []
-    for method in methods(network.layers):
-        outcomes.append(adapted(network, parts, method, quick, device))
-        item = outcomes[-1]
-        click.echo(f"{item.method}: {item.mean:.1%} at {item.rate:g}", err=True)
-    text = page(before, outcomes, [len(part.targets) for part in parts])
-    if markdown is None:
-        click.echo(text)
-    else:
-        write_measured(markdown, text)
+    torch.set_num_threads(1)
+    if quick:
+        with TemporaryDirectory() as folder:
+            click.echo(measured(transfer_quick.task(device), Path(folder) / "outcomes.json"))
+        return
+    for name in names or TASKS:
+        text = measured(TASKS[name](cache, device), RESULTS / f"training_transfer_{name}.json")
+        if markdown is None:
+            click.echo(text)
+        else:
+            write_measured(markdown, text, f"transfer of {name}")
 
 
 if __name__ == "__main__":

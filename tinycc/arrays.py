@@ -21,6 +21,11 @@ def read_inputs(path: Path) -> list[np.ndarray]:
     return [read_array(path, f"in{index}") for index in range(count)]
 
 
+def read_examples(path: Path, labels: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """The inputs of an .npz file and its array of labels. Raises InputDataError."""
+    return read_inputs(path), read_array(path, labels)
+
+
 def read_array(path: Path, name: str) -> np.ndarray:
     """One array of an .npz file. Raises InputDataError."""
     names = _names(path)

@@ -18,6 +18,7 @@ from tinycc.quantization_options import Quantization, quantization_options
 from tinycc.quantize_command import quantize_command
 from tinycc.target import TARGETS
 from tinycc.train_command import refuse_with_train, train_command
+from tinycc.train_plan_command import train_plan_command
 from tinycc.validate_command import validate_command
 from tinycc.version import VERSION
 
@@ -34,6 +35,7 @@ def main() -> None:
 
 main.add_command(quantize_command)
 main.add_command(train_command)
+main.add_command(train_plan_command)
 main.add_command(validate_command)
 
 
@@ -113,6 +115,11 @@ main.add_command(validate_command)
     help="Add a training step: of all layers (full), last:N or biases:N of them, or as a scheme's file says.",
 )
 @click.option(
+    "--gradients",
+    type=click.Choice(["integer", "float"]),
+    help="With --train: what gradients are computed in; integers where the target has no FPU, unless said.",
+)
+@click.option(
     "--spare-classes",
     type=click.IntRange(0),
     default=0,
@@ -136,6 +143,7 @@ def compile_command(
     allow_float: bool,
     name: str,
     train: str | None,
+    gradients: Any,
     spare_classes: int,
     quantization: Quantization,
     preprocessing: "Preprocessing",
@@ -153,6 +161,7 @@ def compile_command(
         compiled = training.compile(
             source,
             scheme=training.named_scheme(train),
+            gradients=gradients,
             spare_classes=spare_classes,
             target=target,
             sram=sram,
@@ -162,6 +171,8 @@ def compile_command(
         )
         _write(compiled, output)
         return
+    if gradients is not None:
+        raise UnsupportedError("--gradients says how a training step computes: give --train as well")
     if spare_classes:
         raise UnsupportedError("--spare-classes are learned by a training step: give --train, too")
     compiled = compile_model(

@@ -10,11 +10,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
 from typing import IO, Any
 
 import click
 
-from tinycc.errors import TinyccError, printable
+from tinycc.errors import TinyccError, ToolError, printable
 from tinycc.version import VERSION
 
 # What a user can mend, and a fault of tinycc itself (EX_SOFTWARE of BSD's sysexits.h).
@@ -127,14 +128,22 @@ class _NoTorch(MetaPathFinder):
 def _without_torch() -> Iterator[None]:
     """Keeps tvm_ffi from importing torch, which it does wherever that is installed.
 
-    No command reads torch programs, and the import takes longer than most compilations.
+    Few commands need it, see `with_torch`, and the import takes longer than most compilations.
     """
     finder = _NoTorch()
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        if finder in sys.meta_path:
+            sys.meta_path.remove(finder)
+
+
+def with_torch() -> None:
+    """Let the command that runs import torch. Raises ToolError where there is none."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoTorch)]
+    if find_spec("torch") is None:
+        raise ToolError("torch is not installed: pip install 'tinycc-mcu[torch]'")
 
 
 def _fault(error: Exception, noise: IO[bytes] | None) -> str:

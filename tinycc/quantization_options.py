@@ -85,7 +85,7 @@ class Quantization:
             equalize=self.equalize,
             weights=self.weights,
             analysis=analysis,
-            progress=_progress,
+            progress=progress_bar,
         )
 
 
@@ -195,7 +195,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _progress(items: Sequence[Any], description: str) -> Iterable[Any]:
+def progress_bar(items: Sequence[Any], description: str) -> Iterable[Any]:
     """A bar that is there while items are worked on, where there is a terminal."""
     console = Console()
     return track(items, description, console=console, transient=True) if console.is_terminal else items

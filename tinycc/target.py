@@ -131,7 +131,7 @@ _HARD_M7 = ("-mfloat-abi=hard", "-mfpu=fpv5-d16")
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
-        Target("host", "", (), packages="gcc libc6-dev", startup=""),
+        Target("host", "", (), ("fpu",), packages="gcc libc6-dev", startup=""),
         _arm(
             "cortex-m0",
             ("-mfloat-abi=soft",),

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tinycc.arrays import read_array, read_inputs, write_arrays
+from tinycc.arrays import read_examples, write_arrays
 from tinycc.errors import UnsupportedError
 from tinycc.target import TARGETS
 
@@ -54,13 +53,13 @@ def train_command(
 
     curve = fit(
         folder,
-        *_examples(data, labels),
+        *read_examples(data, labels),
         on=on,
         epochs=epochs,
         rate=rate,
         schedule=schedule,
         seed=seed,
-        test=None if test is None else _examples(test, labels),
+        test=None if test is None else read_examples(test, labels),
     )
     if output is not None:
         write_arrays(output, curve.states)
@@ -108,7 +107,3 @@ def refuse_with_train(context: click.Context) -> None:
             raise UnsupportedError(
                 f"{parameter.opts[0]} does not go together with --train: leave one of them out"
             )
-
-
-def _examples(path: Path, labels: str) -> tuple[list[np.ndarray], np.ndarray]:
-    return read_inputs(path), read_array(path, labels)

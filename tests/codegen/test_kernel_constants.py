@@ -13,7 +13,7 @@ FOLDER = Path(runtime_c.__file__).parent / "kernels"
 READ = {
     "accumulate_dsp.h": ("TINYCC_CHANNEL_SUMS_TAPS", "TINYCC_DSP_CHANNELS", "TINYCC_DENSE_DSP_BLOCK"),
     "depthwise_conv2d_dsp.h": ("TINYCC_DEPTHWISE_DSP_WORDS", "TINYCC_DEPTHWISE_DSP_CONSTANT"),
-    "dsp.h": ("TINYCC_DSP_RECTIFIED", "TINYCC_DSP_FULL", "TINYCC_DSP_CLAMPED"),
+    "dsp.h": ("TINYCC_DSP_RECTIFIED", "TINYCC_DSP_FULL", "TINYCC_DSP_CLAMPED", "TINYCC_DSP_LARGE"),
     "conv2d_helium.h": ("TINYCC_CONV2D_STACK", "TINYCC_DOT_STEP", "TINYCC_LANES"),
 }
 

@@ -1,14 +1,18 @@
 """Gradients before a clamp, from the result or from a mask of bits."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from tests.tools.gradients import Case, on_both
+from tests.tools.gradients import Case, in_c, on_both, on_core
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.clamp_gradient import clamp_gradient
 from tinycc.ops.clamp_mask import clamp_mask
 
+DSP = ("dsp",)
 SHAPE = (1, 3, 5, 3)
 LOW, HIGH = -100, 90
 
@@ -52,6 +56,37 @@ def test_a_mask_says_the_same() -> None:
     for mask, got in zip(masks, gradients, strict=True):
         np.testing.assert_array_equal(mask, bits)
         np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 5, 3), (1, 2, 3, 16), (1, 1, 1, 21)])
+@pytest.mark.parametrize("is_one", [True, False])
+def test_bytes_of_masks(shape: tuple[int, ...], is_one: bool) -> None:
+    """Pixels of whole bytes, bytes of several pixels, and what is left over."""
+    generator = np.random.default_rng(3)
+    gradient = generator.normal(size=shape).astype(np.float32)
+    result = generator.choice(np.int8([-128, -127, LOW, LOW + 1, 0, HIGH - 1, HIGH, 127]), shape)
+    bits = np.packbits(inside(result).reshape(-1), bitorder="little")
+    factor = np.float32(0.375) if is_one else generator.normal(size=shape[-1:]).astype(np.float32)
+    mask, got = in_c(
+        Case(partial(clamp_mask, low=LOW, high=HIGH), [result]),
+        clamped(factor, gradient, bits),
+        features=DSP,
+    )
+    np.testing.assert_array_equal(mask, bits)
+    np.testing.assert_array_equal(got, np.where(inside(result), gradient * factor, np.float32(0)))
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize(("low", "high"), [(-128, 127), (LOW, HIGH), (-3, -1)])
+def test_masks_on_a_core(low: int, high: int, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    result = np.arange(-128, 128).astype(np.int8)[:253]
+    case = Case(partial(clamp_mask, low=low, high=high), [result])
+    [view] = views_in(case.module(), DSP)
+    assert view.variant == "dsp"
+    [mask] = on_core(tmp_path, case)
+    np.testing.assert_array_equal(mask, np.packbits((result > low) & (result < high), bitorder="little"))
 
 
 def test_they_run_in_place() -> None:

@@ -214,6 +214,50 @@ def test_a_step_between_two_outputs_is_found_again() -> None:
     assert check_reference(module, "conv2d", features=DSP).variant == "dsp"
 
 
+# Height and width of the kernel, groups, outputs, of which there are pairs or one more.
+OF_LARGE_BIAS = [(1, 1, 6), (1, 1, 3), (3, 1, 3), (3, 3, 3), (5, 3, 3)]
+
+
+def large_bias_module(kernel: int, groups: int, outputs: int) -> tvm.IRModule:
+    """Channels whose sums begin next to the greatest and the least int32, and may go past it."""
+    weights = np.arange(kernel * kernel * (3 // groups) * outputs) * 37 % 255 - 127
+    bias = np.resize([2**31 - 90, 3, -(2**31) + 1200], outputs).astype(np.int32)
+
+    def body(x: relax.Expr) -> relax.Expr:
+        product = relax.op.nn.conv2d(
+            dequantized(x, 1.0, -3),
+            dequantized(weights.reshape(kernel, kernel, 3 // groups, outputs).astype(np.int8), 1.0),
+            data_layout="NHWC", kernel_layout="HWIO", groups=groups, padding=[kernel // 2] * 4,
+        )  # fmt: skip
+        return quantized(relax.op.add(product, dequantized(bias, 1.0)), 2.0**25, 5)
+
+    return module_of([((1, 5, 7, 3), "int8")], body)
+
+
+@pytest.mark.parametrize(("kernel", "groups", "outputs"), OF_LARGE_BIAS)
+def test_a_large_bias_stays_apart(kernel: int, groups: int, outputs: int) -> None:
+    module = large_bias_module(kernel, groups, outputs)
+    [view] = views_in(module, DSP)
+    assert view.variant == "dsp"
+    check_reference(module, view.kind, features=DSP)
+
+
+@pytest.mark.emulator
+def test_a_large_bias_on_a_core(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    for kernel, groups, outputs in OF_LARGE_BIAS[1:]:
+        module = large_bias_module(kernel, groups, outputs)
+        [view], folder = views_in(module, DSP), tmp_path / f"{kernel}_{groups}"
+        [values] = inputs_of(view, 0)
+        passes = default_passes("float", features=DSP)
+        tinycc.compile(module, target="cortex-m4", passes=passes).export(folder)
+        result = run(folder, "cortex-m4", [values[None]])
+        np.testing.assert_array_equal(
+            result.outputs[0].reshape(-1), reference_of(view, [values]).reshape(-1), folder.name
+        )
+
+
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_depthwise_channels_of_constant_output(kernel: int) -> None:
     weights = np.full((kernel, kernel, 1, 3), 5, np.int8)

@@ -1,6 +1,8 @@
 """Gradients of inputs of layers: to the bit as the headers say, and against autograd of torch."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from tests.passes.layout_tools import run_on_vm
 from tests.reference import gradients as reference
 from tests.tools.gradient_layers import NAMES, GradientLayer, layer
-from tests.tools.gradients import Case, in_c, on_both
+from tests.tools.gradients import Case, in_c, on_both, on_core
 from tests.tools.kernel_runner import check_overlap, views_in
 from tinycc.ops.input_gradient import input_gradient
 
@@ -68,7 +70,16 @@ def test_frozen_weights_are_constants() -> None:
     assert view.macs == item.gradient.size * item.weights[0].size
 
 
-@pytest.mark.parametrize("name", ["pixels", "depthwise with stride", "groups"])
+@pytest.mark.emulator
+def test_blocks_in_the_registers_of_a_core(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    item = layer("many channels")
+    [result] = on_core(tmp_path, case_of(item))
+    np.testing.assert_array_equal(result, expected_of(item).reshape(-1))
+
+
+@pytest.mark.parametrize("name", ["pixels", "many channels", "depthwise with stride", "groups"])
 def test_overlap_distances(name: str) -> None:
     case = case_of(layer(name))
     check_overlap(case.module(), case.inputs, is_tight=False)

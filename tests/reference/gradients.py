@@ -1,4 +1,4 @@
-"""Gradients and updates in numpy, float32, summed in the order that the kernels' headers state."""
+"""Gradients and updates in numpy, summed in the order that the kernels' headers state."""
 
 from collections.abc import Iterator
 
@@ -37,12 +37,12 @@ def input_gradient(
     gradient: np.ndarray, weights: np.ndarray, window: Window, groups: int, input_shape: tuple[int, ...]
 ) -> np.ndarray:
     """The gradient of a layer's input; see runtime_c/kernels/portable/input_gradient.h."""
-    result = np.zeros(input_shape, np.float32)
+    result = np.zeros(input_shape, gradient.dtype)
     outputs, _, _, depth = weights.shape
     for j, k, above, below in taps(window, gradient.shape[1:3], input_shape[1:3]):
         for o in range(outputs):
             first = o // (outputs // groups) * depth
-            product = gradient[0][above][..., o, np.newaxis] * weights[o, j, k].astype(np.float32)
+            product = gradient[0][above][..., o, np.newaxis] * weights[o, j, k].astype(gradient.dtype)
             result[0, :, :, first : first + depth][below] += product
     return result
 
@@ -52,10 +52,10 @@ def weight_gradient(
 ) -> np.ndarray:
     """The gradient of weights, [outputs, kernel height, kernel width, depth]; see weight_update.h.
 
-    centred: float32, the layer's input less its zero point, its first `depth` channels of each group.
+    centred: the layer's input less its zero point, its first `depth` channels of each group.
     """
     outputs = gradient.shape[3]
-    result = np.zeros((outputs, *window.kernel, depth), np.float32)
+    result = np.zeros((outputs, *window.kernel, depth), gradient.dtype)
     group = np.arange(outputs) // (outputs // groups)
     channels = group[:, np.newaxis] * depth + np.arange(depth)
     for j, k, above, below in taps(window, gradient.shape[1:3], centred.shape[1:3]):
@@ -68,7 +68,7 @@ def weight_gradient(
 
 def bias_gradient(gradient: np.ndarray) -> np.ndarray:
     """The gradient of a bias, [outputs]; see bias_update.h."""
-    result = np.zeros(gradient.shape[-1], np.float32)
+    result = np.zeros(gradient.shape[-1], gradient.dtype)
     for pixel in gradient.reshape(-1, gradient.shape[-1]):
         result += pixel
     return result

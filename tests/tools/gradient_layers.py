@@ -25,6 +25,7 @@ class GradientLayer:
 # Window, groups, input [height, width, channels], outputs.
 _LAYERS = {
     "pixels": (Window((1, 1), (1, 1), (0, 0)), 1, (3, 3, 7), 5),
+    "many channels": (Window((1, 1), (1, 1), (0, 0)), 1, (5, 7, 70), 37),
     "dense": (Window((1, 1), (1, 1), (0, 0)), 1, (1, 1, 6), 3),
     "pixels with stride": (Window((1, 1), (2, 2), (0, 0)), 1, (5, 4, 6), 5),
     "image": (Window((3, 3), (2, 2), (0, 1)), 1, (6, 7, 5), 4),

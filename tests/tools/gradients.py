@@ -3,18 +3,25 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import tvm
 from tvm import relax
 
+import tinycc
 from tests.passes.layout_tools import run_on_vm
-from tests.tools.kernel_runner import compile_and_run, module_of, module_of_composite
+from tests.tools.kernel_runner import Features, compile_and_run, module_of, module_of_composite
 from tinycc import tvm_adapter
+from tinycc.passes.pipeline import default_passes
+from tinycc.run import run as run_on_target
+from tinycc.target import TARGETS
 
 # Of a composite function: makes a call of it.
 Function: TypeAlias = Callable[..., relax.Expr]
+# Of a module and its inputs.
+Run: TypeAlias = Callable[[tvm.IRModule, list[np.ndarray]], list[np.ndarray]]
 
 # Of more operators that do not depend on each other the best order would be searched for long.
 _TOGETHER = 4
@@ -53,19 +60,36 @@ class Case:
         return module_of_composite(self.composite())
 
 
-def on_both(*cases: Case) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each case what the generated C makes of it, and what the VM makes."""
-    by_vm = [result for case in cases for result in run_on_vm(case.module(), case.inputs)]
-    return list(zip(in_c(*cases), by_vm, strict=True))
+def on_both(*cases: Case, features: Features = ()) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each case what the generated C makes of it, with kernels for `features`, and what the VM makes."""
+    return list(zip(in_c(*cases, features=features), _together(cases, run_on_vm), strict=True))
 
 
-def in_c(*cases: Case) -> list[np.ndarray]:
-    """For each case what the generated C makes of it; some of them in a module, so that less is compiled."""
+def in_c(*cases: Case, features: Features = ()) -> list[np.ndarray]:
+    """For each case what the generated C makes of it."""
+    return _together(cases, partial(compile_and_run, features=features))
+
+
+def on_core(folder: Path, *cases: Case, core: str = "cortex-m4") -> list[np.ndarray]:
+    """The same on an emulated core, with all kernels for its features, flat."""
+
+    def run_there(module: tvm.IRModule, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        place = folder / str(len(list(folder.iterdir())))
+        passes = default_passes("float", features=TARGETS[core].features)
+        tinycc.compile(module, target=core, passes=passes).export(place)
+        result = run_on_target(place, core, [array[None] for array in inputs])
+        return [output.reshape(-1) for output in result.outputs]
+
+    return _together(cases, run_there)
+
+
+def _together(cases: Sequence[Case], run: Run) -> list[np.ndarray]:
+    """The results of cases, some of them in a module, so that less is compiled."""
     parts = [cases[first : first + _TOGETHER] for first in range(0, len(cases), _TOGETHER)]
-    return [result for part in parts for result in _in_one_module(part)]
+    return [result for part in parts for result in _in_one_module(part, run)]
 
 
-def _in_one_module(cases: Sequence[Case]) -> list[np.ndarray]:
+def _in_one_module(cases: Sequence[Case], run: Run) -> list[np.ndarray]:
     inputs = [array for case in cases for array in case.inputs]
 
     def results(functions: Sequence[Function], *variables: relax.Var) -> list[relax.Expr]:
@@ -75,7 +99,7 @@ def _in_one_module(cases: Sequence[Case]) -> list[np.ndarray]:
             for function, case in zip(functions, cases, strict=True)
         ]
 
-    return compile_and_run(module_calling([case.composite() for case in cases], inputs, results), inputs)
+    return run(module_calling([case.composite() for case in cases], inputs, results), inputs)
 
 
 def module_calling(

@@ -25,6 +25,7 @@ from tvm import relax
 from tinycc import tvm_adapter
 from tinycc.codegen import generate_operators, write_folder
 from tinycc.edges import Edge, Edges, with_edges
+from tinycc.limits import SearchLimits
 from tinycc.ops import view_of
 from tinycc.ops.base import Operator
 from tinycc.ops.kernel_call import KernelCall
@@ -38,6 +39,9 @@ from tinycc.states import State, with_states
 
 # Of a core, as tinycc.target.Target has them.
 Features = tuple[str, ...]
+
+# Where results are looked at, nobody asks whether buffers could lie closer.
+_LIMITS = SearchLimits(solver_seconds=0.5)
 
 SANITIZERS = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -269,7 +273,7 @@ def check_overlap(
 
 
 def _plan_of(module: tvm.IRModule, features: Features) -> Plan:
-    return build_plan(tvm.transform.Sequential(default_passes("float", features=features))(module))
+    return build_plan(tvm.transform.Sequential(default_passes("float", features=features))(module), _LIMITS)
 
 
 def run_plan(

@@ -60,6 +60,10 @@ class Network:
         """A tensor times one value for each channel."""
         return self._finish(relax.op.multiply(self._real(a), self._real(gate)))
 
+    def curved(self, x: relax.Expr) -> relax.Expr:
+        """The hyperbolic tangent of each element."""
+        return self._finish(relax.op.tanh(self._real(x)))
+
     def mean(self, x: relax.Expr) -> relax.Expr:
         """Over all pixels."""
         return self._finish(relax.op.mean(self._real(x), [1, 2], keepdims=True))

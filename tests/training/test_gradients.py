@@ -1,4 +1,7 @@
-"""Gradients of integers are those that torch's autograd finds for the real numbers they stand for."""
+"""Gradients of integers are those that torch's autograd finds for the real numbers they stand for.
+
+Those in real numbers to the last bits, those in integers within what 15 bits can tell.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import torch
 from tests.tools.real_autograd import real_gradients
 from tests.tools.training_graphs import training_graph
 from tests.tools.view_reference import reference_of
-from tinycc.training.simulation import IntegerNetwork, gradients
+from tinycc.training.simulation import IntegerNetwork, gradients, integer_gradients
 from tinycc.training.simulation.network import Values
 
 
@@ -32,6 +35,13 @@ def assert_gradients_are_those_of_real_numbers(network: IntegerNetwork, image: V
         assert found.keys() == expected.keys()
         for name, gradient in expected.items():
             assert (found[name][0] - gradient).norm() <= tolerance * gradient.norm(), name
+    loss, whole = integer_gradients(network, network.parameters(), image, torch.tensor([[label]]))
+    assert float(loss) == pytest.approx(float(expected_loss), rel=1e-5)
+    assert whole.keys() == expected.keys()
+    for name, gradient in expected.items():
+        numbers = whole[name].real()[0, 0]
+        assert (numbers * gradient).sum() >= 0.9999 * numbers.norm() * gradient.norm(), name
+        assert numbers.norm() == pytest.approx(float(gradient.norm()), rel=0.01), name
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 5, 6, 7, 8])

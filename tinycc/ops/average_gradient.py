@@ -1,5 +1,6 @@
 """The gradient of the input of an average over windows, or over all pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.gradient_integers import header_ending, widened
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.room import Room
@@ -28,16 +30,16 @@ from tinycc.ops.window import Window
 class AverageGradient(Operator):
     """Each input pixel has from every window over it the gradient, divided by how many pixels that has.
 
-    What lies outside of the input is not counted, as TFLite does not.
+    What lies outside of the input is not counted, as TFLite does not. Integers are divided beforehand.
 
-    inputs: the gradient of the averages, float32 [1, output height, output width, channels].
-    outputs: float32 [1, height, width, channels].
+    inputs: the gradient of the averages, float32 or int16 [1, output height, output width, channels].
+    outputs: float32, or int32, [1, height, width, channels].
     """
 
     window: Window
 
     kind: ClassVar[str] = "average_gradient"
-    element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
+    element_types: ClassVar[ElementTypes] = frozenset({FLOAT, ("int16", "int32")})
     is_spatial: ClassVar[bool] = True
 
     @classmethod
@@ -54,15 +56,25 @@ class AverageGradient(Operator):
 def average_gradient(gradient: relax.Var, *, window: Window, input_shape: tuple[int, ...]) -> relax.Function:
     """The composite function of an `AverageGradient`. input_shape: [1, height, width, channels]."""
     _, *sizes, channels = tvm_adapter.shape_of(gradient)
-    inside = [_taps_inside(window, axis, count, input_shape[axis + 1]) for axis, count in enumerate(sizes)]
-    counts = np.multiply.outer(*inside).astype(np.float32).reshape(1, *sizes, 1)
-    ones = np.ones((channels, *window.kernel, 1), np.float32)
+    counts = pixel_counts(window, sizes, input_shape[1:3]).astype(np.float32).reshape(1, *sizes, 1)
 
     def body(emit: Emit, gradient: relax.Var) -> relax.Expr:
-        parts = emit(relax.op.divide(gradient, tvm_adapter.make_constant(counts)))
+        parts = widened(emit, gradient)
+        if parts is gradient:
+            parts = emit(relax.op.divide(gradient, tvm_adapter.make_constant(counts)))
+        ones = np.ones((channels, *window.kernel, 1), tvm_adapter.dtype_of(parts))
         return spread_sums(emit, parts, tvm_adapter.make_constant(ones), window, channels, input_shape)
 
     return write_composite(AverageGradient.kind, {"gradient": gradient}, body, window_attributes(window))
+
+
+def pixel_counts(window: Window, counts: Sequence[int], sizes: Sequence[int]) -> np.ndarray:
+    """How many pixels each average is of, int64 of the outputs' height and width.
+
+    counts, sizes: height and width of the outputs, and of the input.
+    """
+    inside = [_taps_inside(window, axis, *pair) for axis, pair in enumerate(zip(counts, sizes, strict=True))]
+    return np.multiply.outer(*inside)
 
 
 def _taps_inside(window: Window, axis: int, count: int, size: int) -> np.ndarray:
@@ -79,8 +91,8 @@ class PortableAverageGradient(Kernel[AverageGradient]):
         """One call for each row."""
         [gradient], [output] = view.inputs, view.outputs
         return RowCall(
-            header="average_gradient.h",
-            function="tinycc_average_gradient_float32",
+            header=f"average_gradient{header_ending(gradient)}.h",
+            function=f"tinycc_average_gradient_{gradient.dtype}",
             struct="tinycc_spread",
             shape=spread_shape(view.window, gradient, output, groups=output.channels),
             data={"zero": 0},

@@ -10,6 +10,8 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.gradient_integers import header_ending
+from tinycc.ops.integer_update import integer_changes
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.room import Room
@@ -27,19 +29,20 @@ LOW, HIGH = -(2**30), 2**30 - 1
 class BiasUpdate(Operator):
     """bias - (rate * scaling * gradient of the bias, rounded), held to [low, high].
 
-    inputs: the gradient of the layer's sums, float32 [..., outputs]; the rate, float32 [1]; the number of the
-        step, int32 [1]; the bias, int32 [outputs].
+    inputs: the gradient of the layer's sums, float32 or int16 [..., outputs]; the rate, float32 [1]; the
+        number of the step, int32 [1]; the bias, int32 [outputs]; of int16 its exponent, int32 [1].
     outputs: the new bias, which may be written over the old one.
-    scaling: float32 [outputs].
+    scaling: float32 [outputs]. offset: added to the exponent.
     """
 
     scaling: np.ndarray
     rounding: UpdateRounding
     low: int
     high: int
+    offset: int
 
     kind: ClassVar[str] = "bias_update"
-    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int32")})
+    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int32"), ("int16", "int32")})
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "BiasUpdate":
@@ -51,6 +54,7 @@ class BiasUpdate(Operator):
             rounding=UpdateRounding.read(composite),
             low=composite.integer("low"),
             high=composite.integer("high"),
+            offset=composite.integer("offset"),
         )
 
 
@@ -59,35 +63,49 @@ def bias_update(
     rate: relax.Var,
     step: relax.Var,
     bias: relax.Var,
-    *,
+    *exponent: relax.Var,
     scaling: np.ndarray,
     seed: int,
     tensor: int,
     rounding: Rounding = "stochastic",
     low: int = LOW,
     high: int = HIGH,
+    offset: int = 0,
 ) -> relax.Function:
     """The composite function of a `BiasUpdate`, whose docstring tells of the operands.
 
-    seed, tensor, rounding: see `UpdateRounding`. low, high: within LOW and HIGH, or ValueError.
+    exponent: of a gradient of integers. seed, tensor, rounding: see `UpdateRounding`. low, high: within LOW
+    and HIGH, or ValueError.
     """
     if not LOW <= low <= high <= HIGH:
         raise ValueError(f"a bias cannot be held to [{low}, {high}]")
     how = UpdateRounding(seed, tensor, rounding)
 
     def body(
-        emit: Emit, gradient: relax.Var, rate: relax.Var, step: relax.Var, bias: relax.Var
+        emit: Emit,
+        gradient: relax.Var,
+        rate: relax.Var,
+        step: relax.Var,
+        bias: relax.Var,
+        *exponent: relax.Var,
     ) -> relax.Expr:
         [outputs] = tvm_adapter.shape_of(bias)
         factors = emit(relax.op.multiply(rate, tvm_adapter.make_constant(scaling.astype(np.float32))))
-        sums = emit(relax.op.sum(emit(relax.op.reshape(gradient, (-1, outputs))), axis=0))
-        delta = emit(relax.op.multiply(factors, sums))
-        changes = how.changes_in_relax(emit, delta, step, BOUND, np.arange(outputs))
+        values = emit(relax.op.astype(gradient, "int64")) if exponent else gradient
+        sums = emit(relax.op.sum(emit(relax.op.reshape(values, (-1, outputs))), axis=0))
+        elements = np.arange(outputs)
+        if exponent:
+            whole = emit(relax.op.add(*exponent, relax.const(offset, "int32")))
+            changes = integer_changes(emit, how, sums, factors, whole, step, bound=BOUND, elements=elements)
+        else:
+            delta = emit(relax.op.multiply(factors, sums))
+            changes = how.changes_in_relax(emit, delta, step, BOUND, elements)
         held = emit(relax.op.clip(bias, low, high))
         return relax.op.clip(emit(relax.op.subtract(held, changes)), low, high)
 
-    operands = {"gradient": gradient, "rate": rate, "step": step, "bias": bias}
-    attributes = {**how.attributes, "low": low, "high": high}
+    names = ("gradient", "rate", "step", "bias", "exponent")
+    operands = dict(zip(names, (gradient, rate, step, bias, *exponent), strict=False))
+    attributes = {**how.attributes, "low": low, "high": high, "offset": offset}
     return write_composite(BiasUpdate.kind, operands, body, attributes)
 
 
@@ -97,10 +115,12 @@ class PortableBiasUpdate(Kernel[BiasUpdate]):
     def call(self, view: BiasUpdate) -> RowCall:
         """Output by output."""
         gradient, bias = view.inputs[0], view.inputs[3]
+        is_real = gradient.dtype == "float32"
+        ending = header_ending(gradient)
         return RowCall(
-            header="bias_update.h",
-            function="tinycc_bias_update_int32",
-            struct="tinycc_bias_update",
+            header=f"bias_update{ending}.h",
+            function="tinycc_bias_update_int32" if is_real else "tinycc_bias_update_int16",
+            struct=f"tinycc_bias_update{ending}",
             shape={
                 "pixels": gradient.elements // bias.elements,
                 "channels": bias.elements,
@@ -112,6 +132,7 @@ class PortableBiasUpdate(Kernel[BiasUpdate]):
                 "tensor": view.rounding.tensor,
                 "low": view.low,
                 "high": view.high,
+                **({} if is_real else {"offset": view.offset}),
             },
             windows=tuple(map(RowWindow.whole, view.inputs)),
             rows=1,

@@ -8,6 +8,8 @@ FEATURE = "dsp"
 INT8_RANGE = (-128, 127)
 # Of tinycc_dsp_mode.
 _RECTIFIED, _FULL, _CLAMPED = (constant(f"TINYCC_DSP_{mode}") for mode in ("RECTIFIED", "FULL", "CLAMPED"))
+# Of layers alone: a bias of 32 bits.
+LARGE = constant("TINYCC_DSP_LARGE")
 
 
 def stored_multiplier(multiplier: Any) -> Any:

@@ -138,6 +138,11 @@ class DspLayer:
             and abs(self.weights).max() <= INT8_RANGE[1]
         )
 
+    @cached_property
+    def fits_large(self) -> bool:
+        """The same, whatever the bias, in mode TINYCC_DSP_LARGE."""
+        return self.fits_parts([self.weights.shape[1]])
+
     def fits_parts(self, sizes: Sequence[int]) -> bool:
         """Whether sums of so many taps each are within what the kernels can do, the others as in `fits`."""
         ends = np.cumsum(sizes)[:-1]
@@ -171,19 +176,24 @@ class DspLayer:
         stored = np.moveaxis(taken & 0xFFFF, 2, -1) @ np.array([1, 1 << 16])
         return np.asarray(stored.reshape(len(padded), -1) if storage == "wide" else stored[..., 0])
 
-    def matrix(self, block: int, storage: Storage = "bytes") -> np.ndarray:
+    def matrix(self, block: int, storage: Storage = "bytes", *, is_large: bool = False) -> np.ndarray:
         """Constants of the kernels that multiply by a matrix, `block` outputs at a time.
 
         int32 [outputs / block, 1 + words + 1, block]: sums to begin with, words of four taps, multipliers;
         where it is wide, each word is followed by the second and the fourth tap; narrow words have eight.
+        is_large: the bias is no part of the sums to begin with, but a word before the multipliers.
         """
         channels = len(self.weights)
         blocks = -(-channels // block)
-        ends = np.zeros((blocks * block, 2), np.int64)
-        ends[:channels, 0] = 256 * self.bias - 127 * self.weights[:, 1::2].sum(axis=1) + self.exponent
-        ends[:channels, 1] = stored_multiplier(self.multiplier)
+        ends = np.zeros((blocks * block, 3), np.int64)
+        ends[:channels, 0] = self.exponent - 127 * self.weights[:, 1::2].sum(axis=1)
+        if is_large:
+            ends[:channels, 1] = self.bias
+        else:
+            ends[:channels, 0] += 256 * self.bias
+        ends[:channels, 2] = stored_multiplier(self.multiplier)
         words = self._words(self.weights, block, storage)
-        matrix = np.concatenate([ends[:, :1], words, ends[:, 1:]], axis=1)
+        matrix = np.concatenate([ends[:, :1], words, ends[:, 1 if is_large else 2 :]], axis=1)
         return _int32(matrix.reshape(blocks, block, -1).swapaxes(1, 2))
 
     def parts_matrix(
@@ -238,16 +248,17 @@ class DspLayer:
         weights = self.weights[:, order].astype(np.int8)
         return _eights_in_words(weights) if storage == "narrow" else weights
 
-    def channel_constants(self, *, is_relative: bool) -> np.ndarray:
-        """The other constants of the same kernels: int32 [channels, 2].
+    def channel_constants(self, *, is_relative: bool, is_large: bool = False) -> np.ndarray:
+        """The other constants of the same kernels: int32 [channels, 2], or 3 where the bias is large.
 
         Instead of a bias the output where that is constant.
-        is_relative: the kernel takes the zero point off the input.
+        is_relative: the kernel takes the zero point off the input. is_large: the bias has a word of its own.
         """
         bias = self._relative_bias if is_relative else self.bias
         output = _CONSTANT + 256 * (self.bias // 4 + self.zero_points[1])
-        begin = np.where(self.is_constant, output, 256 * bias + self.exponent)
-        return _int32(np.stack([begin, stored_multiplier(self.multiplier)], axis=1))
+        begin = np.where(self.is_constant, output, self.exponent + (0 if is_large else 256 * bias))
+        words = [begin, stored_multiplier(self.multiplier), *([bias] if is_large else [])]
+        return _int32(np.stack(words, axis=1))
 
 
 def words_of(taps: int, storage: Storage) -> int:

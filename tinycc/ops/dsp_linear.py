@@ -6,7 +6,7 @@ The sizes of constants follow from the layer's geometry; the constants themselve
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tinycc.ops.dsp import FEATURE, mode_of
+from tinycc.ops.dsp import FEATURE, INT8_RANGE, LARGE, mode_of
 from tinycc.ops.dsp_layer import DspLayer, Storage, channel_bytes, words_of
 from tinycc.ops.kernel import Kernel, Trade
 from tinycc.ops.kernel_call import Packed, Value
@@ -51,9 +51,21 @@ class NarrowDsp(DspLinear[LinearView]):
         return is_narrow(view) and super().fits(view)
 
 
-def fits(layer: Linear) -> bool:
-    """Whether a layer is one of int8, and its constants are within what the kernels can do."""
-    return layer.inputs[0].dtype == "int8" and layer.arithmetic.meets(lambda: DspLayer.of(layer).fits)
+def fits(layer: Linear, storage: Storage) -> bool:
+    """Whether a layer is one of int8, and its constants are within what the kernels can do.
+
+    Sums of more than 24 bits are, for weights that are neither wide nor narrow, where that is the bias alone
+    and nothing else clamps the outputs than int8.
+    """
+    may_be_large = storage == "bytes" and layer.output_range == INT8_RANGE
+    return layer.inputs[0].dtype == "int8" and layer.arithmetic.meets(
+        lambda: DspLayer.of(layer).fits or (may_be_large and DspLayer.of(layer).fits_large)
+    )
+
+
+def is_large(layer: Linear) -> bool:
+    """Whether sums have more than 24 bits."""
+    return not layer.arithmetic.meets(lambda: DspLayer.of(layer).fits)
 
 
 def fits_parts(layer: Linear, sizes: Sequence[int]) -> bool:
@@ -63,6 +75,11 @@ def fits_parts(layer: Linear, sizes: Sequence[int]) -> bool:
 
 def mode(layer: Linear) -> int:
     """How sums become outputs, a tinycc_dsp_mode."""
+    return LARGE if is_large(layer) else parts_mode(layer)
+
+
+def parts_mode(layer: Linear) -> int:
+    """The same of sums that are made of parts."""
     is_divided = layer.arithmetic.meets(lambda: bool(DspLayer.of(layer).exponent.min() >= 1))
     return mode_of(layer.output_range, layer.outputs[0].zero_point, int(is_divided))
 
@@ -70,6 +87,11 @@ def mode(layer: Linear) -> int:
 def matrix_shape(layer: Linear, storage: Storage) -> dict[str, int]:
     """What of the kernels' geometry concerns the matrix."""
     return {"mode": mode(layer), "is_wide": int(storage == "wide"), **narrow_shape(storage)}
+
+
+def parts_shape(layer: Linear, storage: Storage) -> dict[str, int]:
+    """The same of kernels that sum part by part."""
+    return {**matrix_shape(layer, storage), "mode": parts_mode(layer)}
 
 
 def narrow_shape(storage: Storage) -> dict[str, int]:
@@ -80,8 +102,9 @@ def narrow_shape(storage: Storage) -> dict[str, int]:
 def matrix_data(layer: Linear, storage: Storage, block: int = PAIR) -> dict[str, Value]:
     """The constants of kernels that multiply by a matrix."""
     blocks = -(-layer.outputs[0].channels // block)
-    shape = (blocks, 2 + words_of(layer.taps, storage), block)
-    matrix = Packed(shape, "int32", lambda: DspLayer.of(layer).matrix(block, storage))
+    large = is_large(layer)
+    shape = (blocks, 2 + large + words_of(layer.taps, storage), block)
+    matrix = Packed(shape, "int32", lambda: DspLayer.of(layer).matrix(block, storage, is_large=large))
     return {"matrix": matrix, **_ranges(layer)}
 
 
@@ -110,12 +133,15 @@ def channel_data(
     """The constants of kernels that go channel by channel; see `DspLayer.channel_constants`."""
     channels = layer.outputs[0].channels
     size = channel_bytes(layer.taps) if storage == "narrow" else layer.taps
+    large = is_large(layer)
     return {
         "weights": Packed(
             (channels, size), "int8", lambda: DspLayer.of(layer).channel_weights(kernel, storage)
         ),
         "constants": Packed(
-            (channels, 2), "int32", lambda: DspLayer.of(layer).channel_constants(is_relative=is_relative)
+            (channels, 2 + large),
+            "int32",
+            lambda: DspLayer.of(layer).channel_constants(is_relative=is_relative, is_large=large),
         ),
         **_ranges(layer),
     }

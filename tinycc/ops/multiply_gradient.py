@@ -5,9 +5,11 @@ from typing import ClassVar
 
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.gradient_integers import header_ending, widened
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.room import Room
@@ -18,15 +20,16 @@ from tinycc.ops.row_window import RowWindow
 class MultiplyGradient(Operator):
     """gradient * (other - zero point), which a factor that is broadcast has still to be summed over.
 
-    inputs: the gradient of the product before it is rescaled, float32 [..., height, width, channels]; the
-        other factor, int8, each of these dimensions its own or 1.
+    inputs: the gradient of the product before it is rescaled, float32 or int16 [..., height, width,
+        channels]; the other factor, int8, each of these dimensions its own or 1.
+    outputs: float32, or int32, of the gradient's shape.
     zero_point: of the other factor.
     """
 
     zero_point: int
 
     kind: ClassVar[str] = "multiply_gradient"
-    element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
+    element_types: ClassVar[ElementTypes] = frozenset({FLOAT, ("int16", "int32")})
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "MultiplyGradient":
@@ -42,9 +45,11 @@ def multiply_gradient(gradient: relax.Var, other: relax.Var, *, zero_point: int)
     """The composite function of a `MultiplyGradient`."""
 
     def body(emit: Emit, gradient: relax.Var, other: relax.Var) -> relax.Expr:
-        real = emit(relax.op.astype(other, "float32"))
-        factor = emit(relax.op.subtract(real, relax.const(float(zero_point), "float32")))
-        return relax.op.multiply(gradient, factor)
+        values = widened(emit, gradient)
+        dtype = tvm_adapter.dtype_of(values)
+        wide = emit(relax.op.astype(other, dtype))
+        factor = emit(relax.op.subtract(wide, relax.const(zero_point, dtype)))
+        return relax.op.multiply(values, factor)
 
     operands = {"gradient": gradient, "other": other}
     return write_composite(MultiplyGradient.kind, operands, body, {"zero_point": zero_point})
@@ -57,8 +62,8 @@ class PortableMultiplyGradient(Kernel[MultiplyGradient]):
         """One call for each row."""
         gradient, other = view.inputs
         return RowCall(
-            header="multiply_gradient.h",
-            function="tinycc_multiply_gradient_float32",
+            header=f"multiply_gradient{header_ending(gradient)}.h",
+            function=f"tinycc_multiply_gradient_{gradient.dtype}",
             struct="tinycc_multiply_gradient",
             shape={
                 "channels": gradient.channels,
@@ -81,8 +86,8 @@ class PortableMultiplyGradient(Kernel[MultiplyGradient]):
         )
 
     def overlap(self, view: MultiplyGradient, index: int) -> int | None:
-        """In place of the gradient."""
-        return 0 if index == 0 else None
+        """In place of the gradient, whose elements are not made wider."""
+        return 0 if index == 0 and view.inputs[0].dtype == view.outputs[0].dtype else None
 
 
 ROOM = Room(MultiplyGradient, (PortableMultiplyGradient(),))

@@ -12,6 +12,8 @@ from tinycc.ops.composite_writer import Emit
 
 Rounding = Literal["stochastic", "nearest"]
 
+# Of a random number.
+RANDOM_BITS = 24
 _ELEMENT = 0x9E3779B9
 # Of mix: shift, factor, shift, factor, shift.
 _SHIFTS, _FACTORS = (16, 15, 16), (0x7FEB352D, 0x846CA68B)
@@ -74,6 +76,17 @@ class UpdateRounding:
     def _uniform_in_relax(self, emit: Emit, step: relax.Expr, elements: np.ndarray) -> relax.Expr:
         if not self.is_stochastic:
             return relax.const(0.5, "float32")
+        upper = emit(relax.op.astype(self._hashes_in_relax(emit, step, elements), "float32"))
+        return emit(relax.op.multiply(upper, relax.const(2.0**-RANDOM_BITS, "float32")))
+
+    def random_bits_in_relax(self, emit: Emit, step: relax.Expr, elements: np.ndarray) -> relax.Expr:
+        """`uniform` * 2**24, int64."""
+        if not self.is_stochastic:
+            return relax.const(np.int64(1 << RANDOM_BITS - 1), "int64")
+        return emit(relax.op.astype(self._hashes_in_relax(emit, step, elements), "int64"))
+
+    def _hashes_in_relax(self, emit: Emit, step: relax.Expr, elements: np.ndarray) -> relax.Var:
+        """The upper bits of each element's hash, uint32."""
 
         def mix(value: relax.Expr) -> relax.Var:
             for index, shift in enumerate(_SHIFTS):
@@ -87,8 +100,7 @@ class UpdateRounding:
         key = mix(emit(relax.op.bitwise_xor(mix(seeded), _constant(self.tensor))))
         places = elements.astype(np.uint32) * np.uint32(_ELEMENT)
         hashes = mix(emit(relax.op.add(key, tvm_adapter.make_constant(places))))
-        upper = emit(relax.op.astype(emit(relax.op.right_shift(hashes, _constant(8))), "float32"))
-        return emit(relax.op.multiply(upper, relax.const(2.0**-24, "float32")))
+        return emit(relax.op.right_shift(hashes, _constant(32 - RANDOM_BITS)))
 
 
 def _mix(value: np.ndarray) -> np.ndarray:

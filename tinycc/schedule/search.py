@@ -6,10 +6,10 @@ planner makes of it can only be more, so paths are planned in order of promise u
 """
 
 import bisect
+import heapq
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import networkx
 
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.schedule.candidates import Candidate
@@ -54,58 +54,69 @@ class Search:
         self, candidates: list[Candidate], length: int, limits: SearchLimits = DEFAULT_LIMITS
     ) -> None:
         """length: number of bindings."""
-        self._graph = networkx.DiGraph()
-        self._graph.add_nodes_from(range(length + 1))
-        self._end = length
-        self._candidates = candidates
+        self._leaving: list[list[Candidate]] = [[] for _ in range(length + 1)]
+        for candidate in candidates:
+            self._leaving[candidate.first].append(candidate)
         self._most_plans = limits.plans
-        most = 1 + sum(candidate.instructions for candidate in candidates)
-        for node, candidate in enumerate(candidates, length + 1):
-            again = candidate.extra_macs * most + candidate.instructions
-            # By way of a node of its own, as several candidates may lead from one cut point to another. It is
-            # a number, as networkx writes both nodes of a path that it does not find into an error.
-            self._graph.add_edge(
-                candidate.first, node, candidate=candidate, cost=candidate.instructions, again=again
-            )
-            self._graph.add_edge(node, candidate.last, candidate=candidate, cost=0, again=0)
+        # By which one MAC that is computed again counts more than all instructions together.
+        self._most_instructions = 1 + sum(candidate.instructions for candidate in candidates)
         self.footprints = sorted({candidate.live_bytes for candidate in candidates})
 
     def cheapest(self, most_bytes: int, most_extra_macs: int | None = None) -> Schedule | None:
         """The first of `by_cost`, None where there is none."""
-        allowed = self._within(most_bytes)
-        if not networkx.has_path(allowed, 0, self._end):
-            return None
-        return self._schedule(networkx.dijkstra_path(allowed, 0, self._end, weight=_weight(most_extra_macs)))
+        return next(self.by_cost(most_bytes, most_extra_macs), None)
 
     def by_cost(self, most_bytes: int, most_extra_macs: int | None = None) -> Iterator[Schedule]:
         """All schedules none of whose candidates needs more, those of fewest predicted instructions first.
 
         Where an allowance of MACs that are computed again is given, those of fewest such MACs come first.
         """
-        allowed = self._within(most_bytes)
-        if networkx.has_path(allowed, 0, self._end):
-            weight = _weight(most_extra_macs)
-            for path in networkx.shortest_simple_paths(allowed, 0, self._end, weight=weight):
-                yield self._schedule(path)
 
-    def _within(self, most_bytes: int) -> networkx.DiGraph:
-        """The graph without the candidates that need more."""
-        graph = networkx.DiGraph()
-        graph.add_nodes_from(self._graph)
-        graph.add_edges_from(
-            (start, end, data)
-            for start, end, data in self._graph.edges(data=True)
-            if data["candidate"].live_bytes <= most_bytes
-        )
-        return graph
+        def cost(candidate: Candidate) -> int:
+            again = 0 if most_extra_macs is None else candidate.extra_macs
+            return again * self._most_instructions + candidate.instructions
+
+        return self._paths(cost, most_bytes)
 
     def longest_stages(self) -> Schedule:
-        """The schedule of fewest steps: whatever can run row by row does."""
-        return self._schedule(networkx.shortest_path(self._graph, 0, self._end))
+        """The schedule of fewest steps: whatever can run row by row does. Of such, one of least memory."""
+        schedules = self._paths(lambda _: 1, self.footprints[-1])
+        first = next(schedules)
+        alike = itertools.takewhile(lambda one: len(one.candidates) == len(first.candidates), schedules)
+        tried = itertools.islice(alike, self._most_plans)
+        return min((first, *tried), key=lambda one: (one.live_bytes, one.instructions))
 
-    def _schedule(self, path: list[int]) -> Schedule:
-        first = self._end + 1
-        return Schedule(tuple(self._candidates[node - first] for node in path if node >= first))
+    def _paths(self, cost: Callable[[Candidate], int], most_bytes: int) -> Iterator[Schedule]:
+        """All schedules none of whose candidates needs more memory, the cheapest first.
+
+        An A* search whose estimate is exact: what the rest of the way costs at least is known of each cut
+        point, so that no beginning is looked at that is not one of a schedule soon to come.
+        """
+        end = len(self._leaving) - 1
+        # Of the cut points from which the end can be reached.
+        rest = {end: 0}
+        steps: dict[int, list[tuple[int, Candidate]]] = {end: []}
+        for point in reversed(range(end)):
+            steps[point] = [
+                (cost(candidate), candidate)
+                for candidate in self._leaving[point]
+                if candidate.live_bytes <= most_bytes and candidate.last in rest
+            ]
+            if steps[point]:
+                rest[point] = min(price + rest[step.last] for price, step in steps[point])
+        # Of equal ones what is nearest to its end, so that a schedule is finished before others are begun.
+        order = itertools.count()
+        begun: list[tuple[int, int, int, int, tuple[Candidate, ...]]] = []
+        if 0 in rest:
+            begun.append((rest[0], end, next(order), 0, ()))
+        while begun:
+            _, left, _, spent, path = heapq.heappop(begun)
+            point = end - left
+            if point == end:
+                yield Schedule(path)
+            for price, step in steps[point]:
+                estimate = spent + price + rest[step.last]
+                heapq.heappush(begun, (estimate, end - step.last, next(order), spent + price, (*path, step)))
 
     def least_bytes(self, most_extra_macs: int | None = None) -> int:
         """The memory of the schedule that needs least, of those that compute no more than so much again."""
@@ -186,7 +197,3 @@ def _is_within(schedule: Schedule, most_extra_macs: int | None) -> bool:
 def _cost(schedule: Schedule, most_extra_macs: int | None) -> tuple[int, int]:
     """By what schedules are ordered: repeated MACs count first where there is an allowance of them."""
     return (0 if most_extra_macs is None else schedule.extra_macs, schedule.instructions)
-
-
-def _weight(most_extra_macs: int | None) -> str:
-    return "cost" if most_extra_macs is None else "again"

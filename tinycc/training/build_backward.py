@@ -11,7 +11,7 @@ Source:  reverse-mode differentiation of the operators' integers, as in MCUNetV3
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +33,13 @@ from tinycc.ops.tensor import Tensor
 from tinycc.ops.trained_layer import TrainedLayer
 from tinycc.ops.weight_update import weight_update
 from tinycc.states import read_states
-from tinycc.training.gradient_rules import clamped, image_of, layer_input_gradient, operand_gradients
+from tinycc.training.gradient_rules import (
+    image_of,
+    layer_input_gradient,
+    layer_sums,
+    operand_gradients,
+)
+from tinycc.training.gradients import ARITHMETICS, Gradient, GradientType
 from tinycc.training.scaling import banded
 from tinycc.training.writer import StepWriter
 
@@ -62,13 +68,18 @@ DEFAULT_RULE = UpdateRule()
 class BuildBackward:
     """Module pass; see above. Raises TrainingError for an operator without a gradient."""
 
-    def __init__(self, loss: Loss = "cross_entropy", rule: UpdateRule = DEFAULT_RULE) -> None:
-        """rule: of updates."""
-        self.loss, self.rule = loss, rule
+    def __init__(
+        self,
+        loss: Loss = "cross_entropy",
+        rule: UpdateRule = DEFAULT_RULE,
+        gradients: GradientType = "float",
+    ) -> None:
+        """rule: of updates. gradients: what they are computed in."""
+        self.loss, self.rule, self.gradients = loss, rule, gradients
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Write loss, gradients and updates."""
-        return _Backward(OperatorGraph.of(module), self.rule, self.loss).built()
+        return _Backward(OperatorGraph.of(module), self.rule, self.loss, self.gradients).built()
 
 
 class _Backward:
@@ -79,10 +90,13 @@ class _Backward:
     next_values: of states that change.
     """
 
-    def __init__(self, graph: OperatorGraph, rule: UpdateRule, loss: Loss) -> None:
+    def __init__(
+        self, graph: OperatorGraph, rule: UpdateRule, loss: Loss, gradient_type: GradientType
+    ) -> None:
         self.graph, self.rule, self.loss = graph, rule, loss
         self.writer = StepWriter(graph)
-        self.gradients: dict[Value, relax.Var] = {}
+        self.arithmetic = ARITHMETICS[gradient_type](self.writer)
+        self.gradients: dict[Value, Gradient] = {}
         self.next_values: dict[relax.Var, relax.Expr] = {}
         *_, self.rate, self.step, self.skipped = graph.states
         told = zip(graph.states, read_states(graph.main), strict=True)
@@ -97,7 +111,7 @@ class _Backward:
         target, (loss, gradient) = self.losses(flat, maker.view.outputs[0])
         given = self.rate
         self.check(loss)
-        self.gradients[logits] = self.writer.reshaped(gradient, shape)
+        self.gradients[logits] = self.arithmetic.reshaped(self.arithmetic.of_loss(gradient), shape)
         for node in reversed(self.graph.nodes):
             if not self.reached.isdisjoint(node.results) and node.variable in self.gradients:
                 self.go_through(node)
@@ -151,27 +165,26 @@ class _Backward:
         if isinstance(node.view, TrainedLayer):
             found = self.train(node, node.view, gradient)
         else:
-            found = operand_gradients(self.writer, node, gradient)
+            found = operand_gradients(self.arithmetic, node, gradient)
         for index, part in found.items():
             value = node.operands[index]
             if value is None or value not in self.reached:
                 continue
-            shaped = self.writer.reshaped(part, self.graph.tensor_of(value).shape)
+            shaped = self.arithmetic.reshaped(part, self.graph.tensor_of(value).shape)
             before = self.gradients.get(value)
-            if before is not None:
-                shaped = self.writer.emit("gradient", relax.op.add(before, shaped))
-            self.gradients[value] = shaped
+            self.gradients[value] = shaped if before is None else self.arithmetic.added(before, shaped)
 
-    def train(self, node: Node, layer: TrainedLayer, gradient: relax.Var) -> Mapping[int, relax.Var]:
+    def train(self, node: Node, layer: TrainedLayer, gradient: Gradient) -> Mapping[int, Gradient]:
         """Update the weights and the bias of a layer; return the gradient of its input, where needed."""
         source, weights, _ = layer.inputs
         operands = [
             None if item.parameter is None else node.call.args[item.parameter] for item in layer.inputs
         ]
         factors = layer.multipliers.astype(np.float32)
-        sums = clamped(self.writer, node, gradient, factors, layer.output_range)
-        self.check(sums)
-        image = self.writer.reshaped(sums, image_of(layer.outputs[0]))
+        geometry = (layer.window, layer.groups)
+        sums = layer_sums(self.arithmetic, node, gradient, factors, layer.output_range, geometry)
+        if self.arithmetic.can_overflow:
+            self.check(sums.values)
         scales = banded(
             np.broadcast_to(np.asarray(weights.scale), (len(layer.multipliers),)).astype(np.float32)
         )
@@ -179,33 +192,35 @@ class _Backward:
         # train, whose update has to wait for it.
         if operands[2] is not None:
             scaling = self.scaling(scales * np.float32(source.real_scale))
-            arguments = (image, self.rate, self.step, operands[2])
-            composite = bias_update(*arguments, scaling=scaling, **self.numbers(operands[2]))
+            arguments = (sums.values, self.rate, self.step, operands[2], *sums.exponents)
+            numbers = self.numbers(operands[2])
+            composite = bias_update(*arguments, scaling=scaling, offset=sums.offset, **numbers)
             self.next_values[operands[2]] = self.writer.call(composite, arguments)
         parts = self.input_gradients(node, layer, sums) if node.operands[0] in self.reached else []
         if operands[1] is not None:
-            self.update_weights(node, layer, image, scales)
+            self.update_weights(node, layer, sums, scales)
         return {0: self.joined(node, parts)} if parts else {}
 
-    def input_gradients(self, node: Node, layer: TrainedLayer, sums: relax.Var) -> list[relax.Var]:
+    def input_gradients(self, node: Node, layer: TrainedLayer, sums: Gradient) -> list[Gradient]:
         """The gradient of a layer's input by the weights as the inference had them.
 
         Where the weights of some channels train: that of the frozen ones, and that of the others.
         """
         return [
-            layer_input_gradient(self.writer, node, sums, weights, layer.window, layer.groups)
+            layer_input_gradient(self.arithmetic, node, sums, weights, layer.window, layer.groups)
             for weights in self.old_weights(node)
         ]
 
-    def joined(self, node: Node, parts: list[relax.Var]) -> relax.Var:
+    def joined(self, node: Node, parts: list[Gradient]) -> Gradient:
         """The gradient of a layer's input of what `input_gradients` gives."""
         if len(parts) == 1:
             return parts[0]
         places = self.graph.makers[node.operands[1]].view
         assert isinstance(places, Gather)
-        joined = self.writer.emit("gradients", relax.op.concat(parts, -1))
+        joined = self.writer.emit("gradients", relax.op.concat([part.values for part in parts], -1))
         indices = tvm_adapter.make_constant(places.indices.astype(np.int64))
-        return self.writer.emit("gradient", relax.op.take(joined, indices, -1))
+        values = self.writer.emit("gradient", relax.op.take(joined, indices, -1))
+        return replace(parts[0], values=values)
 
     def old_weights(self, node: Node) -> list[relax.Expr]:
         """The weights of a layer as the inference had them, in parts that are not put together."""
@@ -223,31 +238,34 @@ class _Backward:
         assert frozen is not None
         return [tvm_adapter.make_constant(frozen), state]
 
-    def update_weights(self, node: Node, layer: TrainedLayer, sums: relax.Var, scales: np.ndarray) -> None:
+    def update_weights(self, node: Node, layer: TrainedLayer, sums: Gradient, scales: np.ndarray) -> None:
         """Update the weights of a layer, or of those of its channels that train.
 
         sums: the gradient of its weighted sums, an image. scales: of the weights, float32 [outputs].
         """
         source = node.call.args[layer.inputs[0].parameter]
         state, channels, axis = self.trained_part(node)
+        values = sums.values
         groups = layer.groups
         if channels is not None:
             indices = tvm_adapter.make_constant(channels.astype(np.int64))
             # In front of the layer: only what is chosen has to be kept.
             source = self.writer.emit("kept", relax.op.take(source, indices, -1), node.variable)
             if axis == 0:  # depthwise: sums of other channels are of no use
-                sums = self.writer.emit("sums", relax.op.take(sums, indices, -1))
+                values = self.writer.emit("sums", relax.op.take(values, indices, -1))
                 groups, scales = len(channels), scales[channels]
         image = self.writer.reshaped(
             source, (*image_of(layer.inputs[0])[:3], tvm_adapter.shape_of(source)[-1])
         )
-        arguments = (sums, image, self.rate, self.step, state)
+        arguments = (values, image, self.rate, self.step, state, *sums.exponents)
         composite = weight_update(
             *arguments,
             zero_point=layer.inputs[0].zero_point,
             scaling=self.scaling(scales),
             window=layer.window,
             groups=groups,
+            offset=sums.offset,
+            bits=sums.bits,
             **self.numbers(state),
         )
         self.next_values[state] = self.writer.call(composite, arguments)

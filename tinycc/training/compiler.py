@@ -5,29 +5,22 @@ from typing import Any
 
 import tvm
 
+from tinycc import tvm_adapter
 from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
 from tinycc.errors import TrainingError
 from tinycc.graph import OperatorGraph
 from tinycc.limits import SearchLimits
-from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
-from tinycc.passes.infer_edges import has_edges
-from tinycc.passes.lower_fallbacks import LowerFallbacks
-from tinycc.passes.pipeline import composite_passes, import_passes, planning_passes
-from tinycc.plan import INVOKE, TRAIN, build_program
 from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.add_spare_classes import AddSpareClasses, head_of
-from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
+from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
+from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import layers_of, untrainable_layers
-from tinycc.training.mark_trainable import MarkTrainable
-from tinycc.training.save_masks import SaveMasks
+from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, LayerScheme, Scheme, full
-
-# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
-TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 
 
 def compile(
@@ -37,6 +30,7 @@ def compile(
     scheme: AnyScheme = full,
     rate: float = 0.01,
     rule: UpdateRule = DEFAULT_RULE,
+    gradients: GradientType | None = None,
     spare_classes: int = 0,
     target: str = "cortex-m4",
     sram: str | int | None = None,
@@ -52,6 +46,7 @@ def compile(
         an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
     rate: the learning rate after a reset. rule: how weights are updated.
+    gradients: "float", real numbers, or "integer"; None for integers where the target has no FPU.
     spare_classes: outputs that the first result has beside those of the file, for classes to be learned.
     target, sram, flash, optimize_for, name, limits: as for `tinycc.compile`.
 
@@ -61,6 +56,8 @@ def compile(
     Raises a tinycc.errors.TinyccError that says what is wrong and what to do.
     """
     check_name(name)
+    if gradients not in (None, *ARITHMETICS):
+        raise TrainingError(f"gradients cannot be '{gradients}': choose one of {', '.join(ARITHMETICS)}")
     features = target_named(target).features
     request = Request(
         name=name,
@@ -72,26 +69,18 @@ def compile(
         optimize_for=optimize_for,
         schedule="auto",
     )
+    schedule = replace(read_options(optimize_for, "auto", request.sram_bytes), limits=limits)
     module = load(model)
-    passes = composite_passes("int8")
-    if not any(map(has_edges, module.functions.values())):
-        passes = [*import_passes(), *passes]
     with recorded_passes() as records:
-        forward = tvm.transform.Sequential(passes, name="tinycc")(module)
+        forward = forward_of(module)
         chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
         if spare_classes:
             forward, chosen = _with_spare_classes(forward, chosen, spare_classes)
-        # What these write as operators of Relax finds its kernels like any other.
-        fusing = [FuseQuantizedOps(), LowerFallbacks()]
-        marking = [MarkTrainable(chosen, rate), *fusing]
-        marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
-        backward = [BuildBackward(loss, rule), *fusing, SaveMasks()]
-        schedule = replace(read_options(optimize_for, "auto", request.sram_bytes), limits=limits)
-        planning = planning_passes(features, schedule)
-        inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
-        step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)
-    program = build_program({INVOKE: inference, TRAIN: step}, limits)
-    compiled = CompiledModel(inference, program, request, tuple(records))
+        planned = planned_step(
+            forward, chosen, loss=loss, rate=rate, rule=rule, gradients=gradients, features=features,
+            schedule=schedule,
+        )  # fmt: skip
+    compiled = CompiledModel(planned.inference, planned.program, request, tuple(records))
     check_budgets(compiled.report)
     return compiled
 
@@ -107,4 +96,4 @@ def _with_spare_classes(module: tvm.IRModule, scheme: Scheme, count: int) -> tup
         raise TrainingError(
             f"the scheme freezes the weights of {head}, and spare classes are learned with them"
         )
-    return tvm.transform.Sequential([AddSpareClasses(count)])(module), replace(scheme, model="")
+    return tvm_adapter.run_passes([AddSpareClasses(count)], module), replace(scheme, model="")

@@ -12,7 +12,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.graph import Node, OperatorGraph
-from tinycc.ops.clamp_gradient import ClampGradient, clamp_gradient
+from tinycc.ops.clamp_gradient import ClampGradient, with_mask
 from tinycc.ops.clamp_mask import ClampMask, clamp_mask
 
 
@@ -28,14 +28,13 @@ class SaveMasks:
         calls: dict[relax.Var, relax.Call] = {}
         for node in graph.nodes:
             if isinstance(node.view, ClampGradient) and _needs_a_mask_only(graph, node):
-                gradient, result = node.call.args
+                gradient, result, *exponents = node.call.args
                 if result not in masks:
                     masks[result] = _mask(functions, node.view, result)
                 mask = masks[result].var
-                factors, low, high = node.view.factors, node.view.low, node.view.high
-                composite = clamp_gradient(gradient, mask, factor=factors, low=low, high=high)
-                callee = functions.add(composite, ClampGradient.kind)
-                calls[node.variable] = relax.Call(callee, [gradient, mask], ret_ty=node.variable.ty)
+                callee = functions.add(with_mask(node.view, gradient, mask, *exponents), ClampGradient.kind)
+                arguments = [gradient, mask, *exponents]
+                calls[node.variable] = relax.Call(callee, arguments, ret_ty=node.variable.ty)
         bindings = []
         for binding in tvm_adapter.bindings_of(graph.main):
             bindings.append(relax.VarBinding(binding.var, calls.get(binding.var, binding.value)))

@@ -60,7 +60,8 @@ TINYCC_INLINE uint32_t tinycc_depthwise_dsp_word(int32_t first, int32_t second,
 typedef struct {
     const int8_t *weights;    /* [channels][taps], or [channels][tinycc_depthwise_dsp_bytes(taps)] */
     const int32_t *constants; /* [channels][2]: 256 * bias + exponent, multiplier; see
-                                 TINYCC_DEPTHWISE_DSP_CONSTANT */
+                                 TINYCC_DEPTHWISE_DSP_CONSTANT. In mode TINYCC_DSP_LARGE [channels][3], the
+                                 bias of channels that are not constant last */
     int8_t input_zero_point;
     int8_t output_zero_point;
     int8_t output_min;
@@ -263,19 +264,22 @@ TINYCC_INLINE void tinycc_depthwise_dsp_tile(const int8_t *const *rows, int8_t *
         columns[i] = padding;
     }
     if (shape->kernel_height == 3 && shape->kernel_width == 3 && shape->stride_width <= 2 &&
-        shape->mode != TINYCC_DSP_CLAMPED) {
+        shape->mode < TINYCC_DSP_CLAMPED) {
         tinycc_depthwise_dsp_3x3(rows, output, columns, left, first, last, count, shape, &local);
         return;
     }
     for (int32_t c = 0; c < channels; ++c) {
         uint32_t taps[TINYCC_DEPTHWISE_DSP_TAPS];
+        const int32_t first_word = constants[0];
         const tinycc_depthwise_dsp_channel channel = {
-            .bias = constants[0] >> 8, .exponent = constants[0] & 0xFF, .multiplier = constants[1]};
-        constants += 2;
+            .bias = shape->mode == TINYCC_DSP_LARGE ? constants[2] : first_word >> 8,
+            .exponent = first_word & 0xFF,
+            .multiplier = constants[1]};
+        constants += shape->mode == TINYCC_DSP_LARGE ? 3 : 2;
         int8_t *const first_output = output++;
-        if (constants[-2] & TINYCC_DEPTHWISE_DSP_CONSTANT) {
+        if (first_word & TINYCC_DEPTHWISE_DSP_CONSTANT) {
             for (int32_t i = 0; i < count; ++i) {
-                first_output[i * channels] = (int8_t)channel.bias;
+                first_output[i * channels] = (int8_t)(first_word >> 8);
             }
             weights += channel_bytes;
             continue;

@@ -42,6 +42,19 @@ TINYCC_INLINE uint32_t tinycc_dsp_load(const void *bytes)
     return word;
 }
 
+/* The word of the first `count` of four bytes, the others 0. */
+TINYCC_INLINE uint32_t tinycc_dsp_load_part(const int8_t *bytes, int32_t count)
+{
+    uint32_t word = 0;
+    if (count >= 4) {
+        return tinycc_dsp_load(bytes);
+    }
+    for (int32_t i = 0; i < count; ++i) {
+        word |= (uint32_t)(uint8_t)bytes[i] << 8 * i;
+    }
+    return word;
+}
+
 /* The element at `*place`, which moves on by a constant number of elements. */
 TINYCC_INLINE int32_t tinycc_dsp_next(const int8_t **place, int32_t step)
 {
@@ -66,6 +79,18 @@ TINYCC_INLINE uint32_t tinycc_dsp_pack(int32_t first, int32_t second)
     return pair;
 #else
     return ((uint32_t)first & 0xFFFFU) | (uint32_t)second << 16;
+#endif
+}
+
+/* The upper int16 of both words. */
+TINYCC_INLINE uint32_t tinycc_dsp_pack_upper(uint32_t first, uint32_t second)
+{
+#if TINYCC_HAS_DSP
+    uint32_t pair;
+    __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(pair) : "r"(first), "r"(second));
+    return pair;
+#else
+    return first >> 16 | (second & 0xFFFF0000U);
 #endif
 }
 
@@ -178,7 +203,8 @@ TINYCC_INLINE uint32_t tinycc_dsp_add_bytes(uint32_t sum, uint32_t word)
 #endif
 }
 
-/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31].
+/* zero_point + value * m * 2**-(31 + exponent), rounded twice as by tinycc_requantize; exponent in [0, 31],
+ * or 32 for the zero point alone.
  *
  * multiplier: 2 * m - 2**32, m in [2**30, 2**31).
  * is_rectified: results below zero_point do not matter as long as they stay below; exponent is not 0. */
@@ -208,7 +234,8 @@ TINYCC_INLINE int32_t tinycc_dsp_rescale(int32_t value, int32_t multiplier, int3
 #else
     const int64_t product = value * (multiplier + (INT64_C(1) << 32)) + (INT64_C(1) << 31);
     (void)is_rectified;
-    return tinycc_divide_by_power((int32_t)(product >> 32), exponent & 0xFF) + zero_point;
+    exponent &= 0xFF;
+    return (exponent > 31 ? 0 : tinycc_divide_by_power((int32_t)(product >> 32), exponent)) + zero_point;
 #endif
 }
 
@@ -274,7 +301,8 @@ TINYCC_INLINE int32_t tinycc_dsp_saturate16(int32_t value)
 typedef enum {
     TINYCC_DSP_RECTIFIED = 0, /* clamped to int8, and to no less than the zero point */
     TINYCC_DSP_FULL = 1,      /* clamped to int8 */
-    TINYCC_DSP_CLAMPED = 2    /* clamped to what the data says */
+    TINYCC_DSP_CLAMPED = 2,   /* clamped to what the data says */
+    TINYCC_DSP_LARGE = 3      /* to int8, of sums that need 32 bits, as their bias does, which is apart */
 } tinycc_dsp_mode;
 
 /* Calls <function>_rectified, <function>_full or <function>_clamped. */
@@ -293,6 +321,12 @@ typedef enum {
 TINYCC_INLINE int8_t tinycc_dsp_clamp(int32_t result, int32_t low, int32_t high, int is_clamped)
 {
     return (int8_t)(is_clamped ? tinycc_clamp(result, low, high) : tinycc_dsp_saturate(result));
+}
+
+/* The value of a sum of products that stands 8 bits up; bias: where it is apart. Wraps. */
+TINYCC_INLINE int32_t tinycc_dsp_value(int32_t sum, int32_t bias, tinycc_dsp_mode mode)
+{
+    return mode == TINYCC_DSP_LARGE ? (int32_t)((uint32_t)(sum >> 8) + (uint32_t)bias) : sum >> 8;
 }
 
 typedef struct {

@@ -2,8 +2,9 @@
  *
  * A pair of pixels is `words` groups of four words: even and odd of the first pixel, even and odd of the
  * second. The matrix is [outputs / 2][1 + words + 1][2 outputs]: sums to begin with, words of four taps,
- * multipliers. It is padded with zeros. A wide matrix has after each word of taps (w1, w3) of the same. A
- * narrow one has words of eight taps, and takes a whole number of pairs of words. */
+ * multipliers; in mode TINYCC_DSP_LARGE biases stand before those. It is padded with zeros. A wide matrix has
+ * after each word of taps (w1, w3) of the same. A narrow one has words of eight taps, and takes a whole
+ * number of pairs of words. */
 #ifndef TINYCC_DSP_MATRIX_H
 #define TINYCC_DSP_MATRIX_H
 
@@ -24,40 +25,41 @@ TINYCC_INLINE int32_t tinycc_dsp_excess(const uint32_t *x, int32_t words)
     return excess;
 }
 
-/* sums[2 * pixel + output] += taps of a word of two pixels, number `word`, and two outputs. */
-TINYCC_INLINE void tinycc_dsp_word_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
-                                        int32_t word, tinycc_dsp_storage storage)
-{
-    for (int32_t k = 0; k < 4; ++k) {
-        const int32_t *weight = weights + k % 2;
-        const uint32_t *pixel = x + k / 2 * 2;
-        sums[k] = tinycc_dsp_mac(pixel[0], tinycc_dsp_weights(weight, word, storage), sums[k]);
-        sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, word, storage), sums[k]);
-    }
-}
-
-/* The same for all words; returns where the weights end. */
-TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
-                                                  int32_t words, tinycc_dsp_storage storage)
-{
-    if (storage == TINYCC_DSP_NARROW) {
-        for (int32_t i = 0; i < words; i += 2) {
-            tinycc_dsp_word_pair(sums, x, weights, 0, storage);
-            tinycc_dsp_word_pair(sums, x + 4, weights, 1, storage);
-            weights += 2;
-            x += 8;
-        }
-        return weights;
-    }
-    for (int32_t i = 0; i < words; ++i) {
-        tinycc_dsp_word_pair(sums, x, weights, i, storage);
-        weights += tinycc_dsp_weights_step(2, i, storage);
-        x += 4;
-    }
-    return weights;
-}
-
 #if TINYCC_HAS_DSP
+
+/* One word of taps: two pixels, two outputs. */
+#define TINYCC_DSP_STEP_PAIR                                                                                 \
+    "ldrd %[a], %[b], [%[w]], #8\n\t"                                                                        \
+    "ldmia.w %[x]!, {r8, r9, r10, r11}\n\t"                                                                  \
+    "smlad %[s0], r8, %[a], %[s0]\n\t"                                                                       \
+    "smlad %[s1], r8, %[b], %[s1]\n\t"                                                                       \
+    "smlad %[s2], r10, %[a], %[s2]\n\t"                                                                      \
+    "smlad %[s3], r10, %[b], %[s3]\n\t"                                                                      \
+    "sxtb16 %[a], %[a]\n\t"                                                                                  \
+    "sxtb16 %[b], %[b]\n\t"                                                                                  \
+    "smlad %[s0], r9, %[a], %[s0]\n\t"                                                                       \
+    "smlad %[s1], r9, %[b], %[s1]\n\t"                                                                       \
+    "smlad %[s2], r11, %[a], %[s2]\n\t"                                                                      \
+    "smlad %[s3], r11, %[b], %[s3]\n\t"
+#define TINYCC_DSP_WIDE_STEP_PAIR                                                                            \
+    "ldmia.w %[w]!, {r8, r9, r10, r11}\n\t"                                                                  \
+    "ldrd %[a], %[b], [%[x]], #8\n\t"                                                                        \
+    "smlad %[s0], %[a], r8, %[s0]\n\t"                                                                       \
+    "smlad %[s1], %[a], r9, %[s1]\n\t"                                                                       \
+    "smlad %[s0], %[b], r10, %[s0]\n\t"                                                                      \
+    "smlad %[s1], %[b], r11, %[s1]\n\t"                                                                      \
+    "ldrd %[a], %[b], [%[x]], #8\n\t"                                                                        \
+    "smlad %[s2], %[a], r8, %[s2]\n\t"                                                                       \
+    "smlad %[s3], %[a], r9, %[s3]\n\t"                                                                       \
+    "smlad %[s2], %[b], r10, %[s2]\n\t"                                                                      \
+    "smlad %[s3], %[b], r11, %[s3]\n\t"
+
+#define TINYCC_DSP_LOOP_PAIR(step)                                                                           \
+    __asm__ volatile(TINYCC_DSP_LOOP(step)                                                                   \
+                     : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [x] "+r"(x),              \
+                       [w] "+r"(weights), [n] "+r"(words), [a] "=&r"(a), [b] "=&r"(b)                        \
+                     :                                                                                       \
+                     : "r8", "r9", "r10", "r11", "cc", "memory")
 
 /* One word of taps: one pixel, two outputs. */
 #define TINYCC_DSP_STEP_ONE                                                                                  \
@@ -85,6 +87,52 @@ TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t 
                      : "r8", "r9", "r10", "r11", "cc", "memory")
 
 #endif
+
+/* sums[2 * pixel + output] += taps of a word of two pixels, number `word`, and two outputs. */
+TINYCC_INLINE void tinycc_dsp_word_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
+                                        int32_t word, tinycc_dsp_storage storage)
+{
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < 4; ++k) {
+        const int32_t *weight = weights + k % 2;
+        const uint32_t *pixel = x + k / 2 * 2;
+        sums[k] = tinycc_dsp_mac(pixel[0], tinycc_dsp_weights(weight, word, storage), sums[k]);
+        sums[k] = tinycc_dsp_mac(pixel[1], tinycc_dsp_odd_weights(weight, 2, word, storage), sums[k]);
+    }
+}
+
+/* The same for all words; returns where the weights end. */
+TINYCC_INLINE const int32_t *tinycc_dsp_dots_pair(int32_t *sums, const uint32_t *x, const int32_t *weights,
+                                                  int32_t words, tinycc_dsp_storage storage)
+{
+#if TINYCC_HAS_DSP
+    if (storage != TINYCC_DSP_NARROW) {
+        int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], a, b;
+        if (storage == TINYCC_DSP_WIDE) {
+            TINYCC_DSP_LOOP_PAIR(TINYCC_DSP_WIDE_STEP_PAIR);
+        } else {
+            TINYCC_DSP_LOOP_PAIR(TINYCC_DSP_STEP_PAIR);
+        }
+        sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
+        return weights;
+    }
+#endif
+    if (storage == TINYCC_DSP_NARROW) {
+        for (int32_t i = 0; i < words; i += 2) {
+            tinycc_dsp_word_pair(sums, x, weights, 0, storage);
+            tinycc_dsp_word_pair(sums, x + 4, weights, 1, storage);
+            weights += 2;
+            x += 8;
+        }
+        return weights;
+    }
+    for (int32_t i = 0; i < words; ++i) {
+        tinycc_dsp_word_pair(sums, x, weights, i, storage);
+        weights += tinycc_dsp_weights_step(2, i, storage);
+        x += 4;
+    }
+    return weights;
+}
 
 /* The same for the first pixel alone: sums[output]. */
 TINYCC_INLINE const int32_t *tinycc_dsp_dots_one(int32_t *sums, const uint32_t *x, const int32_t *weights,
@@ -127,12 +175,18 @@ TINYCC_INLINE void tinycc_dsp_pair(const uint32_t *x, int8_t *output, int32_t wo
                            tinycc_dsp_less(matrix[0], second_excess),
                            tinycc_dsp_less(matrix[1], second_excess)};
         matrix = tinycc_dsp_dots_pair(sums, x, matrix + 2, words, storage);
+        const int32_t bias = matrix[0], next_bias = matrix[1];
+        matrix += mode == TINYCC_DSP_LARGE ? 2 : 0;
         const int32_t multiplier = matrix[0];
-        const int8_t first = tinycc_dsp_output(sums[0] >> 8, multiplier, sums[0], &local, mode);
-        const int8_t second = tinycc_dsp_output(sums[2] >> 8, multiplier, sums[2], &local, mode);
+        const int8_t first =
+            tinycc_dsp_output(tinycc_dsp_value(sums[0], bias, mode), multiplier, sums[0], &local, mode);
+        const int8_t second =
+            tinycc_dsp_output(tinycc_dsp_value(sums[2], bias, mode), multiplier, sums[2], &local, mode);
         const int32_t next_multiplier = matrix[1];
-        const int8_t first_next = tinycc_dsp_output(sums[1] >> 8, next_multiplier, sums[1], &local, mode);
-        const int8_t second_next = tinycc_dsp_output(sums[3] >> 8, next_multiplier, sums[3], &local, mode);
+        const int8_t first_next = tinycc_dsp_output(tinycc_dsp_value(sums[1], next_bias, mode),
+                                                    next_multiplier, sums[1], &local, mode);
+        const int8_t second_next = tinycc_dsp_output(tinycc_dsp_value(sums[3], next_bias, mode),
+                                                     next_multiplier, sums[3], &local, mode);
         output[0] = first;
         output[outputs] = second;
         if (left > 1) {
@@ -155,8 +209,11 @@ TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t wor
     for (int32_t left = outputs; left > 0; left -= 2) {
         int32_t sums[2] = {tinycc_dsp_less(matrix[0], excess), tinycc_dsp_less(matrix[1], excess)};
         matrix = tinycc_dsp_dots_one(sums, x, matrix + 2, words, storage);
-        const int8_t result = tinycc_dsp_output(sums[0] >> 8, matrix[0], sums[0], &local, mode);
-        const int8_t next = tinycc_dsp_output(sums[1] >> 8, matrix[1], sums[1], &local, mode);
+        const int32_t values[2] = {tinycc_dsp_value(sums[0], matrix[0], mode),
+                                   tinycc_dsp_value(sums[1], matrix[1], mode)};
+        matrix += mode == TINYCC_DSP_LARGE ? 2 : 0;
+        const int8_t result = tinycc_dsp_output(values[0], matrix[0], sums[0], &local, mode);
+        const int8_t next = tinycc_dsp_output(values[1], matrix[1], sums[1], &local, mode);
         output[0] = result;
         if (left > 1) {
             output[1] = next;
@@ -192,6 +249,7 @@ TINYCC_INLINE void tinycc_dsp_one(const uint32_t *x, int8_t *output, int32_t wor
 TINYCC_DEFINE_DSP_MATRIX(rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_BYTES)
 TINYCC_DEFINE_DSP_MATRIX(full, TINYCC_DSP_FULL, TINYCC_DSP_BYTES)
 TINYCC_DEFINE_DSP_MATRIX(clamped, TINYCC_DSP_CLAMPED, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_MATRIX(large, TINYCC_DSP_LARGE, TINYCC_DSP_BYTES)
 TINYCC_DEFINE_DSP_MATRIX(wide_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_WIDE)
 TINYCC_DEFINE_DSP_MATRIX(wide_full, TINYCC_DSP_FULL, TINYCC_DSP_WIDE)
 TINYCC_DEFINE_DSP_MATRIX(wide_clamped, TINYCC_DSP_CLAMPED, TINYCC_DSP_WIDE)
@@ -284,7 +342,9 @@ TINYCC_INLINE void tinycc_dsp_pixels(const uint32_t *x, int8_t *output, int32_t 
                                      int32_t outputs, const tinycc_dsp_data *data, int32_t mode,
                                      tinycc_dsp_storage storage)
 {
-    if (storage == TINYCC_DSP_WIDE) {
+    if (mode == TINYCC_DSP_LARGE) {
+        tinycc_dsp_pixels_large(x, output, pixels, words, outputs, data);
+    } else if (storage == TINYCC_DSP_WIDE) {
         TINYCC_DSP_IN_MODE(mode, tinycc_dsp_pixels_wide, x, output, pixels, words, outputs, data);
     } else if (storage == TINYCC_DSP_NARROW) {
         TINYCC_DSP_IN_MODE(mode, tinycc_dsp_pixels_narrow, x, output, pixels, words, outputs, data);

@@ -273,7 +273,7 @@ TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode, t
 /* Whether `tinycc_dsp_run_pairs` may be used. */
 TINYCC_INLINE int tinycc_dsp_has_pairs(int32_t outputs, int32_t mode)
 {
-    return outputs % 2 == 0 && mode != TINYCC_DSP_CLAMPED;
+    return outputs % 2 == 0 && mode < TINYCC_DSP_CLAMPED;
 }
 
 #endif

@@ -42,15 +42,41 @@ TINYCC_INLINE void tinycc_clamp_gradient_float32(const float *gradient, const in
     }
 }
 
+/* Eight elements, whose bits are a byte of the mask. step: from one factor to the next. */
+TINYCC_INLINE void tinycc_mask_gradient_byte(const float *gradient, uint32_t bits, const float *factors,
+                                             int32_t step, float *output)
+{
+    TINYCC_UNROLL
+    for (int32_t k = 0; k < 8; ++k) {
+        const float product = gradient[k] * factors[k * step];
+        output[k] = (bits >> k & 1) != 0 ? product : 0.0f;
+    }
+}
+
+/* Columns begin with a byte of the mask where there are several to a byte, or are whole bytes. */
 TINYCC_INLINE void tinycc_mask_gradient_float32(const float *gradient, const uint8_t *mask, float *out_row,
                                                 int32_t x0, int32_t x1,
                                                 const tinycc_clamp_gradient_shape *shape,
                                                 const tinycc_clamp_gradient_data *data)
 {
-    for (int32_t x = x0; x < x1; ++x) {
-        for (int32_t c = 0; c < shape->channels; ++c) {
-            const int32_t i = x * shape->channels + c;
+    const int32_t channels = shape->channels, end = x1 * channels;
+    int32_t i = x0 * channels;
+    if (channels == 1) {
+        for (; i + 8 <= end; i += 8) {
+            tinycc_mask_gradient_byte(gradient + i, mask[i >> 3], data->factors, 0, out_row + i);
+        }
+    } else if (channels % 8 == 0) {
+        while (i < end) {
+            for (int32_t c = 0; c < channels; c += 8) {
+                tinycc_mask_gradient_byte(gradient + i, mask[i >> 3], data->factors + c, 1, out_row + i);
+                i += 8;
+            }
+        }
+    }
+    while (i < end) {
+        for (int32_t c = 0; c < channels; ++c) {
             out_row[i] = (mask[i >> 3] >> (i & 7) & 1) != 0 ? gradient[i] * data->factors[c] : 0.0f;
+            ++i;
         }
     }
 }

@@ -11,8 +11,8 @@ class DspConv2D(DspLinear[Conv2D]):
     """The windows of two pixels are read before the pixels are written."""
 
     def fits(self, view: Conv2D) -> bool:
-        """int8 without groups whose sums have 24 bits."""
-        return view.groups == 1 and dsp_linear.fits(view)
+        """int8 without groups whose sums have 24 bits, but for the bias."""
+        return view.groups == 1 and dsp_linear.fits(view, self.storage)
 
     def call(self, view: Conv2D) -> RowCall:
         """One call for each output row; the function's name tells where windows are widened."""

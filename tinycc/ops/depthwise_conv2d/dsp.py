@@ -27,7 +27,7 @@ class DspDepthwiseConv2D(DspLinear[DepthwiseConv2D]):
             and view.window.dilation[1] == 1
             and height * width <= 2 * _TAPS - 1
             and _tile(view) > 0
-            and dsp_linear.fits(view)
+            and dsp_linear.fits(view, self.storage)
         )
 
     def call(self, view: DepthwiseConv2D) -> RowCall:
@@ -40,7 +40,7 @@ class DspDepthwiseConv2D(DspLinear[DepthwiseConv2D]):
         is_relative = (
             view.window.kernel != (3, 3)
             and tile == output.width <= _BLOCK
-            and view.arithmetic.meets(lambda: DspLayer.of(view).fits_relative)
+            and view.arithmetic.meets(lambda: dsp_linear.is_large(view) or DspLayer.of(view).fits_relative)
         )
         # As few outputs as possible are done twice.
         block = min(range(min(tile, _BLOCK), 0, -1), key=lambda size: -(-tile // size) * size)

@@ -1,5 +1,6 @@
 """The gradient of a layer's input, given that of its sums: the convolution transposed."""
 
+from tinycc.ops.input_gradient.dsp import DspPointwiseInputGradient
 from tinycc.ops.input_gradient.portable import (
     PortableDepthwiseInputGradient,
     PortableInputGradient,
@@ -12,5 +13,10 @@ __all__ = ["ROOM", "InputGradient", "input_gradient"]
 
 ROOM = Room(
     InputGradient,
-    (PortablePointwiseInputGradient(), PortableDepthwiseInputGradient(), PortableInputGradient()),
+    (
+        DspPointwiseInputGradient(),
+        PortablePointwiseInputGradient(),
+        PortableDepthwiseInputGradient(),
+        PortableInputGradient(),
+    ),
 )

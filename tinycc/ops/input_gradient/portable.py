@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from tinycc.ops.float_layer import tilewise_overlap
+from tinycc.ops.gradient_integers import header_ending
 from tinycc.ops.input_gradient.view import InputGradient
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
+from tinycc.ops.overlap import overlap_distance
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL, rows_over, rowwise_overlap, spread_shape
-from tinycc.ops.tensor import Tensor
+from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.runtime_c.constants import constant
 
-_TILE = constant("TINYCC_GRADIENT_PIXELS")
+_TILE = constant("TINYCC_GRADIENT_TILE")
 _COLUMNS, _REACH = constant("TINYCC_SPREAD_TILE"), constant("TINYCC_SPREAD_REACH")
 
 
@@ -19,18 +20,19 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
     """Layers that take pixels by themselves: tiles of pixels, each in blocks of inputs."""
 
     def fits(self, view: InputGradient) -> bool:
-        """Whether a pixel's gradient is of one output pixel."""
-        is_plain = view.window == PIXEL and view.groups == 1
-        return is_plain and view.inputs[0].shape[:3] == view.outputs[0].shape[:3]
+        """Whether a pixel's gradient is of one output pixel, and weights serve several."""
+        output = view.outputs[0]
+        is_plain = view.window == PIXEL and view.groups == 1 and output.height * output.width > 1
+        return is_plain and view.inputs[0].shape[:3] == output.shape[:3]
 
     def call(self, view: InputGradient) -> RowCall:
         """All pixels as one row."""
         gradient, weights = view.inputs
         output = view.outputs[0]
         return RowCall(
-            header="pointwise_input_gradient.h",
-            function="tinycc_pointwise_input_gradient_float32",
-            struct="tinycc_pointwise_input_gradient",
+            header=f"pointwise_input_gradient{header_ending(gradient)}.h",
+            function=f"tinycc_pointwise_input_gradient_{gradient.dtype}",
+            struct=f"tinycc_pointwise_input_gradient{header_ending(gradient)}",
             shape={"gradient_channels": gradient.channels, "output_channels": output.channels},
             data={"zero": 0},
             windows=(RowWindow.whole(gradient), RowWindow.whole(weights)),
@@ -45,8 +47,10 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
             return None
         gradient, output = view.inputs[0], view.outputs[0]
         pixels = output.height * output.width
-        first_reads = np.arange(pixels) * gradient.channels * 4
-        return tilewise_overlap(first_reads, Tensor((1, 1, pixels, output.channels), "float32"), _TILE)
+        first = np.arange(0, pixels, _TILE)
+        reads = first * gradient.channels * ITEM_BYTES[gradient.dtype]
+        ends = np.minimum(first + _TILE, pixels) * output.channels * ITEM_BYTES[output.dtype]
+        return overlap_distance(reads, ends, ends)
 
 
 class PortableDepthwiseInputGradient(Kernel[InputGradient]):
@@ -84,8 +88,8 @@ def _row_call(view: InputGradient, name: str) -> RowCall:
     gradient, weights = view.inputs
     output = view.outputs[0]
     return RowCall(
-        header=f"{name}.h",
-        function=f"tinycc_{name}_float32",
+        header=f"{name}{header_ending(gradient)}.h",
+        function=f"tinycc_{name}_{gradient.dtype}",
         struct="tinycc_spread",
         shape=spread_shape(view.window, gradient, output, view.groups),
         data={"zero": 0},

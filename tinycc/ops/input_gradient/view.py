@@ -5,9 +5,11 @@ from typing import ClassVar
 
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.ops.base import FLOAT, ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.gradient_integers import widened
 from tinycc.ops.spread_window import attributes_of, read_window, spread_sums
 from tinycc.ops.window import Window
 
@@ -16,23 +18,23 @@ from tinycc.ops.window import Window
 class InputGradient(Operator):
     """For each input of a layer the sum of gradients of what it is part of, times the weights between them.
 
-    inputs: the gradient of the layer's sums, float32 [1, output height, output width, outputs]; weights, int8
-        [outputs, kernel height, kernel width, inputs / groups], an operand or a constant.
-    outputs: float32 [1, height, width, inputs].
+    inputs: the gradient of the layer's sums, float32 or int16 [1, output height, output width, outputs];
+        weights, int8 [outputs, kernel height, kernel width, inputs / groups], an operand or a constant.
+    outputs: float32, or int32, [1, height, width, inputs].
     """
 
     window: Window
     groups: int
 
     kind: ClassVar[str] = "input_gradient"
-    element_types: ClassVar[ElementTypes] = frozenset({FLOAT})
+    element_types: ClassVar[ElementTypes] = frozenset({FLOAT, ("int16", "int32")})
     is_spatial: ClassVar[bool] = True
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "InputGradient":
         """Read what `input_gradient` wrote."""
         gradient = composite.tensor(composite.function.params[0])
-        weights = composite.tensor(composite.call("relax.astype").args[0])
+        weights = composite.tensor(composite.calls("relax.astype")[-1].args[0])
         groups = composite.integer("groups")
         return cls((gradient, weights), (composite.result(),), read_window(composite), groups)
 
@@ -61,8 +63,9 @@ def input_gradient(
     """
 
     def body(emit: Emit, gradient: relax.Var, weights: relax.Expr) -> relax.Expr:
-        real = emit(relax.op.astype(weights, "float32"))
-        return spread_sums(emit, gradient, real, window, groups, input_shape)
+        wide = widened(emit, gradient)
+        factors = emit(relax.op.astype(weights, tvm_adapter.dtype_of(wide)))
+        return spread_sums(emit, wide, factors, window, groups, input_shape)
 
     operands = {"gradient": gradient, "weights": weights}
     return write_composite(InputGradient.kind, operands, body, attributes_of(window, groups))

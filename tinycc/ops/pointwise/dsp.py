@@ -14,8 +14,10 @@ class DspPointwise(DspLinear[LinearView]):
     """Pixels are read before they are written, but for a single one."""
 
     def fits(self, view: LinearView) -> bool:
-        """int8 whose sums have 24 bits."""
-        return view.is_pointwise and dsp_linear.fits(view)
+        """int8 whose sums have 24 bits, where there are several pixels but for the bias."""
+        is_one = view.inputs[0].elements == view.inputs[0].channels
+        is_right = dsp_linear.fits(view, self.storage) and not (is_one and dsp_linear.is_large(view))
+        return view.is_pointwise and is_right
 
     def call(self, view: LinearView) -> FlatCall:
         """A column for each vector."""

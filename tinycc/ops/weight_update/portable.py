@@ -2,6 +2,7 @@
 
 import math
 
+from tinycc.ops.gradient_integers import header_ending
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.row_window import RowWindow
@@ -20,7 +21,8 @@ class PortableDepthwiseWeightUpdate(Kernel[WeightUpdate]):
         window, weights = view.window, view.inputs[4]
         span = (_TILE - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1] + 1
         is_depthwise = view.groups == weights.shape[0] and weights.channels == 1
-        return is_depthwise and window.kernel[1] <= _TILE and span <= _REACH
+        is_real = view.inputs[0].dtype == "float32"
+        return is_real and is_depthwise and window.kernel[1] <= _TILE and span <= _REACH
 
     def call(self, view: WeightUpdate) -> RowCall:
         """Whole tensors at once."""
@@ -45,16 +47,17 @@ class PortableWeightUpdate(Kernel[WeightUpdate]):
 
 def _whole_call(view: WeightUpdate, name: str) -> RowCall:
     """On whole tensors; pixels that are taken by themselves are one row."""
-    gradient, source, _, _, weights = view.inputs
+    gradient, source, _, _, weights = view.inputs[:5]
+    is_real, ending = gradient.dtype == "float32", header_ending(gradient)
     groups, inputs = view.trained
     window = view.window
     sizes = gradient.shape[1:3], source.shape[1:3]
     if window == PIXEL and sizes[0] == sizes[1]:
         sizes = ((1, math.prod(sizes[0])),) * 2
     return RowCall(
-        header=f"{name}.h",
-        function=f"tinycc_{name}_int8",
-        struct="tinycc_weight_update",
+        header=f"{name}{ending}.h",
+        function=f"tinycc_{name}_int8" if is_real else f"tinycc_{name}_int16",
+        struct=f"tinycc_weight_update{ending}",
         shape={
             "gradient_height": sizes[0][0],
             "gradient_width": sizes[0][1],
@@ -75,6 +78,7 @@ def _whole_call(view: WeightUpdate, name: str) -> RowCall:
             "pad_top": window.padding[0],
             "pad_left": window.padding[1],
             "is_stochastic": view.rounding.is_stochastic,
+            **({} if is_real else {"run": (2**31 - 1) // (255 << view.bits)}),
         },
         data={
             "scaling": view.scaling,
@@ -82,6 +86,7 @@ def _whole_call(view: WeightUpdate, name: str) -> RowCall:
             "seed": view.rounding.attributes["seed"],
             "tensor": view.rounding.tensor,
             "low": view.low,
+            **({} if is_real else {"offset": view.offset}),
         },
         windows=tuple(map(RowWindow.whole, view.inputs)),
         rows=1,

@@ -11,6 +11,8 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.gradient_integers import FACTOR_BITS
+from tinycc.ops.integer_update import integer_changes
 from tinycc.ops.spread_window import attributes_of, read_window
 from tinycc.ops.update import Rounding, UpdateRounding
 from tinycc.ops.window import Window
@@ -24,12 +26,13 @@ BOUND = float(constant("TINYCC_WEIGHT_BOUND"))
 class WeightUpdate(Operator):
     """weights - (rate * scaling * gradient of weights, rounded), what changes held to [low, 127].
 
-    inputs: the gradient of the layer's sums, float32 [1, output height, output width, outputs]; its input,
-        int8 [1, height, width, channels], or the first channels of it, whose weights change alone; the rate,
-        float32 [1]; the number of the step, int32 [1]; weights, int8 [outputs, kernel height, kernel width,
-        inputs / groups].
+    inputs: the gradient of the layer's sums, float32 or int16 [1, output height, output width, outputs]; its
+        input, int8 [1, height, width, channels], or the first channels of it, whose weights change alone; the
+        rate, float32 [1]; the number of the step, int32 [1]; weights, int8 [outputs, kernel height, kernel
+        width, inputs / groups]; of a gradient of int16 its exponent, int32 [1].
     outputs: the new weights, which may be written over the old ones.
-    scaling: float32 [outputs]. zero_point: of the layer's input.
+    scaling: float32 [outputs]. zero_point: of the layer's input. offset: added to the exponent.
+    bits: of integers, which are at most 2**bits.
     """
 
     window: Window
@@ -38,9 +41,11 @@ class WeightUpdate(Operator):
     scaling: np.ndarray
     rounding: UpdateRounding
     low: int
+    offset: int
+    bits: int
 
     kind: ClassVar[str] = "weight_update"
-    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8")})
+    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8"), ("int16", "int8")})
 
     @classmethod
     def from_composite(cls, composite: Composite) -> "WeightUpdate":
@@ -54,6 +59,8 @@ class WeightUpdate(Operator):
             scaling=composite.real_constant(composite.call("relax.multiply").args[1]),
             rounding=UpdateRounding.read(composite),
             low=composite.integer("low"),
+            offset=composite.integer("offset"),
+            bits=composite.integer("bits"),
         )
 
     @property
@@ -89,7 +96,7 @@ def weight_update(
     rate: relax.Var,
     step: relax.Var,
     weights: relax.Var,
-    *,
+    *exponent: relax.Var,
     zero_point: int,
     scaling: np.ndarray,
     window: Window,
@@ -98,10 +105,13 @@ def weight_update(
     tensor: int,
     rounding: Rounding = "stochastic",
     low: int = -128,
+    offset: int = 0,
+    bits: int = FACTOR_BITS,
 ) -> relax.Function:
     """The composite function of a `WeightUpdate`, whose docstring tells of the operands.
 
-    seed, tensor, rounding: see `UpdateRounding`. low: the least weight; -127 where weights are symmetric.
+    exponent: of a gradient of integers. seed, tensor, rounding: see `UpdateRounding`. low: the least weight;
+    -127 where weights are symmetric.
     """
     how = UpdateRounding(seed, tensor, rounding)
 
@@ -112,22 +122,27 @@ def weight_update(
         rate: relax.Var,
         step: relax.Var,
         weights: relax.Var,
+        *exponent: relax.Var,
     ) -> relax.Expr:
         shape = tvm_adapter.shape_of(weights)
         factors = emit(relax.op.multiply(rate, tvm_adapter.make_constant(scaling.astype(np.float32))))
         trained_groups, inputs = trained_part(tvm_adapter.shape_of(source)[-1], shape, groups)
         outputs = shape[0] // groups * trained_groups
+        dtype = "int64" if exponent else "float32"
         centred = emit(
-            relax.op.subtract(
-                emit(relax.op.astype(source, "float32")), relax.const(float(zero_point), "float32")
-            )
+            relax.op.subtract(emit(relax.op.astype(source, dtype)), relax.const(zero_point, dtype))
         )
-        kept = _first(emit, gradient, 3, outputs)
+        values = emit(relax.op.astype(gradient, dtype)) if exponent else gradient
+        kept = _first(emit, values, 3, outputs)
         sums = _sums(emit, kept, centred, window, trained_groups, shape[1:3])
         columns = emit(relax.op.reshape(_first(emit, factors, 0, outputs), (outputs, 1, 1, 1)))
         elements = np.arange(math.prod(shape)).reshape(shape)[:outputs, ..., :inputs]
-        delta = emit(relax.op.multiply(columns, sums))
-        changes = how.changes_in_relax(emit, delta, step, BOUND, elements)
+        if exponent:
+            whole = emit(relax.op.add(*exponent, relax.const(offset, "int32")))
+            changes = integer_changes(emit, how, sums, columns, whole, step, bound=BOUND, elements=elements)
+        else:
+            delta = emit(relax.op.multiply(columns, sums))
+            changes = how.changes_in_relax(emit, delta, step, BOUND, elements)
         trained = _first(emit, _first(emit, weights, 0, outputs), 3, inputs)
         wide = emit(relax.op.astype(trained, "int32"))
         changed = emit(relax.op.clip(emit(relax.op.subtract(wide, changes)), low, 127))
@@ -135,8 +150,10 @@ def weight_update(
         result = emit(relax.op.astype(emit(relax.op.where(is_changed, changed, wide)), "int8"))
         return _before(emit, _before(emit, result, weights, 3, outputs), weights, 0, shape[0])
 
-    operands = {"gradient": gradient, "source": source, "rate": rate, "step": step, "weights": weights}
-    attributes = {**attributes_of(window, groups), **how.attributes, "zero_point": zero_point, "low": low}
+    names = ("gradient", "source", "rate", "step", "weights", "exponent")
+    operands = dict(zip(names, (gradient, source, rate, step, weights, *exponent), strict=False))
+    numbers = {"zero_point": zero_point, "low": low, "offset": offset, "bits": bits}
+    attributes = {**attributes_of(window, groups), **how.attributes, **numbers}
     return write_composite(WeightUpdate.kind, operands, body, attributes)
 
 
@@ -163,7 +180,7 @@ def _sums(
     groups: int,
     kernel: tuple[int, ...],
 ) -> relax.Var:
-    """The gradient of weights, float32 [outputs, kernel height, kernel width, inputs of a group].
+    """The gradient of weights, [outputs, kernel height, kernel width, inputs of a group].
 
     It is a convolution of the source, its inputs taken for images, with the gradient, whose pixels are taps.
     """

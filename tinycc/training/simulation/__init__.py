@@ -4,6 +4,7 @@ It needs the extra tinycc[torch], and is imported by whom it is asked for only.
 """
 
 from tinycc.training.simulation.cases import Data
+from tinycc.training.simulation.integer_gradients import integer_gradients
 from tinycc.training.simulation.loss import gradients
 from tinycc.training.simulation.network import IntegerNetwork
 from tinycc.training.simulation.simulate import Run, Simulated, constant, cosine, evaluate, simulate
@@ -19,5 +20,6 @@ __all__ = [
     "cosine",
     "evaluate",
     "gradients",
+    "integer_gradients",
     "simulate",
 ]

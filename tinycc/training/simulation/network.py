@@ -1,8 +1,8 @@
 """A network of int8 in torch: the integers of its generated C for many inputs at once, with gradients."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,18 +15,20 @@ from tinycc.errors import UnsupportedError
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.tensor import Tensor
-from tinycc.passes.infer_edges import has_edges
-from tinycc.passes.pipeline import composite_passes, import_passes
 from tinycc.run.folder import DeviceTensor
 from tinycc.run.tensors import device_arrays
 from tinycc.training.layers import Layer, layers_of
+from tinycc.training.planned_step import forward_of
 from tinycc.training.simulation.layer_output import layer_output
 from tinycc.training.simulation.operators import COMPUTE
+from tinycc.training.simulation.straight_through import Rounded, straight_through
 
 # Weights and biases, by name: "conv2d_0_weights", "conv2d_0_bias" ...
 Parameters = Mapping[str, torch.Tensor]
 # Of tensors of the graph, [runs or 1, cases, *shape].
 Values = Mapping[Value, torch.Tensor]
+# What an operator makes of its operands.
+Output = Callable[[Node, list[torch.Tensor]], torch.Tensor]
 
 
 def weights_name(layer: str) -> str:
@@ -67,12 +69,7 @@ class IntegerNetwork:
     @classmethod
     def load(cls, model: Any) -> "IntegerNetwork":
         """Of a model file of int8, or what else `tinycc.compile` takes."""
-        module = load(model)
-        passes = [
-            *([] if any(map(has_edges, module.functions.values())) else import_passes()),
-            *composite_passes("int8"),
-        ]
-        return cls.of(tvm.transform.Sequential(passes)(module))
+        return cls.of(forward_of(load(model)))
 
     def read_inputs(self, inputs: Sequence[np.ndarray], device: torch.device | str = "cpu") -> Values:
         """Arrays in the model file's own form, as for `CompiledModel.run`: int8 [1, cases, *shape] for each.
@@ -108,10 +105,11 @@ class IntegerNetwork:
     @cached_property
     def logits(self) -> Tensor:
         """What the loss is of: the first result, or what a softmax makes it of."""
-        return self.graph.makers[self._logits].view.outputs[0]
+        return self.graph.makers[self.logits_value].view.outputs[0]
 
     @cached_property
-    def _logits(self) -> Value:
+    def logits_value(self) -> Value:
+        """The value of the graph that `logits` is."""
         value = self.graph.results[0]
         makers = self.graph.makers
         while value in makers and isinstance(makers[value].view, Softmax):
@@ -130,7 +128,7 @@ class IntegerNetwork:
         values: of the model's inputs, or others that all is computed from (`before`); whole numbers
             [runs or 1, cases, *shape].
         """
-        return self._run(parameters, values, dtype, [self._logits])[0]
+        return self.run(values, dtype, [self.logits_value], partial(self._output, parameters))[0]
 
     def integers(
         self, parameters: Parameters, values: Values, wanted: Iterable[Value]
@@ -138,7 +136,8 @@ class IntegerNetwork:
         """Those of any values of the graph, [runs, cases, *shape], in double; not differentiated."""
         wanted = list(wanted)
         with torch.no_grad():
-            return dict(zip(wanted, self._run(parameters, values, torch.float64, wanted), strict=True))
+            found = self.run(values, torch.float64, wanted, partial(self._output, parameters))
+            return dict(zip(wanted, found, strict=True))
 
     def outputs(self, parameters: Parameters, values: Values) -> list[torch.Tensor]:
         """Those of all results of the model."""
@@ -150,23 +149,31 @@ class IntegerNetwork:
 
         values: of the model's inputs.
         """
-        changing: set[Value] = set()
-        read: dict[Value, None] = {}
-        for node in _needed(self.graph, [self._logits], ()):
-            layer = self._layer_of.get(node.index)
-            names = () if layer is None else (weights_name(layer.name), bias_name(layer.name))
-            if any(name in trained for name in names) or not changing.isdisjoint(node.reads):
-                changing.update(node.results)
-                read.update(dict.fromkeys(node.reads))
-        wanted = [value for value in read if value not in changing] or [self._logits]
+        changing = self.changing(trained)
+        read = dict.fromkeys(
+            value
+            for node in _needed(self.graph, [self.logits_value], ())
+            if not changing.isdisjoint(node.results)
+            for value in node.reads
+        )
+        wanted = [value for value in read if value not in changing] or [self.logits_value]
         with torch.no_grad():
-            computed = self._run(parameters, values, torch.float32, wanted)
+            computed = self.run(values, torch.float32, wanted, partial(self._output, parameters))
         return {value: result.to(torch.int8) for value, result in zip(wanted, computed, strict=True)}
 
-    def _run(
-        self, parameters: Parameters, values: Values, dtype: torch.dtype, wanted: Sequence[Value]
+    def changing(self, trained: Collection[str]) -> set[Value]:
+        """The values that depend on the `trained` parameters."""
+        found: set[Value] = set()
+        for node in self.graph.nodes:
+            names = self.parameters_of(node)
+            if any(name in trained for name in names) or not found.isdisjoint(node.reads):
+                found.update(node.results)
+        return found
+
+    def run(
+        self, values: Values, dtype: torch.dtype, wanted: Sequence[Value], output: Output
     ) -> list[torch.Tensor]:
-        """The integers of `wanted`; what nobody reads any more is forgotten."""
+        """The integers of `wanted`, as `output` makes them; what nobody reads any more is forgotten."""
         found = {value: tensor.to(dtype) for value, tensor in values.items()}
         device = next(iter(found.values())).device
         nodes = _needed(self.graph, wanted, values)
@@ -176,18 +183,32 @@ class IntegerNetwork:
                 _constant(tensor, device, dtype) if value is None else _shaped(found[value], tensor)
                 for value, tensor in zip(node.operands, node.view.inputs, strict=True)
             ]
-            found[node.variable] = self._output(node, operands, parameters)
+            found[node.variable] = output(node, operands)
             for value in node.reads:
                 if last_reader[value] is node and value not in wanted:
                     del found[value]
         return [found[value] for value in wanted]
 
-    def _output(self, node: Node, operands: list[torch.Tensor], parameters: Parameters) -> torch.Tensor:
+    def made(
+        self, parameters: Parameters, node: Node, operands: Sequence[torch.Tensor]
+    ) -> Rounded | torch.Tensor:
+        """What an operator makes: see `operators`."""
         layer = self._layer_of.get(node.index)
         if layer is None:
-            return COMPUTE[type(node.view)](node.view, *operands)
-        weights, bias = (parameters[name(layer.name)] for name in (weights_name, bias_name))
+            made: Rounded | torch.Tensor = COMPUTE[type(node.view)](node.view, *operands)
+            return made
+        weights, bias = (parameters[name] for name in self.parameters_of(node))
         return layer_output(layer, operands[0], weights, bias)
+
+    def parameters_of(self, node: Node) -> tuple[str, ...]:
+        """The names of weights and bias of a layer; () of other operators."""
+        layer = self._layer_of.get(node.index)
+        return () if layer is None else (weights_name(layer.name), bias_name(layer.name))
+
+    def _output(self, parameters: Parameters, node: Node, operands: Sequence[torch.Tensor]) -> torch.Tensor:
+        """What an operator makes, to be differentiated."""
+        made = self.made(parameters, node, operands)
+        return straight_through(made) if isinstance(made, Rounded) else made
 
     @cached_property
     def _layer_of(self) -> dict[int, Layer]:

@@ -1,11 +1,10 @@
 """What operators without trained weights compute: the integers of their kernels, and what they stand for.
 
 Values are whole numbers in a floating-point type, [runs, cases, *shape of the view]; where all runs or all
-cases have the same, that axis is 1. Torch differentiates the real number that an operator rounds; the integer
-comes from fixed-point arithmetic (see `straight_through`).
+cases have the same, that axis is 1. Operators that round tell of what (see `Rounded`); others, which move
+elements, make a tensor that torch differentiates.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from tinycc.ops.add.view import Add
+from tinycc.ops.average_gradient import pixel_counts
 from tinycc.ops.average_pool2d.view import AveragePool2D
 from tinycc.ops.base import Operator
 from tinycc.ops.border import Border
@@ -20,6 +20,7 @@ from tinycc.ops.concatenate import Concatenate
 from tinycc.ops.extremum import Extremum
 from tinycc.ops.fixed_point import INTEGER_RANGE, SUM_LEFT_SHIFT
 from tinycc.ops.gather import Gather
+from tinycc.ops.gradient_integers import bits_below
 from tinycc.ops.lookup.view import Lookup
 from tinycc.ops.max_pool2d.view import MaxPool2D
 from tinycc.ops.multiply.view import Multiply
@@ -34,9 +35,7 @@ from tinycc.ops.tensor import Tensor
 from tinycc.ops.window import Window
 from tinycc.training.simulation.fixed_point import requantize
 from tinycc.training.simulation.softmax import softmax_integers
-from tinycc.training.simulation.straight_through import straight_through
-
-Compute = Callable[..., torch.Tensor]
+from tinycc.training.simulation.straight_through import Part, Rounded
 
 
 def _image(tensor: Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -56,23 +55,31 @@ def _whole(value: torch.Tensor) -> torch.Tensor:
     return value.detach().to(torch.int64)
 
 
-def _add(view: Add, *operands: torch.Tensor) -> torch.Tensor:
+def _repeated(tensor: Tensor, output: Tensor) -> int:
+    """How many elements of the output an operand's element makes by broadcasting, at most."""
+    return output.elements // tensor.elements
+
+
+def _add(view: Add, *operands: torch.Tensor) -> Rounded:
     """Both inputs are brought to a common scale, then their sum to the output's."""
-    (a, b), output, factors = view.inputs, view.outputs[0], view.multipliers
-    first, second = (
-        value - tensor.zero_point for value, tensor in zip(_aligned(operands), (a, b), strict=True)
+    tensors, output, factors = view.inputs, view.outputs[0], view.multipliers
+    centred = torch.broadcast_tensors(
+        *(value - tensor.zero_point for value, tensor in zip(_aligned(operands), tensors, strict=True))
     )
-    widened = [_whole(value) << SUM_LEFT_SHIFT["int8"] for value in (first, second)]
+    widened = [_whole(value) << SUM_LEFT_SHIFT["int8"] for value in centred]
     total = requantize(widened[0], *factors["a"]) + view.sign * requantize(widened[1], *factors["b"])
-    real = first * (a.real_scale / output.real_scale) + second * (
-        view.sign * b.real_scale / output.real_scale
+    parts = tuple(
+        Part(
+            value,
+            sign * tensor.real_scale / output.real_scale,
+            bits=bits_below(_repeated(tensor, output)),
+        )
+        for value, tensor, sign in zip(centred, tensors, (1, view.sign), strict=True)
     )
-    return straight_through(
-        real, requantize(total, *factors["output"]) + output.zero_point, view.output_range
-    )
+    return Rounded(requantize(total, *factors["output"]) + output.zero_point, view.output_range, parts)
 
 
-def _multiply(view: Multiply, *operands: torch.Tensor) -> torch.Tensor:
+def _multiply(view: Multiply, *operands: torch.Tensor) -> Rounded:
     (a, b), output = view.inputs, view.outputs[0]
     first, second = (
         value - tensor.zero_point for value, tensor in zip(_aligned(operands), (a, b), strict=True)
@@ -80,29 +87,32 @@ def _multiply(view: Multiply, *operands: torch.Tensor) -> torch.Tensor:
     product = first * second
     integers = requantize(_whole(product), *view.multiplier) + output.zero_point
     factor = a.real_scale * b.real_scale / output.real_scale
-    return straight_through(product, integers, view.output_range, factor)
+    worth = 255 * max(_repeated(tensor, output) for tensor in (a, b))
+    return Rounded(integers, view.output_range, (Part(product, factor, bits=bits_below(worth)),))
 
 
-def _extremum(view: Extremum, *operands: torch.Tensor) -> torch.Tensor:
+def _extremum(view: Extremum, *operands: torch.Tensor) -> Rounded:
     first, second = torch.broadcast_tensors(*_aligned(operands))
     # Not torch.maximum, which halves the gradient where both are the same.
     is_first = first >= second if view.is_maximum else first <= second
     chosen = torch.where(is_first, first, second)
-    return straight_through(chosen, chosen, view.output_range)
+    return Rounded(chosen, view.output_range, (Part(chosen, 1.0),))
 
 
-def _requantize(view: Requantize, source: torch.Tensor) -> torch.Tensor:
+def _requantize(view: Requantize, source: torch.Tensor) -> Rounded:
     tensor, output = view.inputs[0], view.outputs[0]
     centred = source - tensor.zero_point
     integers = requantize(_whole(centred), *view.multiplier) + output.zero_point
-    return straight_through(centred, integers, view.output_range, tensor.real_scale / output.real_scale)
+    part = Part(centred, tensor.real_scale / output.real_scale)
+    return Rounded(integers, view.output_range, (part,))
 
 
-def _lookup(view: Lookup, source: torch.Tensor) -> torch.Tensor:
-    tables = [torch.as_tensor(item, device=source.device) for item in (view.table, view.slopes)]
+def _lookup(view: Lookup, source: torch.Tensor) -> Rounded:
+    low, high = INTEGER_RANGE["int8"]
     places = _whole(source) + 128
-    results, slopes = tables[0].to(torch.int64)[places], tables[1].to(source.dtype)[places]
-    return straight_through(source * slopes, results, INTEGER_RANGE["int8"])
+    results = torch.as_tensor(view.table.astype(np.int64), device=source.device)[places]
+    slopes = np.where((view.table > low) & (view.table < high), view.slopes, 0)
+    return Rounded(results, (low, high), (Part(source, slopes, places),))
 
 
 def _windows(window: Window, value: torch.Tensor, output: Tensor, outside: float) -> torch.Tensor:
@@ -128,21 +138,21 @@ def _windows(window: Window, value: torch.Tensor, output: Tensor, outside: float
     return torch.stack(taps, 2)
 
 
-def _average_pool2d(view: AveragePool2D, source: torch.Tensor) -> torch.Tensor:
+def _average_pool2d(view: AveragePool2D, source: torch.Tensor) -> Rounded:
     """What is rescaled keeps fractional bits of its mean."""
     tensor, output, constants = view.inputs[0], view.outputs[0], view.requantization()
     image = _image(tensor, source)
     sums = _windows(view.window, image - tensor.zero_point, output, 0.0).sum(2)
-    counts = _whole(_windows(view.window, torch.ones_like(image[:1, :1]), output, 0.0).sum(2))
+    pixels = pixel_counts(view.window, (output.height, output.width), (tensor.height, tensor.width))
+    counts = torch.as_tensor(pixels, device=source.device)[..., None]
     if view.mean_bits:
         means = _divide_half_away(_whole(sums) << view.mean_bits, counts)
         integers = requantize(means, constants["multiplier"], constants["shift"]) + output.zero_point
     else:
         integers = _divide_half_away(_whole(sums) + counts * tensor.zero_point, counts)
-    factor = tensor.real_scale / output.real_scale
-    return straight_through(sums / counts, integers, view.output_range, factor).reshape(
-        *source.shape[:2], *output.shape
-    )
+    shape = *source.shape[:2], *output.shape
+    factors = tensor.real_scale / output.real_scale / pixels[..., np.newaxis]
+    return Rounded(integers.reshape(shape), view.output_range, (Part(sums.reshape(shape), factors),))
 
 
 def _divide_half_away(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
@@ -157,20 +167,21 @@ def _max_pool2d(view: MaxPool2D, source: torch.Tensor) -> torch.Tensor:
     return windows.gather(2, first).reshape(*source.shape[:2], *view.outputs[0].shape)
 
 
-def _reduce(view: Reduce, source: torch.Tensor) -> torch.Tensor:
+def _reduce(view: Reduce, source: torch.Tensor) -> Rounded:
     tensor, output = view.inputs[0], view.outputs[0]
     sums = (source - tensor.zero_point).sum([axis + 2 for axis in view.axes])
     sums = sums.reshape(*source.shape[:2], *output.shape)
     integers = requantize(_whole(sums), *view.requantization()) + output.zero_point
     factor = tensor.real_scale / output.real_scale / (view.count if view.is_mean else 1)
-    return straight_through(sums, integers, view.output_range, factor)
+    return Rounded(integers, view.output_range, (Part(sums, factor),))
 
 
-def _softmax(view: Softmax, source: torch.Tensor) -> torch.Tensor:
+def _softmax(view: Softmax, source: torch.Tensor) -> Rounded:
+    """Its real numbers are no whole ones."""
     tensor, output = view.inputs[0], view.outputs[0]
     real = functional.softmax(source * tensor.real_scale, -1)
     integers = softmax_integers(view, _whole(source))
-    return straight_through(real, integers, INTEGER_RANGE[output.dtype], 1 / output.real_scale)
+    return Rounded(integers, INTEGER_RANGE[output.dtype], (Part(real, 1 / output.real_scale),))
 
 
 def _concatenate(view: Concatenate, *operands: torch.Tensor) -> torch.Tensor:

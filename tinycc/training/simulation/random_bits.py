@@ -21,11 +21,18 @@ def mix(values: torch.Tensor) -> torch.Tensor:
     return values ^ (values >> 16)
 
 
-def uniform(seeds: torch.Tensor, step: int, tensors: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
-    """Numbers in [0, 1) of 24 bits, float32.
+def random_bits(
+    seeds: torch.Tensor, step: int, tensors: torch.Tensor, elements: torch.Tensor
+) -> torch.Tensor:
+    """Whole numbers of 24 bits, int64.
 
     seeds, tensors: int64; the number of each tensor. elements: int64, the index of each element in its
     tensor. All broadcast against each other.
     """
     start = mix(mix((seeds & _MASK) ^ step) ^ tensors)
-    return (mix((start + elements * _GOLDEN) & _MASK) >> 8).to(torch.float32) * 2.0**-24
+    return mix((start + elements * _GOLDEN) & _MASK) >> 8
+
+
+def uniform(seeds: torch.Tensor, step: int, tensors: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
+    """The same as numbers in [0, 1), float32."""
+    return random_bits(seeds, step, tensors, elements).to(torch.float32) * 2.0**-24

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
 from tinycc.errors import TrainingError
+from tinycc.training.gradients import GradientType
 from tinycc.training.scheme import Scheme, full
 from tinycc.training.simulation.cases import Cases, Data, score
-from tinycc.training.simulation.loss import Loss, gradients
-from tinycc.training.simulation.network import IntegerNetwork
+from tinycc.training.simulation.integer_gradients import integer_gradients
+from tinycc.training.simulation.loss import Loss
+from tinycc.training.simulation.loss import gradients as float_gradients
+from tinycc.training.simulation.network import IntegerNetwork, Parameters
 from tinycc.training.simulation.update import GradientDescent, Updater
 
 # Of the learning rate, by the share of training that is done: 0 to 1.
@@ -59,14 +63,15 @@ def cosine(done: float) -> float:
 
 def simulate(
     model: Any,
-    training: Data,
-    validation: Data | None = None,
+    training: Data | Cases,
+    validation: Data | Cases | None = None,
     *,
     runs: Sequence[Run] = (Run(),),
     epochs: int = 1,
     batch: int = 1,
     shuffled: bool = True,
     loss: Loss = "cross_entropy",
+    gradients: GradientType = "float",
     rule: GradientDescent | None = None,
     schedule: Schedule = constant,
     dtype: torch.dtype = torch.float32,
@@ -76,18 +81,24 @@ def simulate(
     """Train a model with the integers that the generated C has.
 
     model: of int8, as for `tinycc.compile`, or an IntegerNetwork.
-    training, validation: cases; targets are labels, int [cases], or for "squared_error" real numbers.
+    training, validation: cases; targets are labels, int [cases], or for "squared_error" real numbers. Of an
+        IntegerNetwork also as `Cases.of` has run them through what comes before all that the runs train.
     runs: trained beside each other, each with weights of its own.
     batch: cases whose mean gradient makes a step; what is left over at the end of an epoch is left out.
     shuffled: whether each epoch takes the cases in another order; otherwise they come as they are.
+    gradients: "float", real numbers, or "integer", whole ones with a power of two for each tensor and case,
+        as the device has them without an FPU.
     rule: of updates, those of the device where nothing is said.
     schedule: what rates are multiplied by in the course of training.
-    dtype: of gradients, float32, or float64 for comparisons. The integers are the same.
+    dtype: of gradients in real numbers, float32, or float64 for comparisons. The integers are the same.
     progress: is told of each epoch.
 
     Raises TinyccError: UnsupportedError for a network that cannot be simulated, TrainingError for a scheme of
     another one, InputDataError for data that do not fit.
     """
+    if gradients not in get_args(GradientType):
+        known = ", ".join(get_args(GradientType))
+        raise TrainingError(f"no gradients are called {gradients!r}: there are {known}")
     network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
     schemes = [run.scheme or full(network.layers) for run in runs]
     for scheme in schemes:
@@ -97,8 +108,8 @@ def simulate(
     parameters = network.parameters(device)
     parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
     trained = list(updater.tensors)
-    cases = Cases.of(network, parameters, training, trained, loss)
-    checked = None if validation is None else Cases.of(network, parameters, validation, trained, loss)
+    cases = _cases(network, parameters, training, trained, loss)
+    checked = None if validation is None else _cases(network, parameters, validation, trained, loss)
     if not 1 <= batch <= len(cases):
         raise TrainingError(f"a batch of {batch} cannot be had of {len(cases)} cases")
     steps = len(cases) // batch
@@ -106,6 +117,7 @@ def simulate(
     generators = [np.random.default_rng(run.seed) for run in runs]
     scores = [] if checked is None else [score(network, parameters, checked, loss)]
     losses: list[torch.Tensor] = []
+    find = integer_gradients if gradients == "integer" else partial(float_gradients, dtype=dtype)
     for epoch in range(epochs):
         order = np.stack(
             [item.permutation(len(cases)) if shuffled else np.arange(len(cases)) for item in generators]
@@ -113,7 +125,7 @@ def simulate(
         total = torch.zeros(len(runs), dtype=torch.float64, device=device)
         for step in range(steps):
             values, targets = cases.take(order[:, step * batch : (step + 1) * batch])
-            means, found = gradients(network, parameters, values, targets, trained, loss=loss, dtype=dtype)
+            means, found = find(network, parameters, values, targets, trained, loss=loss)
             done = (epoch * steps + step) / (epochs * steps)
             updater.update(found, rates * schedule(done))
             total += means
@@ -150,6 +162,12 @@ def evaluate(
     parameters.update(given)
     cases = Cases.of(network, parameters, data, list(given), loss)
     return float(score(network, parameters, cases, loss)[0])
+
+
+def _cases(
+    network: IntegerNetwork, parameters: Parameters, data: Data | Cases, trained: list[str], loss: Loss
+) -> Cases:
+    return Cases.of(network, parameters, data, trained, loss) if isinstance(data, Data) else data
 
 
 def _line(epoch: int, epochs: int, losses: list[torch.Tensor], scores: list[torch.Tensor]) -> str:

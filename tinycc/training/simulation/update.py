@@ -10,13 +10,16 @@ import torch
 from tinycc.errors import TrainingError
 from tinycc.ops.bias_update import BOUND as BIAS_BOUND
 from tinycc.ops.bias_update import HIGH, LOW
+from tinycc.ops.update import RANDOM_BITS
 from tinycc.ops.weight_update.view import BOUND as WEIGHT_BOUND
 from tinycc.training.channels import trained_elements
 from tinycc.training.layers import Layer
 from tinycc.training.scaling import banded
 from tinycc.training.scheme import Scheme
 from tinycc.training.simulation.network import bias_name, weights_name
-from tinycc.training.simulation.random_bits import uniform
+from tinycc.training.simulation.random_bits import random_bits, uniform
+from tinycc.training.simulation.scaled import Scaled
+from tinycc.training.simulation.whole_changes import whole_changes
 
 Rounding = Literal["stochastic", "nearest", "truncate", "master"]
 
@@ -117,18 +120,21 @@ class Updater:
         return cls(rule, tensors, torch.tensor(list(seeds), device=device))
 
     @torch.no_grad()
-    def update(self, gradients: Mapping[str, torch.Tensor], rates: torch.Tensor) -> None:
-        """Take a step. gradients: [runs, ...] of each tensor. rates: float32 [runs]."""
+    def update(self, gradients: Mapping[str, torch.Tensor | Scaled], rates: torch.Tensor) -> None:
+        """Take a step. rates: float32 [runs].
+
+        gradients: [runs, ...] of each tensor, real numbers; or whole ones of cases, [runs, cases, ...], whose
+            mean is taken: where the rule is the device's, of changes in fixed point.
+        """
         for name, tensor in self.tensors.items():
-            values, outputs = tensor.values, (-1, *(1,) * (tensor.values.ndim - 2))
-            gradient = gradients[name].to(torch.float32)
-            if tensor.velocity is not None:
-                gradient = tensor.velocity.mul_(self.rule.momentum).add_(gradient)
-            speeds = _per_run(rates, values) * tensor.scaling.reshape(outputs)
-            bound = _BOUNDS[values.dtype]
-            delta = (speeds * gradient).nan_to_num_(0.0, 0.0, 0.0).clamp_(-bound, bound)
-            delta = torch.where(tensor.elements >= 0, delta, 0.0)
-            values.copy_(self._changed(tensor, delta))
+            gradient = gradients[name]
+            if isinstance(gradient, Scaled) and not self._is_of_device:
+                gradient = gradient.real().mean(1)
+            if isinstance(gradient, Scaled):
+                changed = self._changed_by_whole(tensor, gradient, rates)
+            else:
+                changed = self._changed(tensor, self._delta(tensor, gradient, rates))
+            tensor.values.copy_(changed)
         self.step += 1
 
     def states(self, run: int) -> dict[str, np.ndarray]:
@@ -139,10 +145,44 @@ class Updater:
             if bool((tensor.elements[run] >= 0).any())
         }
 
+    @property
+    def _is_of_device(self) -> bool:
+        """Whether the device has the rule, too."""
+        return self.rule.rounding in ("stochastic", "nearest") and not self.rule.momentum
+
+    def _speeds(self, tensor: TrainedTensor, rates: torch.Tensor) -> torch.Tensor:
+        """What gradients are multiplied by, float32."""
+        outputs = (-1, *(1,) * (tensor.values.ndim - 2))
+        return _per_run(rates, tensor.values) * tensor.scaling.reshape(outputs)
+
+    def _delta(self, tensor: TrainedTensor, gradient: torch.Tensor, rates: torch.Tensor) -> torch.Tensor:
+        """What is to be taken off, real numbers."""
+        gradient = gradient.to(torch.float32)
+        if tensor.velocity is not None:
+            gradient = tensor.velocity.mul_(self.rule.momentum).add_(gradient)
+        bound = _BOUNDS[tensor.values.dtype]
+        delta = (self._speeds(tensor, rates) * gradient).nan_to_num_(0.0, 0.0, 0.0).clamp_(-bound, bound)
+        return torch.where(tensor.elements >= 0, delta, 0.0)
+
+    def _limits(self, tensor: TrainedTensor) -> tuple[int, int]:
+        """Of integers."""
+        return (self.rule.lowest_weight, 127) if tensor.values.dtype == torch.int8 else (LOW, HIGH)
+
+    def _changed_by_whole(self, tensor: TrainedTensor, gradient: Scaled, rates: torch.Tensor) -> torch.Tensor:
+        """The next integers, by the device's fixed point."""
+        values = tensor.values
+        speeds = self._speeds(tensor, rates / gradient.values.shape[1])
+        changes = whole_changes(gradient, speeds, int(_BOUNDS[values.dtype]))
+        changes = torch.where(tensor.elements >= 0, changes, 0)
+        offset: int | torch.Tensor = 2 ** (RANDOM_BITS - 1)
+        if self.rule.rounding == "stochastic":
+            numbers = _per_run(tensor.number, values)
+            offset = random_bits(_per_run(self.seeds, values), self.step, numbers, tensor.elements)
+        return (values - ((changes + offset) >> RANDOM_BITS)).clamp(*self._limits(tensor))
+
     def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
         """The next integers."""
-        values, is_weights = tensor.values, tensor.values.dtype == torch.int8
-        limits = (self.rule.lowest_weight, 127) if is_weights else (LOW, HIGH)
+        values, is_weights, limits = tensor.values, tensor.values.dtype == torch.int8, self._limits(tensor)
         if tensor.master is not None:
             tensor.master -= delta
             return tensor.master.round().clamp(*limits)

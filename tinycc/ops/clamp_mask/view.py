@@ -1,4 +1,4 @@
-"""Of a result, only what its gradient asks for: one bit for each element, whether it lay between bounds."""
+"""What a mask of a clamp is: how it is written and read."""
 
 import math
 from dataclasses import dataclass
@@ -11,10 +11,6 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
-from tinycc.ops.kernel import Kernel
-from tinycc.ops.kernel_call import RowCall
-from tinycc.ops.room import Room
-from tinycc.ops.row_window import RowWindow
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,29 +68,3 @@ def unpacked(emit: Emit, mask: relax.Var, shape: tuple[int, ...]) -> relax.Var:
     flat = emit(relax.op.reshape(emit(bits), (count * 8,)))
     kept = emit(relax.op.strided_slice(flat, [0], [0], [elements]))
     return emit(relax.op.astype(relax.op.reshape(kept, shape), "bool"))
-
-
-class PortableClampMask(Kernel[ClampMask]):
-    """On any core."""
-
-    def call(self, view: ClampMask) -> RowCall:
-        """All elements at once, a byte of the mask after the other."""
-        [result], [mask] = view.inputs, view.outputs
-        return RowCall(
-            header="clamp_mask.h",
-            function="tinycc_clamp_mask_int8",
-            struct="tinycc_clamp_mask",
-            shape={"elements": result.elements},
-            data={"low": view.low, "high": view.high},
-            windows=(RowWindow.whole(result),),
-            rows=1,
-            columns=mask.elements,
-            row_elements=mask.elements,
-        )
-
-    def overlap(self, view: ClampMask, index: int) -> int:
-        """A byte is written when all of its elements are read."""
-        return 0
-
-
-ROOM = Room(ClampMask, (PortableClampMask(),))

@@ -1,0 +1,165 @@
+"""`tinycc train-plan`."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from rich.console import Console
+
+from tinycc.arrays import read_examples
+from tinycc.command import with_torch
+from tinycc.errors import OutputError
+from tinycc.output_file import new_file
+from tinycc.quantization.extra import library
+from tinycc.quantization_options import progress_bar
+from tinycc.report.terminal import empty_table
+from tinycc.target import TARGETS, parse_size
+
+if TYPE_CHECKING:
+    from tinycc.training.contribution import Contributions, Gain
+    from tinycc.training.memory_model import MemoryModel
+    from tinycc.training.search_scheme import Found, StepPlanner
+
+# Budgets of a plot, from the least that anything needs to what all that gains needs.
+_BUDGETS = 8
+
+
+@click.command("train-plan")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Arrays in0, in1, ... and the labels, in an .npz.",
+)
+@click.option(
+    "--test", type=click.Path(path_type=Path), help="The same of held-out cases; else a quarter of --data."
+)
+@click.option("--labels", metavar="ARRAY", default="label", show_default=True, help="The name of the labels.")
+@click.option(
+    "--memory", required=True, metavar="SIZE", help="SRAM for inference and step together, e.g. 256K."
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The scheme to write.")
+@click.option(
+    "--contributions",
+    "kept",
+    type=click.Path(path_type=Path),
+    help="Where measurements are kept, and gone on with.  [default: beside the scheme]",
+)
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Look at the last N layers alone.")
+@click.option(
+    "--rate", "rates", type=click.FloatRange(0, min_open=True), multiple=True, default=(0.01,),
+    show_default=True, help="Learning rate; of several the best counts. May be repeated.",
+)  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each part.")
+@click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Cases of a step.")
+@click.option(
+    "--search", "method", type=click.Choice(["exact", "evolutionary"]), default="exact", show_default=True
+)
+@click.option("--target", default="cortex-m4", show_default=True, help=f"Core: {', '.join(TARGETS)}.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Gain against memory as a picture (.png, .svg)."
+)
+@click.option("--device", default="cpu", show_default=True, help="Of torch, e.g. cuda.")
+def train_plan_command(
+    model: Path,
+    data: Path,
+    test: Path | None,
+    labels: str,
+    memory: str,
+    output: Path,
+    kept: Path | None,
+    last: int | None,
+    rates: tuple[float, ...],
+    seeds: int,
+    epochs: int,
+    batch: int,
+    method: Any,
+    target: str,
+    plot: Path | None,
+    device: str,
+) -> None:
+    """Find what of MODEL (.tflite or .onnx, int8) to train on the device within a memory budget.
+
+    What each part gains is measured in simulation first, with data that are not learned from.
+    """
+    with_torch()
+    from tinycc.training.measure_contributions import measure_contributions, split
+    from tinycc.training.search_scheme import StepPlanner, memory_model, search
+    from tinycc.training.simulation import Data, IntegerNetwork
+
+    budget_bytes = parse_size(memory)
+    if not output.resolve().parent.is_dir():
+        raise OutputError(f"cannot write {output}: there is no folder {output.parent}")
+    network = IntegerNetwork.load(model)
+    known = Data(*read_examples(data, labels))
+    learned, held_out = split(known, 0.25) if test is None else (known, Data(*read_examples(test, labels)))
+    contributions = measure_contributions(
+        network, learned, held_out,
+        deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch,
+        path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
+    )  # fmt: skip
+    planner = StepPlanner(network.graph.module, target=target)
+    sums = memory_model(planner, contributions)
+    found = search(planner, contributions, budget_bytes, method=method, memory=sums)
+    found.scheme.save(output)
+    _print(found, contributions, sums, Console())
+    click.echo(f"Wrote {output}; compile with --train {output} --sram {budget_bytes}")
+    if plot is not None:
+        _plot(planner, contributions, sums, plot)
+        click.echo(f"Wrote {plot}")
+
+
+def _print(found: "Found", contributions: "Contributions", sums: "MemoryModel", console: Console) -> None:
+    """What trains, layer by layer, what is live because of it, and what it gains."""
+    table = empty_table("What trains", ["Layer", ">weights", ">their bytes", ">kept bytes", ">gain"])
+    for name, layer in found.scheme.layers.items():
+        share = found.parts.shares.get(name)
+        if share is None:
+            table.add_row(name, f"{layer.weights:.0%}" if layer.weights else "bias", "", "", "")
+            continue
+        part, gain = sums.parts[name, share], contributions.weights(name, share)
+        table.add_row(name, f"{share:.1%}", f"{part.weights:,}", f"{part.kept:,}", _points(gain))
+    console.print(table)
+    head, biases = contributions.head, contributions.biases(found.parts.depth)
+    console.print(
+        f"The head alone: {head.mean:.1%} of held-out cases are right; biases of {found.parts.depth} layers: "
+        f"{_points(biases)}; all that trains, if gains add up: {100 * found.gain:+.1f} points",
+        soft_wrap=True,
+    )
+    best = "none of greater gain was found to fit" if found.is_best else "others may gain more"
+    console.print(
+        f"Arena: {found.arena_bytes:,} bytes for inference and training step; {best}; "
+        f"{found.refused} proposals did not fit",
+        soft_wrap=True,
+    )
+
+
+def _points(gain: "Gain") -> str:
+    """In percentage points, with the standard error where there are several seeds."""
+    error = "" if math.isnan(gain.error) else f" ± {100 * gain.error:.1f}"
+    return f"{100 * gain.mean:+.1f}{error}"
+
+
+def _plot(planner: "StepPlanner", contributions: "Contributions", sums: "MemoryModel", path: Path) -> None:
+    """Gain against memory, in a picture of the kind that the name's ending says."""
+    from tinycc.training.search_scheme import search
+
+    least, most = sums.range_bytes
+    found = [
+        search(planner, contributions, budget, memory=sums)
+        for budget in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets")
+    ]
+    figure = library("matplotlib.figure").Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([item.arena_bytes / 1024 for item in found], [100 * item.gain for item in found], marker="o")
+    axes.set_xlabel("arena of inference and training step, KiB")
+    axes.set_ylabel("sum of gains over the head alone, points")
+    try:
+        with new_file(path) as place:
+            figure.savefig(place)
+    except ValueError as error:  # of the ending
+        raise OutputError(f"cannot draw {path}: {error}") from error

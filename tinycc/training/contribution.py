@@ -1,0 +1,149 @@
+"""What it gains to train parts of a network: measured once, for schemes under any memory budget.
+
+The head, the last layer, trains always. On top of it are measured the biases of the last layers, and on top
+of the biases of all layers that are looked at, a share of the weights of one of them.
+Source:  contribution analysis of MCUNetV3 (Lin et al., "On-device training under 256KB memory", 2022).
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinycc.errors import TrainingError
+from tinycc.output_file import new_file
+from tinycc.training.layers import Layer
+from tinycc.training.scheme import LayerScheme, Scheme, fingerprint
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of a network trains, as it is searched for.
+
+    depth: how many layers, the last ones, train their biases; the last of all, the head, its weights as well.
+    shares: by layer, of the input channels whose weights train; layers are among these, the head is not.
+    """
+
+    depth: int
+    shares: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """What tells it from others."""
+        weights = [f"{share:g} of {layer}" for layer, share in self.shares.items()]
+        return ", ".join([f"biases of {self.depth}", *weights])
+
+    def includes(self, other: "Parts") -> bool:
+        """Whether all that the other has trains, or more."""
+        shares = all(self.shares.get(layer, 0.0) >= share for layer, share in other.shares.items())
+        return self.depth >= other.depth and shares
+
+    def scheme(self, layers: Mapping[str, Layer]) -> Scheme:
+        """Of a network's layers."""
+        *names, head = list(layers)[-self.depth :]
+        weights = {name: self.shares.get(name, 0.0) for name in names} | {head: 1.0}
+        return Scheme(
+            {name: LayerScheme(True, share) for name, share in weights.items()}, fingerprint(layers)
+        )
+
+
+@dataclass(frozen=True)
+class Gain:
+    """By how much the share of held-out cases that are right is greater, and the standard error of that."""
+
+    mean: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What has been measured.
+
+    setup: all that scores depend on, as JSON has it: network, data, seeds, rates, depths, shares by layer ...
+    scores: accuracies on held-out cases by name of what trained, for each rate those of each seed.
+    """
+
+    setup: Mapping[str, Any]
+    scores: Mapping[str, Sequence[Sequence[float]]]
+
+    @property
+    def depths(self) -> list[int]:
+        """For how many of the last layers biases were measured, 1 first."""
+        return list(self.setup["depths"])
+
+    @property
+    def shares(self) -> dict[str, list[float]]:
+        """Those of each layer's weights that were measured."""
+        return dict(self.setup["shares"])
+
+    @property
+    def missing(self) -> list[list[Parts]]:
+        """What is to be measured yet, what trains the same layers together."""
+        deepest = self.depths[-1]
+        groups = [[Parts(depth, {})] for depth in self.depths]
+        groups += [[Parts(deepest, {name: share}) for share in given] for name, given in self.shares.items()]
+        return [group for group in groups if any(part.name not in self.scores for part in group)]
+
+    @property
+    def head(self) -> Gain:
+        """The accuracy with the head alone."""
+        return _mean(self._best(Parts(1, {})))
+
+    def biases(self, depth: int) -> Gain:
+        """What biases of the last layers gain over the head alone."""
+        return _mean(self._best(Parts(depth, {})) - self._best(Parts(1, {})))
+
+    def weights(self, layer: str, share: float) -> Gain:
+        """What a share of a layer's weights gains over all biases."""
+        deepest = self.depths[-1]
+        return _mean(self._best(Parts(deepest, {layer: share})) - self._best(Parts(deepest, {})))
+
+    def gain(self, parts: Parts) -> float:
+        """The sum of all that trains, over the head alone."""
+        weights = (self.weights(layer, share).mean for layer, share in parts.shares.items())
+        return self.biases(parts.depth).mean + math.fsum(weights)
+
+    def _best(self, parts: Parts) -> np.ndarray:
+        """Accuracies of each seed, by the rate that is best on average."""
+        if parts.name not in self.scores:
+            raise TrainingError(f"the contributions are not measured to the end: {parts.name} is missing")
+        return max((np.asarray(scores) for scores in self.scores[parts.name]), key=lambda item: item.mean())
+
+    def check(self, layers: Mapping[str, Layer]) -> None:
+        """TrainingError where they are of another network."""
+        if self.setup["layers"] != fingerprint(layers):
+            raise TrainingError("the contributions were measured of another model: measure those of this one")
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON; the file appears whole or not at all. Raises OutputError."""
+        content = {"format": _FORMAT, "setup": self.setup, "scores": self.scores}
+        with new_file(path) as place:
+            place.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Contributions":
+        """Read what `save` wrote. Raises TrainingError where the file is something else."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != _FORMAT:
+                raise ValueError(f"its format is {content['format']}, not {_FORMAT}")
+            setup = dict(content["setup"])
+            counts = len(setup["rates"]), len(setup["seeds"])
+            depths, shares = list(map(int, setup["depths"])), dict(setup["shares"])
+            scores = {str(name): np.asarray(told, float) for name, told in content["scores"].items()}
+            if not depths or any(told.shape != counts for told in scores.values()):
+                raise ValueError(f"it has no scores of {counts[0]} rates and {counts[1]} seeds")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(f"{path} holds no contributions: {error}") from error
+        return cls(setup | {"depths": depths, "shares": shares}, {k: v.tolist() for k, v in scores.items()})
+
+
+def _mean(values: np.ndarray) -> Gain:
+    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return Gain(float(values.mean()), error)

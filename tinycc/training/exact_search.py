@@ -1,0 +1,54 @@
+"""The parts of a network that gain most under a memory budget, by CP-SAT on the sums of `memory_model`."""
+
+from ortools.sat.python import cp_model
+
+from tinycc.training.contribution import Contributions, Parts
+from tinycc.training.memory_model import MemoryModel
+
+# Gains are whole numbers of these.
+_UNIT = 1e-6
+
+
+class ExactSearch:
+    """Proposes the parts of greatest gain, less what was found not to fit."""
+
+    def __init__(self, contributions: Contributions, memory: MemoryModel, budget_bytes: int) -> None:
+        """budget_bytes: what the sums may come to."""
+        self.model = cp_model.CpModel()
+        self.depths = {depth: self.model.new_bool_var("") for depth in memory.moments}
+        self.weights = {part: self.model.new_bool_var("") for part in memory.parts}
+        self.model.add_exactly_one(self.depths.values())
+        for layer in {layer for layer, _ in self.weights}:
+            self.model.add_at_most_one(x for (name, _), x in self.weights.items() if name == layer)
+        for depth, moments in memory.moments.items():
+            reached = {layer for moment in moments for layer in moment.keeping}
+            for (layer, _), chosen in self.weights.items():
+                if layer not in reached:
+                    self.model.add_implication(self.depths[depth], ~chosen)
+            for moment in moments:
+                total = sum(
+                    (part.weights + part.kept * (layer in moment.keeping)) * self.weights[layer, share]
+                    for (layer, share), part in memory.parts.items()
+                )
+                self.model.add(total <= budget_bytes - moment.bytes).only_enforce_if(self.depths[depth])
+        gains = [(contributions.biases(depth).mean, chosen) for depth, chosen in self.depths.items()]
+        gains += [(contributions.weights(*part).mean, chosen) for part, chosen in self.weights.items()]
+        self.model.maximize(sum(round(gain / _UNIT) * chosen for gain, chosen in gains))
+
+    def best(self) -> Parts | None:
+        """Those of greatest gain that are left; None where there are none."""
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        if solver.solve(self.model) != cp_model.OPTIMAL:
+            return None
+        depth = next(depth for depth, chosen in self.depths.items() if solver.value(chosen))
+        return Parts(depth, {layer: share for (layer, share), x in self.weights.items() if solver.value(x)})
+
+    def exclude(self, parts: Parts) -> None:
+        """Propose nothing that trains all of this, or more."""
+        as_deep = sum(chosen for depth, chosen in self.depths.items() if depth >= parts.depth)
+        as_much = [
+            sum(chosen for (name, given), chosen in self.weights.items() if name == layer and given >= share)
+            for layer, share in parts.shares.items()
+        ]
+        self.model.add(as_deep + sum(as_much) <= len(as_much))

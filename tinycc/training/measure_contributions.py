@@ -1,0 +1,151 @@
+"""Measuring what it gains to train parts of a network, in simulation; it needs the extra tinycc[torch]."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from tinycc.errors import InputDataError, TrainingError
+from tinycc.training.channels import is_depthwise, trained_channels
+from tinycc.training.contribution import Contributions
+from tinycc.training.layers import Layer
+from tinycc.training.scheme import fingerprint
+from tinycc.training.simulation import Data, IntegerNetwork, Run, cosine, simulate
+from tinycc.training.simulation.cases import Cases
+from tinycc.training.simulation.network import bias_name, weights_name
+
+# What work is shown by while it is done: the items of a list, and what they are called.
+Progress: TypeAlias = Callable[[Sequence[Any], str], Iterable[Any]]
+
+SHARES = (0.125, 0.25, 0.5, 1.0)
+# For how many depths the gain of biases is measured, where nothing is said.
+_DEPTHS = 8
+
+
+def measure_contributions(
+    model: Any,
+    training: Data,
+    held_out: Data,
+    *,
+    deepest: int | None = None,
+    depths: Sequence[int] | None = None,
+    shares: Sequence[float] = SHARES,
+    seeds: Sequence[int] = (0, 1, 2),
+    rates: Sequence[float] = (0.01,),
+    epochs: int = 4,
+    batch: int = 4,
+    path: Path | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Contributions:
+    """What parts of a network gain on held-out cases.
+
+    model: of int8, as for `tinycc.compile`, or an IntegerNetwork. training, held_out: cases with labels.
+    deepest: how many of the last layers are looked at; all by default. depths: of how many of the last layers
+        biases are measured; by default eight that are spread evenly.
+    shares: of input channels, for the weights of each of these layers.
+    seeds: a run for each. rates: with each of these, of which the best on average counts for each part.
+    epochs, batch: of each run; rates fall to 0 along a cosine.
+    path: a file that is written after each layer: what it holds of the same measurement is not done again.
+    progress: shows how far the work is.
+
+    Raises TinyccError: what `simulate` does, and TrainingError where the file holds another measurement.
+    """
+    network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
+    layers = network.layers
+    count = len(layers) if deepest is None else deepest
+    if not 1 <= count <= len(layers):
+        raise TrainingError(f"{count} layers cannot be looked at: the model has {len(layers)} that train")
+    chosen = {1, *(depths or np.linspace(1, count, _DEPTHS + 1).round().astype(int).tolist())}
+    if not all(1 <= depth <= count for depth in chosen):
+        raise TrainingError(f"biases can be measured of 1 to {count} layers, not of {sorted(chosen)}")
+    looked_at = list(layers)[-max(chosen) :]
+    setup = {
+        "layers": fingerprint(layers),
+        "weights": _digest(array for layer in layers.values() for array in (layer.weights, layer.bias)),
+        "data": _digest([*training.inputs, training.targets]),
+        "held out": _digest([*held_out.inputs, held_out.targets]),
+        "depths": sorted(chosen),
+        "shares": {name: _measurable(layers[name], shares) for name in looked_at[:-1]},
+        "seeds": list(seeds),
+        "rates": list(rates),
+        "epochs": epochs,
+        "batch": batch,
+    }
+    found = _resumed(setup, path)
+    cases = [_cases(network, data, looked_at, device) for data in (training, held_out)]
+    groups = found.missing
+    for group in groups if progress is None else progress(groups, "Contributions"):
+        runs = [Run(seed, rate, parts.scheme(layers)) for parts in group for rate in rates for seed in seeds]
+        results = simulate(
+            network, *cases, runs=runs, epochs=epochs, batch=batch, schedule=cosine, device=device
+        )
+        scores = np.reshape([result.accuracies[-1] for result in results], (len(group), len(rates), -1))
+        measured = {parts.name: told.tolist() for parts, told in zip(group, scores, strict=True)}
+        found = Contributions(setup, {**found.scores, **measured})
+        if path is not None:
+            found.save(path)
+    return found
+
+
+def split(data: Data, share: float) -> tuple[Data, Data]:
+    """Cases to train on, and a share that is held out, the same ones each time.
+
+    Raises InputDataError where one of both would have none.
+    """
+    count = len(data.targets)
+    if any(len(array) != count for array in data.inputs):
+        raise InputDataError(f"there are {count} labels for {len(data.inputs[0])} cases")
+    order = np.random.default_rng(0).permutation(count)
+    border = count - int(share * count)
+    if not 0 < border < count:
+        raise InputDataError(f"of {count} cases none can be held out: give more, or others with --test")
+    parts = np.sort(order[:border]), np.sort(order[border:])
+    return parts_of(data, parts[0]), parts_of(data, parts[1])
+
+
+def parts_of(data: Data, places: np.ndarray) -> Data:
+    """Some of the cases."""
+    return Data([array[places] for array in data.inputs], data.targets[places])
+
+
+def _cases(
+    network: IntegerNetwork, data: Data, looked_at: Sequence[str], device: torch.device | str
+) -> Cases:
+    """Run through all that comes before the layers that are looked at."""
+    trained = [name(layer) for layer in looked_at for name in (weights_name, bias_name)]
+    return Cases.of(network, network.parameters(device), data, trained, "cross_entropy")
+
+
+def _measurable(layer: Layer, shares: Sequence[float]) -> list[float]:
+    """Those by which different weights train, some at least."""
+    if layer.groups > 1 and not is_depthwise(layer):
+        return [share for share in shares if share == 1.0]
+    counts = {len(trained_channels(layer, share)): share for share in sorted(shares, reverse=True)}
+    return sorted(share for channels, share in counts.items() if channels)
+
+
+def _resumed(setup: Mapping[str, Any], path: Path | None) -> Contributions:
+    """What a file holds of this measurement, or nothing."""
+    if path is None or not path.exists():
+        return Contributions(setup, {})
+    found = Contributions.load(path)
+    others = [name for name, value in setup.items() if found.setup.get(name) != value]
+    if others:
+        raise TrainingError(
+            f"{path} holds contributions of another measurement ({', '.join(others)} differ): "
+            "name another file, or delete it"
+        )
+    return found
+
+
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    """What tells arrays from others."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape};".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]

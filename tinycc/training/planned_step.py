@@ -1,0 +1,66 @@
+"""A network, which is read once, and the training step that each scheme makes of it, planned."""
+
+from dataclasses import dataclass
+
+import tvm
+
+from tinycc.limits import SearchLimits
+from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
+from tinycc.passes.infer_edges import has_edges
+from tinycc.passes.lower_fallbacks import LowerFallbacks
+from tinycc.passes.pipeline import composite_passes, import_passes, planning_passes
+from tinycc.plan import INVOKE, TRAIN, Program, build_program
+from tinycc.schedule.options import ScheduleOptions
+from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
+from tinycc.training.gradients import GradientType
+from tinycc.training.mark_trainable import MarkTrainable
+from tinycc.training.save_masks import SaveMasks
+from tinycc.training.scheme import Scheme
+
+# The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
+TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedStep:
+    """A network with a training step. inference: its module, whose states are what trains."""
+
+    inference: tvm.IRModule
+    program: Program
+
+
+def forward_of(module: tvm.IRModule) -> tvm.IRModule:
+    """The composites of int8 of a module as `tinycc.compiler.load` gives it."""
+    passes = composite_passes("int8")
+    if not any(map(has_edges, module.functions.values())):
+        passes = [*import_passes(), *passes]
+    return tvm.transform.Sequential(passes, name="tinycc")(module)
+
+
+def planned_step(
+    forward: tvm.IRModule,
+    scheme: Scheme,
+    *,
+    loss: Loss = "cross_entropy",
+    rate: float = 0.01,
+    rule: UpdateRule = DEFAULT_RULE,
+    gradients: GradientType | None = None,
+    features: tuple[str, ...],
+    schedule: ScheduleOptions,
+) -> PlannedStep:
+    """Inference and training step of what `forward_of` gives, in one arena.
+
+    gradients: None for integers where the core has no FPU. features: of the core.
+    schedule: its limits are those of all searches. Others: as for `tinycc.training.compile`.
+    Raises TrainingError where the scheme cannot be trained.
+    """
+    # What these write as operators of Relax finds its kernels like any other.
+    fusing = [FuseQuantizedOps(), LowerFallbacks()]
+    marking = [MarkTrainable(scheme, rate), *fusing]
+    marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
+    kind = gradients or ("float" if "fpu" in features else "integer")
+    backward = [BuildBackward(loss, rule, kind), *fusing, SaveMasks()]
+    planning = planning_passes(features, schedule)
+    inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
+    step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)
+    return PlannedStep(inference, build_program({INVOKE: inference, TRAIN: step}, schedule.limits))
