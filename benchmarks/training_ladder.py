@@ -12,6 +12,7 @@ Published figures are MCUNetV3's (Lin et al., "On-device training under 256KB me
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,6 +23,8 @@ import tvm
 from benchmarks.bars import Series, draw_bars
 from benchmarks.tables import number, table, write_measured
 from tests.tools.corpus import corpus_folder
+from tinycc.compiler import load
+from tinycc.graph import OperatorGraph
 from tinycc.limits import SearchLimits
 from tinycc.ops.bias_update import BiasUpdate
 from tinycc.ops.clamp_mask import ClampMask
@@ -36,11 +39,11 @@ from tinycc.plan import Buffer, Plan, build_plan
 from tinycc.plan.live import live_bytes
 from tinycc.schedule.options import Objective, read_options
 from tinycc.training.build_backward import BuildBackward
-from tinycc.training.layers import Layer
+from tinycc.training.layers import Layer, layers_of
 from tinycc.training.mark_trainable import MarkTrainable
+from tinycc.training.planned_step import forward_of
 from tinycc.training.save_masks import SaveMasks
-from tinycc.training.scheme import LayerScheme, Scheme, full
-from tinycc.training.simulation import IntegerNetwork
+from tinycc.training.scheme import AnyScheme, LayerScheme, Scheme, full
 
 MODEL, CLASSES = "onnx/from_pkl_int8/tt_mbv2-w0.35_128_qdq.onnx", 10
 LIMITS = SearchLimits(solver_seconds=2.0)
@@ -76,13 +79,14 @@ def shipped(name: str, layers: Mapping[str, Layer]) -> Scheme:
     return Scheme({**parts, names[last]: LayerScheme(bias=True, weights=1.0)})
 
 
-def planned(network: IntegerNetwork, scheme: Scheme, objective: Objective) -> Plan:
-    """A step in the order in which the backward pass is written."""
+def planned(forward: tvm.IRModule, scheme: AnyScheme, objective: Objective) -> Plan:
+    """A step of what `forward_of` gives, in the order in which the backward pass is written."""
+    chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
     fusing = [FuseQuantizedOps(), LowerFallbacks()]
     schedule = replace(read_options(objective, "auto", None), limits=LIMITS)
-    passes = [MarkTrainable(scheme, 0.01), *fusing, BuildBackward(), *fusing, SaveMasks()]
+    passes = [MarkTrainable(chosen, 0.01), *fusing, BuildBackward(), *fusing, SaveMasks()]
     planning = [SelectKernels(()), RewriteInPlace(), OrderStates(), ScheduleStages(schedule)]
-    return build_plan(tvm.transform.Sequential([*passes, *planning])(network.graph.module), LIMITS)
+    return build_plan(tvm.transform.Sequential([*passes, *planning])(forward), LIMITS)
 
 
 def peak(plan: Plan) -> int:
@@ -145,11 +149,11 @@ def of_ten_classes(source: Path, path: Path) -> None:
     onnx.save(model, path)
 
 
-def ladder(network: IntegerNetwork) -> list[Row]:
+def ladder(forward: tvm.IRModule) -> list[Row]:
     """All rows, the most memory first."""
-    everything = unfused(planned(network, full(network.layers), "latency"), until_end=True)
+    everything = unfused(planned(forward, full, "latency"), until_end=True)
     sparse = {
-        text.format(name): planned(network, shipped(name, network.layers), objective)
+        text.format(name): planned(forward, partial(shipped, name), objective)
         for objective, text in SCHEDULES.items()
         for name in SHIPPED
     }
@@ -187,7 +191,7 @@ def main(markdown: Path | None, plot: Path | None) -> None:
     with tempfile.TemporaryDirectory() as parent:
         model = Path(parent) / "model.onnx"
         of_ten_classes(corpus_folder() / MODEL, model)
-        rows = ladder(IntegerNetwork.load(model))
+        rows = ladder(forward_of(load(model)))
     cells = [
         [row.name, *(number(row.bytes_of.get(column)) for column in COLUMNS), number(row.published)]
         for row in rows

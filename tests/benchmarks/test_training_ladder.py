@@ -4,17 +4,14 @@ import pytest
 import tvm
 from tvm import relax
 
+from benchmarks.training_ladder import in_float, peak, planned, unfused
 from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, shared
 from tinycc.plan import Plan
+from tinycc.training.planned_step import forward_of
 from tinycc.training.scheme import full
 
-pytest.importorskip("torch", reason="the network is loaded for the simulation")
-
-from benchmarks.training_ladder import in_float, peak, planned, unfused
-from tinycc.training.simulation import IntegerNetwork
-
-INPUT, PIXELS, WIDE, NARROW, CLASSES = 3, 64, 16, 8, 4
+INPUT, WIDE, NARROW, CLASSES = 3, 16, 8, 4
 WEIGHTS = WIDE * INPUT + NARROW * WIDE + CLASSES * NARROW
 BIASES = WIDE + NARROW + CLASSES
 
@@ -31,8 +28,7 @@ def network() -> tvm.IRModule:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    loaded = IntegerNetwork.load(network())
-    return planned(loaded, full(loaded.layers), "latency")
+    return planned(forward_of(network()), full, "latency")
 
 
 def test_gradients_until_the_end_outlive_all_steps(plan: Plan) -> None:
