@@ -15,8 +15,11 @@ from benchmarks.transfer_task import Task
 from tinycc import training
 from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
+from tinycc.training.measure_contributions import measure_contributions
+from tinycc.training.planned_step import forward_of
 from tinycc.training.scaling import banded
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
+from tinycc.training.search_scheme import StepPlanner, search
 from tinycc.training.simulation import Data, GradientDescent, Run, cosine, evaluate, simulate
 
 # What became of a run: the share of cases that it gets right.
@@ -77,13 +80,14 @@ def methods(task: Task, outcomes: Mapping[str, Outcome]) -> Iterator[Method]:
     yield of_rule("all, unscaled, at the head's rate", [rate * scaling], UNSCALED)
     yield of_scheme("head", last_layers(layers, 1))
     yield of_scheme("all biases, and the head", last_biases(layers, len(layers)))
-    sparse = largest(task, half_of_pointwise, arena_bytes(task, everything) // 4)
-    yield of_scheme("sparse, by hand", sparse)
-    yield of_scheme("last layers", largest(task, last_layers, arena_bytes(task, sparse)))
+    quarter = arena_bytes(task, everything) // 4
+    yield of_scheme("last layers", largest(task, last_layers, quarter))
+    yield of_scheme("sparse, by hand", largest(task, half_of_pointwise, quarter))
+    yield of_scheme("sparse, searched", searched(task, quarter, outcomes["sparse, by hand"].rate))
+    yield of_rule("all, float32 master", [rate], GradientDescent("master"))
     in_whole_numbers = partial(in_integers, task, everything, gradients="integer")
     yield Method("all, gradients in integers", in_whole_numbers, [rate], everything, "integer")
     yield of_rule("all, truncated as in C", [rate], GradientDescent("truncate"))
-    yield of_rule("all, float32 master", [rate], GradientDescent("master"))
     nearest = partial(in_integers, task, everything, rule=GradientDescent("nearest"))
     yield Method("all, rounded to nearest", nearest, [rate], everything, "float")
     yield of_rule("all, unscaled", [rate * scaling * factor for factor in FACTORS], UNSCALED)
@@ -179,6 +183,17 @@ def largest(task: Task, make: Callable[[Mapping[str, Layer], int], Scheme], most
         range(1, len(layers) + 1), most_bytes, key=lambda count: arena_bytes(task, make(layers, count))
     )
     return make(layers, count)
+
+
+def searched(task: Task, most_bytes: int, rate: float) -> Scheme:
+    """What gains most on the cases to choose by, of the layers whose biases fit into the memory."""
+    contributions = measure_contributions(
+        task.network, task.learning, task.choosing,
+        deepest=len(largest(task, last_biases, most_bytes).layers),
+        rates=[rate], batch=task.batch, device=task.device, **task.contributions,
+    )  # fmt: skip
+    planner = StepPlanner(forward_of(task.model), optimize_for="memory")
+    return search(planner, contributions, most_bytes).scheme
 
 
 def arena_bytes(task: Task, scheme: Scheme, gradients: GradientType = "float") -> int:
