@@ -6,10 +6,11 @@
  * the quotient rounded to nearest with halves up; it has 15 bits, as factors have. There is a factor for each
  * pixel x, for each channel c, or one for all. product: shared/gradient_integers.h.
  * tinycc_mask_gradient has a mask in place of the result, see clamp_gradient.h.
- * Aliasing: output may be a gradient of int16; element after element, each is read before it is written. */
+ * Aliasing: output may be the gradient; element after element, each is read before it is written. */
 #ifndef TINYCC_CLAMP_GRADIENT_INT16_H
 #define TINYCC_CLAMP_GRADIENT_INT16_H
 
+#include "../shared/any_type.h"
 #include "../shared/gradient_integers.h"
 
 typedef struct {
@@ -79,10 +80,10 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int16, int16_t)
-TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int32, int32_t)
-TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int16, int16_t)
-TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int32, int32_t)
+TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int16, tinycc_any_int16)
+TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int32, tinycc_any_int32)
+TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int16, tinycc_any_int16)
+TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int32, tinycc_any_int32)
 
 #undef TINYCC_DEFINE_CLAMP_GRADIENT
 
