@@ -4,7 +4,7 @@
 
 The network, and what trains of it, is of the graph that TinyEngine's authors published, which the corpus has.
 Memory is .data and .bss without the stack, of firmware for an emulated core; instructions are of one step.
-A last table has real gradients and those of integers beside each other, of this network and of a small one.
+A last table has both kinds of gradients on a core without FPU, and of a small network.
 `--markdown` writes the tables between the marks of a page.
 """
 
@@ -24,16 +24,15 @@ from tests.tools.tte_graph import TrainingGraph
 from tinycc import training
 from tinycc.run import RunResult, train
 from tinycc.training import LayerScheme, Scheme, full
-from tinycc.training.gradients import ARITHMETICS, GradientType
+from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
 from tinycc.training.scheme import AnyScheme
 
 CORES = {"cortex-m4": "Cortex-M4", "cortex-m7": "Cortex-M7"}
+GRADIENTS: tuple[GradientType, ...] = ("float", "integer")
 # What TinyEngine's own C of this graph was measured to take.
 PEER_INSTRUCTIONS = {"cortex-m4": 120_100_000, "cortex-m7": 106_400_000}
 PEER_MEMORY, PEER_FLASH = 231_512, 669_668
-# Where real gradients and those of integers are compared: without an FPU, and with one.
-KINDS_ON = {"cortex-m0": "Cortex-M0", "cortex-m4": "Cortex-M4"}
 RATE = 1e-3
 
 
@@ -47,7 +46,7 @@ def scheme(layers: Mapping[str, Layer]) -> Scheme:
 
 
 def measure(
-    module: tvm.IRModule, chosen: AnyScheme, core: str, gradients: GradientType | None = None
+    module: tvm.IRModule, chosen: AnyScheme, core: str, gradients: GradientType
 ) -> tuple[RunResult, Counter[str]]:
     """A step on a core; its instructions by kind of operator and kernel."""
     compiled = training.compile(
@@ -67,47 +66,53 @@ def measure(
 
 def page(module: tvm.IRModule) -> str:
     """The step beside TinyEngine's, and what its instructions are spent on."""
-    steps = {core: measure(module, scheme, core) for core in CORES}
+    ways = [(core, gradients) for core in CORES for gradients in GRADIENTS]
+    steps = {way: measure(module, scheme, *way) for way in ways}
     rows = []
-    for core, (result, _) in steps.items():
+    for core, title in CORES.items():
+        results = [steps[core, gradients][0] for gradients in GRADIENTS]
         own = {
-            "instructions": (result.instructions, PEER_INSTRUCTIONS[core]),
-            ".data + .bss": (result.ram_bytes, PEER_MEMORY),
-            "flash": (result.flash_bytes, PEER_FLASH),
+            "instructions": ([result.instructions for result in results], PEER_INSTRUCTIONS[core]),
+            ".data + .bss": ([result.ram_bytes for result in results], PEER_MEMORY),
+            "flash": ([result.flash_bytes for result in results], PEER_FLASH),
         }
         rows += [
-            [f"{CORES[core]}, {name}", number(value), number(peer), ratio(value, peer)]
-            for name, (value, peer) in own.items()
+            [f"{title}, {name}", *(number(value) for value in values), number(peer)]
+            for name, (values, peer) in own.items()
         ]
+    total: Counter[str] = Counter()
+    for _, by_kind in steps.values():
+        total.update(by_kind)
     kinds = [
-        [kind, *(number(by_kind[kind]) for _, by_kind in steps.values())]
-        for kind, _ in steps["cortex-m4"][1].most_common(12)
+        [kind, *(number(by_kind[kind]) for _, by_kind in steps.values())] for kind, _ in total.most_common(20)
     ]
+    titles = [f"{CORES[core]}, {gradients}" for core, gradients in ways]
     return "\n".join(
         [
-            table(["", "tinycc", "TinyEngine", "ratio"], rows),
-            table(["operators, kernel", *CORES.values()], kinds),
-            table(["gradients", "float", "integer", "ratio"], [*kind_rows(module)]),
+            table(["gradients", *GRADIENTS, "TinyEngine"], rows),
+            table(["operators, kernel", *titles], kinds),
+            table(["gradients", *GRADIENTS, "ratio"], list(other_rows(module))),
         ]
     )
 
 
-def kind_rows(module: tvm.IRModule) -> Iterator[list[str]]:
-    """A step with real gradients, and with those of integers, of this network and of a small one."""
-    networks: dict[str, tuple[tvm.IRModule, AnyScheme]] = {
-        "8 layers on 8x8 pixels": (training_graph(1), full),
-        "mcunet-5fps": (module, scheme),
+def other_rows(module: tvm.IRModule) -> Iterator[list[str]]:
+    """A step on a core without FPU, and one of a small network."""
+    small = training_graph(1)
+    steps: dict[str, tuple[tvm.IRModule, AnyScheme, str]] = {
+        "8 layers on 8x8 pixels, Cortex-M0": (small, full, "cortex-m0"),
+        "8 layers on 8x8 pixels, Cortex-M4": (small, full, "cortex-m4"),
+        "mcunet-5fps, Cortex-M0": (module, scheme, "cortex-m0"),
     }
-    for name, (network, chosen) in networks.items():
-        for core, title in KINDS_ON.items():
-            real, whole = (measure(network, chosen, core, kind)[0] for kind in ARITHMETICS)
-            pairs = {
-                "instructions": (real.instructions, whole.instructions),
-                ".data + .bss": (real.ram_bytes, whole.ram_bytes),
-                "flash": (real.flash_bytes, whole.flash_bytes),
-            }
-            for what, (a, b) in pairs.items():
-                yield [f"{name}, {title}, {what}", number(a), number(b), ratio(b, a)]
+    for name, step in steps.items():
+        real, whole = (measure(*step, gradients)[0] for gradients in GRADIENTS)
+        pairs = {
+            "instructions": (real.instructions, whole.instructions),
+            ".data + .bss": (real.ram_bytes, whole.ram_bytes),
+            "flash": (real.flash_bytes, whole.flash_bytes),
+        }
+        for what, (a, b) in pairs.items():
+            yield [f"{name}, {what}", number(a), number(b), ratio(b, a)]
 
 
 @click.command()

@@ -28,6 +28,8 @@ SPEAKER, PRETRAINING = "george", 12
 # Of each digit how many takes the board learns from, and how many others it is tested with.
 LEARNED, TESTED = 5, 5
 EPOCHS, RATE = 4, 3e-3
+# Steps between two tests, a divisor of the number of clips.
+TESTED_EVERY = 10
 
 Examples = tuple[np.ndarray, np.ndarray]
 
@@ -59,7 +61,10 @@ def learn(folder: Path, learned: Examples, tested: Examples, console: Console) -
 
     def on(core: str) -> Curve:
         inputs, labels = learned
-        return fit(folder, [inputs], labels, on=core, epochs=EPOCHS, rate=RATE, test=([tested[0]], tested[1]))
+        test = [tested[0]], tested[1]
+        return fit(
+            folder, [inputs], labels, on=core, epochs=EPOCHS, rate=RATE, test=test, test_every=TESTED_EVERY
+        )
 
     try:
         return on("cortex-m4")
@@ -69,15 +74,17 @@ def learn(folder: Path, learned: Examples, tested: Examples, console: Console) -
 
 
 def plot(curve: Curve, path: Path) -> None:
-    """Accuracy and loss by epoch."""
+    """Accuracy by step, and the loss of each epoch at its middle."""
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
-    axes.plot(100 * np.array(curve.accuracies), marker="o", label="accuracy on other takes, %")
-    axes.set(xlabel="epoch", ylim=(0, 101), title=f"{SPEAKER}, learned on {curve.board}")
-    other = axes.twinx()
-    other.plot(range(1, EPOCHS + 1), curve.losses, color="tab:orange", marker=".", label="loss")
+    accuracies = 100 * np.array(curve.accuracies)
+    axes.plot(curve.tested_after, accuracies, marker=".", label="accuracy on other takes, %")
+    axes.set(xlabel="clips learned from", ylim=(0, 101), title=f"{SPEAKER}, learned on {curve.board}")
+    other, count = axes.twinx(), len(curve.losses)
+    middles = curve.tested_after[-1] / count * (np.arange(count) + 0.5)
+    other.plot(middles, curve.losses, color="tab:orange", marker="o", label="loss of each epoch")
     other.set_ylim(bottom=0)
     figure.legend(loc="outside lower center", ncols=2)
     figure.savefig(path)
@@ -113,9 +120,10 @@ def main() -> None:
         f"{SPEAKER} was never heard; learning from {count} clips, testing with {len(tested[1])} others"
     )
     curve = learn(folder, learned, tested, console)
-    console.print(f"  before   {curve.accuracies[0]:6.1%}")
-    for epoch, (loss, accuracy) in enumerate(zip(curve.losses, curve.accuracies[1:], strict=True), 1):
-        console.print(f"  epoch {epoch}  {accuracy:6.1%}   loss {loss:.3f}")
+    accuracies = dict(zip(curve.tested_after, curve.accuracies, strict=True))
+    console.print(f"  before   {accuracies[0]:6.1%}")
+    for epoch, loss in enumerate(curve.losses, 1):
+        console.print(f"  epoch {epoch}  {accuracies[epoch * count]:6.1%}   loss {loss:.3f}")
     instructions = "" if curve.instructions is None else f", {curve.instructions:,} instructions a clip"
     console.print(f"On {curve.board}{instructions}")
     write_arrays(OUTPUT / "learned.npz", curve.states)

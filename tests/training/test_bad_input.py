@@ -74,6 +74,7 @@ def test_labels(
     ("options", "message"),
     [
         ({"epochs": -1}, "-1 epochs: give 1 or more"),
+        ({"test_every": 0}, "a test after 0 steps: give 1 or more"),
         ({"rate": math.nan}, "a learning rate is a number from 0 on"),
         ({"rate": -0.1}, "a learning rate is a number from 0 on"),
     ],

@@ -1,5 +1,6 @@
 """What was trained outlives a power cut at any write; nothing but a whole state of the model is restored."""
 
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.tools import training_library
 from tests.tools.training_graphs import training_graph
 from tests.tools.training_library import Device, Flash
 from tinycc import training
 from tinycc.limits import SearchLimits
+from tinycc.run.board import run_board
+from tinycc.run.folder import read_training_folder
 from tinycc.training import LayerScheme, Scheme
 
 GEOMETRIES = [(64, 8), (256, 4), (2048, 64), (16, 16), (128, 1), (4096, 32)]
@@ -72,6 +76,30 @@ def test_a_power_cut_at_any_write_leaves_the_old_state_or_the_new_one(
         assert started.states in possible
         kept = started.states
     assert flash.violations == []
+
+
+def test_an_emulated_board_keeps_one_of_both_states_as_well(
+    device: Device, folder: Path, tmp_path: Path
+) -> None:
+    """The harness takes a step for each write of a save; its header cuts the power there, and restores."""
+    shutil.copytree(folder, tmp_path / "c", ignore=shutil.ignore_patterns("*.so"))
+    cuts = Path(training_library.__file__).with_name("power_cuts.h").read_text(encoding="utf-8")
+    with (tmp_path / "c" / "model.h").open("a", encoding="utf-8") as header:
+        header.write(f"#ifdef CLOCK_HEADER /* the harness, not the model */\n{cuts}#endif\n")
+    flash = Flash(64, 8)
+    assert device.save(flash) == 0
+    steps = flash.writes + 2
+    random = np.random.default_rng(0)
+    images = random.integers(-128, 128, (steps, 8, 8, 3)).astype(np.int8)
+    labels = random.integers(4, size=(steps, 1)).astype(np.int32)
+    cases = [images, labels, np.full((steps, 1), 0.05, np.float32)]
+    told = (
+        run_board(read_training_folder(tmp_path / "c"), cases, "cortex-m4", keep_state=True)
+        .outputs[0]
+        .reshape(-1)
+    )
+    # The first save is whole, and so is one that is cut behind its last write.
+    np.testing.assert_array_equal(told, [1, *(flash.writes * [0]), 1])
 
 
 def test_training_goes_on_as_if_the_power_had_not_been_cut(device: Device, folder: Path) -> None:

@@ -108,9 +108,17 @@ def test_an_inference_reads_what_was_trained(tmp_path: Path, examples: tuple[np.
     """Examples that are tested between steps are answered better and better by a network that learns them."""
     folder = compiled(tmp_path / "c", None, "cortex-m4")
     inputs, labels = examples[0][:4], np.arange(4)
-    curve = fit(folder, [inputs], labels, epochs=30, rate=RATE, test=([inputs], labels))
+    options = {"epochs": 30, "rate": RATE, "test": ([inputs], labels)}
+    curve, often = (
+        fit(folder, [inputs], labels, **options),
+        fit(folder, [inputs], labels, **options, test_every=3),
+    )
     assert curve.losses[-1] < 0.5 * curve.losses[0]
     assert curve.accuracies[-1] == 1.0
+    assert curve.tested_after == list(range(0, 121, 4))
+    assert often.tested_after == list(range(0, 121, 3))
+    assert often.accuracies[::4] == curve.accuracies[::3]
+    assert often.losses == curve.losses
 
 
 def test_nearest_rounding_loses_small_changes(

@@ -87,7 +87,7 @@ def _taps_inside(window: Window, axis: int, count: int, size: int) -> np.ndarray
 class PortableAverageGradient(Kernel[AverageGradient]):
     """On any core."""
 
-    reads_any_type: ClassVar[bool] = True
+    accesses_bytes: ClassVar[bool] = True
 
     def call(self, view: AverageGradient) -> RowCall:
         """One call for each row."""

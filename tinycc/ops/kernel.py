@@ -31,8 +31,8 @@ class Kernel(ABC, Generic[View]):
     name: what reports call it. Kernels of a room may share a name: of those the first that fits is meant.
     needs: the feature of the core without which it does not run; None for none.
     trade: of a kernel that is taken in place of another one only where that pays.
-    reads_any_type: inputs are read in whatever bytes their output is written to meanwhile, if their elements
-        are of other types, see kernels/shared/any_type.h; C forbids it to other kernels.
+    accesses_bytes: it reads what may overlap as if it were bytes, which C asks for where elements are of other
+        types (kernels/shared/any_type.h).
     overlaps_exactly: an output that overlaps an input starts just as many bytes before it as `overlap` says;
         others may start further before.
     """
@@ -40,7 +40,7 @@ class Kernel(ABC, Generic[View]):
     name: ClassVar[str] = PORTABLE
     needs: ClassVar[str | None] = None
     trade: ClassVar[Trade | None] = None
-    reads_any_type: ClassVar[bool] = False
+    accesses_bytes: ClassVar[bool] = False
     overlaps_exactly: ClassVar[bool] = False
 
     def fits(self, view: View) -> bool:

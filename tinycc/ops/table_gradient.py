@@ -91,7 +91,7 @@ class PortableTableGradient(Kernel[TableGradient]):
 class PortableIntegerTableGradient(Kernel[TableGradient]):
     """Of integers."""
 
-    reads_any_type: ClassVar[bool] = True
+    accesses_bytes: ClassVar[bool] = True
 
     def call(self, view: TableGradient) -> RowCall:
         """Element by element."""

@@ -6,11 +6,10 @@
  * the quotient rounded to nearest with halves up; it has 15 bits, as factors have. There is a factor for each
  * pixel x, for each channel c, or one for all. product: shared/gradient_integers.h.
  * tinycc_mask_gradient has a mask in place of the result, see clamp_gradient.h.
- * Aliasing: output may be the gradient; element after element, each is read before it is written. */
+ * Aliasing: output may lie at the gradient; element after element, each is read before it is written. */
 #ifndef TINYCC_CLAMP_GRADIENT_INT16_H
 #define TINYCC_CLAMP_GRADIENT_INT16_H
 
-#include "../shared/any_type.h"
 #include "../shared/gradient_integers.h"
 
 typedef struct {
@@ -51,7 +50,7 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
         int32_t i = x0 * shape->channels;                                                                    \
         for (int32_t x = x0; x < x1; ++x) {                                                                  \
             for (int32_t c = 0; c < shape->channels; ++c) {                                                  \
-                const int32_t value = gradient[i];                                                           \
+                const int32_t value = tinycc_gradient_load_##element(gradient + i);                          \
                 int32_t product = 0;                                                                         \
                 if (tinycc_##name##_gradient_passes(result, i, first, count)) {                              \
                     const int32_t factor = data->factors[x * shape->pixel_step + c * shape->channel_step];   \
@@ -59,7 +58,7 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
                         right > 0 ? tinycc_round_right(value, right) : tinycc_shift_left(value, left);       \
                     product = tinycc_gradient_product(shifted, factor, shape->bits);                         \
                 }                                                                                            \
-                out_row[i] = (int16_t)product;                                                               \
+                tinycc_gradient_store_int16(out_row + i, product);                                           \
                 ++i;                                                                                         \
             }                                                                                                \
         }                                                                                                    \
@@ -80,10 +79,10 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int16, tinycc_any_int16)
-TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int32, tinycc_any_int32)
-TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int16, tinycc_any_int16)
-TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int32, tinycc_any_int32)
+TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int16, int16_t)
+TINYCC_DEFINE_CLAMP_GRADIENT(clamp, int8_t, int32, int32_t)
+TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int16, int16_t)
+TINYCC_DEFINE_CLAMP_GRADIENT(mask, uint8_t, int32, int32_t)
 
 #undef TINYCC_DEFINE_CLAMP_GRADIENT
 

@@ -46,7 +46,7 @@ class PortableClampGradient(Kernel[ClampGradient]):
 class PortableIntegerClampGradient(Kernel[ClampGradient]):
     """Of integers."""
 
-    reads_any_type: ClassVar[bool] = True
+    accesses_bytes: ClassVar[bool] = True
 
     def call(self, view: ClampGradient) -> RowCall:
         """All pixels at once."""
@@ -71,5 +71,5 @@ class PortableIntegerClampGradient(Kernel[ClampGradient]):
         )
 
     def overlap(self, view: ClampGradient, index: int) -> int | None:
-        """In place of the gradient, whose elements are not made wider."""
+        """In place of the gradient, whose elements are as large or larger."""
         return 0 if index == 0 else None

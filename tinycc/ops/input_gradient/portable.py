@@ -21,7 +21,7 @@ _COLUMNS, _REACH = constant("TINYCC_SPREAD_TILE"), constant("TINYCC_SPREAD_REACH
 class PortablePointwiseInputGradient(Kernel[InputGradient]):
     """Layers that take pixels by themselves: tiles of pixels, each in blocks of inputs."""
 
-    reads_any_type: ClassVar[bool] = True
+    accesses_bytes: ClassVar[bool] = True
 
     def fits(self, view: InputGradient) -> bool:
         """Whether a pixel's gradient is of one output pixel, and weights serve several."""
@@ -60,7 +60,7 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
 class PortableDepthwiseInputGradient(Kernel[InputGradient]):
     """Layers whose channels do not mix: tiles of columns, channel by channel."""
 
-    reads_any_type: ClassVar[bool] = True
+    accesses_bytes: ClassVar[bool] = True
 
     def fits(self, view: InputGradient) -> bool:
         """Whether each channel has an output, and a tile needs no more columns than there are places for."""
@@ -81,7 +81,7 @@ class PortableDepthwiseInputGradient(Kernel[InputGradient]):
 class PortableInputGradient(Kernel[InputGradient]):
     """Any layer: pixel by pixel, in blocks of inputs."""
 
-    reads_any_type: ClassVar[bool] = True
+    accesses_bytes: ClassVar[bool] = True
 
     def call(self, view: InputGradient) -> RowCall:
         """One call for each row."""
