@@ -142,7 +142,7 @@ def page(outcomes: list[Outcome], found: Found, contributions: Contributions, se
     text = (
         f"{setup.learned} images are learned from and {setup.held_out} held out for contributions, from "
         f"{len(setup.seeds)} seeds; {known} are learned from in the end, {setup.final_epochs} times, and "
-        f"{setup.tested} are the test.\nThe scheme that was found takes {number(found.arena_bytes)} bytes and "
+        f"{setup.tested} are the test.\nThe scheme found takes {number(found.arena_bytes)} bytes and "
         f"trains the biases of {found.parts.depth} layers, the head and {'these' if weights else 'no other'} "
         "weights.\n\n"
     )
