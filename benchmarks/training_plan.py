@@ -142,11 +142,13 @@ def page(outcomes: list[Outcome], found: Found, contributions: Contributions, se
     text = (
         f"{setup.learned} images are learned from and {setup.held_out} held out for contributions, from "
         f"{len(setup.seeds)} seeds; {known} are learned from in the end, {setup.final_epochs} times, and "
-        f"{setup.tested} are the test. The scheme that was found takes {number(found.arena_bytes)} bytes; it "
-        f"trains the biases of {found.parts.depth} layers, the head and these weights.\n\n"
+        f"{setup.tested} are the test.\nThe scheme found takes {number(found.arena_bytes)} bytes and "
+        f"trains the biases of {found.parts.depth} layers, the head and {'these' if weights else 'no other'} "
+        "weights.\n\n"
     )
     headings = ("scheme", "accuracy", "standard error")
-    return text + table(headings, rows) + "\n" + table(("weights of", "share", "gain measured"), weights)
+    gains = "\n" + table(("weights of", "share", "gain measured"), weights) if weights else ""
+    return text + table(headings, rows) + gains
 
 
 @click.command()
