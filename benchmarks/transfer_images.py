@@ -72,6 +72,12 @@ def task(cache: Path, device: str) -> Task:
         rates_of_parts=(0.1, 0.3, 1.0),
         batch=16,
         epochs=4,
+        contributions={
+            "path": cache / "transfer_images_contributions.json",
+            "seeds": (0,),
+            "shares": (0.25, 1.0),
+            "epochs": 1,
+        },
         device=device,
     )
 

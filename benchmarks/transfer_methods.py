@@ -3,7 +3,7 @@
 import copy
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -15,15 +15,16 @@ from benchmarks.transfer_task import Task
 from tinycc import training
 from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
+from tinycc.training.measure_contributions import measure_contributions
+from tinycc.training.planned_step import forward_of
 from tinycc.training.scaling import banded
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
+from tinycc.training.search_scheme import StepPlanner, search
 from tinycc.training.simulation import Data, GradientDescent, Run, cosine, evaluate, simulate
+from tinycc.training.simulation.update import Rounding
 
 # What became of a run: the share of cases that it gets right.
 Judge = Callable[[Data], float]
-UNSCALED = GradientDescent(is_scaled=False)
-# Without scaling nothing tells how far the rates that suit the layers lie apart.
-FACTORS = (0.1, 1.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,6 @@ class Method:
     gradients: of the generated C that trains so, whose memory the planner tells; None where there is none.
     """
 
-    name: str
     train: Callable[[Sequence[Run]], list[Judge]]
     rates: Sequence[float]
     scheme: Scheme | None = None
@@ -60,36 +60,50 @@ class Outcome:
     seconds: float
 
 
-def methods(task: Task, outcomes: Mapping[str, Outcome]) -> Iterator[Method]:
-    """All that are compared, one after the other. outcomes: of those that were taken before, by name."""
+def methods(task: Task, outcomes: Mapping[str, Outcome]) -> dict[str, Callable[[], Method]]:
+    """All that are compared, by name, to be made one after the other. outcomes: of those that came before."""
     layers = task.network.layers
     everything = full(layers)
 
-    def of_scheme(name: str, scheme: Scheme) -> Method:
-        return Method(name, partial(in_integers, task, scheme), task.rates_of_parts, scheme, "float")
+    def by_rule(rule: GradientDescent, rates: Sequence[float], gradients: GradientType | None) -> Method:
+        return Method(partial(in_integers, task, everything, rule=rule), rates, everything, gradients)
 
-    def of_rule(name: str, rates: Sequence[float], rule: GradientDescent) -> Method:
-        return Method(name, partial(in_integers, task, everything, rule=rule), rates, everything)
+    def at_one_rate(rounding: Rounding, gradients: GradientType | None) -> Method:
+        return by_rule(GradientDescent(rounding), [outcomes["all"].rate], gradients)
 
-    yield Method("all, in float32", partial(in_float, task), task.rates)
-    yield Method("all", partial(in_integers, task, everything), task.rates, everything, "float")
-    rate, scaling = outcomes["all"].rate, head_scaling(list(layers.values())[-1])
-    yield of_rule("all, unscaled, at the head's rate", [rate * scaling], UNSCALED)
-    yield of_scheme("head", last_layers(layers, 1))
-    yield of_scheme("all biases, and the head", last_biases(layers, len(layers)))
-    sparse = largest(task, half_of_pointwise, arena_bytes(task, everything) // 4)
-    yield of_scheme("sparse, by hand", sparse)
-    yield of_scheme("last layers", largest(task, last_layers, arena_bytes(task, sparse)))
-    in_whole_numbers = partial(in_integers, task, everything, gradients="integer")
-    yield Method("all, gradients in integers", in_whole_numbers, [rate], everything, "integer")
-    yield of_rule("all, truncated as in C", [rate], GradientDescent("truncate"))
-    yield of_rule("all, float32 master", [rate], GradientDescent("master"))
-    nearest = partial(in_integers, task, everything, rule=GradientDescent("nearest"))
-    yield Method("all, rounded to nearest", nearest, [rate], everything, "float")
-    yield of_rule("all, unscaled", [rate * scaling * factor for factor in FACTORS], UNSCALED)
+    def unscaled(*factors: float) -> Method:
+        rate = outcomes["all"].rate * head_scaling(list(layers.values())[-1])
+        return by_rule(GradientDescent(is_scaled=False), [rate * factor for factor in factors], None)
+
+    def in_whole_numbers() -> Method:
+        train = partial(in_integers, task, everything, gradients="integer")
+        return Method(train, [outcomes["all"].rate], everything, "integer")
+
+    def part(scheme: Scheme) -> Method:
+        return Method(partial(in_integers, task, scheme), task.rates_of_parts, scheme, "float")
+
+    def quarter() -> int:
+        return arena_bytes(task, everything) // 4
+
+    return {
+        "all, in float32": lambda: Method(partial(in_float, task), task.rates),
+        "all": lambda: by_rule(GradientDescent(), task.rates, "float"),
+        "all, unscaled, at the head's rate": lambda: unscaled(1.0),
+        "head": lambda: part(last_layers(layers, 1)),
+        "all biases, and the head": lambda: part(last_biases(layers, len(layers))),
+        "last layers": lambda: part(largest(task, last_layers, quarter())),
+        "sparse, by hand": lambda: part(largest(task, half_of_pointwise, quarter())),
+        "sparse, searched": lambda: part(searched(task, quarter(), outcomes["sparse, by hand"].rate)),
+        "all, float32 master": lambda: at_one_rate("master", None),
+        "all, gradients in integers": in_whole_numbers,
+        "all, truncated as in C": lambda: at_one_rate("truncate", None),
+        "all, rounded to nearest": lambda: at_one_rate("nearest", "float"),
+        # Nothing tells how far the rates that suit the layers lie apart.
+        "all, unscaled": lambda: unscaled(0.1, 1.0, 10.0),
+    }
 
 
-def judged(task: Task, method: Method) -> Outcome:
+def judged(task: Task, name: str, method: Method) -> Outcome:
     """Choose the rate with the first seed, where there is a choice, then test what it gives with each."""
     start = time.process_time()
     rate, choosing = method.rates[0], {}
@@ -103,7 +117,7 @@ def judged(task: Task, method: Method) -> Outcome:
     accuracies = [judge(task.testing) for judge in judges]
     seconds = time.process_time() - start
     return Outcome(
-        method.name,
+        name,
         len(task.network.layers if method.scheme is None else method.scheme.layers),
         arena_bytes(task, method.scheme, method.gradients) if method.scheme and method.gradients else None,
         {f"{rate:g}": accuracy for rate, accuracy in choosing.items()},
@@ -179,6 +193,17 @@ def largest(task: Task, make: Callable[[Mapping[str, Layer], int], Scheme], most
         range(1, len(layers) + 1), most_bytes, key=lambda count: arena_bytes(task, make(layers, count))
     )
     return make(layers, count)
+
+
+def searched(task: Task, most_bytes: int, rate: float) -> Scheme:
+    """What gains most on the cases to choose by, of the layers whose biases fit into the memory."""
+    contributions = measure_contributions(
+        task.network, task.learning, task.choosing,
+        deepest=len(largest(task, last_biases, most_bytes).layers),
+        rates=[rate], batch=task.batch, device=task.device, **task.contributions,
+    )  # fmt: skip
+    planner = StepPlanner(forward_of(task.model), optimize_for="memory")
+    return search(planner, contributions, most_bytes).scheme
 
 
 def arena_bytes(task: Task, scheme: Scheme, gradients: GradientType = "float") -> int:

@@ -31,7 +31,8 @@ def task(device: str) -> Task:
     )
     return Task(
         floating, quantized(floating, torch.from_numpy(known)), learning, choosing, testing,
-        rates=(0.03, 0.1), rates_of_parts=(0.1,), batch=8, epochs=2, seeds=(0, 1), device=device,
+        rates=(0.03, 0.1), rates_of_parts=(0.1,), batch=8, epochs=2,
+        contributions={"seeds": (0,), "shares": (1.0,), "epochs": 1}, seeds=(0, 1), device=device,
     )  # fmt: skip
 
 

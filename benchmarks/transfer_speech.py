@@ -52,4 +52,7 @@ def task(cache: Path, device: str) -> Task:
     return Task(
         floating, model, learning, choosing, testing, rates=(0.003, 0.01, 0.03, 0.1),
         rates_of_parts=(0.01, 0.03, 0.1, 0.3), batch=4, epochs=8, device=device,
+        contributions={
+            "path": cache / "transfer_speech_contributions.json", "shares": (0.25, 0.5, 1.0), "epochs": 2,
+        },
     )  # fmt: skip

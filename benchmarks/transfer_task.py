@@ -1,9 +1,10 @@
 """What a network of benchmarks.training_transfer is to learn, of what, and how it is judged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 import tvm
@@ -21,7 +22,7 @@ class Task:
     learning, choosing, testing: cases to train on, to choose rates by, and to judge by. Their inputs are in
         the form that `floating` reads.
     rates: learning rates to choose from where all trains. rates_of_parts: where less does, which stands more.
-    batch: cases to a step.
+    batch: cases to a step. contributions: how they are measured, options of `measure_contributions`.
     """
 
     floating: nn.Module
@@ -33,6 +34,7 @@ class Task:
     rates_of_parts: Sequence[float]
     batch: int
     epochs: int
+    contributions: Mapping[str, Any]
     seeds: Sequence[int] = (0, 1, 2)
     device: str = "cpu"
 

@@ -15,7 +15,7 @@ from tinycc.output_file import new_file
 from tinycc.quantization.extra import library
 from tinycc.quantization_options import progress_bar
 from tinycc.report.terminal import empty_table
-from tinycc.target import TARGETS, parse_size
+from tinycc.target import TARGETS, parse_size, target_named
 
 if TYPE_CHECKING:
     from tinycc.training.contribution import Contributions, Gain
@@ -59,6 +59,11 @@ _BUDGETS = 8
 @click.option(
     "--search", "method", type=click.Choice(["exact", "evolutionary"]), default="exact", show_default=True
 )
+@click.option(
+    "--gradients",
+    type=click.Choice(["integer", "float"]),
+    help="What gradients are computed in; integers where the target has no FPU, unless said.",
+)
 @click.option("--target", default="cortex-m4", show_default=True, help=f"Core: {', '.join(TARGETS)}.")
 @click.option(
     "--plot", type=click.Path(path_type=Path), help="Gain against memory as a picture (.png, .svg)."
@@ -78,6 +83,7 @@ def train_plan_command(
     epochs: int,
     batch: int,
     method: Any,
+    gradients: Any,
     target: str,
     plot: Path | None,
     device: str,
@@ -92,6 +98,9 @@ def train_plan_command(
     from tinycc.training.simulation import Data, IntegerNetwork
 
     budget_bytes = parse_size(memory)
+    target_named(target)
+    if plot is not None:
+        library("matplotlib.figure")
     if not output.resolve().parent.is_dir():
         raise OutputError(f"cannot write {output}: there is no folder {output.parent}")
     network = IntegerNetwork.load(model)
@@ -102,7 +111,7 @@ def train_plan_command(
         deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch,
         path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
     )  # fmt: skip
-    planner = StepPlanner(network.graph.module, target=target)
+    planner = StepPlanner(network.graph.module, target=target, gradients=gradients)
     sums = memory_model(planner, contributions)
     found = search(planner, contributions, budget_bytes, method=method, memory=sums)
     found.scheme.save(output)

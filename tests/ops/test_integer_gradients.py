@@ -29,7 +29,10 @@ SHAPE = (1, 3, 5, 3)
 MOST = 2**31 - 128
 DSP = ("dsp",)
 # Of the layers, by their gradients' kernels.
-BY_DSP = ("pixels", "many channels")
+BY_DSP = (
+    "pixels", "many channels", "depthwise", "wide depthwise", "tiles of depthwise",
+    "depthwise with long strides",
+)  # fmt: skip
 
 
 def exponent(value: int) -> np.ndarray:
@@ -136,6 +139,29 @@ def test_a_clamp_scales_and_masks() -> None:
         assert np.abs(got - expected).max() <= 1
         assert np.abs(got.astype(int)).max() <= min(2**bits, 2**15 - 1)
     check_overlap(clamped(*cases[2]).module(), clamped(*cases[2]).inputs)
+
+
+@pytest.mark.emulator
+def test_clamps_by_bytes_of_a_mask(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    """Shifts to the right, by one and to the left; factors of channels, of pixels, and one for all."""
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    shape, generator = (1, 2, 4, 16), np.random.default_rng(4)
+    mask = generator.integers(0, 256, 16).astype(np.uint8)
+    of_channels = generator.normal(size=16).astype(np.float32)
+    of_pixels = generator.uniform(0.1, 2, (8, 1)).astype(np.float32)
+    cases = [
+        clamped(integers(31, shape=shape), mask, of_channels, 16, 15),
+        clamped(integers(16, shape=shape), mask, of_pixels, 1, 11),
+        clamped(integers(17, shape=shape), mask, -0.7, 2, 9),
+        clamped(integers(11, "int16", shape), mask, of_channels, -4, 12),
+        clamped(integers(15, "int16", shape), mask, 0.3, 0, 15),
+    ]
+    assert {views_in(case.module(), DSP)[0].variant for case in cases} == {"dsp"}
+    results = zip(in_c(*cases), in_c(*cases, features=DSP), on_core(tmp_path, *cases), strict=True)
+    for index, (portable, by_dsp, by_core) in enumerate(results):
+        np.testing.assert_array_equal(by_dsp, portable, err_msg=f"case {index}")
+        np.testing.assert_array_equal(by_core, portable.reshape(-1), err_msg=f"case {index}")
 
 
 def test_factors_have_fifteen_bits() -> None:

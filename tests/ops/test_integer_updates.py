@@ -1,18 +1,24 @@
 """Updates by gradients of integers, to the bit: in C, on the VM, and in numpy."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.reference import gradients as reference
 from tests.tools.gradient_layers import NAMES, GradientLayer, layer
-from tests.tools.gradients import Case, in_c, on_both
+from tests.tools.gradients import Case, in_c, on_both, on_core
 from tests.tools.kernel_runner import views_in
 from tinycc.ops.bias_update import bias_update
 from tinycc.ops.update import UpdateRounding
 from tinycc.ops.weight_update import weight_update
 
 ZERO_POINT = -7
+DSP = ("dsp",)
+# Even and odd numbers of pixels and inputs, and a single one.
+BY_DSP = ("pixels", "many channels", "dense")
 STEP = np.array([12345], np.int32)
 EXPONENT, OFFSET = np.array([-40], np.int32), 21
 
@@ -84,6 +90,21 @@ def test_weights_of_all_layers_equal_numpy() -> None:
         expected = new_weights(item, how)
         np.testing.assert_array_equal(got, expected, err_msg=item.name)
         assert (got != item.weights).any() and (got == item.weights).any(), item.name
+
+
+@pytest.mark.emulator
+def test_weights_by_pairs_of_pixels(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    how, layers = UpdateRounding(seed=5, tensor=1), [layer(name) for name in BY_DSP]
+    cases = [weight_case(item, how) for item in layers] + [weight_case(layer("image"), how)]
+    variants = [views_in(case.module(), DSP)[0].variant for case in cases]
+    assert variants == ["dsp"] * len(layers) + ["portable"]
+    found = zip(layers, in_c(*cases[:-1], features=DSP), on_core(tmp_path, *cases[:-1]), strict=True)
+    for item, by_c, by_core in found:
+        expected = new_weights(item, how)
+        np.testing.assert_array_equal(by_c, expected, err_msg=item.name)
+        np.testing.assert_array_equal(by_core, expected.reshape(-1), err_msg=item.name)
 
 
 def test_the_vm_updates_weights_alike() -> None:

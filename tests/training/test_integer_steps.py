@@ -122,7 +122,7 @@ def test_the_simulation_takes_the_same_steps(
     assert {state for state in result.states if state.endswith(("_weights", "_bias"))} == {*simulated.states}
     for name, state in simulated.states.items():
         layer = network.layers[name.rpartition("_")[0]]
-        part = LayerScheme() if scheme is None else scheme.layers[layer.name]
+        part = LayerScheme(weights=1.0) if scheme is None else scheme.layers[layer.name]
         if name.endswith("_weights"):
             state = state[trained_elements(layer, part.weights) >= 0]
         np.testing.assert_array_equal(result.states[name].reshape(-1), state.reshape(-1), err_msg=name)

@@ -57,10 +57,12 @@ def fits(layer: Linear, storage: Storage) -> bool:
     Sums of more than 24 bits are, for weights that are neither wide nor narrow, where that is the bias alone
     and nothing else clamps the outputs than int8.
     """
-    may_be_large = storage == "bytes" and layer.output_range == INT8_RANGE
-    return layer.inputs[0].dtype == "int8" and layer.arithmetic.meets(
-        lambda: DspLayer.of(layer).fits or (may_be_large and DspLayer.of(layer).fits_large)
-    )
+
+    def is_within() -> bool:
+        form, may_be_large = DspLayer.of(layer), storage == "bytes" and layer.output_range == INT8_RANGE
+        return form.fits or (may_be_large and form.fits_large)
+
+    return layer.inputs[0].dtype == "int8" and layer.arithmetic.meets(is_within)
 
 
 def is_large(layer: Linear) -> bool:

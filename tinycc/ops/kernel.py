@@ -31,6 +31,7 @@ class Kernel(ABC, Generic[View]):
     name: what reports call it. Kernels of a room may share a name: of those the first that fits is meant.
     needs: the feature of the core without which it does not run; None for none.
     trade: of a kernel that is taken in place of another one only where that pays.
+    accesses_bytes: it reads and writes what may overlap as bytes, as C has it for elements of other types.
     overlaps_exactly: an output that overlaps an input starts just as many bytes before it as `overlap` says;
         others may start further before.
     """
@@ -38,6 +39,7 @@ class Kernel(ABC, Generic[View]):
     name: ClassVar[str] = PORTABLE
     needs: ClassVar[str | None] = None
     trade: ClassVar[Trade | None] = None
+    accesses_bytes: ClassVar[bool] = False
     overlaps_exactly: ClassVar[bool] = False
 
     def fits(self, view: View) -> bool:

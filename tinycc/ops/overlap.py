@@ -41,5 +41,5 @@ def overlap_distances(view: Operator) -> dict[str, int]:
         for index in range(len(view.inputs) - view.state_count)
         if (distance := view.overlap_distance(index)) is not None
         and view.inputs[index].parameter is not None
-        and may_share_bytes(view.inputs[index], view.outputs[0])
+        and (view.kernel.accesses_bytes or may_share_bytes(view.inputs[index], view.outputs[0]))
     }

@@ -30,6 +30,8 @@ def _symmetric_widths(take: relax.Call) -> tuple[int, int] | None:
         return None
     size = tvm_adapter.shape_of(take.args[0])[int(take.attrs.axis)]
     total = indices.size - size
+    if total == 0:  # All elements as they are: a choice like others.
+        return None
     for before in range(max(0, total - size), min(size, total) + 1):
         wanted = [Border.SYMMETRIC.inside(index - before, size) for index in range(indices.size)]
         if np.array_equal(indices, wanted):

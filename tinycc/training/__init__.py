@@ -4,9 +4,11 @@ from typing import Any
 
 from tinycc.training.build_backward import UpdateRule
 from tinycc.training.compiler import compile
+from tinycc.training.contribution import Contributions
 from tinycc.training.scheme import LayerScheme, Scheme, full, last_biases, last_layers, named_scheme
 
 __all__ = [
+    "Contributions",
     "LayerScheme",
     "Scheme",
     "UpdateRule",
@@ -14,15 +16,20 @@ __all__ = [
     "full",
     "last_biases",
     "last_layers",
+    "measure_contributions",
     "named_scheme",
     "simulate",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the simulation, and torch with it, when it is first asked for."""
+    """Import what simulates, and torch with it, when it is first asked for."""
     if name == "simulate":
         from tinycc.training.simulation import simulate
 
         return simulate
+    if name == "measure_contributions":
+        from tinycc.training.measure_contributions import measure_contributions
+
+        return measure_contributions
     raise AttributeError(f"module 'tinycc.training' has no attribute {name!r}")

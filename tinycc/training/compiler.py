@@ -17,10 +17,12 @@ from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.add_spare_classes import AddSpareClasses, head_of
 from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
+from tinycc.training.contribution import Contributions
 from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import layers_of, untrainable_layers
 from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, LayerScheme, Scheme, full
+from tinycc.training.search_scheme import StepPlanner, search
 
 
 def compile(
@@ -28,6 +30,8 @@ def compile(
     loss: Loss = "cross_entropy",
     *,
     scheme: AnyScheme = full,
+    memory: str | int | None = None,
+    contributions: Contributions | None = None,
     rate: float = 0.01,
     rule: UpdateRule = DEFAULT_RULE,
     gradients: GradientType | None = None,
@@ -45,6 +49,8 @@ def compile(
     loss: of the first result: "cross_entropy" of logits (a softmax behind them is left out) with the label of
         an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
+    memory, contributions: in place of `scheme` and `sram`: SRAM for inference and step together, and what
+        `measure_contributions` has measured; the scheme is that which gains most and fits.
     rate: the learning rate after a reset. rule: how weights are updated.
     gradients: "float", real numbers, or "integer"; None for integers where the target has no FPU.
     spare_classes: outputs that the first result has beside those of the file, for classes to be learned.
@@ -58,6 +64,7 @@ def compile(
     check_name(name)
     if gradients not in (None, *ARITHMETICS):
         raise TrainingError(f"gradients cannot be '{gradients}': choose one of {', '.join(ARITHMETICS)}")
+    sram = memory if memory is not None else sram
     features = target_named(target).features
     request = Request(
         name=name,
@@ -73,13 +80,18 @@ def compile(
     module = load(model)
     with recorded_passes() as records:
         forward = forward_of(module)
-        chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
+    if memory is not None:
+        planner = StepPlanner(forward, loss, target, gradients, optimize_for, limits)
+        scheme = search(planner, _given(contributions), parse_size(str(memory))).scheme
+    chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
+    with recorded_passes() as further:
         if spare_classes:
             forward, chosen = _with_spare_classes(forward, chosen, spare_classes)
         planned = planned_step(
             forward, chosen, loss=loss, rate=rate, rule=rule, gradients=gradients, features=features,
             schedule=schedule,
         )  # fmt: skip
+    records += further
     compiled = CompiledModel(planned.inference, planned.program, request, tuple(records))
     check_budgets(compiled.report)
     return compiled
@@ -97,3 +109,9 @@ def _with_spare_classes(module: tvm.IRModule, scheme: Scheme, count: int) -> tup
             f"the scheme freezes the weights of {head}, and spare classes are learned with them"
         )
     return tvm_adapter.run_passes([AddSpareClasses(count)], module), replace(scheme, model="")
+
+
+def _given(contributions: Contributions | None) -> Contributions:
+    if contributions is None:
+        raise TrainingError("memory= chooses a scheme by what it gains: give contributions= as well")
+    return contributions

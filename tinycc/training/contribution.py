@@ -8,7 +8,7 @@ Source:  contribution analysis of MCUNetV3 (Lin et al., "On-device training unde
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +65,17 @@ class Gain:
 class Contributions:
     """What has been measured.
 
-    setup: all that scores depend on, as JSON has it: network, data, seeds, rates, depths, shares by layer ...
-    scores: accuracies on held-out cases by name of what trained, for each rate those of each seed.
+    setup: all that scores depend on, as JSON has it: network, data, seeds, rates ...
+    depths: for how many of the last layers biases are measured, 1 first.
+    shares: those of each layer's weights that are.
+    scores: accuracies on held-out cases by name of what trained, for each rate those of each seed; also of
+        what was asked for before.
     """
 
     setup: Mapping[str, Any]
+    depths: Sequence[int]
+    shares: Mapping[str, Sequence[float]]
     scores: Mapping[str, Sequence[Sequence[float]]]
-
-    @property
-    def depths(self) -> list[int]:
-        """For how many of the last layers biases were measured, 1 first."""
-        return list(self.setup["depths"])
-
-    @property
-    def shares(self) -> dict[str, list[float]]:
-        """Those of each layer's weights that were measured."""
-        return dict(self.setup["shares"])
 
     @property
     def missing(self) -> list[list[Parts]]:
@@ -88,7 +83,8 @@ class Contributions:
         deepest = self.depths[-1]
         groups = [[Parts(depth, {})] for depth in self.depths]
         groups += [[Parts(deepest, {name: share}) for share in given] for name, given in self.shares.items()]
-        return [group for group in groups if any(part.name not in self.scores for part in group)]
+        missing = [[part for part in group if part.name not in self.scores] for group in groups]
+        return [group for group in missing if group]
 
     @property
     def head(self) -> Gain:
@@ -122,7 +118,7 @@ class Contributions:
 
     def save(self, path: Path) -> None:
         """Write it as JSON; the file appears whole or not at all. Raises OutputError."""
-        content = {"format": _FORMAT, "setup": self.setup, "scores": self.scores}
+        content = {"format": _FORMAT, **asdict(self)}
         with new_file(path) as place:
             place.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -133,15 +129,15 @@ class Contributions:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:
                 raise ValueError(f"its format is {content['format']}, not {_FORMAT}")
-            setup = dict(content["setup"])
+            setup, depths = dict(content["setup"]), [int(depth) for depth in content["depths"]]
+            shares = {name: [float(share) for share in given] for name, given in content["shares"].items()}
+            scores = {name: np.asarray(told, float) for name, told in content["scores"].items()}
             counts = len(setup["rates"]), len(setup["seeds"])
-            depths, shares = list(map(int, setup["depths"])), dict(setup["shares"])
-            scores = {str(name): np.asarray(told, float) for name, told in content["scores"].items()}
             if not depths or any(told.shape != counts for told in scores.values()):
                 raise ValueError(f"it has no scores of {counts[0]} rates and {counts[1]} seeds")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrainingError(f"{path} holds no contributions: {error}") from error
-        return cls(setup | {"depths": depths, "shares": shares}, {k: v.tolist() for k, v in scores.items()})
+        return cls(setup, depths, shares, {name: told.tolist() for name, told in scores.items()})
 
 
 def _mean(values: np.ndarray) -> Gain:

@@ -8,13 +8,13 @@ import numpy as np
 from tinycc.training.contribution import Contributions, Parts
 from tinycc.training.memory_model import MemoryModel
 
-_POPULATION, _PARENTS, _GENERATIONS = 64, 16, 60
+_POPULATION, _PARENTS, _GENERATIONS = 48, 16, 50
 # How likely each gene is another one in a child.
 _MUTATION = 0.1
 
 
 class EvolutionarySearch:
-    """Proposes parts of great gain, less what was found not to fit.
+    """Proposes parts of great gain, but none of those that were found not to fit.
 
     A gene is the choice of a depth, the first, or of a layer's share, 0 for none.
     """
@@ -23,7 +23,7 @@ class EvolutionarySearch:
         self, contributions: Contributions, memory: MemoryModel, budget_bytes: int, seed: int = 0
     ) -> None:
         """budget_bytes: what the sums may come to."""
-        self.contributions, self.memory, self.budget_bytes = contributions, memory, budget_bytes
+        self.contributions, self.memory = contributions, memory
         self.random = np.random.default_rng(seed)
         self.depths = list(memory.moments)
         self.shares: dict[str, list[float]] = {}
@@ -31,22 +31,28 @@ class EvolutionarySearch:
             self.shares.setdefault(layer, [0.0]).append(share)
         self.choices = np.array([len(self.depths), *map(len, self.shares.values())])
         self.excluded: list[Parts] = []
+        self.restrict(budget_bytes)
 
     def best(self) -> Parts | None:
         """Those of greatest gain that were met; None where none fit."""
-        # A population that begins with nothing but heads has something that fits, if anything does.
-        genes = np.zeros((_POPULATION, len(self.choices)), int)
+        # What begins with the least there is has something that fits, if anything does.
+        genes = np.zeros((1, len(self.choices)), int)
         for _ in range(_GENERATIONS):
+            genes = np.unique(genes, axis=0)
             fitness = np.array([self._fitness(self._parts(row)) for row in genes])
             parents = genes[np.argsort(-fitness, kind="stable")[:_PARENTS]]
-            pairs = self.random.integers(_PARENTS, size=(2, _POPULATION - _PARENTS))
-            is_first = self.random.random((_POPULATION - _PARENTS, len(self.choices))) < 0.5
+            pairs = self.random.integers(len(parents), size=(2, _POPULATION))
+            is_first = self.random.random((_POPULATION, len(self.choices))) < 0.5
             children = np.where(is_first, parents[pairs[0]], parents[pairs[1]])
             others = self.random.integers(self.choices, size=children.shape)
             is_other = self.random.random(children.shape) < _MUTATION
             genes = np.concatenate([parents, np.where(is_other, others, children)])
         found = max((self._parts(row) for row in genes), key=self._fitness)
         return found if self._fits(found) else None
+
+    def restrict(self, budget_bytes: int) -> None:
+        """Propose nothing that comes to more."""
+        self.budget_bytes = budget_bytes
 
     def exclude(self, parts: Parts) -> None:
         """Propose nothing that trains all of this, or more."""

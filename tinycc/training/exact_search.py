@@ -10,11 +10,11 @@ _UNIT = 1e-6
 
 
 class ExactSearch:
-    """Proposes the parts of greatest gain, less what was found not to fit."""
+    """Proposes the parts of greatest gain, but none of those that were found not to fit."""
 
     def __init__(self, contributions: Contributions, memory: MemoryModel, budget_bytes: int) -> None:
         """budget_bytes: what the sums may come to."""
-        self.model = cp_model.CpModel()
+        self.model, self.memory = cp_model.CpModel(), memory
         self.depths = {depth: self.model.new_bool_var("") for depth in memory.moments}
         self.weights = {part: self.model.new_bool_var("") for part in memory.parts}
         self.model.add_exactly_one(self.depths.values())
@@ -25,15 +25,10 @@ class ExactSearch:
             for (layer, _), chosen in self.weights.items():
                 if layer not in reached:
                     self.model.add_implication(self.depths[depth], ~chosen)
-            for moment in moments:
-                total = sum(
-                    (part.weights + part.kept * (layer in moment.keeping)) * self.weights[layer, share]
-                    for (layer, share), part in memory.parts.items()
-                )
-                self.model.add(total <= budget_bytes - moment.bytes).only_enforce_if(self.depths[depth])
         gains = [(contributions.biases(depth).mean, chosen) for depth, chosen in self.depths.items()]
         gains += [(contributions.weights(*part).mean, chosen) for part, chosen in self.weights.items()]
         self.model.maximize(sum(round(gain / _UNIT) * chosen for gain, chosen in gains))
+        self.restrict(budget_bytes)
 
     def best(self) -> Parts | None:
         """Those of greatest gain that are left; None where there are none."""
@@ -43,6 +38,16 @@ class ExactSearch:
             return None
         depth = next(depth for depth, chosen in self.depths.items() if solver.value(chosen))
         return Parts(depth, {layer: share for (layer, share), x in self.weights.items() if solver.value(x)})
+
+    def restrict(self, budget_bytes: int) -> None:
+        """Propose nothing that comes to more."""
+        for depth, moments in self.memory.moments.items():
+            for moment in moments:
+                total = sum(
+                    (part.weights + part.kept * (layer in moment.keeping)) * self.weights[layer, share]
+                    for (layer, share), part in self.memory.parts.items()
+                )
+                self.model.add(total <= budget_bytes - moment.bytes).only_enforce_if(self.depths[depth])
 
     def exclude(self, parts: Parts) -> None:
         """Propose nothing that trains all of this, or more."""

@@ -7,6 +7,7 @@ there (straight-through); an element at a bound of its clamp passes nothing on.
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tinycc.ops.conv2d.view import Conv2D
 from tinycc.ops.dense.view import Dense
 from tinycc.ops.depthwise_conv2d.view import DepthwiseConv2D
 from tinycc.ops.fixed_point import INTEGER_RANGE
+from tinycc.ops.gradient_integers import widened
 from tinycc.ops.input_gradient import input_gradient
 from tinycc.ops.lookup.view import Lookup
 from tinycc.ops.max_pool2d.view import MaxPool2D
@@ -134,8 +136,10 @@ def summed(arithmetic: GradientArithmetic, gradient: Gradient, source: Tensor) -
     aligned = (1,) * (len(shape) - len(source.shape)) + source.shape
     axes = [axis for axis, (size, one) in enumerate(zip(shape, aligned, strict=True)) if size > one]
     if axes:
-        total = relax.op.sum(gradient.values, axes, keepdims=True)
-        gradient = replace(gradient, values=arithmetic.writer.emit("summed", total))
+        emit = arithmetic.writer.emit
+        values = widened(partial(emit, "widened"), gradient.values)
+        total = emit("summed", relax.op.sum(values, axes, keepdims=True))
+        gradient = replace(gradient, values=total)
     return arithmetic.reshaped(gradient, source.shape)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,7 +50,7 @@ def measure_contributions(
     shares: of input channels, for the weights of each of these layers.
     seeds: a run for each. rates: with each of these, of which the best on average counts for each part.
     epochs, batch: of each run; rates fall to 0 along a cosine.
-    path: a file that is written after each layer: what it holds of the same measurement is not done again.
+    path: a file that is written after each layer; what it holds already is not measured again.
     progress: shows how far the work is.
 
     Raises TinyccError: what `simulate` does, and TrainingError where the file holds another measurement.
@@ -65,19 +66,22 @@ def measure_contributions(
     looked_at = list(layers)[-max(chosen) :]
     setup = {
         "layers": fingerprint(layers),
-        "weights": _digest(array for layer in layers.values() for array in (layer.weights, layer.bias)),
+        "weights": _digest(
+            array
+            for layer in layers.values()
+            for array in (layer.weights, layer.bias, layer.view.requantized.multipliers)
+        ),
         "data": _digest([*training.inputs, training.targets]),
         "held out": _digest([*held_out.inputs, held_out.targets]),
-        "depths": sorted(chosen),
-        "shares": {name: _measurable(layers[name], shares) for name in looked_at[:-1]},
         "seeds": list(seeds),
         "rates": list(rates),
         "epochs": epochs,
         "batch": batch,
     }
-    found = _resumed(setup, path)
-    cases = [_cases(network, data, looked_at, device) for data in (training, held_out)]
+    measurable = {name: _measurable(layers[name], shares) for name in looked_at[:-1]}
+    found = Contributions(setup, sorted(chosen), measurable, _known(setup, path))
     groups = found.missing
+    cases = [in_front(network, data, looked_at, device) for data in (training, held_out) if groups]
     for group in groups if progress is None else progress(groups, "Contributions"):
         runs = [Run(seed, rate, parts.scheme(layers)) for parts in group for rate in rates for seed in seeds]
         results = simulate(
@@ -85,7 +89,7 @@ def measure_contributions(
         )
         scores = np.reshape([result.accuracies[-1] for result in results], (len(group), len(rates), -1))
         measured = {parts.name: told.tolist() for parts, told in zip(group, scores, strict=True)}
-        found = Contributions(setup, {**found.scores, **measured})
+        found = replace(found, scores={**found.scores, **measured})
         if path is not None:
             found.save(path)
     return found
@@ -112,10 +116,10 @@ def parts_of(data: Data, places: np.ndarray) -> Data:
     return Data([array[places] for array in data.inputs], data.targets[places])
 
 
-def _cases(
-    network: IntegerNetwork, data: Data, looked_at: Sequence[str], device: torch.device | str
+def in_front(
+    network: IntegerNetwork, data: Data, looked_at: Sequence[str], device: torch.device | str = "cpu"
 ) -> Cases:
-    """Run through all that comes before the layers that are looked at."""
+    """Cases, run through all that comes before the layers that are looked at."""
     trained = [name(layer) for layer in looked_at for name in (weights_name, bias_name)]
     return Cases.of(network, network.parameters(device), data, trained, "cross_entropy")
 
@@ -128,10 +132,10 @@ def _measurable(layer: Layer, shares: Sequence[float]) -> list[float]:
     return sorted(share for channels, share in counts.items() if channels)
 
 
-def _resumed(setup: Mapping[str, Any], path: Path | None) -> Contributions:
-    """What a file holds of this measurement, or nothing."""
+def _known(setup: Mapping[str, Any], path: Path | None) -> Mapping[str, Sequence[Sequence[float]]]:
+    """The scores that a file holds already."""
     if path is None or not path.exists():
-        return Contributions(setup, {})
+        return {}
     found = Contributions.load(path)
     others = [name for name, value in setup.items() if found.setup.get(name) != value]
     if others:
@@ -139,7 +143,7 @@ def _resumed(setup: Mapping[str, Any], path: Path | None) -> Contributions:
             f"{path} holds contributions of another measurement ({', '.join(others)} differ): "
             "name another file, or delete it"
         )
-    return found
+    return found.scores
 
 
 def _digest(arrays: Iterable[np.ndarray]) -> str:

@@ -42,10 +42,14 @@ class PartBytes:
 
 def moments_of(planned: PlannedStep) -> list[Moment]:
     """The moments of a step that trains biases, one of which is the worst for any weights besides."""
-    names = [state.name.removesuffix("_bias") for state in read_states(planned.inference["main"])]
+    layer_of = {
+        f"state{index}": state.name.removesuffix("_bias")
+        for index, state in enumerate(read_states(planned.inference["main"]))
+        if state.name.endswith("_bias")
+    }
     plans = planned.program.entries
     worst = {frozenset[str](): max(live_bytes(plans[INVOKE].steps, plans[INVOKE].buffers))}
-    spans = _spans(plans[TRAIN], {f"state{index}": name for index, name in enumerate(names)})
+    spans = _spans(plans[TRAIN], layer_of)
     for index, count in enumerate(live_bytes(plans[TRAIN].steps, plans[TRAIN].buffers)):
         keeping = frozenset(name for name, (first, last) in spans.items() if first <= index <= last)
         worst[keeping] = max(count, worst.get(keeping, 0))

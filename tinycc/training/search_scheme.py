@@ -15,6 +15,7 @@ from tinycc.training.build_backward import Loss
 from tinycc.training.contribution import Contributions, Parts
 from tinycc.training.evolutionary_search import EvolutionarySearch
 from tinycc.training.exact_search import ExactSearch
+from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.memory_model import MemoryModel, Moment, moments_of, part_bytes
 from tinycc.training.planned_step import TRAINING_LIMITS, PlannedStep, planned_step
@@ -54,6 +55,7 @@ class StepPlanner:
     forward: tvm.IRModule
     loss: Loss = "cross_entropy"
     target: str = "cortex-m4"
+    gradients: GradientType | None = None
     optimize_for: Objective = "latency"
     limits: SearchLimits = TRAINING_LIMITS
 
@@ -62,26 +64,28 @@ class StepPlanner:
         """Those that can be trained."""
         return layers_of(OperatorGraph.of(self.forward))
 
-    def arena_bytes(self, parts: Parts, budget_bytes: int) -> int:
-        """Of inference and step, as they are compiled for such a budget."""
-        return self._planned(parts, self.optimize_for, budget_bytes, self.limits).program.arena_bytes
+    def arena_bytes(self, scheme: Scheme, budget_bytes: int | None) -> int:
+        """Of inference and step, as they are compiled for such a budget, or for none."""
+        return self._planned(scheme, self.optimize_for, budget_bytes, self.limits).program.arena_bytes
 
-    def least_live_bytes(self, parts: Parts) -> int:
-        """No placement needs less, where nothing is computed twice."""
-        plans = self._planned(parts, "memory", None, _OUTLINE).program.entries.values()
-        return max(plan.lower_bound_bytes for plan in plans)
+    def needed_bytes(self, scheme: Scheme, budget_bytes: int) -> int:
+        """`arena_bytes`, or what is live, which takes less time to tell, where that is too much already."""
+        outline = self._planned(scheme, "memory", None, _OUTLINE).program.entries.values()
+        live_bytes = max(plan.lower_bound_bytes for plan in outline)
+        return live_bytes if live_bytes > budget_bytes else self.arena_bytes(scheme, budget_bytes)
 
     def moments(self, depth: int) -> list[Moment]:
         """Of the step that trains the biases of so many layers."""
-        return moments_of(self._planned(Parts(depth, {}), "memory", None, _OUTLINE))
+        return moments_of(self._planned(Parts(depth, {}).scheme(self.layers), "memory", None, _OUTLINE))
 
     def _planned(
-        self, parts: Parts, optimize_for: Objective, budget_bytes: int | None, limits: SearchLimits
+        self, scheme: Scheme, optimize_for: Objective, budget_bytes: int | None, limits: SearchLimits
     ) -> PlannedStep:
         return planned_step(
             self.forward,
-            parts.scheme(self.layers),
+            scheme,
             loss=self.loss,
+            gradients=self.gradients,
             features=target_named(self.target).features,
             schedule=replace(read_options(optimize_for, "auto", budget_bytes), limits=limits),
         )
@@ -116,42 +120,33 @@ def search(
     Raises TrainingError where no scheme fits: it says what the least is.
     """
     model = memory or memory_model(planner, contributions)
-    kinds = {"exact": ExactSearch, "evolutionary": EvolutionarySearch}
-    proposing = kinds[method](contributions, model, budget_bytes)
-    refused: list[Parts] = []
+    searches = {"exact": ExactSearch, "evolutionary": EvolutionarySearch}
+    proposing = searches[method](contributions, model, budget_bytes)
     lacking: list[int] = []
+    margin_bytes = 0
     while (parts := proposing.best()) is not None:
-        needed = planner.least_live_bytes(parts)
+        needed = planner.needed_bytes(parts.scheme(planner.layers), budget_bytes)
         if needed <= budget_bytes:
-            needed = planner.arena_bytes(parts, budget_bytes)
-        if needed <= budget_bytes:
-            is_best = method == "exact" and len(refused) < _PATIENCE
-            return _found(planner, contributions, parts, needed, is_best, len(refused))
-        refused.append(parts)
+            is_best = method == "exact" and not margin_bytes
+            return _found(planner, contributions, parts, needed, is_best, len(lacking))
+        proposing.exclude(parts)
         lacking.append(needed - model.least_bytes(parts))
-        if len(refused) % _PATIENCE == 0:
-            proposing = kinds[method](contributions, model, budget_bytes - min(lacking[-_PATIENCE:]))
-            for other in refused:
-                proposing.exclude(other)
-        else:
-            proposing.exclude(parts)
+        if len(lacking) % _PATIENCE == 0:
+            margin_bytes += min(lacking[-_PATIENCE:])
+            proposing.restrict(budget_bytes - margin_bytes)
+    # What computes twice may need less than sums tell.
     head = Parts(1, {})
-    needed = planner.arena_bytes(head, budget_bytes)
+    needed = planner.needed_bytes(head.scheme(planner.layers), budget_bytes)
     if needed > budget_bytes:
         raise TrainingError(
             f"no scheme fits {budget_bytes:,} bytes: the least is {needed:,}, "
             f"to train {list(planner.layers)[-1]}, the last layer, alone"
         )
-    return _found(planner, contributions, head, needed, False, len(refused))
+    return _found(planner, contributions, head, needed, False, len(lacking))
 
 
 def _found(
-    planner: StepPlanner,
-    contributions: Contributions,
-    parts: Parts,
-    needed: int,
-    is_best: bool,
-    refused: int,
+    planner: StepPlanner, contributions: Contributions, parts: Parts, needed: int, is_best: bool, refused: int
 ) -> Found:
     scheme, gain = parts.scheme(planner.layers), contributions.gain(parts)
     return Found(parts, scheme, gain, needed, is_best, refused)

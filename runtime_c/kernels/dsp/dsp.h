@@ -191,6 +191,18 @@ TINYCC_INLINE int32_t tinycc_dsp_mac(uint32_t a, uint32_t b, int32_t sum)
 #endif
 }
 
+/* a * b / 2**32, rounded to nearest with halves up. */
+TINYCC_INLINE int32_t tinycc_dsp_high_product(int32_t a, int32_t b)
+{
+#if TINYCC_HAS_DSP
+    int32_t result;
+    __asm__("smmulr %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+#else
+    return (int32_t)(((int64_t)a * b + (INT64_C(1) << 31)) >> 32);
+#endif
+}
+
 /* sum + the four bytes of a word, which are not negative. */
 TINYCC_INLINE uint32_t tinycc_dsp_add_bytes(uint32_t sum, uint32_t word)
 {

@@ -1,6 +1,6 @@
 /* The learning rate where it and all values are less than 2**64 in magnitude; 0 where not.
  *
- * Bits of a float without its sign order magnitudes as integers do, infinity and NaN above all numbers.
+ * The bits of a float that are its exponent tell, those of infinity and NaN being the greatest.
  * Aliasing: output may be the rate. */
 #ifndef TINYCC_CHECKED_RATE_H
 #define TINYCC_CHECKED_RATE_H
@@ -18,28 +18,27 @@ typedef struct {
     int32_t zero; /* Unused; a structure needs a member. */
 } tinycc_checked_rate_data;
 
-TINYCC_INLINE uint32_t tinycc_magnitude_bits(const float *value)
+/* 256 and more where the magnitude overflows. */
+TINYCC_INLINE uint32_t tinycc_magnitude_overflow(const float *value)
 {
     uint32_t bits;
     memcpy(&bits, value, sizeof bits);
-    return bits & 0x7FFFFFFFu;
+    return (bits >> 23 & 0xFF) + (256u - 127u - TINYCC_OVERFLOW_EXPONENT);
 }
 
 TINYCC_INLINE void tinycc_checked_rate_float32(const float *values, const float *rate, float *out_row,
                                                int32_t x0, int32_t x1, const tinycc_checked_rate_shape *shape,
                                                const tinycc_checked_rate_data *data)
 {
-    const uint32_t limit = (127u + TINYCC_OVERFLOW_EXPONENT) << 23;
-    uint32_t greatest = tinycc_magnitude_bits(rate);
+    uint32_t all = tinycc_magnitude_overflow(rate);
     (void)x0;
     (void)x1;
     (void)data;
     TINYCC_UNROLL
     for (int32_t i = 0; i < shape->elements; ++i) {
-        const uint32_t bits = tinycc_magnitude_bits(values + i);
-        greatest = bits > greatest ? bits : greatest;
+        all |= tinycc_magnitude_overflow(values + i);
     }
-    *out_row = greatest < limit ? *rate : 0.0f;
+    *out_row = all < 256 ? *rate : 0.0f;
 }
 
 #endif

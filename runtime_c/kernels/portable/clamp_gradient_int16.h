@@ -6,7 +6,7 @@
  * the quotient rounded to nearest with halves up; it has 15 bits, as factors have. There is a factor for each
  * pixel x, for each channel c, or one for all. product: shared/gradient_integers.h.
  * tinycc_mask_gradient has a mask in place of the result, see clamp_gradient.h.
- * Aliasing: output may be a gradient of int16; element after element, each is read before it is written. */
+ * Aliasing: output may lie at the gradient; element after element, each is read before it is written. */
 #ifndef TINYCC_CLAMP_GRADIENT_INT16_H
 #define TINYCC_CLAMP_GRADIENT_INT16_H
 
@@ -50,7 +50,7 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
         int32_t i = x0 * shape->channels;                                                                    \
         for (int32_t x = x0; x < x1; ++x) {                                                                  \
             for (int32_t c = 0; c < shape->channels; ++c) {                                                  \
-                const int32_t value = gradient[i];                                                           \
+                const int32_t value = tinycc_gradient_load_##element(gradient + i);                          \
                 int32_t product = 0;                                                                         \
                 if (tinycc_##name##_gradient_passes(result, i, first, count)) {                              \
                     const int32_t factor = data->factors[x * shape->pixel_step + c * shape->channel_step];   \
@@ -58,7 +58,7 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
                         right > 0 ? tinycc_round_right(value, right) : tinycc_shift_left(value, left);       \
                     product = tinycc_gradient_product(shifted, factor, shape->bits);                         \
                 }                                                                                            \
-                out_row[i] = (int16_t)product;                                                               \
+                tinycc_gradient_store_int16(out_row + i, product);                                           \
                 ++i;                                                                                         \
             }                                                                                                \
         }                                                                                                    \

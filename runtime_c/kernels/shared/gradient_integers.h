@@ -20,6 +20,29 @@
 /* Behind the point of a change before it is rounded. */
 #define TINYCC_GRADIENT_RANDOM_BITS 24
 
+/* Elements of memory that holds others, of another type, at the same time: C lets it be read and written as
+ * bytes.
+ */
+TINYCC_INLINE int32_t tinycc_gradient_load_int16(const int16_t *place)
+{
+    int16_t value;
+    memcpy(&value, place, sizeof(value));
+    return value;
+}
+
+TINYCC_INLINE int32_t tinycc_gradient_load_int32(const int32_t *place)
+{
+    int32_t value;
+    memcpy(&value, place, sizeof(value));
+    return value;
+}
+
+TINYCC_INLINE void tinycc_gradient_store_int16(int16_t *place, int32_t value)
+{
+    const int16_t narrow = (int16_t)value;
+    memcpy(place, &narrow, sizeof(narrow));
+}
+
 /* value / 2**shift, rounded to nearest with halves up; shift in [1, 31]. */
 TINYCC_INLINE int32_t tinycc_round_right(int32_t value, int32_t shift)
 {

@@ -21,7 +21,7 @@
 
 #if TINYCC_HAS_FPU
 
-/* All products with one input's weight, s16 to s19: `sums` of the inputs of a pixel += its gradient times
+/* All products with four weights, s16 to s19: `sums` of the inputs of a pixel += its gradient times
  * them. */
 #define TINYCC_GRADIENT_PRODUCTS(gradient, sum0, sum1, sum2, sum3)                                           \
     "vmul.f32 s28, " gradient ", s16\n\t"                                                                    \
@@ -86,12 +86,60 @@ TINYCC_INLINE void tinycc_gradient_block(float *output, int32_t output_pitch, co
           "s29", "s30", "s31", "cc", "memory");
 }
 
+/* sums[o][i] += sum over `pixels` pixels, ascending, of gradient[o] * source[i], of as many outputs and
+ * inputs as fit the registers; gradient: `pitch` from pixel to pixel. */
+TINYCC_INLINE void tinycc_gradient_products(float sums[][TINYCC_GRADIENT_INPUTS], const float *gradient,
+                                            int32_t pitch, const float *source, int32_t pixels)
+{
+    const int32_t step = 4 * pitch;
+    __asm__ volatile(
+        "vldmia.f32 %[sums], {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15}\n\t"
+        "1:\n\t"
+        "vldmia.f32 %[gradient], {s20, s21, s22, s23}\n\t"
+        "add %[gradient], %[step]\n\t" TINYCC_GRADIENT_STEP(
+            "s20", "s21", "s22", "s23") "subs %[pixels], #1\n\t"
+                                        "bne 1b\n\t"
+                                        "vstmia.f32 %[sums], {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, "
+                                        "s11, s12, s13, s14, s15}\n\t"
+        : [gradient] "+r"(gradient), [weights] "+r"(source), [pixels] "+r"(pixels)
+        : [sums] "r"(sums), [step] "r"(step)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14",
+          "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s28", "s29", "s30", "s31", "cc",
+          "memory");
+}
+
 #endif
 
 /* weights[o][i], from which on there are `inputs` of `count` outputs, as real numbers. */
 TINYCC_INLINE void tinycc_gradient_weights(float real[][TINYCC_GRADIENT_INPUTS], const int8_t *weights,
                                            int32_t pitch, int32_t inputs, int32_t count)
 {
+#if TINYCC_HAS_FPU
+    if (inputs == TINYCC_GRADIENT_INPUTS) {
+        float *place = real[0];
+        int32_t a, b;
+        __asm__ volatile(
+            "1:\n\t"
+            "ldrsb %[a], [%[weights]]\n\t"
+            "ldrsb %[b], [%[weights], #1]\n\t"
+            "vmov s16, s17, %[a], %[b]\n\t"
+            "ldrsb %[a], [%[weights], #2]\n\t"
+            "ldrsb %[b], [%[weights], #3]\n\t"
+            "vmov s18, s19, %[a], %[b]\n\t"
+            "add %[weights], %[pitch]\n\t"
+            "vcvt.f32.s32 s16, s16\n\t"
+            "vcvt.f32.s32 s17, s17\n\t"
+            "vcvt.f32.s32 s18, s18\n\t"
+            "vcvt.f32.s32 s19, s19\n\t"
+            "vstmia.f32 %[place]!, {s16, s17, s18, s19}\n\t"
+            "subs %[count], #1\n\t"
+            "bne 1b\n\t"
+            : [weights] "+r"(weights), [place] "+r"(place), [count] "+r"(count), [a] "=&r"(a), [b] "=&r"(b)
+            : [pitch] "r"(pitch)
+            : "s16", "s17", "s18", "s19", "cc", "memory");
+        return;
+    }
+#endif
     for (int32_t o = 0; o < count; ++o) {
         TINYCC_UNROLL
         for (int32_t i = 0; i < inputs; ++i) {

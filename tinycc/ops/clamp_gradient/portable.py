@@ -1,5 +1,7 @@
 """Gradients before clamps on any core."""
 
+from typing import ClassVar
+
 from tinycc.ops.clamp_gradient.view import ClampGradient
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import FlatCall, RowCall
@@ -44,6 +46,8 @@ class PortableClampGradient(Kernel[ClampGradient]):
 class PortableIntegerClampGradient(Kernel[ClampGradient]):
     """Of integers."""
 
+    accesses_bytes: ClassVar[bool] = True
+
     def call(self, view: ClampGradient) -> RowCall:
         """All pixels at once."""
         gradient = view.inputs[0]
@@ -67,5 +71,5 @@ class PortableIntegerClampGradient(Kernel[ClampGradient]):
         )
 
     def overlap(self, view: ClampGradient, index: int) -> int | None:
-        """In place of a gradient of as many bits."""
-        return 0 if index == 0 and view.inputs[0].dtype == view.outputs[0].dtype else None
+        """In place of the gradient, whose elements are as large or larger."""
+        return 0 if index == 0 else None

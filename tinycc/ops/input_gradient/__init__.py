@@ -1,6 +1,6 @@
 """The gradient of a layer's input, given that of its sums: the convolution transposed."""
 
-from tinycc.ops.input_gradient.dsp import DspPointwiseInputGradient
+from tinycc.ops.input_gradient.dsp import DspDepthwiseInputGradient, DspPointwiseInputGradient
 from tinycc.ops.input_gradient.portable import (
     PortableDepthwiseInputGradient,
     PortableInputGradient,
@@ -15,6 +15,7 @@ ROOM = Room(
     InputGradient,
     (
         DspPointwiseInputGradient(),
+        DspDepthwiseInputGradient(),
         PortablePointwiseInputGradient(),
         PortableDepthwiseInputGradient(),
         PortableInputGradient(),

@@ -1,9 +1,10 @@
 """Updates of weights on any core."""
 
 import math
+from dataclasses import replace
 
 from tinycc.ops.gradient_integers import header_ending
-from tinycc.ops.kernel import Kernel
+from tinycc.ops.kernel import Kernel, Scratch
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL
@@ -33,6 +34,29 @@ class PortableDepthwiseWeightUpdate(Kernel[WeightUpdate]):
         return 0 if index == 4 else None
 
 
+class PortablePointwiseWeightUpdate(Kernel[WeightUpdate]):
+    """Windows of one pixel: inputs are made real numbers once for all outputs."""
+
+    def fits(self, view: WeightUpdate) -> bool:
+        """Whether a layer takes pixels by themselves, of which there are several."""
+        return (
+            view.inputs[0].dtype == "float32" and takes_pixels(view) and view.inputs[0].shape[:3] != (1, 1, 1)
+        )
+
+    def call(self, view: WeightUpdate) -> RowCall:
+        """Whole tensors at once."""
+        return replace(_whole_call(view, "pointwise_weight_update"), struct="tinycc_pointwise_weight_update")
+
+    def scratch(self, view: WeightUpdate) -> Scratch:
+        """Four inputs of all pixels."""
+        gradient = view.inputs[0]
+        return Scratch(16 * gradient.height * gradient.width)
+
+    def overlap(self, view: WeightUpdate, index: int) -> int | None:
+        """In place of the weights."""
+        return 0 if index == 4 else None
+
+
 class PortableWeightUpdate(Kernel[WeightUpdate]):
     """Blocks of outputs and inputs, whose sums stay in registers."""
 
@@ -43,6 +67,17 @@ class PortableWeightUpdate(Kernel[WeightUpdate]):
     def overlap(self, view: WeightUpdate, index: int) -> int | None:
         """In place of the weights."""
         return 0 if index == 4 else None
+
+
+def takes_pixels(view: WeightUpdate) -> bool:
+    """Whether an output pixel of the layer is of one input pixel, in the same place, and of all of it."""
+    gradient, source = view.inputs[:2]
+    return view.window == PIXEL and view.groups == 1 and gradient.shape[1:3] == source.shape[1:3]
+
+
+def summed_products(view: WeightUpdate) -> int:
+    """How many products of integers an int32 holds the sum of."""
+    return (2**31 - 1) // (255 << view.bits)
 
 
 def _whole_call(view: WeightUpdate, name: str) -> RowCall:
@@ -78,7 +113,7 @@ def _whole_call(view: WeightUpdate, name: str) -> RowCall:
             "pad_top": window.padding[0],
             "pad_left": window.padding[1],
             "is_stochastic": view.rounding.is_stochastic,
-            **({} if is_real else {"run": (2**31 - 1) // (255 << view.bits)}),
+            **({} if is_real else {"run": summed_products(view)}),
         },
         data={
             "scaling": view.scaling,

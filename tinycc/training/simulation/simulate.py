@@ -147,7 +147,7 @@ def simulate(
 
 def evaluate(
     network: IntegerNetwork,
-    data: Data,
+    data: Data | Cases,
     states: Mapping[str, np.ndarray] | None = None,
     *,
     loss: Loss = "cross_entropy",
@@ -160,7 +160,7 @@ def evaluate(
     parameters = network.parameters(device)
     given = {name: torch.tensor(value, device=device)[None] for name, value in (states or {}).items()}
     parameters.update(given)
-    cases = Cases.of(network, parameters, data, list(given), loss)
+    cases = _cases(network, parameters, data, list(given), loss)
     return float(score(network, parameters, cases, loss)[0])
 
 

@@ -1,0 +1,158 @@
+"""The scheme that is found fits, and none that fits gains more, of all schemes of a small network."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from tvm import relax
+
+from tests.tools.kernel_runner import module_of
+from tests.tools.networks import Network, shared
+from tinycc import training
+from tinycc.errors import TrainingError
+from tinycc.training.contribution import Contributions, Parts
+from tinycc.training.evolutionary_search import EvolutionarySearch
+from tinycc.training.exact_search import ExactSearch
+from tinycc.training.memory_model import MemoryModel, Moment, PartBytes
+from tinycc.training.planned_step import forward_of
+from tinycc.training.scheme import fingerprint
+from tinycc.training.search_scheme import StepPlanner, memory_model, search
+
+SHARES = (0.5, 1.0)
+# Of biases by depth, and of weights by layer and share.
+BIASES = {1: 0.0, 3: 0.05}
+WEIGHTS = {("conv2d_0", 0.5): 0.02, ("conv2d_0", 1.0): 0.04, ("conv2d_1", 0.5): 0.06, ("conv2d_1", 1.0): 0.07}
+
+
+def small_network() -> relax.Expr:
+    """Two convolutions, of which the first has the greater results and the second the greater weights."""
+    network = Network()
+
+    def body(x: relax.Expr) -> relax.Expr:
+        made = network.convolution(network.convolution(x, 8, 4, kernel=3), 24, 8, kernel=3)
+        return network.dense(network.mean(made), 24, 5)
+
+    return shared(module_of([((1, 8, 8, 4), "int8")], body))
+
+
+@pytest.fixture(scope="module")
+def planner() -> StepPlanner:
+    return StepPlanner(forward_of(small_network()), optimize_for="memory")
+
+
+@pytest.fixture(scope="module")
+def contributions(planner: StepPlanner) -> Contributions:
+    scores = {Parts(depth, {}).name: [[0.5 + gain]] for depth, gain in BIASES.items()}
+    scores |= {Parts(3, {layer: share}).name: [[0.55 + gain]] for (layer, share), gain in WEIGHTS.items()}
+    shares = {"conv2d_0": SHARES, "conv2d_1": SHARES}
+    return Contributions({"layers": fingerprint(planner.layers)}, [1, 3], shares, scores)
+
+
+@pytest.fixture(scope="module")
+def arenas(planner: StepPlanner) -> list[tuple[Parts, int]]:
+    """Every scheme there is, and what the planner needs for it."""
+    every = [Parts(1, {})]
+    for chosen in product((0.0, *SHARES), repeat=2):
+        told = zip(("conv2d_0", "conv2d_1"), chosen, strict=True)
+        every.append(Parts(3, {layer: share for layer, share in told if share}))
+    return [(parts, planner.arena_bytes(parts.scheme(planner.layers), None)) for parts in every]
+
+
+def test_none_that_fits_gains_more(
+    planner: StepPlanner, contributions: Contributions, arenas: list[tuple[Parts, int]]
+) -> None:
+    sums = memory_model(planner, contributions)
+    for budget_bytes in sorted({needed for _, needed in arenas})[::3]:
+        best = max(contributions.gain(parts) for parts, needed in arenas if needed <= budget_bytes)
+        found = search(planner, contributions, budget_bytes, memory=sums)
+        assert found.arena_bytes <= budget_bytes
+        assert found.gain == pytest.approx(best) and found.is_best
+        evolved = search(planner, contributions, budget_bytes, method="evolutionary", memory=sums)
+        assert evolved.arena_bytes <= budget_bytes and evolved.gain <= best + 1e-9 and not evolved.is_best
+
+
+def test_sums_never_tell_more_than_the_planner(
+    planner: StepPlanner, contributions: Contributions, arenas: list[tuple[Parts, int]]
+) -> None:
+    sums = memory_model(planner, contributions)
+    told = [sums.least_bytes(parts) for parts, _ in arenas]
+    needed = [needed for _, needed in arenas]
+    assert np.less_equal(told, needed).all()
+    assert np.corrcoef(told, needed)[0, 1] > 0.95
+    assert sums.range_bytes == (min(told), max(told))
+
+
+def test_memory_that_no_scheme_meets(
+    planner: StepPlanner, contributions: Contributions, arenas: list[tuple[Parts, int]]
+) -> None:
+    head = arenas[0][1]
+    with pytest.raises(
+        TrainingError, match=rf"no scheme fits {head - 1:,} bytes: the least is {head:,}, to train dense_0"
+    ):
+        search(planner, contributions, head - 1)
+
+
+def test_contributions_of_another_network(planner: StepPlanner, contributions: Contributions) -> None:
+    other = replace(contributions, setup={"layers": "0123"})
+    with pytest.raises(TrainingError, match="measured of another model"):
+        search(planner, other, 2**20)
+
+
+def test_a_model_is_compiled_for_a_budget(
+    contributions: Contributions, arenas: list[tuple[Parts, int]]
+) -> None:
+    budget_bytes = max(needed for _, needed in arenas)
+    compiled = training.compile(small_network(), memory=budget_bytes, contributions=contributions)
+    assert compiled.report["arena_bytes"] <= budget_bytes
+    names = {state["name"] for state in compiled.report["training"]["states"]}
+    assert {"conv2d_0_weights", "conv2d_1_weights", "dense_0_weights"} <= names
+    with pytest.raises(TrainingError, match="give contributions= as well"):
+        training.compile(small_network(), memory="1M")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_exact_search_is_exhaustive_search(seed: int) -> None:
+    """On random sums of six layers, with proposals that are refused."""
+    random = np.random.default_rng(seed)
+    layers = [f"conv2d_{index}" for index in range(6)]
+    memory = MemoryModel(
+        {
+            depth: [
+                Moment(int(random.integers(10, 60)), frozenset(layers[7 - depth : 7 - depth + length]))
+                for length in range(depth)
+            ]
+            + [Moment(5 * depth, frozenset(layers[7 - depth :]))]
+            for depth in (1, 3, 5, 7)
+        },
+        {
+            (layer, share): PartBytes(*map(int, random.integers(1, 25, 2)))
+            for layer in layers
+            for share in SHARES
+        },
+    )
+    scores = {Parts(depth, {}).name: [[random.random()]] for depth in (1, 3, 5, 7)}
+    scores |= {
+        Parts(7, {layer: share}).name: [[random.random() + 0.3]] for layer in layers for share in SHARES
+    }
+    contributions = Contributions({}, [1, 3, 5, 7], dict.fromkeys(layers, SHARES), scores)
+    every = [
+        Parts(depth, {layer: share for layer, share in zip(layers, chosen, strict=True) if share})
+        for depth in memory.moments
+        for chosen in product((0.0, *SHARES), repeat=6)
+        if not any(chosen[: 7 - depth])
+    ]
+    fitting = [parts for parts in every if memory.least_bytes(parts) <= 90]
+    exact, evolving = (kind(contributions, memory, 90) for kind in (ExactSearch, EvolutionarySearch))
+    for _ in range(4):
+        best = max(map(contributions.gain, fitting))
+        found, evolved = exact.best(), evolving.best()
+        assert found in fitting and evolved in fitting
+        assert contributions.gain(found) == pytest.approx(best, abs=1e-5)
+        assert contributions.gain(evolved) <= best + 1e-9
+        exact.exclude(found)
+        evolving.exclude(found)
+        fitting = [parts for parts in fitting if not parts.includes(found)]
+    exact.restrict(1)
+    evolving.restrict(1)
+    assert exact.best() is None and evolving.best() is None
