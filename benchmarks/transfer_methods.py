@@ -99,7 +99,7 @@ def methods(task: Task, outcomes: Mapping[str, Outcome]) -> dict[str, Callable[[
         "all, truncated as in C": lambda: at_one_rate("truncate", None),
         "all, rounded to nearest": lambda: at_one_rate("nearest", "float"),
         # Nothing tells how far the rates that suit the layers lie apart.
-        "all, unscaled": lambda: unscaled(0.1, 1.0, 10.0),
+        "all, unscaled": lambda: unscaled(0.01, 0.1, 1.0),
     }
 
 
