@@ -23,10 +23,10 @@ from benchmarks.training_step import scheme as shipped_scheme
 from tests.tools.corpus import ROOT, corpus_folder
 from tests.tools.tte_graph import TrainingGraph
 from tinycc.quantization_options import progress_bar
-from tinycc.training.contribution import Contributions
-from tinycc.training.measure_contributions import in_front, measure_contributions, parts_of
 from tinycc.training.scheme import Scheme, last_biases
-from tinycc.training.search_scheme import Found, StepPlanner, search
+from tinycc.training.scheme_search.contribution import Contributions
+from tinycc.training.scheme_search.measure import in_front, measure_contributions, parts_of
+from tinycc.training.scheme_search.search import Found, StepPlanner, search
 from tinycc.training.simulation import Data, IntegerNetwork, Run, Simulated, cosine, evaluate, simulate
 
 SIZE = 128

@@ -11,13 +11,13 @@ from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, shared
 from tinycc import training
 from tinycc.errors import TrainingError
-from tinycc.training.contribution import Contributions, Parts
-from tinycc.training.evolutionary_search import EvolutionarySearch
-from tinycc.training.exact_search import ExactSearch
-from tinycc.training.memory_model import MemoryModel, Moment, PartBytes
 from tinycc.training.planned_step import forward_of
 from tinycc.training.scheme import fingerprint
-from tinycc.training.search_scheme import StepPlanner, memory_model, search
+from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
+from tinycc.training.scheme_search.exact import ExactSearch
+from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, PartBytes
+from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
 
 SHARES = (0.5, 1.0)
 # Of biases by depth, and of weights by layer and share.
