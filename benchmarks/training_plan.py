@@ -23,10 +23,10 @@ from benchmarks.training_step import scheme as shipped_scheme
 from tests.tools.corpus import ROOT, corpus_folder
 from tests.tools.tte_graph import TrainingGraph
 from tinycc.quantization_options import progress_bar
-from tinycc.training.contribution import Contributions
-from tinycc.training.measure_contributions import in_front, measure_contributions, parts_of
 from tinycc.training.scheme import Scheme, last_biases
-from tinycc.training.search_scheme import Found, StepPlanner, search
+from tinycc.training.scheme_search.contribution import Contributions
+from tinycc.training.scheme_search.measure import in_front, measure_contributions, parts_of
+from tinycc.training.scheme_search.search import Found, StepPlanner, search
 from tinycc.training.simulation import Data, IntegerNetwork, Run, Simulated, cosine, evaluate, simulate
 
 SIZE = 128
@@ -142,11 +142,13 @@ def page(outcomes: list[Outcome], found: Found, contributions: Contributions, se
     text = (
         f"{setup.learned} images are learned from and {setup.held_out} held out for contributions, from "
         f"{len(setup.seeds)} seeds; {known} are learned from in the end, {setup.final_epochs} times, and "
-        f"{setup.tested} are the test. The scheme that was found takes {number(found.arena_bytes)} bytes; it "
-        f"trains the biases of {found.parts.depth} layers, the head and these weights.\n\n"
+        f"{setup.tested} are the test.\nThe scheme found takes {number(found.arena_bytes)} bytes and "
+        f"trains the biases of {found.parts.depth} layers, the head and {'these' if weights else 'no other'} "
+        "weights.\n\n"
     )
     headings = ("scheme", "accuracy", "standard error")
-    return text + table(headings, rows) + "\n" + table(("weights of", "share", "gain measured"), weights)
+    gains = "\n" + table(("weights of", "share", "gain measured"), weights) if weights else ""
+    return text + table(headings, rows) + gains
 
 
 @click.command()

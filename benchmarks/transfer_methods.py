@@ -15,11 +15,11 @@ from benchmarks.transfer_task import Task
 from tinycc import training
 from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
-from tinycc.training.measure_contributions import measure_contributions
 from tinycc.training.planned_step import forward_of
 from tinycc.training.scaling import banded
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
-from tinycc.training.search_scheme import StepPlanner, search
+from tinycc.training.scheme_search.measure import measure_contributions
+from tinycc.training.scheme_search.search import StepPlanner, search
 from tinycc.training.simulation import Data, GradientDescent, Run, cosine, evaluate, simulate
 from tinycc.training.simulation.update import Rounding
 

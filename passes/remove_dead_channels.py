@@ -20,6 +20,7 @@ from tinycc.graph import OperatorGraph, view_of
 from tinycc.ops import helium
 from tinycc.ops.base import DEAD_MACS
 from tinycc.ops.composite import Composite
+from tinycc.ops.composite_writer import Emit, rewrite_composite
 from tinycc.passes.live_channels import LiveChannels, is_channelwise, mixing_weights
 
 # Channels in a word, which kernels without Helium take at a time.
@@ -100,29 +101,20 @@ class _Layer:
         self.weights = self.bias = None
         self.layout, self.scales = "IO", np.ones((), np.float32)
         for call in [call for name in _PRODUCTS for call in composite.calls(name)]:
-            self.weights = _stored(composite, call.args[1])
+            self.weights = composite.stored(call.args[1])
             self.layout = str(getattr(call.attrs, "kernel_layout", self.layout))
             scale = np.asarray(composite.tensor(call.args[1]).scale, np.float32)
             self.scales = np.float32(self.operator.inputs[0].real_scale) * scale
             for addition in composite.calls("relax.add"):
-                self.bias = _stored(composite, addition.args[1])
+                self.bias = composite.stored(addition.args[1])
 
     def rebuilt(self) -> relax.Function:
         """The function for the channels that stay."""
-        builder = relax.BlockBuilder()
-        old = self.function.params
-        parameters = [_with_channels(*item) for item in zip(old, self.sources, strict=True)]
-        values: dict[relax.Var, relax.Expr] = dict(zip(old, parameters, strict=True))
-        with tvm_adapter.unwinding(builder), builder.function("layer", parameters, private=True):
-            with builder.dataflow():
-                for binding in tvm_adapter.bindings_of(self.function):
-                    call = tvm_adapter.substitute(binding.value, values)
-                    values[binding.var] = builder.emit(self._rebuilt(call, builder))
-                result = builder.emit_output(tvm_adapter.substitute(self.function.body.body, values))
-            builder.emit_func_output(result)
-        return builder.get()["layer"].with_attrs(dict(self.function.attrs.items()))
+        kept = zip(self.function.params, self.sources, strict=True)
+        parameters = [_with_channels(*item) for item in kept]
+        return rewrite_composite(self.function, parameters, self._rebuilt)
 
-    def _rebuilt(self, call: relax.Call, builder: relax.BlockBuilder) -> relax.Expr:
+    def _rebuilt(self, call: relax.Call, emit: Emit) -> relax.Expr:
         """A call with what stays of its constants; sums without a bias get one where they need it."""
         arguments = [self._argument(argument) for argument in call.args]
         name = tvm_adapter.op_name(call)
@@ -137,7 +129,7 @@ class _Layer:
             tvm_adapter.make_constant(self.scales[self.kept] if self.scales.ndim else self.scales),
             relax.const(0, "int32"),
         )
-        return relax.op.add(builder.emit(call), builder.emit(bias))
+        return relax.op.add(emit(call), emit(bias))
 
     def _argument(self, argument: relax.Expr) -> relax.Expr:
         """What stays of a constant; other arguments as they are."""
@@ -153,8 +145,3 @@ class _Layer:
         elif value.ndim and value.shape[-1] == channels:
             value = value[..., self.kept]
         return tvm_adapter.make_constant(value)
-
-
-def _stored(composite: Composite, operand: relax.Expr) -> relax.Expr:
-    """The constant under a dequantize."""
-    return composite.resolve(composite.resolve(operand).args[0])

@@ -18,9 +18,9 @@ from tinycc.report.terminal import empty_table
 from tinycc.target import TARGETS, parse_size, target_named
 
 if TYPE_CHECKING:
-    from tinycc.training.contribution import Contributions, Gain
-    from tinycc.training.memory_model import MemoryModel
-    from tinycc.training.search_scheme import Found, StepPlanner
+    from tinycc.training.scheme_search.contribution import Contributions, Gain
+    from tinycc.training.scheme_search.memory_model import MemoryModel
+    from tinycc.training.scheme_search.search import Found, StepPlanner
 
 # Budgets of a plot, from the least that anything needs to what all that gains needs.
 _BUDGETS = 8
@@ -93,8 +93,8 @@ def train_plan_command(
     What each part gains is measured in simulation first, with data that are not learned from.
     """
     with_torch()
-    from tinycc.training.measure_contributions import measure_contributions, split
-    from tinycc.training.search_scheme import StepPlanner, memory_model, search
+    from tinycc.training.scheme_search.measure import measure_contributions, split
+    from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
     from tinycc.training.simulation import Data, IntegerNetwork
 
     budget_bytes = parse_size(memory)
@@ -155,7 +155,7 @@ def _points(gain: "Gain") -> str:
 
 def _plot(planner: "StepPlanner", contributions: "Contributions", sums: "MemoryModel", path: Path) -> None:
     """Gain against memory, in a picture of the kind that the name's ending says."""
-    from tinycc.training.search_scheme import search
+    from tinycc.training.scheme_search.search import search
 
     least, most = sums.range_bytes
     found = [

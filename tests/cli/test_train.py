@@ -108,6 +108,13 @@ def test_a_model_that_cannot_be_trained(cli: Cli, tmp_path: Path) -> None:
     assert "dense_0: it computes int16 from int16, and only int8 trains" in reason
 
 
+def test_gradients_in_integers(cli: Cli, tflite_file: Path, tmp_path: Path) -> None:
+    options = ("compile", tflite_file, "--gradients", "integer")
+    assert "give --train as well" in cli(*options, "-o", tmp_path / "none").reason
+    assert cli(*options, "--train", "last:1", "-o", tmp_path / "c").code == 0
+    assert "quantize_gradient" in (tmp_path / "c" / "model.c").read_text()
+
+
 def test_spare_classes(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) -> None:
     options = ("compile", tflite_file, "--spare-classes", 2)
     assert "give --train, too" in cli(*options, "-o", tmp_path / "none").reason

@@ -138,7 +138,8 @@ def test_a_clamp_scales_and_masks() -> None:
         expected = np.ldexp(pixels, bits - 30).reshape(SHAPE) * inside
         assert np.abs(got - expected).max() <= 1
         assert np.abs(got.astype(int)).max() <= min(2**bits, 2**15 - 1)
-    check_overlap(clamped(*cases[2]).module(), clamped(*cases[2]).inputs)
+    for case in (cases[0], cases[2]):
+        check_overlap(clamped(*case).module(), clamped(*case).inputs)
 
 
 @pytest.mark.emulator
@@ -271,3 +272,12 @@ def test_where_an_output_may_lie() -> None:
     [view] = views_in(case.module())
     assert view.operand_bytes == item.weights.nbytes
     assert view.overlap_distance(1) is None
+    window = Window((3, 3), (2, 1), (1, 1))
+    averaged = partial(average_gradient, window=window, input_shape=(1, 5, 6, 3))
+    cases = [Case(averaged, [integers(15, "int16", (1, 3, 6, 3))])]
+    for name in ("pixels", "depthwise with stride", "groups", "tiles of depthwise"):
+        item = layer(name)
+        make = partial(input_gradient, window=item.window, groups=item.groups, input_shape=item.shape)
+        cases.append(Case(make, [integers(15, "int16", item.gradient.shape), item.weights]))
+    for case in cases:
+        check_overlap(case.module(), case.inputs, is_tight=False)

@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch
 
 from tests.tools.training_graphs import training_graph
 from tinycc.errors import InputDataError, TinyccError, TrainingError
-from tinycc.training.contribution import Contributions, Parts
-from tinycc.training.measure_contributions import measure_contributions, split
+from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.measure import measure_contributions, split
 from tinycc.training.simulation import Data, IntegerNetwork, Run, cosine, simulate
 
 CASES = 32

@@ -63,3 +63,18 @@ def test_real_networks(name: str, corpus: Path) -> None:
     (computed,) = network.outputs(network.parameters(), image)
     assert np.array_equal(computed[0, 0].numpy(), expected[network.graph.results[0]])
     assert_gradients_are_those_of_real_numbers(network, image, label=7)
+
+
+def test_logits_at_a_bound_leave_bits_to_those_that_pass_gradients_on() -> None:
+    """Theirs are the largest by far, and would be measured with the others."""
+    network = IntegerNetwork.load(training_graph(5))
+    generator = torch.Generator().manual_seed(5)
+    image = {
+        network.graph.parameters[0]: torch.randint(-128, 128, (1, 8, 1, 8, 8, 3), generator=generator)[:, 2:3]
+    }
+    label = torch.tensor([[2]])
+    _, expected = gradients(network, network.parameters(), image, label, dtype=torch.float64)
+    _, whole = integer_gradients(network, network.parameters(), image, label)
+    for name, gradient in expected.items():
+        numbers = whole[name].real()[0]
+        assert (numbers * gradient).sum() >= 0.999 * numbers.norm() * gradient.norm(), name

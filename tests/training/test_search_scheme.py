@@ -11,13 +11,13 @@ from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, shared
 from tinycc import training
 from tinycc.errors import TrainingError
-from tinycc.training.contribution import Contributions, Parts
-from tinycc.training.evolutionary_search import EvolutionarySearch
-from tinycc.training.exact_search import ExactSearch
-from tinycc.training.memory_model import MemoryModel, Moment, PartBytes
 from tinycc.training.planned_step import forward_of
 from tinycc.training.scheme import fingerprint
-from tinycc.training.search_scheme import StepPlanner, memory_model, search
+from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
+from tinycc.training.scheme_search.exact import ExactSearch
+from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, PartBytes
+from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
 
 SHARES = (0.5, 1.0)
 # Of biases by depth, and of weights by layer and share.
@@ -63,7 +63,7 @@ def test_none_that_fits_gains_more(
     planner: StepPlanner, contributions: Contributions, arenas: list[tuple[Parts, int]]
 ) -> None:
     sums = memory_model(planner, contributions)
-    for budget_bytes in sorted({needed for _, needed in arenas})[::3]:
+    for budget_bytes in sorted({needed for _, needed in arenas})[::4]:
         best = max(contributions.gain(parts) for parts, needed in arenas if needed <= budget_bytes)
         found = search(planner, contributions, budget_bytes, memory=sums)
         assert found.arena_bytes <= budget_bytes

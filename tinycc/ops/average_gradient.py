@@ -87,6 +87,8 @@ def _taps_inside(window: Window, axis: int, count: int, size: int) -> np.ndarray
 class PortableAverageGradient(Kernel[AverageGradient]):
     """On any core."""
 
+    accesses_bytes: ClassVar[bool] = True
+
     def call(self, view: AverageGradient) -> RowCall:
         """One call for each row."""
         [gradient], [output] = view.inputs, view.outputs

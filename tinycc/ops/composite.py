@@ -84,6 +84,10 @@ class Composite:
         tensor = Tensor(value.shape, str(value.dtype), scale if scale.ndim else float(scale), value=value)
         return tensor, np.atleast_1d(zero_points).astype(np.int64)
 
+    def stored(self, expr: relax.Expr) -> relax.Expr:
+        """What a dequantize reads: a constant, or a variable."""
+        return self.resolve(self.resolve(expr).args[0])
+
     def real_constant(self, expr: relax.Expr) -> np.ndarray:
         """A float32 constant, or an integer one through its dequantize."""
         expr = self.resolve(expr)

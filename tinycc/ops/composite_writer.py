@@ -1,9 +1,11 @@
-"""Writing composite functions that no pattern finds: operators that a pass makes."""
+"""Writing composite functions that no pattern finds: operators that a pass makes, or makes anew."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from tvm import relax
+
+from tinycc import tvm_adapter
 
 # Binds an expression to a variable, whose type is then known.
 Emit: TypeAlias = Callable[[relax.Expr], relax.Var]
@@ -30,6 +32,27 @@ def write_composite(
         builder.emit_func_output(result)
     function = builder.get()[kind]
     return function.with_attrs({"Composite": f"tinycc.{kind}", "Primitive": True, **(attributes or {})})
+
+
+def rewrite_composite(
+    function: relax.Function,
+    parameters: Sequence[relax.Var],
+    rewrite: Callable[[relax.Call, Emit], relax.Expr],
+) -> relax.Function:
+    """A composite function with other parameters, of which the types of all that it computes follow.
+
+    rewrite: makes what takes the place of a call, whose operands are new already.
+    """
+    values: dict[relax.Var, relax.Expr] = dict(zip(function.params, parameters, strict=True))
+    builder = relax.BlockBuilder()
+    with tvm_adapter.unwinding(builder), builder.function("rewritten", list(parameters), private=True):
+        with builder.dataflow():
+            for binding in tvm_adapter.bindings_of(function):
+                call = tvm_adapter.substitute(binding.value, values)
+                values[binding.var] = builder.emit(rewrite(call, builder.emit))
+            result = builder.emit_output(tvm_adapter.substitute(function.body.body, values))
+        builder.emit_func_output(result)
+    return builder.get()["rewritten"].with_attrs(dict(function.attrs.items()))
 
 
 def _is_variable(operand: relax.Expr) -> bool:

@@ -31,7 +31,8 @@ class Kernel(ABC, Generic[View]):
     name: what reports call it. Kernels of a room may share a name: of those the first that fits is meant.
     needs: the feature of the core without which it does not run; None for none.
     trade: of a kernel that is taken in place of another one only where that pays.
-    accesses_bytes: it reads and writes what may overlap as bytes, as C has it for elements of other types.
+    accesses_bytes: it reads what may overlap as if it were bytes, which C asks for where elements are of
+        other types (kernels/shared/any_type.h).
     overlaps_exactly: an output that overlaps an input starts just as many bytes before it as `overlap` says;
         others may start further before.
     """

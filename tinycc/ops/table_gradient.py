@@ -91,6 +91,8 @@ class PortableTableGradient(Kernel[TableGradient]):
 class PortableIntegerTableGradient(Kernel[TableGradient]):
     """Of integers."""
 
+    accesses_bytes: ClassVar[bool] = True
+
     def call(self, view: TableGradient) -> RowCall:
         """Element by element."""
         gradient = view.inputs[0]
@@ -107,8 +109,8 @@ class PortableIntegerTableGradient(Kernel[TableGradient]):
         )
 
     def overlap(self, view: TableGradient, index: int) -> int | None:
-        """In place of a gradient of as many bits."""
-        return 0 if index == 0 and view.inputs[0].dtype == view.outputs[0].dtype else None
+        """In place of the gradient, whose elements are not made wider."""
+        return 0 if index == 0 else None
 
 
 ROOM = Room(TableGradient, (PortableIntegerTableGradient(),), float_kernels=(PortableTableGradient(),))

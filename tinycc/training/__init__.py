@@ -4,8 +4,8 @@ from typing import Any
 
 from tinycc.training.build_backward import UpdateRule
 from tinycc.training.compiler import compile
-from tinycc.training.contribution import Contributions
 from tinycc.training.scheme import LayerScheme, Scheme, full, last_biases, last_layers, named_scheme
+from tinycc.training.scheme_search.contribution import Contributions
 
 __all__ = [
     "Contributions",
@@ -29,7 +29,7 @@ def __getattr__(name: str) -> Any:
 
         return simulate
     if name == "measure_contributions":
-        from tinycc.training.measure_contributions import measure_contributions
+        from tinycc.training.scheme_search.measure import measure_contributions
 
         return measure_contributions
     raise AttributeError(f"module 'tinycc.training' has no attribute {name!r}")

@@ -7,7 +7,6 @@ Requires: fuse_quantized_ops. The weights and the bias of a new output are the m
          nothing would learn.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +18,7 @@ from tinycc.edges import Edges, read_edges, with_edges
 from tinycc.errors import TrainingError
 from tinycc.graph import Node, OperatorGraph
 from tinycc.ops.composite import VIEWS, Composite
+from tinycc.ops.composite_writer import Emit, rewrite_composite
 from tinycc.ops.quantize import Dequantize
 from tinycc.ops.softmax.view import Softmax
 from tinycc.training.layers import Layer, layers_of
@@ -108,8 +108,10 @@ class _Widening:
         if isinstance(value, relax.Call):
             function = self.graph.module[value.op]
             is_head = variable == self.head.node.variable
-            change = _Head(function, self.head, self.count).argument if is_head else _unchanged
-            rebuilt = _rebuilt(function, value.args, change)
+            rewrite = _Head(function, self.head, self.count).rewritten if is_head else _as_it_is
+            named = zip(function.params, value.args, strict=True)
+            parameters = [relax.Var(old.name, argument.ty) for old, argument in named]
+            rebuilt = rewrite_composite(function, parameters, rewrite)
             return new, relax.Call(functions.add(rebuilt, value.op.name_hint), value.args, ret_ty=new.ty)
         return new, value
 
@@ -134,11 +136,15 @@ class _Head:
         name = "relax.matmul" if composite.has("relax.matmul") else "relax.nn.conv2d"
         product = composite.call(name)
         self.layout = str(getattr(product.attrs, "kernel_layout", "IO"))
-        self.weights = _stored(composite, product.args[1])
-        self.bias = [_stored(composite, addition.args[1]) for addition in composite.calls("relax.add")]
+        self.weights = composite.stored(product.args[1])
+        self.bias = [composite.stored(addition.args[1]) for addition in composite.calls("relax.add")]
+
+    def rewritten(self, call: relax.Call, _emit: Emit) -> relax.Expr:
+        """A call of the function."""
+        return relax.Call(call.op, [self.argument(item) for item in call.args], call.attrs, call.ty_args)
 
     def argument(self, argument: relax.Expr) -> relax.Expr:
-        """An operand in the function."""
+        """An operand of one."""
         if not tvm_adapter.is_constant(argument):
             return argument
         value, scales = tvm_adapter.constant_value(argument), self.head.weight_scales.astype(np.float64)
@@ -148,9 +154,8 @@ class _Head:
             value = np.moveaxis(self.with_mean(last, scales), -1, axis)
         elif argument in self.bias:
             value = self.with_mean(np.broadcast_to(value, (*value.shape[:-1], self.classes)), scales)
-        elif (
-            value.ndim and value.shape[-1] == self.classes
-        ):  # scales or zero points of the weights or the bias
+        elif value.ndim and value.shape[-1] == self.classes:
+            # Scales or zero points of the weights or the bias.
             spare = np.full((*value.shape[:-1], self.count), value.max(), value.dtype)
             value = np.concatenate([value, spare], -1)
         else:
@@ -164,32 +169,6 @@ class _Head:
         return np.concatenate([integers, spare], -1)
 
 
-def _stored(composite: Composite, operand: relax.Expr) -> relax.Expr:
-    """The constant under a dequantize."""
-    return composite.resolve(composite.resolve(operand).args[0])
-
-
-def _unchanged(argument: relax.Expr) -> relax.Expr:
-    return argument
-
-
-def _rebuilt(
-    function: relax.Function,
-    arguments: Sequence[relax.Expr],
-    change: Callable[[relax.Expr], relax.Expr],
-) -> relax.Function:
-    """A composite function for arguments of other shapes. change: of each operand in it."""
-    parameters = [
-        relax.Var(old.name, argument.ty) for old, argument in zip(function.params, arguments, strict=True)
-    ]
-    values: dict[relax.Var, relax.Expr] = dict(zip(function.params, parameters, strict=True))
-    builder = relax.BlockBuilder()
-    with tvm_adapter.unwinding(builder), builder.function("wider", parameters, private=True):
-        with builder.dataflow():
-            for binding in tvm_adapter.bindings_of(function):
-                call = tvm_adapter.substitute(binding.value, values)
-                operands = [change(operand) for operand in call.args]
-                values[binding.var] = builder.emit(relax.Call(call.op, operands, call.attrs, call.ty_args))
-            result = builder.emit_output(tvm_adapter.substitute(function.body.body, values))
-        builder.emit_func_output(result)
-    return builder.get()["wider"].with_attrs(dict(function.attrs.items()))
+def _as_it_is(call: relax.Call, _emit: Emit) -> relax.Expr:
+    """A call whose types are inferred anew."""
+    return relax.Call(call.op, call.args, call.attrs, call.ty_args)

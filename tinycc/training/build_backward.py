@@ -34,6 +34,7 @@ from tinycc.ops.trained_layer import TrainedLayer
 from tinycc.ops.weight_update import weight_update
 from tinycc.states import read_states
 from tinycc.training.gradient_rules import (
+    bounds_of,
     image_of,
     layer_input_gradient,
     layer_sums,
@@ -111,7 +112,8 @@ class _Backward:
         target, (loss, gradient) = self.losses(flat, maker.view.outputs[0])
         given = self.rate
         self.check(loss)
-        self.gradients[logits] = self.arithmetic.reshaped(self.arithmetic.of_loss(gradient), shape)
+        gradient = self.writer.reshaped(gradient, shape)
+        self.gradients[logits] = self.arithmetic.of_loss(maker, gradient, bounds_of(maker.view))
         for node in reversed(self.graph.nodes):
             if not self.reached.isdisjoint(node.results) and node.variable in self.gradients:
                 self.go_through(node)

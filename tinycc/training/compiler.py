@@ -17,12 +17,12 @@ from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.add_spare_classes import AddSpareClasses, head_of
 from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
-from tinycc.training.contribution import Contributions
 from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import layers_of, untrainable_layers
 from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, LayerScheme, Scheme, full
-from tinycc.training.search_scheme import StepPlanner, search
+from tinycc.training.scheme_search.contribution import Contributions
+from tinycc.training.scheme_search.search import StepPlanner, search
 
 
 def compile(

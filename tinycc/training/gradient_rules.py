@@ -46,6 +46,14 @@ BEHIND = "train only layers that come behind it"
 _WEIGHT, _CENTRED = 128, 255
 
 
+def bounds_of(view: Operator) -> tuple[int, int] | None:
+    """The bounds at which an operator's result passes no gradient on; None where it is not clamped."""
+    if isinstance(view, Lookup):
+        return INTEGER_RANGE["int8"]
+    bounds: tuple[int, int] | None = getattr(view, "output_range", None)
+    return bounds
+
+
 def image_of(tensor: Tensor) -> tuple[int, int, int, int]:
     """The shape of a tensor as an image."""
     return 1, tensor.height, tensor.width, tensor.channels

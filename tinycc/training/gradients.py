@@ -49,8 +49,8 @@ class GradientArithmetic(ABC):
         self.writer = writer
 
     @abstractmethod
-    def of_loss(self, values: relax.Var) -> Gradient:
-        """The gradient that a loss has found, float32."""
+    def of_loss(self, node: Node, values: relax.Var, bounds: tuple[int, int] | None) -> Gradient:
+        """The gradient of logits that a loss has found, float32. bounds: of their clamp."""
 
     @abstractmethod
     def clamped(
@@ -96,7 +96,7 @@ class RealGradients(GradientArithmetic):
 
     can_overflow: ClassVar[bool] = True
 
-    def of_loss(self, values: relax.Var) -> Gradient:
+    def of_loss(self, node: Node, values: relax.Var, bounds: tuple[int, int] | None) -> Gradient:
         """As it is."""
         return Gradient(values)
 
@@ -137,8 +137,11 @@ class IntegerGradients(GradientArithmetic):
         # Of values, once they have as many bits as a factor.
         self._exponents: dict[relax.Var, relax.Var] = {}
 
-    def of_loss(self, values: relax.Var) -> Gradient:
-        """With 30 bits."""
+    def of_loss(self, node: Node, values: relax.Var, bounds: tuple[int, int] | None) -> Gradient:
+        """With 30 bits of what passes: logits at a bound are wrong by much, and would leave others few."""
+        if bounds is not None:
+            passing = clamp_gradient(values, node.variable, factor=1.0, low=bounds[0], high=bounds[1])
+            values = self.writer.call(passing, [values, node.variable])
         exponent = self.writer.call(gradient_exponent(values), [values])
         operands = (values, exponent)
         return Gradient(self.writer.call(quantize_gradient(*operands), operands), (exponent,))

@@ -8,6 +8,7 @@
 #ifndef TINYCC_AVERAGE_GRADIENT_INT16_H
 #define TINYCC_AVERAGE_GRADIENT_INT16_H
 
+#include "../shared/any_type.h"
 #include "../shared/spread_rows_int16.h"
 
 TINYCC_INLINE void tinycc_average_gradient_int16(const int16_t *const *rows, int32_t *out_row, int32_t y,
@@ -23,7 +24,7 @@ TINYCC_INLINE void tinycc_average_gradient_int16(const int16_t *const *rows, int
             for (int32_t k = 0; row != NULL && k < shape->kernel_width; ++k) {
                 const int32_t column = tinycc_spread_column(x, k, shape);
                 if (column >= 0) {
-                    const int16_t *values = row + column * shape->gradient_channels;
+                    const tinycc_any_int16 *values = row + column * shape->gradient_channels;
                     for (int32_t c = 0; c < shape->output_channels; ++c) {
                         output[c] += values[c];
                     }

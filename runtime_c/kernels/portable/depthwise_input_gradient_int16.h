@@ -5,6 +5,7 @@
 #ifndef TINYCC_DEPTHWISE_INPUT_GRADIENT_INT16_H
 #define TINYCC_DEPTHWISE_INPUT_GRADIENT_INT16_H
 
+#include "../shared/any_type.h"
 #include "../shared/spread_rows_int16.h"
 
 TINYCC_INLINE void tinycc_depthwise_input_gradient_int16(const int16_t *const *rows, const int8_t *weights,
@@ -23,7 +24,7 @@ TINYCC_INLINE void tinycc_depthwise_input_gradient_int16(const int16_t *const *r
             for (int32_t k = 0; row != NULL && k < shape->kernel_width; ++k) {
                 const int32_t column = tinycc_spread_column(x, k, shape);
                 if (column >= 0) {
-                    const int16_t *values = row + column * channels;
+                    const tinycc_any_int16 *values = row + column * channels;
                     const int8_t *own = weights + j * shape->kernel_width + k;
                     TINYCC_UNROLL_TWICE
                     for (int32_t c = 0; c < channels; ++c) {

@@ -3,10 +3,11 @@
  *   out[x] = product(gradient[x] / 2**(after - before), table[source[x] + 128], 15)
  *
  * the quotient rounded to nearest with halves up; it has 15 bits. product: shared/gradient_integers.h.
- * Aliasing: output may be a gradient of int16; element after element, each is read before it is written. */
+ * Aliasing: output may be the gradient; element after element, each is read before it is written. */
 #ifndef TINYCC_TABLE_GRADIENT_INT16_H
 #define TINYCC_TABLE_GRADIENT_INT16_H
 
+#include "../shared/any_type.h"
 #include "../shared/gradient_integers.h"
 
 typedef struct {
@@ -32,8 +33,8 @@ typedef struct {
         }                                                                                                    \
     }
 
-TINYCC_DEFINE_TABLE_GRADIENT(int16, int16_t)
-TINYCC_DEFINE_TABLE_GRADIENT(int32, int32_t)
+TINYCC_DEFINE_TABLE_GRADIENT(int16, tinycc_any_int16)
+TINYCC_DEFINE_TABLE_GRADIENT(int32, tinycc_any_int32)
 
 #undef TINYCC_DEFINE_TABLE_GRADIENT
 

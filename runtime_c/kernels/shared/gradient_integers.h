@@ -8,6 +8,7 @@
 #ifndef TINYCC_GRADIENT_INTEGERS_H
 #define TINYCC_GRADIENT_INTEGERS_H
 
+#include "any_type.h"
 #include "update.h"
 
 /* A shift after which nothing is left of an int32. */
@@ -20,27 +21,20 @@
 /* Behind the point of a change before it is rounded. */
 #define TINYCC_GRADIENT_RANDOM_BITS 24
 
-/* Elements of memory that holds others, of another type, at the same time: C lets it be read and written as
- * bytes.
- */
+/* Elements of memory that holds others, of another type, at the same time. */
 TINYCC_INLINE int32_t tinycc_gradient_load_int16(const int16_t *place)
 {
-    int16_t value;
-    memcpy(&value, place, sizeof(value));
-    return value;
+    return *(const tinycc_any_int16 *)place;
 }
 
 TINYCC_INLINE int32_t tinycc_gradient_load_int32(const int32_t *place)
 {
-    int32_t value;
-    memcpy(&value, place, sizeof(value));
-    return value;
+    return *(const tinycc_any_int32 *)place;
 }
 
 TINYCC_INLINE void tinycc_gradient_store_int16(int16_t *place, int32_t value)
 {
-    const int16_t narrow = (int16_t)value;
-    memcpy(place, &narrow, sizeof(narrow));
+    *(tinycc_any_int16 *)place = (int16_t)value;
 }
 
 /* value / 2**shift, rounded to nearest with halves up; shift in [1, 31]. */

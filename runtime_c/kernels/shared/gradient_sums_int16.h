@@ -4,6 +4,7 @@
 #ifndef TINYCC_GRADIENT_SUMS_INT16_H
 #define TINYCC_GRADIENT_SUMS_INT16_H
 
+#include "any_type.h"
 #include "common.h"
 
 /* Pixels and inputs that are summed together; Armv6-M has eight registers to compute in. */
@@ -12,7 +13,7 @@
 
 /* sums[p][i] += sum over o < count of gradient[p * pitch + o] * weights[o * weight_pitch + i] */
 TINYCC_INLINE void tinycc_gradient_sums_int16(int32_t sums[][TINYCC_GRADIENT_INPUTS_INT16], int32_t pixels,
-                                              int32_t inputs, const int16_t *gradient, int32_t pitch,
+                                              int32_t inputs, const tinycc_any_int16 *gradient, int32_t pitch,
                                               const int8_t *weights, int32_t weight_pitch, int32_t count)
 {
     for (int32_t o = 0; o < count; ++o) {

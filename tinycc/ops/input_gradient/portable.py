@@ -1,5 +1,7 @@
 """Gradients of inputs on any core."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from tinycc.ops.gradient_integers import header_ending
@@ -18,6 +20,8 @@ _COLUMNS, _REACH = constant("TINYCC_SPREAD_TILE"), constant("TINYCC_SPREAD_REACH
 
 class PortablePointwiseInputGradient(Kernel[InputGradient]):
     """Layers that take pixels by themselves: tiles of pixels, each in blocks of inputs."""
+
+    accesses_bytes: ClassVar[bool] = True
 
     def fits(self, view: InputGradient) -> bool:
         """Whether a pixel's gradient is of one output pixel, and weights serve several."""
@@ -56,6 +60,8 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
 class PortableDepthwiseInputGradient(Kernel[InputGradient]):
     """Layers whose channels do not mix: tiles of columns, channel by channel."""
 
+    accesses_bytes: ClassVar[bool] = True
+
     def fits(self, view: InputGradient) -> bool:
         """Whether each channel has an output, and a tile needs no more columns than there are places for."""
         window, stride = view.window, view.window.stride[1]
@@ -74,6 +80,8 @@ class PortableDepthwiseInputGradient(Kernel[InputGradient]):
 
 class PortableInputGradient(Kernel[InputGradient]):
     """Any layer: pixel by pixel, in blocks of inputs."""
+
+    accesses_bytes: ClassVar[bool] = True
 
     def call(self, view: InputGradient) -> RowCall:
         """One call for each row."""

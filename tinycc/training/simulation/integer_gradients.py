@@ -71,8 +71,12 @@ def integer_gradients(
 
     with torch.enable_grad():
         (integers,) = network.run(apart, torch.float64, [network.logits_value], output)
-    start = Scaled.of(loss_gradient(network.logits, integers, labels, loss))
-    found = _walked(steps, {network.logits_value: start})
+    start = loss_gradient(network.logits, integers, labels, loss)
+    made = steps[-1].made if steps else integers
+    if isinstance(made, Rounded):
+        # Logits at a bound are wrong by much, and would leave few bits to those that pass gradients on.
+        start = torch.where(is_inside(integers, made.bounds), start, 0.0)
+    found = _walked(steps, {network.logits_value: Scaled.of(start)})
     means = losses_of(network.logits, integers, labels, loss).reshape(runs, cases).mean(1)
     return means, {name: _of_cases(found.get(name), carriers[name], runs) for name in names}
 

@@ -1,12 +1,12 @@
-"""The parts of a network that gain most under a memory budget, by evolution, to compare `exact_search` with.
+"""The parts of a network that gain most under a memory budget, by evolution, to compare `exact` with.
 
 Source: the search of MCUNetV3 (Lin et al., "On-device training under 256KB memory", 2022).
 """
 
 import numpy as np
 
-from tinycc.training.contribution import Contributions, Parts
-from tinycc.training.memory_model import MemoryModel
+from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.memory_model import MemoryModel
 
 _POPULATION, _PARENTS, _GENERATIONS = 48, 16, 50
 # How likely each gene is another one in a child.

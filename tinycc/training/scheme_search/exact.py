@@ -2,8 +2,8 @@
 
 from ortools.sat.python import cp_model
 
-from tinycc.training.contribution import Contributions, Parts
-from tinycc.training.memory_model import MemoryModel
+from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.memory_model import MemoryModel
 
 # Gains are whole numbers of these.
 _UNIT = 1e-6

@@ -11,9 +11,9 @@ import torch
 
 from tinycc.errors import InputDataError, TrainingError
 from tinycc.training.channels import is_depthwise, trained_channels
-from tinycc.training.contribution import Contributions
 from tinycc.training.layers import Layer
 from tinycc.training.scheme import fingerprint
+from tinycc.training.scheme_search.contribution import Contributions
 from tinycc.training.simulation import Data, IntegerNetwork, Run, cosine, simulate
 from tinycc.training.simulation.cases import Cases
 from tinycc.training.simulation.network import bias_name, weights_name

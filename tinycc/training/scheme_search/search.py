@@ -12,14 +12,14 @@ from tinycc.limits import SearchLimits
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import target_named
 from tinycc.training.build_backward import Loss
-from tinycc.training.contribution import Contributions, Parts
-from tinycc.training.evolutionary_search import EvolutionarySearch
-from tinycc.training.exact_search import ExactSearch
 from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer, layers_of
-from tinycc.training.memory_model import MemoryModel, Moment, moments_of, part_bytes
 from tinycc.training.planned_step import TRAINING_LIMITS, PlannedStep, planned_step
 from tinycc.training.scheme import Scheme
+from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
+from tinycc.training.scheme_search.exact import ExactSearch
+from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, moments_of, part_bytes
 
 Method = Literal["exact", "evolutionary"]
 

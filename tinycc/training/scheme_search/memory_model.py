@@ -15,9 +15,9 @@ from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Plan
 from tinycc.states import read_states
 from tinycc.training.channels import trained_channels, trained_elements
-from tinycc.training.contribution import Parts
 from tinycc.training.layers import Layer
 from tinycc.training.planned_step import PlannedStep
+from tinycc.training.scheme_search.contribution import Parts
 
 
 @dataclass(frozen=True)
