@@ -12,7 +12,6 @@ from tinycc.arrays import read_examples
 from tinycc.command import with_torch
 from tinycc.errors import OutputError
 from tinycc.output_file import new_file
-from tinycc.quantization.extra import library
 from tinycc.quantization_options import progress_bar
 from tinycc.report.terminal import empty_table
 from tinycc.target import TARGETS, parse_size, target_named
@@ -155,6 +154,7 @@ def _points(gain: "Gain") -> str:
 
 def _plot(planner: "StepPlanner", contributions: "Contributions", sums: "MemoryModel", path: Path) -> None:
     """Gain against memory, in a picture of the kind that the name's ending says."""
+    from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.search import search
 
     least, most = sums.range_bytes
