@@ -92,6 +92,7 @@ def train_plan_command(
     What each part gains is measured in simulation first, with data that are not learned from.
     """
     with_torch()
+    from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.measure import measure_contributions, split
     from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
     from tinycc.training.simulation import Data, IntegerNetwork
