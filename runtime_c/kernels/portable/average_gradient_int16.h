@@ -9,7 +9,7 @@
 #define TINYCC_AVERAGE_GRADIENT_INT16_H
 
 #include "../shared/any_type.h"
-#include "../shared/spread_rows_int16.h"
+#include "../shared/spread_window.h"
 
 TINYCC_INLINE void tinycc_average_gradient_int16(const int16_t *const *rows, int32_t *out_row, int32_t y,
                                                  int32_t x0, int32_t x1, const tinycc_spread_shape *shape,

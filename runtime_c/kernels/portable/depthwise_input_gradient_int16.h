@@ -6,7 +6,7 @@
 #define TINYCC_DEPTHWISE_INPUT_GRADIENT_INT16_H
 
 #include "../shared/any_type.h"
-#include "../shared/spread_rows_int16.h"
+#include "../shared/spread_window.h"
 
 TINYCC_INLINE void tinycc_depthwise_input_gradient_int16(const int16_t *const *rows, const int8_t *weights,
                                                          int32_t *out_row, int32_t y, int32_t x0, int32_t x1,

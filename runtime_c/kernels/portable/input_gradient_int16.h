@@ -5,7 +5,7 @@
 #define TINYCC_INPUT_GRADIENT_INT16_H
 
 #include "../shared/gradient_sums_int16.h"
-#include "../shared/spread_rows_int16.h"
+#include "../shared/spread_window.h"
 
 /* `count` inputs from i on of a group, of the pixel in column x. */
 TINYCC_INLINE void tinycc_input_gradient_block_int16(const int16_t *const *rows, const int8_t *weights,

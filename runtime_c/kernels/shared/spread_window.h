@@ -55,15 +55,21 @@ TINYCC_INLINE tinycc_range tinycc_spread_range(int32_t first, int32_t stride, in
 }
 
 /* The row of the gradient that has row y of the input under kernel row j; NULL if there is none. */
-TINYCC_INLINE const float *tinycc_spread_row(const float *const *rows, int32_t y, int32_t j,
-                                             const tinycc_spread_shape *shape)
-{
-    const int32_t stride = shape->stride_height;
-    const int32_t place = y + shape->pad_top - j * shape->dilation_height;
-    const int32_t last = y + shape->pad_top - (shape->kernel_height - 1) * shape->dilation_height;
-    const int32_t first = last > 0 ? (last + stride - 1) / stride : last / stride;
-    return place % stride == 0 ? rows[place / stride - first] : NULL;
-}
+#define TINYCC_DEFINE_SPREAD_ROW(name, type)                                                                 \
+    TINYCC_INLINE const type *name(const type *const *rows, int32_t y, int32_t j,                            \
+                                   const tinycc_spread_shape *shape)                                         \
+    {                                                                                                        \
+        const int32_t stride = shape->stride_height;                                                         \
+        const int32_t place = y + shape->pad_top - j * shape->dilation_height;                               \
+        const int32_t last = y + shape->pad_top - (shape->kernel_height - 1) * shape->dilation_height;       \
+        const int32_t first = last > 0 ? (last + stride - 1) / stride : last / stride;                       \
+        return place % stride == 0 ? rows[place / stride - first] : NULL;                                    \
+    }
+
+TINYCC_DEFINE_SPREAD_ROW(tinycc_spread_row, float)
+TINYCC_DEFINE_SPREAD_ROW(tinycc_spread_row_int16, int16_t)
+
+#undef TINYCC_DEFINE_SPREAD_ROW
 
 /* The column of the gradient that has column x of the input under kernel column k; -1 if there is none. */
 TINYCC_INLINE int32_t tinycc_spread_column(int32_t x, int32_t k, const tinycc_spread_shape *shape)
