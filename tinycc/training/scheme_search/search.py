@@ -19,7 +19,8 @@ from tinycc.training.scheme import Scheme
 from tinycc.training.scheme_search.contribution import Contributions, Parts
 from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
 from tinycc.training.scheme_search.exact import ExactSearch
-from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, moments_of, part_bytes
+from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, PartBytes, moments_of, part_bytes
+from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
 
 Method = Literal["exact", "evolutionary"]
 
@@ -58,6 +59,7 @@ class StepPlanner:
     gradients: GradientType | None = None
     optimize_for: Objective = "latency"
     limits: SearchLimits = TRAINING_LIMITS
+    rule: UpdateRule = DEFAULT_RULE
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -78,6 +80,10 @@ class StepPlanner:
         """Of the step that trains the biases of so many layers."""
         return moments_of(self._planned(Parts(depth, {}).scheme(self.layers), "memory", None, _OUTLINE))
 
+    def part_bytes(self, layer: str, share: float) -> PartBytes:
+        """Of a share of a layer's weights."""
+        return part_bytes(self.layers[layer], share, has_velocities=self.rule.has_velocities)
+
     def _planned(
         self, scheme: Scheme, optimize_for: Objective, budget_bytes: int | None, limits: SearchLimits
     ) -> PlannedStep:
@@ -85,6 +91,7 @@ class StepPlanner:
             self.forward,
             scheme,
             loss=self.loss,
+            rule=self.rule,
             gradients=self.gradients,
             features=target_named(self.target).features,
             schedule=replace(read_options(optimize_for, "auto", budget_bytes), limits=limits),
@@ -101,7 +108,7 @@ def memory_model(planner: StepPlanner, contributions: Contributions) -> MemoryMo
         for share in shares
         if contributions.weights(layer, share).mean > 0
     )
-    return MemoryModel(moments, {part: part_bytes(planner.layers[part[0]], part[1]) for part in gaining})
+    return MemoryModel(moments, {part: planner.part_bytes(*part) for part in gaining})
 
 
 def search(
