@@ -154,7 +154,7 @@ class VelocityUpdates(Updates):
         self.next_values[state] = self.writer.call(velocity_update(*moved, **self.numbers(state)), moved)
 
     def _is_taken_at(self, place: int, rate: relax.Var) -> relax.Var:
-        """Whether there is an example, and it has this place in the mini-batch; written for each reader anew."""
+        """Whether there is an example and it has this place in the mini-batch; for each reader anew."""
         emit = self.writer.emit
         found = emit("place", relax.op.floor_mod(self.states[EXAMPLES], _whole(self.rule.batch)))
         is_there = emit("is_there", relax.op.equal(found, _whole(place)))
