@@ -56,6 +56,11 @@ _BUDGETS = 8
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Cases of a step.")
 @click.option(
+    "--accumulate",
+    is_flag=True,
+    help="Plan for such steps on the device as well, case by case, with what they are summed up in.",
+)
+@click.option(
     "--search", "method", type=click.Choice(["exact", "evolutionary"]), default="exact", show_default=True
 )
 @click.option(
@@ -81,6 +86,7 @@ def train_plan_command(
     seeds: int,
     epochs: int,
     batch: int,
+    accumulate: bool,
     method: Any,
     gradients: Any,
     target: str,
@@ -96,6 +102,7 @@ def train_plan_command(
     from tinycc.training.scheme_search.measure import measure_contributions, split
     from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
     from tinycc.training.simulation import Data, IntegerNetwork
+    from tinycc.training.update_rule import UpdateRule
 
     budget_bytes = parse_size(memory)
     target_named(target)
@@ -111,12 +118,14 @@ def train_plan_command(
         deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch,
         path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
     )  # fmt: skip
-    planner = StepPlanner(network.graph.module, target=target, gradients=gradients)
+    rule = UpdateRule(batch=batch if accumulate else 1)
+    planner = StepPlanner(network.graph.module, target=target, gradients=gradients, rule=rule)
     sums = memory_model(planner, contributions)
     found = search(planner, contributions, budget_bytes, method=method, memory=sums)
     found.scheme.save(output)
     _print(found, contributions, sums, Console())
-    click.echo(f"Wrote {output}; compile with --train {output} --sram {budget_bytes}")
+    batches = f" --batch {rule.batch}" if rule.has_velocities else ""
+    click.echo(f"Wrote {output}; compile with --train {output} --sram {budget_bytes}{batches}")
     if plot is not None:
         _plot(planner, contributions, sums, plot)
         click.echo(f"Wrote {plot}")

@@ -115,6 +115,19 @@ def test_gradients_in_integers(cli: Cli, tflite_file: Path, tmp_path: Path) -> N
     assert "quantize_gradient" in (tmp_path / "c" / "model.c").read_text()
 
 
+def test_momentum_and_mini_batches(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) -> None:
+    for option in (("--momentum", 0.9), ("--batch", 4)):
+        options = ("compile", tflite_file, *option)
+        assert "give --train as well" in cli(*options, "-o", tmp_path / "none").reason
+    options = (*options, "--momentum", 0.9, "--train", "last:1")
+    assert cli(*options, "-o", tmp_path / "c").code == 0
+    states = tmp_path / "states.npz"
+    assert cli("train", tmp_path / "c", "--data", data, "--output", states).code == 0
+    with np.load(states) as arrays:
+        assert arrays["examples"] == CASES
+        assert arrays["dense_0_bias_velocity"].any()
+
+
 def test_spare_classes(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) -> None:
     options = ("compile", tflite_file, "--spare-classes", 2)
     assert "give --train, too" in cli(*options, "-o", tmp_path / "none").reason

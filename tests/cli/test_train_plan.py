@@ -45,6 +45,16 @@ def test_a_scheme_is_found_and_compiles(plan: Any, cli: Cli, tflite_file: Path, 
     assert cli("compile", tflite_file, *arguments).code == 0
 
 
+def test_memory_of_mini_batches_is_planned(plan: Any) -> None:
+    """The same measurement, with and without what the cases of a step are summed up in."""
+    needed = []
+    for options in ((), ("--accumulate",)):
+        outcome = plan("--memory", "8K", *options)
+        assert ("--batch 4" in outcome.stdout) == bool(options)
+        needed.append(int(outcome.stdout.partition("Arena: ")[2].split()[0].replace(",", "")))
+    assert needed[1] > needed[0]
+
+
 def test_what_is_measured_is_kept_beside_the_scheme(plan: Any, data: Path, tmp_path: Path) -> None:
     assert plan("--memory", "4K").code == 0
     kept = tmp_path / "scheme.contributions.json"

@@ -1,6 +1,5 @@
 """Velocities, and weights that change by them: in C, on the VM, in numpy and beside torch's optimizer."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -20,6 +19,7 @@ from tinycc.ops.weight_velocity import weight_velocity
 
 ZERO_POINT = -7
 RATE = np.array([0.03], np.float32)
+MOMENTUM = 0.9
 EXPONENT, OFFSET = np.array([-40], np.int32), 21
 BITS = {"int8": WEIGHT_BITS, "int32": BIAS_BITS}
 
@@ -156,7 +156,7 @@ def test_weights_and_biases_change_by_velocities_when_it_is_time(is_due: int) ->
 def optimizer_steps(gradients: np.ndarray, batch: int, start: np.ndarray) -> np.ndarray:
     """What torch's optimizer makes of a bias, in double precision; gradients [steps, outputs]."""
     bias = torch.tensor(start.astype(np.float64), requires_grad=True)
-    optimizer = torch.optim.SGD([bias], lr=float(RATE[0]), momentum=0.9)
+    optimizer = torch.optim.SGD([bias], lr=float(RATE[0]), momentum=MOMENTUM)
     for part in gradients.reshape(-1, batch, gradients.shape[1]):
         bias.grad = torch.tensor(part.astype(np.float64).mean(0))
         optimizer.step()
@@ -166,34 +166,48 @@ def optimizer_steps(gradients: np.ndarray, batch: int, start: np.ndarray) -> np.
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("is_real", [True, False], ids=["float", "integer"])
 def test_steps_are_those_of_torchs_optimizer(batch: int, is_real: bool) -> None:
-    """A bias differs by what it is rounded by, half a unit in each update at most, and no more."""
+    """A bias differs from it by what updates round, half a unit in each of them at most."""
     steps, generator, start = 24, np.random.default_rng(6), np.array([0, -500, 20_000], np.int32)
     gradients = np.rint(generator.normal(size=(steps, 3)) * 2**10 + 500)
+    types = ("float32", "float32") if is_real else ("int16", "int32")
     exponent = [] if is_real else [np.zeros(1, np.int32)]
-    dtype, velocity = ("float32", "float32") if is_real else ("int16", "int32")
-    first, rate = gradients[0].reshape(1, 1, 1, 3).astype(dtype), RATE / np.float32(batch)
-    due, number = np.zeros(1, np.int32), np.zeros(1, np.int32)
+    velocity = np.zeros(3, types[1])
+    rate, number = RATE / np.float32(batch), np.zeros(1, np.int32)
+    cases = [
+        [
+            gradients[step].reshape(1, 1, 1, 3).astype(types[0]),
+            rate,
+            decay_of(1.0 if step % batch else MOMENTUM, is_real=is_real),
+            np.array([step % batch == batch - 1], np.int32),
+            number,
+            *exponent,
+        ]
+        for step in range(steps)
+    ]
+    gradient, _, decay, is_due, *_ = cases[0]
     moves = Case(
-        partial(bias_velocity, scaling=np.ones(3, np.float32)),
-        [first, rate, decay_of(0.9, is_real=is_real), np.zeros(3, velocity), *exponent],
+        partial(bias_velocity, scaling=np.ones(3, np.float32)), [gradient, rate, decay, velocity, *exponent]
     )
     changes = Case(
-        partial(velocity_update, seed=0, tensor=0, rounding="nearest"),
-        [np.zeros(3, velocity), due, number, start],
+        partial(velocity_update, seed=0, tensor=0, rounding="nearest"), [velocity, is_due, number, start]
     )
 
     def body(functions: list[Function], *operands: relax.Var) -> list[relax.Expr]:
-        gradient, decay, is_due, *rest = operands
-        *exponents, kept, bias = rest
-        moved = functions[0](gradient, relax.const(rate), decay, kept, *exponents)
-        after = functions[1](moved, is_due, relax.const(number), bias)
+        gradient, rate, decay, is_due, number, *exponents, kept, bias = operands
+        moved = functions[0](gradient, rate, decay, kept, *exponents)
+        after = functions[1](moved, is_due, number, bias)
         return [after, moved, after]
 
-    raise NotImplementedError
+    module = module_calling([moves.composite(), changes.composite()], cases[0], body, [velocity, start])
+    [*_, [last]] = run_cases(module, cases)
+    expected = optimizer_steps(gradients, batch, start)
+    assert abs(expected - start).min() > 200
+    assert abs(last - expected).max() <= steps // batch / 2
 
 
 def test_where_velocities_and_weights_may_lie() -> None:
     item = layer("groups")
-    [moves] = views_in(weight_case(item, item.gradient, velocity_like(item.weights, "float32"), decay=1.0).module())
+    velocity = velocity_like(item.weights, "float32")
+    [moves] = views_in(weight_case(item, item.gradient, velocity, decay=1.0).module())
     assert [moves.overlap_distance(index) for index in range(5)] == [None, None, None, None, 0]
     assert moves.macs == item.gradient.size * item.weights[0].size

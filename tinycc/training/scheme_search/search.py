@@ -50,7 +50,8 @@ class Found:
 class StepPlanner:
     """Answers what memory schemes of a network need.
 
-    forward: what `forward_of` gives. Others: as for `tinycc.training.compile`.
+    forward: what `forward_of` gives. rule: of updates, whose velocities take memory. Others: as for
+        `tinycc.training.compile`.
     """
 
     forward: tvm.IRModule
