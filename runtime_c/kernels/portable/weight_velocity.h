@@ -49,27 +49,41 @@ TINYCC_INLINE void tinycc_weight_velocity_block(const tinycc_weight_velocity_ope
     }
 }
 
+/* Weights of outputs [o, o + outputs), all of one group. */
+TINYCC_INLINE void tinycc_weight_velocity_outputs(const tinycc_weight_velocity_operands *operands, int32_t o,
+                                                  int32_t outputs, const tinycc_weight_velocity_shape *shape,
+                                                  const tinycc_weight_velocity_data *data)
+{
+    const int32_t rest = shape->inputs % TINYCC_UPDATE_INPUTS;
+    int32_t i = 0;
+    for (; i < shape->inputs - rest; i += TINYCC_UPDATE_INPUTS) {
+        tinycc_weight_velocity_block(operands, o, outputs, i, TINYCC_UPDATE_INPUTS, shape, data);
+    }
+    if (rest > 0) {
+        tinycc_weight_velocity_block(operands, o, outputs, i, rest, shape, data);
+    }
+}
+
 TINYCC_INLINE void tinycc_weight_velocity_float32(const float *gradient, const int8_t *source,
                                                   const float *rate, const float *decay,
                                                   const float *velocity, float *out_row, int32_t x0,
                                                   int32_t x1, const tinycc_weight_velocity_shape *shape,
                                                   const tinycc_weight_velocity_data *data)
 {
+    const int32_t rest = shape->group_outputs % TINYCC_UPDATE_OUTPUTS;
     const int32_t elements = shape->kernel_height * shape->kernel_width * shape->inputs;
     const tinycc_weight_velocity_operands operands = {gradient, source, out_row, *rate, *decay};
     if (out_row != velocity) {
         memmove(out_row, velocity, (size_t)(x1 * elements) * sizeof(float));
     }
-    for (int32_t o = x0, outputs; o < x1; o += outputs) {
-        outputs = tinycc_min(TINYCC_UPDATE_OUTPUTS, shape->group_outputs - o % shape->group_outputs);
-        for (int32_t i = 0, inputs; i < shape->inputs; i += inputs) {
-            inputs = tinycc_min(TINYCC_UPDATE_INPUTS, shape->inputs - i);
-            if (outputs == TINYCC_UPDATE_OUTPUTS && inputs == TINYCC_UPDATE_INPUTS) {
-                tinycc_weight_velocity_block(&operands, o, TINYCC_UPDATE_OUTPUTS, i, TINYCC_UPDATE_INPUTS,
-                                             shape, data);
-            } else {
-                tinycc_weight_velocity_block(&operands, o, outputs, i, inputs, shape, data);
-            }
+    for (int32_t first = x0; first < x1; first += shape->group_outputs) {
+        const int32_t end = first + shape->group_outputs;
+        int32_t o = first;
+        for (; o < end - rest; o += TINYCC_UPDATE_OUTPUTS) {
+            tinycc_weight_velocity_outputs(&operands, o, TINYCC_UPDATE_OUTPUTS, shape, data);
+        }
+        if (rest > 0) {
+            tinycc_weight_velocity_outputs(&operands, o, rest, shape, data);
         }
     }
 }

@@ -54,6 +54,22 @@ TINYCC_INLINE void tinycc_weight_velocity_int16_block(const tinycc_weight_veloci
     }
 }
 
+/* Weights of outputs [o, o + outputs), all of one group. */
+TINYCC_INLINE void tinycc_weight_velocity_int16_outputs(const tinycc_weight_velocity_int16_operands *operands,
+                                                        int32_t o, int32_t outputs,
+                                                        const tinycc_weight_velocity_int16_shape *shape,
+                                                        const tinycc_weight_velocity_int16_data *data)
+{
+    const int32_t rest = shape->inputs % TINYCC_UPDATE_INPUTS_INT16;
+    int32_t i = 0;
+    for (; i < shape->inputs - rest; i += TINYCC_UPDATE_INPUTS_INT16) {
+        tinycc_weight_velocity_int16_block(operands, o, outputs, i, TINYCC_UPDATE_INPUTS_INT16, shape, data);
+    }
+    if (rest > 0) {
+        tinycc_weight_velocity_int16_block(operands, o, outputs, i, rest, shape, data);
+    }
+}
+
 TINYCC_INLINE void tinycc_weight_velocity_int16(const int16_t *gradient, const int8_t *source,
                                                 const float *rate, const int32_t *decay,
                                                 const int32_t *velocity, const int32_t *exponent,
@@ -61,22 +77,21 @@ TINYCC_INLINE void tinycc_weight_velocity_int16(const int16_t *gradient, const i
                                                 const tinycc_weight_velocity_int16_shape *shape,
                                                 const tinycc_weight_velocity_int16_data *data)
 {
+    const int32_t rest = shape->group_outputs % TINYCC_UPDATE_OUTPUTS_INT16;
     const int32_t elements = shape->kernel_height * shape->kernel_width * shape->inputs;
     const tinycc_weight_velocity_int16_operands operands = {gradient, source, out_row,
                                                             *rate,    *decay, *exponent};
     if (out_row != velocity) {
         memmove(out_row, velocity, (size_t)(x1 * elements) * sizeof(int32_t));
     }
-    for (int32_t o = x0, outputs; o < x1; o += outputs) {
-        outputs = tinycc_min(TINYCC_UPDATE_OUTPUTS_INT16, shape->group_outputs - o % shape->group_outputs);
-        for (int32_t i = 0, inputs; i < shape->inputs; i += inputs) {
-            inputs = tinycc_min(TINYCC_UPDATE_INPUTS_INT16, shape->inputs - i);
-            if (outputs == TINYCC_UPDATE_OUTPUTS_INT16 && inputs == TINYCC_UPDATE_INPUTS_INT16) {
-                tinycc_weight_velocity_int16_block(&operands, o, TINYCC_UPDATE_OUTPUTS_INT16, i,
-                                                   TINYCC_UPDATE_INPUTS_INT16, shape, data);
-            } else {
-                tinycc_weight_velocity_int16_block(&operands, o, outputs, i, inputs, shape, data);
-            }
+    for (int32_t first = x0; first < x1; first += shape->group_outputs) {
+        const int32_t end = first + shape->group_outputs;
+        int32_t o = first;
+        for (; o < end - rest; o += TINYCC_UPDATE_OUTPUTS_INT16) {
+            tinycc_weight_velocity_int16_outputs(&operands, o, TINYCC_UPDATE_OUTPUTS_INT16, shape, data);
+        }
+        if (rest > 0) {
+            tinycc_weight_velocity_int16_outputs(&operands, o, rest, shape, data);
         }
     }
 }
