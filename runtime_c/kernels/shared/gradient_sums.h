@@ -32,8 +32,10 @@
 /* tinycc_gradient_sums of as many pixels and inputs as fit the registers. Outputs one after the other, or,
  * where none is left out, two at a time. */
 TINYCC_INLINE void tinycc_gradient_block(float *output, int32_t output_pitch, const float *gradient,
-                                         int32_t pitch, const float *weights, uint32_t present, int32_t pairs)
+                                         int32_t pitch, const float *weights, uint32_t present, int32_t count)
 {
+    const int is_whole = count % 2 == 0 && ~present >> (TINYCC_GRADIENT_OUTPUTS - count) == 0;
+    int32_t pairs = is_whole ? count / 2 : 0;
     float *next = output + output_pitch;
     const float *second = gradient + pitch;
     __asm__ volatile(
@@ -94,7 +96,8 @@ TINYCC_INLINE uint32_t tinycc_gradient_present(const float *gradient, int32_t pi
     return present << (TINYCC_GRADIENT_OUTPUTS - count);
 }
 
-/* weights[o][i], from which on there are `inputs` of `count` outputs, as real numbers. */
+/* weights[o][i], from which on there are `inputs` of `count` outputs, as real numbers, and zeros for others.
+ */
 TINYCC_INLINE void tinycc_gradient_weights(float real[][TINYCC_GRADIENT_INPUTS], const int8_t *weights,
                                            int32_t pitch, int32_t inputs, int32_t count)
 {
@@ -136,8 +139,8 @@ TINYCC_INLINE void tinycc_gradient_weights(float real[][TINYCC_GRADIENT_INPUTS],
 #endif
     for (int32_t o = 0; o < count; ++o) {
         TINYCC_UNROLL
-        for (int32_t i = 0; i < inputs; ++i) {
-            real[o][i] = (float)weights[i];
+        for (int32_t i = 0; i < TINYCC_GRADIENT_INPUTS; ++i) {
+            real[o][i] = i < inputs ? (float)weights[i] : 0.0f;
         }
         weights += pitch;
     }
@@ -150,16 +153,14 @@ TINYCC_INLINE void tinycc_gradient_sums(float *output, int32_t output_pitch, int
                                         float weights[][TINYCC_GRADIENT_INPUTS], uint32_t present,
                                         int32_t count)
 {
-    float sums[TINYCC_GRADIENT_PIXELS][TINYCC_GRADIENT_INPUTS];
+    float sums[TINYCC_GRADIENT_PIXELS][TINYCC_GRADIENT_INPUTS] = {{0.0f}};
+    (void)count;
 #if TINYCC_HAS_FPU
     if (pixels == TINYCC_GRADIENT_PIXELS && inputs == TINYCC_GRADIENT_INPUTS) {
-        const int is_whole = count % 2 == 0 && ~present << (TINYCC_GRADIENT_OUTPUTS - count) == 0;
-        tinycc_gradient_block(output, output_pitch, gradient, pitch, weights[0], present,
-                              is_whole ? count / 2 : 0);
+        tinycc_gradient_block(output, output_pitch, gradient, pitch, weights[0], present, count);
         return;
     }
 #endif
-    (void)count;
     TINYCC_UNROLL
     for (int32_t p = 0; p < pixels; ++p) {
         TINYCC_UNROLL
@@ -167,6 +168,12 @@ TINYCC_INLINE void tinycc_gradient_sums(float *output, int32_t output_pitch, int
             sums[p][i] = output[p * output_pitch + i];
         }
     }
+#if TINYCC_HAS_FPU
+    if (pixels == TINYCC_GRADIENT_PIXELS) {
+        tinycc_gradient_block(sums[0], TINYCC_GRADIENT_INPUTS, gradient, pitch, weights[0], present, count);
+        present = 0;
+    }
+#endif
     for (int32_t o = 0; present != 0; ++o, present <<= 1) {
         if (present >> (TINYCC_GRADIENT_OUTPUTS - 1) == 0) {
             continue;
