@@ -1,6 +1,7 @@
 """`tinycc train-plan`."""
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from tinycc.arrays import read_examples
 from tinycc.command import with_torch
-from tinycc.errors import OutputError
+from tinycc.errors import OutputError, TrainingError
 from tinycc.output_file import new_file
 from tinycc.quantization_options import progress_bar
 from tinycc.report.terminal import empty_table
@@ -18,8 +19,8 @@ from tinycc.target import TARGETS, parse_size, target_named
 
 if TYPE_CHECKING:
     from tinycc.training.scheme_search.contribution import Contributions, Gain
-    from tinycc.training.scheme_search.memory_model import MemoryModel
     from tinycc.training.scheme_search.search import Found, StepPlanner
+    from tinycc.training.scheme_search.step_model import StepModel
 
 # Budgets of a plot, from the least that anything needs to what all that gains needs.
 _BUDGETS = 8
@@ -39,6 +40,12 @@ _BUDGETS = 8
 @click.option("--labels", metavar="ARRAY", default="label", show_default=True, help="The name of the labels.")
 @click.option(
     "--memory", required=True, metavar="SIZE", help="SRAM for inference and step together, e.g. 256K."
+)
+@click.option(
+    "--latency",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instructions that a training step may take, as they are predicted.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The scheme to write.")
 @click.option(
@@ -74,6 +81,7 @@ def train_plan_command(
     test: Path | None,
     labels: str,
     memory: str,
+    latency: int | None,
     output: Path,
     kept: Path | None,
     last: int | None,
@@ -87,14 +95,14 @@ def train_plan_command(
     plot: Path | None,
     device: str,
 ) -> None:
-    """Find what of MODEL (.tflite or .onnx, int8) to train on the device within a memory budget.
+    """Find what of MODEL (.tflite or .onnx, int8) to train on the device within a budget.
 
     What each part gains is measured in simulation first, with data that are not learned from.
     """
     with_torch()
     from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.measure import measure_contributions, split
-    from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
+    from tinycc.training.scheme_search.search import StepPlanner, search, step_model
     from tinycc.training.simulation import Data, IntegerNetwork
 
     budget_bytes = parse_size(memory)
@@ -112,17 +120,17 @@ def train_plan_command(
         path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
     )  # fmt: skip
     planner = StepPlanner(network.graph.module, target=target, gradients=gradients)
-    sums = memory_model(planner, contributions)
-    found = search(planner, contributions, budget_bytes, method=method, memory=sums)
+    sums = step_model(planner, contributions)
+    found = search(planner, contributions, budget_bytes, most_instructions=latency, method=method, sums=sums)
     found.scheme.save(output)
     _print(found, contributions, sums, Console())
     click.echo(f"Wrote {output}; compile with --train {output} --sram {budget_bytes}")
     if plot is not None:
-        _plot(planner, contributions, sums, plot)
+        _plot(planner, contributions, sums, latency, plot)
         click.echo(f"Wrote {plot}")
 
 
-def _print(found: "Found", contributions: "Contributions", sums: "MemoryModel", console: Console) -> None:
+def _print(found: "Found", contributions: "Contributions", sums: "StepModel", console: Console) -> None:
     """What trains, layer by layer, what is live because of it, and what it gains."""
     table = empty_table("What trains", ["Layer", ">weights", ">their bytes", ">kept bytes", ">gain"])
     for name, layer in found.scheme.layers.items():
@@ -130,7 +138,7 @@ def _print(found: "Found", contributions: "Contributions", sums: "MemoryModel", 
         if share is None:
             table.add_row(name, f"{layer.weights:.0%}" if layer.weights else "bias", "", "", "")
             continue
-        part, gain = sums.parts[name, share], contributions.weights(name, share)
+        part, gain = sums.memory.parts[name, share], contributions.weights(name, share)
         table.add_row(name, f"{share:.1%}", f"{part.weights:,}", f"{part.kept:,}", _points(gain))
     console.print(table)
     head, biases = contributions.head, contributions.biases(found.parts.depth)
@@ -141,7 +149,8 @@ def _print(found: "Found", contributions: "Contributions", sums: "MemoryModel", 
     )
     best = "none of greater gain was found to fit" if found.is_best else "others may gain more"
     console.print(
-        f"Arena: {found.arena_bytes:,} bytes for inference and training step; {best}; "
+        f"Arena: {found.arena_bytes:,} bytes for inference and training step; a step takes "
+        f"{found.instructions:,} instructions, as predicted; {best}; "
         f"{found.refused} proposals did not fit",
         soft_wrap=True,
     )
@@ -153,16 +162,23 @@ def _points(gain: "Gain") -> str:
     return f"{100 * gain.mean:+.1f}{error}"
 
 
-def _plot(planner: "StepPlanner", contributions: "Contributions", sums: "MemoryModel", path: Path) -> None:
+def _plot(
+    planner: "StepPlanner",
+    contributions: "Contributions",
+    sums: "StepModel",
+    latency: int | None,
+    path: Path,
+) -> None:
     """Gain against memory, in a picture of the kind that the name's ending says."""
     from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.search import search
 
-    least, most = sums.range_bytes
-    found = [
-        search(planner, contributions, budget, memory=sums)
-        for budget in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets")
-    ]
+    least, most = sums.memory.range_bytes
+    found = []
+    for budget in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets"):
+        # With less memory a step may take more instructions than it may.
+        with suppress(TrainingError):
+            found.append(search(planner, contributions, budget, most_instructions=latency, sums=sums))
     figure = library("matplotlib.figure").Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([item.arena_bytes / 1024 for item in found], [100 * item.gain for item in found], marker="o")

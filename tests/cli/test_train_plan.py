@@ -62,6 +62,8 @@ def test_what_is_measured_is_kept_beside_the_scheme(plan: Any, data: Path, tmp_p
     [
         (("--memory", "100"), "no scheme fits 100 bytes: the least is "),
         (("--memory", "many"), "many"),
+        (("--memory", "4K", "--latency", "9"), "no scheme fits 4,096 bytes and 9 instructions of a step"),
+        (("--memory", "4K", "--latency", "0"), "--latency"),
         (("--memory", "4K", "--labels", "wrong"), "labels must be one number from 0 to 2"),
         (("--memory", "4K", "--labels", "few"), "there are 2 labels for 24 cases"),
         (("--memory", "4K", "--last", "9"), "9 layers cannot be looked at: the model has 2"),
