@@ -25,7 +25,7 @@ from tests.tools.tte_graph import TrainingGraph
 from tinycc.quantization_options import progress_bar
 from tinycc.training.scheme import Scheme, last_biases
 from tinycc.training.scheme_search.contribution import Contributions
-from tinycc.training.scheme_search.measure import in_front, measure_contributions, parts_of
+from tinycc.training.scheme_search.measure import SHARES, in_front, measure_contributions, parts_of
 from tinycc.training.scheme_search.search import Found, StepPlanner, search
 from tinycc.training.simulation import Data, IntegerNetwork, Run, Simulated, cosine, evaluate, simulate
 
@@ -43,16 +43,17 @@ class Setup:
     final_epochs: with which schemes are compared.
     """
 
-    learned: int = 256
-    held_out: int = 256
-    tested: int = 500
+    learned: int = 512
+    held_out: int = 512
+    tested: int = 2000
     depths: tuple[int, ...] = (6, 11, 16, 21)
-    shares: tuple[float, ...] = (0.5,)
+    shares: tuple[float, ...] = SHARES
     seeds: tuple[int, ...] = (0, 1)
+    rates: tuple[float, ...] = (0.03, 0.015)
     epochs: int = 1
-    final_seeds: tuple[int, ...] = (0, 1, 2)
+    final_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    final_rates: tuple[float, ...] = (0.04, 0.02, 0.01, 0.005)
     final_epochs: int = 2
-    rate: float = 0.02
     batch: int = 8
 
 
@@ -86,7 +87,7 @@ def contributions_of(known: Data, model: IntegerNetwork, setup: Setup, path: Pat
     border = setup.learned
     parts = (parts_of(known, np.arange(border)), parts_of(known, np.arange(border, len(known.targets))))
     return measure_contributions(
-        model, *parts, depths=setup.depths, shares=setup.shares, seeds=setup.seeds, rates=[setup.rate],
+        model, *parts, depths=setup.depths, shares=setup.shares, seeds=setup.seeds, rates=setup.rates,
         epochs=setup.epochs, batch=setup.batch, path=path, progress=progress_bar,
     )  # fmt: skip
 

@@ -106,7 +106,6 @@ def simulate(
     rule = rule or GradientDescent()
     updater = Updater.of(network.layers, schemes, [run.seed for run in runs], rule, device)
     parameters = network.parameters(device)
-    parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
     trained = list(updater.tensors)
     cases = _cases(network, parameters, training, trained, loss)
     checked = None if validation is None else _cases(network, parameters, validation, trained, loss)
@@ -115,7 +114,9 @@ def simulate(
     steps = len(cases) // batch
     rates = torch.tensor([run.rate for run in runs], dtype=torch.float32, device=device)
     generators = [np.random.default_rng(run.seed) for run in runs]
-    scores = [] if checked is None else [score(network, parameters, checked, loss)]
+    # Before training all runs are the model.
+    scores = [] if checked is None else [score(network, parameters, checked, loss).expand(len(runs))]
+    parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
     losses: list[torch.Tensor] = []
     find = integer_gradients if gradients == "integer" else partial(float_gradients, dtype=dtype)
     for epoch in range(epochs):
