@@ -14,7 +14,7 @@ a page. `--quick` takes less than a minute with a small network, needs no corpus
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
