@@ -56,8 +56,8 @@ class Setup:
     seeds: tuple[int, ...] = (0, 1)
     rates: tuple[float, ...] = (0.03, 0.015)
     epochs: int = 1
-    final_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    final_rates: tuple[float, ...] = (0.04, 0.02, 0.01, 0.005)
+    final_seeds: tuple[int, ...] = (0, 1, 2, 3)
+    final_rates: tuple[float, ...] = (0.03, 0.015, 0.0075)
     final_epochs: int = 2
     batch: int = 8
 
