@@ -169,8 +169,8 @@ def page(
     ]
     text = (
         f"{setup.learned} images are learned from and {setup.held_out} held out for contributions, from "
-        f"{len(setup.seeds)} seeds at rates of {' and '.join(map(str, setup.rates))}, and for the choice of "
-        f"the final rate.\nIn the end {setup.learned + setup.held_out} are learned from, "
+        f"{len(setup.seeds)} seeds at rates of {' and '.join(map(str, setup.rates))},\nand for the choice of "
+        f"the final rate. In the end {setup.learned + setup.held_out} are learned from, "
         f"{setup.final_epochs} times, from {len(setup.final_seeds)} seeds; {setup.tested} are the test.\n"
         f"The scheme found takes {number(found.arena_bytes)} of {number(budget_bytes)} bytes and trains "
         f"biases of {found.parts.depth} layers, the head and {'these' if weights else 'no other'} weights."
