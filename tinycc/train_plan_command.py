@@ -101,12 +101,13 @@ def train_plan_command(
     """
     with_torch()
     from tinycc.quantization.extra import library
+    from tinycc.training.gradients import gradient_type
     from tinycc.training.scheme_search.measure import measure_contributions, split
     from tinycc.training.scheme_search.search import StepPlanner, search, step_model
     from tinycc.training.simulation import Data, IntegerNetwork
 
     budget_bytes = parse_size(memory)
-    target_named(target)
+    kind = gradient_type(gradients, target_named(target).features)
     if plot is not None:
         library("matplotlib.figure")
     if not output.resolve().parent.is_dir():
@@ -116,10 +117,10 @@ def train_plan_command(
     learned, held_out = split(known, 0.25) if test is None else (known, Data(*read_examples(test, labels)))
     contributions = measure_contributions(
         network, learned, held_out,
-        deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch,
+        deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch, gradients=kind,
         path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
     )  # fmt: skip
-    planner = StepPlanner(network.graph.module, target=target, gradients=gradients)
+    planner = StepPlanner(network.graph.module, target=target, gradients=kind)
     sums = step_model(planner, contributions)
     found = search(planner, contributions, budget_bytes, most_instructions=latency, method=method, sums=sums)
     found.scheme.save(output)

@@ -57,6 +57,16 @@ def test_what_is_measured_is_kept_beside_the_scheme(plan: Any, data: Path, tmp_p
     assert "name another file, or delete it" in reason
 
 
+def test_gradients_are_those_that_the_target_has(plan: Any, tmp_path: Path) -> None:
+    for target, kind in (("cortex-m0", "integer"), ("cortex-m4", "float")):
+        kept = tmp_path / f"{kind}.json"
+        options = ("--memory", "4K", "--last", 1, "--contributions", kept)
+        assert plan(*options, "--target", target).code == 0
+        assert json.loads(kept.read_text())["setup"]["gradients"] == kind
+    reason = plan(*options, "--gradients", "integer").reason
+    assert f"{kept} holds contributions of another measurement (gradients differ)" in reason
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

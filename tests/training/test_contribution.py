@@ -119,6 +119,7 @@ def test_a_file_of_another_measurement_is_refused(
     for given, options, what in (
         ((others, parts[1]), OPTIONS, "data"),
         (parts, OPTIONS | {"seeds": (0, 2), "rates": (0.01, 0.1)}, "seeds, rates"),
+        (parts, OPTIONS | {"gradients": "integer"}, "gradients"),
     ):
         with pytest.raises(
             TrainingError, match=rf"kept\.json holds .* another measurement \({what} differ\)"

@@ -12,7 +12,7 @@ from tinycc.passes.pipeline import composite_passes, import_passes, planning_pas
 from tinycc.plan import INVOKE, TRAIN, Program, build_program
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
-from tinycc.training.gradients import GradientType
+from tinycc.training.gradients import GradientType, gradient_type
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
 from tinycc.training.scheme import Scheme
@@ -58,8 +58,7 @@ def planned_step(
     fusing = [FuseQuantizedOps(), LowerFallbacks()]
     marking = [MarkTrainable(scheme, rate), *fusing]
     marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
-    kind = gradients or ("float" if "fpu" in features else "integer")
-    backward = [BuildBackward(loss, rule, kind), *fusing, SaveMasks()]
+    backward = [BuildBackward(loss, rule, gradient_type(gradients, features)), *fusing, SaveMasks()]
     planning = planning_passes(features, schedule)
     inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
     step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)

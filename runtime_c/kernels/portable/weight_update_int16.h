@@ -16,28 +16,7 @@
 #define TINYCC_UPDATE_OUTPUTS_INT16 2
 #define TINYCC_UPDATE_INPUTS_INT16 2
 
-typedef struct {
-    int32_t gradient_height;
-    int32_t gradient_width;
-    int32_t gradient_channels;
-    int32_t source_height;
-    int32_t source_width;
-    int32_t source_channels;
-    int32_t inputs;         /* of a group, with weights */
-    int32_t trained_inputs; /* of a group, whose weights change */
-    int32_t trained_groups;
-    int32_t group_outputs;
-    int32_t kernel_height;
-    int32_t kernel_width;
-    int32_t stride_height;
-    int32_t stride_width;
-    int32_t dilation_height;
-    int32_t dilation_width;
-    int32_t pad_top;
-    int32_t pad_left;
-    int32_t is_stochastic; /* otherwise to nearest */
-    int32_t run;           /* products whose sum is an int32 */
-} tinycc_weight_update_int16_shape;
+typedef tinycc_weight_update_shape tinycc_weight_update_int16_shape;
 
 typedef struct {
     const float *scaling; /* [gradient_channels] */

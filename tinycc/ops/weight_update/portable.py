@@ -113,7 +113,7 @@ def _whole_call(view: WeightUpdate, name: str) -> RowCall:
             "pad_top": window.padding[0],
             "pad_left": window.padding[1],
             "is_stochastic": view.rounding.is_stochastic,
-            **({} if is_real else {"run": summed_products(view)}),
+            "run": summed_products(view),
         },
         data={
             "scaling": view.scaling,

@@ -129,7 +129,9 @@ class Contributions:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:
                 raise ValueError(f"its format is {content['format']}, not {_FORMAT}")
-            setup, depths = dict(content["setup"]), [int(depth) for depth in content["depths"]]
+            # At first gradients were of no other kind, and files did not tell.
+            setup = {"gradients": "float", **content["setup"]}
+            depths = [int(depth) for depth in content["depths"]]
             shares = {name: [float(share) for share in given] for name, given in content["shares"].items()}
             scores = {name: np.asarray(told, float) for name, told in content["scores"].items()}
             counts = len(setup["rates"]), len(setup["seeds"])
