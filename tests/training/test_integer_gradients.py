@@ -78,7 +78,7 @@ def test_changes_are_those_of_exact_arithmetic() -> None:
     speeds = np.ldexp(random.normal(size=300), random.integers(-70, 70, 300)).astype(np.float32)
     exponents = random.integers(-90, 30, 300)
     gradient = Scaled(torch.tensor(sums)[:, None, None], torch.tensor(exponents)[:, None])
-    found = whole_changes(gradient, torch.tensor(speeds)[:, None], 512)[:, 0]
+    found = whole_changes(gradient, torch.tensor(speeds)[:, None], 512 << 24)[:, 0, 0]
     limit = 512 << 24
     for change, total, speed, exponent in zip(
         found.tolist(), sums.tolist(), speeds.tolist(), exponents.tolist(), strict=True
@@ -89,7 +89,7 @@ def test_changes_are_those_of_exact_arithmetic() -> None:
 
 @pytest.mark.parametrize("speed", [math.nan, math.inf, -math.inf])
 def test_what_is_no_number_changes_nothing(speed: float) -> None:
-    assert not whole_changes(scaled([[5]], [0]).reshape(1, 1, 1), torch.tensor([[speed]]), 512).any()
+    assert not whole_changes(scaled([[5]], [0]).reshape(1, 1, 1), torch.tensor([[speed]]), 512 << 24).any()
 
 
 def test_each_case_of_each_run_is_gone_through_alone(network: IntegerNetwork) -> None:

@@ -14,6 +14,7 @@ from tinycc.ops import (
     average_gradient,
     average_pool2d,
     bias_update,
+    bias_velocity,
     cast,
     checked_rate,
     clamp_gradient,
@@ -62,7 +63,9 @@ from tinycc.ops import (
     trained_layer,
     transpose_conv2d,
     unidirectional_lstm,
+    velocity_update,
     weight_update,
+    weight_velocity,
 )
 from tinycc.ops.base import Operator
 from tinycc.ops.composite import Composite
@@ -132,6 +135,9 @@ ROOMS: list[Room[Any]] = [
     checked_rate.ROOM,
     weight_update.ROOM,
     bias_update.ROOM,
+    weight_velocity.ROOM,
+    bias_velocity.ROOM,
+    velocity_update.ROOM,
     gradient_exponent.ROOM,
     quantize_gradient.ROOM,
     add_gradients.EXPONENT,

@@ -24,8 +24,21 @@ def integer_changes(
 ) -> relax.Var:
     """floor(factor * sum * 2**exponent + u), int32, the product held to [-bound, bound].
 
+    step: int32 [1]. elements: their numbers in the tensor. Others: as for `held_products`.
+    """
+    delta = held_products(emit, sums, factors, exponent, bound=bound)
+    random = how.random_bits_in_relax(emit, step, elements)
+    total = emit(relax.op.add(delta, random))
+    return emit(relax.op.astype(emit(relax.op.right_shift(total, _long(RANDOM_BITS))), "int32"))
+
+
+def held_products(
+    emit: Emit, sums: relax.Expr, factors: relax.Expr, exponent: relax.Expr, *, bound: float
+) -> relax.Var:
+    """Factor * sum * 2**exponent, held to [-bound, bound], in units of 2**-24, rounded down; int64.
+
     sums: int64. factors: float32, of a shape that is broadcast to theirs; one that is not finite counts as 0.
-    exponent: of the gradient, int32 [1]. step: int32 [1]. elements: their numbers in the tensor.
+    exponent: of the gradient, int32 [1].
     """
     zeros = emit(relax.op.zeros_like(factors))
     finite = emit(relax.op.where(emit(relax.op.isfinite(factors)), factors, zeros))
@@ -34,10 +47,7 @@ def integer_changes(
     products = emit(relax.op.multiply(sums, emit(relax.op.astype(mantissas, "int64"))))
     places = emit(relax.op.add(emit(relax.op.add(powers, exponent)), _integer(RANDOM_BITS - _MANTISSA_BITS)))
     most = int(bound) << RANDOM_BITS
-    delta = _held_shift(emit, products, emit(relax.op.astype(places, "int64")), most)
-    random = how.random_bits_in_relax(emit, step, elements)
-    total = emit(relax.op.add(delta, random))
-    return emit(relax.op.astype(emit(relax.op.right_shift(total, _long(RANDOM_BITS))), "int32"))
+    return _held_shift(emit, products, emit(relax.op.astype(places, "int64")), most)
 
 
 def _held_shift(emit: Emit, values: relax.Expr, left: relax.Expr, most: int) -> relax.Var:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tinycc.training.build_backward import UpdateRule
 from tinycc.training.compiler import compile
 from tinycc.training.scheme import LayerScheme, Scheme, full, last_biases, last_layers, named_scheme
 from tinycc.training.scheme_search.contribution import Contributions
+from tinycc.training.update_rule import UpdateRule
 
 __all__ = [
     "Contributions",

@@ -3,16 +3,18 @@
 Before:  main(x, weights, bias, ..., learning_rate, training_step, skipped) -> (y, weights, bias, ...)
 After:   main(x, label, weights, ...) -> (loss, weights', bias', ..., learning_rate, training_step + 1,
          skipped'). Where the loss or a gradient has overflowed, the rate of all later updates is 0.
-Requires: mark_trainable. The loss is of the first result; a softmax, or a dequantize, that makes it is left
-         out, as the loss takes logits. Operators that nothing trained comes before are not gone through.
+         With momentum or mini-batches velocities change, and weights by these: see updates.py.
+Requires: mark_trainable, with velocities where the rule needs them. The loss is of the first result; a
+         softmax, or a dequantize, that makes it is left out, as the loss takes logits. Operators that nothing
+         trained comes before are not gone through.
 Source:  reverse-mode differentiation of the operators' integers, as in MCUNetV3 (Lin et al., "On-device
          training under 256KB memory", 2022), whose graphs overwrite gradients where results are read twice.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import tvm
@@ -22,7 +24,6 @@ from tinycc import tvm_adapter
 from tinycc.edges import Edge, Edges, read_edges, with_edges
 from tinycc.errors import TrainingError
 from tinycc.graph import Node, OperatorGraph, Value
-from tinycc.ops.bias_update import bias_update
 from tinycc.ops.checked_rate import checked_rate
 from tinycc.ops.cross_entropy import cross_entropy, cross_entropy_gradient
 from tinycc.ops.gather import Gather
@@ -31,7 +32,6 @@ from tinycc.ops.softmax.view import Softmax
 from tinycc.ops.squared_error import squared_error, squared_error_gradient
 from tinycc.ops.tensor import Tensor
 from tinycc.ops.trained_layer import TrainedLayer
-from tinycc.ops.weight_update import weight_update
 from tinycc.states import read_states
 from tinycc.training.gradient_rules import (
     bounds_of,
@@ -42,27 +42,11 @@ from tinycc.training.gradient_rules import (
 )
 from tinycc.training.gradients import ARITHMETICS, Gradient, GradientType
 from tinycc.training.scaling import banded
+from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
+from tinycc.training.updates import BIAS, WEIGHTS, updates_of
 from tinycc.training.writer import StepWriter
 
 Loss = Literal["cross_entropy", "squared_error"]
-Rounding = Literal["stochastic", "nearest"]
-
-
-@dataclass(frozen=True)
-class UpdateRule:
-    """How weights and biases change.
-
-    seed: of the random numbers that decide between two neighbouring integers.
-    rounding: "stochastic", or "nearest", by which changes of less than half a step are lost.
-    is_scaled: whether gradients are scaled by the square of the weights' scales (quantization-aware scaling).
-    """
-
-    seed: int = 0
-    rounding: Rounding = "stochastic"
-    is_scaled: bool = True
-
-
-DEFAULT_RULE = UpdateRule()
 
 
 @tvm.transform.module_pass(opt_level=0, name="BuildBackward")
@@ -87,8 +71,7 @@ class _Backward:
     """The training step of a graph, while it is written.
 
     gradients: of values, as far as they are known.
-    rate: the learning rate, once something has overflowed 0.
-    next_values: of states that change.
+    rate: what gradients are multiplied by, once something has overflowed 0.
     """
 
     def __init__(
@@ -98,10 +81,11 @@ class _Backward:
         self.writer = StepWriter(graph)
         self.arithmetic = ARITHMETICS[gradient_type](self.writer)
         self.gradients: dict[Value, Gradient] = {}
-        self.next_values: dict[relax.Var, relax.Expr] = {}
         *_, self.rate, self.step, self.skipped = graph.states
-        told = zip(graph.states, read_states(graph.main), strict=True)
+        told = list(zip(graph.states, read_states(graph.main), strict=True))
         self.trained = [variable for variable, state in told if state.is_trained]
+        states = {state.name: variable for variable, state in told}
+        self.updates = updates_of(self.writer, rule, states, self.trained)
         self.reached = _behind(graph, self.trained)
 
     def built(self) -> tvm.IRModule:
@@ -110,23 +94,25 @@ class _Backward:
         maker, shape = self.graph.makers[logits], self.graph.tensor_of(logits).shape
         flat = self.writer.reshaped(maker.variable, (1, math.prod(shape)))
         target, (loss, gradient) = self.losses(flat, maker.view.outputs[0])
-        given = self.rate
+        given = self.rate = self.updates.rate_of_example(self.rate)
         self.check(loss)
+        self.updates.begin(self.rate)
         gradient = self.writer.reshaped(gradient, shape)
         self.gradients[logits] = self.arithmetic.of_loss(maker, gradient, bounds_of(maker.view))
         for node in reversed(self.graph.nodes):
             if not self.reached.isdisjoint(node.results) and node.variable in self.gradients:
                 self.go_through(node)
         one = relax.const(np.array([1], np.int32))
-        self.next_values[self.step] = self.writer.emit("next_step", relax.op.add(self.step, one))
+        next_values = self.updates.next_values
+        next_values[self.step] = self.writer.emit("next_step", relax.op.add(self.step, one))
         is_skipped = self.writer.emit("is_skipped", relax.op.not_equal(self.rate, given))
         count = self.writer.emit("count", relax.op.astype(is_skipped, "int32"))
-        self.next_values[self.skipped] = self.writer.emit("skipped", relax.op.add(self.skipped, count))
+        next_values[self.skipped] = self.writer.emit("skipped", relax.op.add(self.skipped, count))
         inputs = self.graph.parameters[: len(self.graph.parameters) - len(self.graph.states)]
         # What a streaming model remembers moves on as in an inference.
         before = tvm_adapter.returned(self.graph.main)[-len(self.graph.states) :]
         states = [
-            self.next_values.get(state, value) for state, value in zip(self.graph.states, before, strict=True)
+            next_values.get(state, value) for state, value in zip(self.graph.states, before, strict=True)
         ]
         return self.writer.module([*inputs, target, *self.graph.states], [loss, *states], _with_target)
 
@@ -194,10 +180,7 @@ class _Backward:
         # train, whose update has to wait for it.
         if operands[2] is not None:
             scaling = self.scaling(scales * np.float32(source.real_scale))
-            arguments = (sums.values, self.rate, self.step, operands[2], *sums.exponents)
-            numbers = self.numbers(operands[2])
-            composite = bias_update(*arguments, scaling=scaling, offset=sums.offset, **numbers)
-            self.next_values[operands[2]] = self.writer.call(composite, arguments)
+            self.updates.change(operands[2], BIAS, [sums.values], self.rate, sums, scaling=scaling)
         parts = self.input_gradients(node, layer, sums) if node.operands[0] in self.reached else []
         if operands[1] is not None:
             self.update_weights(node, layer, sums, scales)
@@ -259,18 +242,18 @@ class _Backward:
         image = self.writer.reshaped(
             source, (*image_of(layer.inputs[0])[:3], tvm_adapter.shape_of(source)[-1])
         )
-        arguments = (values, image, self.rate, self.step, state, *sums.exponents)
-        composite = weight_update(
-            *arguments,
+        self.updates.change(
+            state,
+            WEIGHTS,
+            [values, image],
+            self.rate,
+            sums,
             zero_point=layer.inputs[0].zero_point,
             scaling=self.scaling(scales),
             window=layer.window,
             groups=groups,
-            offset=sums.offset,
             bits=sums.bits,
-            **self.numbers(state),
         )
-        self.next_values[state] = self.writer.call(composite, arguments)
 
     def trained_part(self, node: Node) -> tuple[relax.Var, np.ndarray | None, int]:
         """The state of a layer's weights, which channels it is of, None for all, and on which axis.
@@ -294,10 +277,6 @@ class _Backward:
         """What gradients of integers of these scales are multiplied by, float32."""
         ones = np.ones_like(scales)
         return (ones / scales**2).astype(np.float32) if self.rule.is_scaled else ones
-
-    def numbers(self, state: relax.Var) -> dict[str, Any]:
-        """What decides the random numbers of a state's update."""
-        return {"seed": self.rule.seed, "tensor": self.trained.index(state), "rounding": self.rule.rounding}
 
 
 def _behind(graph: OperatorGraph, trained: Sequence[relax.Var]) -> set[Value]:

@@ -13,13 +13,14 @@ from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
 from tinycc.training.add_spare_classes import with_spare_classes
-from tinycc.training.build_backward import DEFAULT_RULE, Loss, UpdateRule
+from tinycc.training.build_backward import Loss
 from tinycc.training.gradients import ARITHMETICS, GradientType
 from tinycc.training.layers import layers_of
 from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
 from tinycc.training.scheme import AnyScheme, Scheme, full
 from tinycc.training.scheme_search.contribution import Contributions
 from tinycc.training.scheme_search.search import StepPlanner, search
+from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
 
 
 def compile(
@@ -48,7 +49,7 @@ def compile(
     scheme: which weights and biases are trained; all of them where nothing is said.
     memory, contributions: in place of `scheme` and `sram`: SRAM for inference and step together, and what
         `measure_contributions` has measured; the scheme is that which gains most and fits.
-    rate: the learning rate after a reset. rule: how weights are updated.
+    rate: the learning rate after a reset. rule: how weights are updated; it has momentum and mini-batches.
     gradients: "float", real numbers, or "integer"; None for integers where the target has no FPU.
     spare_classes: outputs that the first result has beside those of the file, for classes to be learned.
     target, sram, flash, optimize_for, name, limits: as for `tinycc.compile`.
@@ -78,7 +79,7 @@ def compile(
     with recorded_passes() as records:
         forward = forward_of(module)
     if memory is not None:
-        planner = StepPlanner(forward, loss, target, gradients, optimize_for, limits)
+        planner = StepPlanner(forward, loss, target, gradients, optimize_for, limits, rule)
         scheme = search(planner, _given(contributions), parse_size(str(memory))).scheme
     chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
     with recorded_passes() as further:

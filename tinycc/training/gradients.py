@@ -46,9 +46,11 @@ class GradientArithmetic(ABC):
     """How gradients are computed that rules and updates ask for.
 
     can_overflow: whether values may be no finite numbers.
+    velocity_dtype: of what they are summed up in over steps.
     """
 
     can_overflow: ClassVar[bool] = False
+    velocity_dtype: ClassVar[str] = "int32"
 
     def __init__(self, writer: StepWriter) -> None:
         self.writer = writer
@@ -100,6 +102,7 @@ class RealGradients(GradientArithmetic):
     """In float32."""
 
     can_overflow: ClassVar[bool] = True
+    velocity_dtype: ClassVar[str] = "float32"
 
     def of_loss(self, node: Node, values: relax.Var, bounds: tuple[int, int] | None) -> Gradient:
         """As it is."""

@@ -11,11 +11,12 @@ from tinycc.passes.lower_fallbacks import LowerFallbacks
 from tinycc.passes.pipeline import composite_passes, import_passes, planning_passes
 from tinycc.plan import INVOKE, TRAIN, Program, build_program
 from tinycc.schedule.options import ScheduleOptions
-from tinycc.training.build_backward import DEFAULT_RULE, BuildBackward, Loss, UpdateRule
-from tinycc.training.gradients import GradientType, gradient_type
+from tinycc.training.build_backward import BuildBackward, Loss
+from tinycc.training.gradients import ARITHMETICS, GradientType, gradient_type
 from tinycc.training.mark_trainable import MarkTrainable
 from tinycc.training.save_masks import SaveMasks
 from tinycc.training.scheme import Scheme
+from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
 
 # The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
 TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
@@ -56,9 +57,11 @@ def planned_step(
     """
     # What these write as operators of Relax finds its kernels like any other.
     fusing = [FuseQuantizedOps(), LowerFallbacks()]
-    marking = [MarkTrainable(scheme, rate), *fusing]
+    kind = gradient_type(gradients, features)
+    velocities = ARITHMETICS[kind].velocity_dtype if rule.has_velocities else None
+    marking = [MarkTrainable(scheme, rate, velocities), *fusing]
     marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
-    backward = [BuildBackward(loss, rule, gradient_type(gradients, features)), *fusing, SaveMasks()]
+    backward = [BuildBackward(loss, rule, kind), *fusing, SaveMasks()]
     planning = planning_passes(features, schedule)
     inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
     step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)

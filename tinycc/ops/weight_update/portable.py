@@ -8,7 +8,7 @@ from tinycc.ops.kernel import Kernel, Scratch
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.row_window import RowWindow
 from tinycc.ops.spread_window import PIXEL
-from tinycc.ops.weight_update.view import WeightUpdate
+from tinycc.ops.weight_update.view import WeightSums, WeightUpdate
 from tinycc.runtime_c.constants import constant
 
 _TILE, _REACH = constant("TINYCC_DEPTHWISE_UPDATE_TILE"), constant("TINYCC_DEPTHWISE_UPDATE_REACH")
@@ -69,49 +69,57 @@ class PortableWeightUpdate(Kernel[WeightUpdate]):
         return 0 if index == 4 else None
 
 
-def takes_pixels(view: WeightUpdate) -> bool:
+def takes_pixels(view: WeightSums) -> bool:
     """Whether an output pixel of the layer is of one input pixel, in the same place, and of all of it."""
     gradient, source = view.inputs[:2]
     return view.window == PIXEL and view.groups == 1 and gradient.shape[1:3] == source.shape[1:3]
 
 
-def summed_products(view: WeightUpdate) -> int:
+def summed_products(view: WeightSums) -> int:
     """How many products of integers an int32 holds the sum of."""
     return (2**31 - 1) // (255 << view.bits)
 
 
-def _whole_call(view: WeightUpdate, name: str) -> RowCall:
-    """On whole tensors; pixels that are taken by themselves are one row."""
+def geometry(view: WeightSums) -> dict[str, int]:
+    """What kernels are told of the layer; pixels that are taken by themselves are one row."""
     gradient, source, _, _, weights = view.inputs[:5]
-    is_real, ending = gradient.dtype == "float32", header_ending(gradient)
     groups, inputs = view.trained
     window = view.window
     sizes = gradient.shape[1:3], source.shape[1:3]
     if window == PIXEL and sizes[0] == sizes[1]:
         sizes = ((1, math.prod(sizes[0])),) * 2
+    return {
+        "gradient_height": sizes[0][0],
+        "gradient_width": sizes[0][1],
+        "gradient_channels": gradient.channels,
+        "source_height": sizes[1][0],
+        "source_width": sizes[1][1],
+        "source_channels": source.channels,
+        "inputs": weights.channels,
+        "trained_inputs": inputs,
+        "trained_groups": groups,
+        "group_outputs": gradient.channels // view.groups,
+        "kernel_height": window.kernel[0],
+        "kernel_width": window.kernel[1],
+        "stride_height": window.stride[0],
+        "stride_width": window.stride[1],
+        "dilation_height": window.dilation[0],
+        "dilation_width": window.dilation[1],
+        "pad_top": window.padding[0],
+        "pad_left": window.padding[1],
+    }
+
+
+def _whole_call(view: WeightUpdate, name: str) -> RowCall:
+    """On whole tensors."""
+    gradient, weights = view.inputs[0], view.inputs[4]
+    is_real, ending = gradient.dtype == "float32", header_ending(gradient)
     return RowCall(
         header=f"{name}{ending}.h",
         function=f"tinycc_{name}_int8" if is_real else f"tinycc_{name}_int16",
         struct=f"tinycc_weight_update{ending}",
         shape={
-            "gradient_height": sizes[0][0],
-            "gradient_width": sizes[0][1],
-            "gradient_channels": gradient.channels,
-            "source_height": sizes[1][0],
-            "source_width": sizes[1][1],
-            "source_channels": source.channels,
-            "inputs": weights.channels,
-            "trained_inputs": inputs,
-            "trained_groups": groups,
-            "group_outputs": gradient.channels // view.groups,
-            "kernel_height": window.kernel[0],
-            "kernel_width": window.kernel[1],
-            "stride_height": window.stride[0],
-            "stride_width": window.stride[1],
-            "dilation_height": window.dilation[0],
-            "dilation_width": window.dilation[1],
-            "pad_top": window.padding[0],
-            "pad_left": window.padding[1],
+            **geometry(view),
             "is_stochastic": view.rounding.is_stochastic,
             "run": summed_products(view),
         },

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from tvm import relax
@@ -23,14 +23,13 @@ BOUND = float(constant("TINYCC_WEIGHT_BOUND"))
 
 
 @dataclass(frozen=True, eq=False)
-class WeightUpdate(Operator):
-    """weights - (rate * scaling * gradient of weights, rounded), what changes held to [low, 127].
+class WeightSums(Operator):
+    """What goes through the gradient of a layer's weights, which is nowhere in memory.
 
     inputs: the gradient of the layer's sums, float32 or int16 [1, output height, output width, outputs]; its
-        input, int8 [1, height, width, channels], or the first channels of it, whose weights change alone; the
-        rate, float32 [1]; the number of the step, int32 [1]; weights, int8 [outputs, kernel height, kernel
-        width, inputs / groups]; of a gradient of int16 its exponent, int32 [1].
-    outputs: the new weights, which may be written over the old ones.
+        input, int8 [1, height, width, channels]; the rate, float32 [1]; another number; a tensor of the
+        weights' shape, [outputs, kernel height, kernel width, inputs / groups]; of a gradient of int16 its
+        exponent, int32 [1].
     scaling: float32 [outputs]. zero_point: of the layer's input. offset: added to the exponent.
     bits: of integers, which are at most 2**bits.
     """
@@ -39,29 +38,20 @@ class WeightUpdate(Operator):
     groups: int
     zero_point: int
     scaling: np.ndarray
-    rounding: UpdateRounding
-    low: int
     offset: int
     bits: int
 
-    kind: ClassVar[str] = "weight_update"
-    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8"), ("int16", "int8")})
-
-    @classmethod
-    def from_composite(cls, composite: Composite) -> "WeightUpdate":
-        """Read what `weight_update` wrote."""
-        return cls(
-            tuple(map(composite.tensor, composite.function.params)),
-            (composite.result(),),
-            window=read_window(composite),
-            groups=composite.integer("groups"),
-            zero_point=composite.integer("zero_point"),
-            scaling=composite.real_constant(composite.call("relax.multiply").args[1]),
-            rounding=UpdateRounding.read(composite),
-            low=composite.integer("low"),
-            offset=composite.integer("offset"),
-            bits=composite.integer("bits"),
-        )
+    @staticmethod
+    def read(composite: Composite) -> dict[str, Any]:
+        """The fields of a view, as `weight_sums` and the attributes of the composite have them."""
+        return {
+            "window": read_window(composite),
+            "groups": composite.integer("groups"),
+            "zero_point": composite.integer("zero_point"),
+            "scaling": composite.real_constant(composite.call("relax.multiply").args[1]),
+            "offset": composite.integer("offset"),
+            "bits": composite.integer("bits"),
+        }
 
     @property
     def trained(self) -> tuple[int, int]:
@@ -79,6 +69,35 @@ class WeightUpdate(Operator):
     def describe(self) -> str:
         """Kernel, stride, dilation and groups."""
         return self.window.describe() + (f" groups {self.groups}" if self.groups > 1 else "")
+
+
+@dataclass(frozen=True, eq=False)
+class WeightUpdate(WeightSums):
+    """weights - (rate * scaling * gradient of weights, rounded), what changes held to [low, 127].
+
+    inputs: the gradient of the layer's sums, float32 or int16 [1, output height, output width, outputs]; its
+        input, int8 [1, height, width, channels], or the first channels of it, whose weights change alone; the
+        rate, float32 [1]; the number of the step, int32 [1]; weights, int8 [outputs, kernel height, kernel
+        width, inputs / groups]; of a gradient of int16 its exponent, int32 [1].
+    outputs: the new weights, which may be written over the old ones.
+    """
+
+    rounding: UpdateRounding
+    low: int
+
+    kind: ClassVar[str] = "weight_update"
+    element_types: ClassVar[ElementTypes] = frozenset({("float32", "int8"), ("int16", "int8")})
+
+    @classmethod
+    def from_composite(cls, composite: Composite) -> "WeightUpdate":
+        """Read what `weight_update` wrote."""
+        return cls(
+            tuple(map(composite.tensor, composite.function.params)),
+            (composite.result(),),
+            rounding=UpdateRounding.read(composite),
+            low=composite.integer("low"),
+            **cls.read(composite),
+        )
 
 
 def trained_part(channels: int, weights: tuple[int, ...], groups: int) -> tuple[int, int]:
@@ -126,15 +145,8 @@ def weight_update(
     ) -> relax.Expr:
         shape = tvm_adapter.shape_of(weights)
         factors = emit(relax.op.multiply(rate, tvm_adapter.make_constant(scaling.astype(np.float32))))
-        trained_groups, inputs = trained_part(tvm_adapter.shape_of(source)[-1], shape, groups)
-        outputs = shape[0] // groups * trained_groups
-        dtype = "int64" if exponent else "float32"
-        centred = emit(
-            relax.op.subtract(emit(relax.op.astype(source, dtype)), relax.const(zero_point, dtype))
-        )
-        values = emit(relax.op.astype(gradient, dtype)) if exponent else gradient
-        kept = _first(emit, values, 3, outputs)
-        sums = _sums(emit, kept, centred, window, trained_groups, shape[1:3])
+        sums = weight_sums(emit, gradient, source, shape, zero_point=zero_point, window=window, groups=groups)
+        outputs, *_, inputs = tvm_adapter.shape_of(sums)
         columns = emit(relax.op.reshape(_first(emit, factors, 0, outputs), (outputs, 1, 1, 1)))
         elements = np.arange(math.prod(shape)).reshape(shape)[:outputs, ..., :inputs]
         if exponent:
@@ -155,6 +167,25 @@ def weight_update(
     numbers = {"zero_point": zero_point, "low": low, "offset": offset, "bits": bits}
     attributes = {**attributes_of(window, groups), **how.attributes, **numbers}
     return write_composite(WeightUpdate.kind, operands, body, attributes)
+
+
+def weight_sums(
+    emit: Emit,
+    gradient: relax.Expr,
+    source: relax.Expr,
+    shape: tuple[int, ...],
+    *,
+    zero_point: int,
+    window: Window,
+    groups: int,
+) -> relax.Var:
+    """The gradient of weights of a shape as Relax, as far as they train: float32, or int64 of integers."""
+    trained_groups, _ = trained_part(tvm_adapter.shape_of(source)[-1], shape, groups)
+    dtype = "float32" if tvm_adapter.dtype_of(gradient) == "float32" else "int64"
+    centred = emit(relax.op.subtract(emit(relax.op.astype(source, dtype)), relax.const(zero_point, dtype)))
+    values = gradient if dtype == "float32" else emit(relax.op.astype(gradient, dtype))
+    kept = _first(emit, values, 3, shape[0] // groups * trained_groups)
+    return _sums(emit, kept, centred, window, trained_groups, shape[1:3])
 
 
 def _first(emit: Emit, values: relax.Expr, axis: int, count: int) -> relax.Expr:

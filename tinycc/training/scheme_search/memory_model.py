@@ -10,6 +10,7 @@ in strips, to need less, is left out as well.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.plan import INVOKE, TRAIN
 from tinycc.plan.live import live_bytes
 from tinycc.plan.model import Plan
@@ -34,7 +35,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class PartBytes:
-    """Of a share of a layer's weights: their bytes, and those that are kept of the layer's input."""
+    """Of a share of a layer's weights: their bytes with velocities, and those that are kept of its input."""
 
     weights: int
     kept: int
@@ -57,13 +58,14 @@ def moments_of(planned: PlannedStep) -> list[Moment]:
     return [one for one in moments if not any(one.is_no_worse(other) for other in moments if other != one)]
 
 
-def part_bytes(layer: Layer, share: float) -> PartBytes:
+def part_bytes(layer: Layer, share: float, *, has_velocities: bool = False) -> PartBytes:
     """Of a share of a layer's weights; an input that is kept whole needs no bit for each of its elements."""
     source = layer.view.inputs[0]
     kept = len(trained_channels(layer, share)) * (source.elements // source.channels)
     if share == 1.0:
         kept = source.elements - -(-source.elements // 8)
-    return PartBytes(int((trained_elements(layer, share) >= 0).sum()), kept)
+    bytes_each = 1 + (ITEM_BYTES["int32"] if has_velocities else 0)
+    return PartBytes(int((trained_elements(layer, share) >= 0).sum()) * bytes_each, kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,8 +27,9 @@ from tinycc.training.scheme_search.instruction_model import (
     update_instructions,
     whole_instructions,
 )
-from tinycc.training.scheme_search.memory_model import MemoryModel, moments_of, part_bytes
+from tinycc.training.scheme_search.memory_model import MemoryModel, PartBytes, moments_of, part_bytes
 from tinycc.training.scheme_search.step_model import Budget, Needs, StepModel
+from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
 
 Method = Literal["exact", "evolutionary"]
 
@@ -69,6 +70,7 @@ class StepPlanner:
     gradients: GradientType | None = None
     optimize_for: Objective = "latency"
     limits: SearchLimits = TRAINING_LIMITS
+    rule: UpdateRule = DEFAULT_RULE
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -95,6 +97,10 @@ class StepPlanner:
         """The step that needs least memory, of which is told what is live, and no more."""
         return self._planned(scheme, "memory", None, _OUTLINE)
 
+    def part_bytes(self, layer: str, share: float) -> PartBytes:
+        """Of a share of a layer's weights."""
+        return part_bytes(self.layers[layer], share, has_velocities=self.rule.has_velocities)
+
     def _planned(
         self, scheme: Scheme, optimize_for: Objective, budget_bytes: int | None, limits: SearchLimits
     ) -> PlannedStep:
@@ -102,6 +108,7 @@ class StepPlanner:
             self.forward,
             scheme,
             loss=self.loss,
+            rule=self.rule,
             gradients=self.gradients,
             features=target_named(self.target).features,
             schedule=replace(read_options(optimize_for, "auto", budget_bytes), limits=limits),
@@ -122,7 +129,7 @@ def step_model(planner: StepPlanner, contributions: Contributions) -> StepModel:
     }
     memory = MemoryModel(
         {depth: moments_of(planned) for depth, planned in biases.items()},
-        {(layer, share): part_bytes(planner.layers[layer], share) for layer, share in gaining},
+        {part: planner.part_bytes(*part) for part in gaining},
     )
     steps = {depth: whole_instructions(planned) for depth, planned in biases.items()}
     return StepModel(memory, InstructionModel(steps, _updates(planner, contributions.depths[-1], gaining)))

@@ -11,6 +11,7 @@ from tinycc.errors import TrainingError
 from tinycc.ops.bias_update import BOUND as BIAS_BOUND
 from tinycc.ops.bias_update import HIGH, LOW
 from tinycc.ops.update import RANDOM_BITS
+from tinycc.ops.velocity import BIAS_BITS, DECAY_BITS, MOST, WEIGHT_BITS, decay_of
 from tinycc.ops.weight_update.view import BOUND as WEIGHT_BOUND
 from tinycc.training.channels import trained_elements
 from tinycc.training.layers import Layer
@@ -26,6 +27,9 @@ Rounding = Literal["stochastic", "nearest", "truncate", "master"]
 # Of a change, before it is an integer.
 _BOUNDS = {torch.int8: WEIGHT_BOUND, torch.int32: BIAS_BOUND}
 
+# Behind the point of a velocity that is an integer.
+_VELOCITY_BITS = {torch.int8: WEIGHT_BITS, torch.int32: BIAS_BITS}
+
 # Real numbers that hold all of these integers.
 _CARRIERS = {torch.int8: torch.float32, torch.int32: torch.float64}
 
@@ -38,7 +42,7 @@ class GradientDescent:
         wraps in eight bits, as TinyEngine's C does; "master" keeps float32 numbers that are rounded for each
         forward pass.
     is_scaled: whether gradients are divided by the square of scales (quantization-aware scaling).
-    momentum: of stochastic gradient descent.
+    momentum: of stochastic gradient descent; as on the device the rate is part of what earlier steps leave.
     lowest_weight: -127 where weights are to stay symmetric.
     """
 
@@ -63,7 +67,9 @@ class TrainedTensor:
         values.
     number: of the device's tensor in each run, int64 [runs].
     scaling: float32 [outputs], what gradients are multiplied by, beside the rate.
-    master, velocity: real numbers like `values`; only where the rule has them.
+    master: real numbers like `values`; only where the rule has them.
+    velocity: what is left of steps before, once there are any and the rule has a momentum: real numbers, or
+        int64 as the device has them.
     """
 
     values: torch.Tensor
@@ -115,7 +121,6 @@ class Updater:
                     torch.tensor([places.get(name, 0) for places in numbers], device=device),
                     torch.tensor(scaling.astype(np.float32), device=device),
                     values.to(_CARRIERS[values.dtype]) if rule.rounding == "master" else None,
-                    torch.zeros(values.shape, device=device) if rule.momentum else None,
                 )
         return cls(rule, tensors, torch.tensor(list(seeds), device=device))
 
@@ -124,7 +129,7 @@ class Updater:
         """Take a step. rates: float32 [runs].
 
         gradients: [runs, ...] of each tensor, real numbers; or whole ones of cases, [runs, cases, ...], whose
-            mean is taken: where the rule is the device's, of changes in fixed point.
+            mean is taken: where the rounding is the device's, of changes in fixed point, case by case.
         """
         for name, tensor in self.tensors.items():
             gradient = gradients[name]
@@ -148,7 +153,7 @@ class Updater:
     @property
     def _is_of_device(self) -> bool:
         """Whether the device has the rule, too."""
-        return self.rule.rounding in ("stochastic", "nearest") and not self.rule.momentum
+        return self.rule.rounding in ("stochastic", "nearest")
 
     def _speeds(self, tensor: TrainedTensor, rates: torch.Tensor) -> torch.Tensor:
         """What gradients are multiplied by, float32."""
@@ -157,11 +162,13 @@ class Updater:
 
     def _delta(self, tensor: TrainedTensor, gradient: torch.Tensor, rates: torch.Tensor) -> torch.Tensor:
         """What is to be taken off, real numbers."""
-        gradient = gradient.to(torch.float32)
-        if tensor.velocity is not None:
-            gradient = tensor.velocity.mul_(self.rule.momentum).add_(gradient)
         bound = _BOUNDS[tensor.values.dtype]
-        delta = (self._speeds(tensor, rates) * gradient).nan_to_num_(0.0, 0.0, 0.0).clamp_(-bound, bound)
+        change = self._speeds(tensor, rates) * gradient.to(torch.float32)
+        delta = change.nan_to_num_(0.0, 0.0, 0.0).clamp_(-bound, bound)
+        if tensor.velocity is not None:
+            delta = (self.rule.momentum * tensor.velocity + delta).clamp_(-bound, bound)
+        if self.rule.momentum:
+            tensor.velocity = delta
         return torch.where(tensor.elements >= 0, delta, 0.0)
 
     def _limits(self, tensor: TrainedTensor) -> tuple[int, int]:
@@ -170,15 +177,32 @@ class Updater:
 
     def _changed_by_whole(self, tensor: TrainedTensor, gradient: Scaled, rates: torch.Tensor) -> torch.Tensor:
         """The next integers, by the device's fixed point."""
-        values = tensor.values
-        speeds = self._speeds(tensor, rates / gradient.values.shape[1])
-        changes = whole_changes(gradient, speeds, int(_BOUNDS[values.dtype]))
+        values, cases = tensor.values, gradient.values.shape[1]
+        speeds = self._speeds(tensor, rates / cases)
+        if self.rule.momentum or cases > 1:
+            bits = _VELOCITY_BITS[values.dtype]
+            changes = self._next_velocity(tensor, whole_changes(gradient, speeds, MOST, bits))
+        else:
+            bits = RANDOM_BITS
+            changes = whole_changes(gradient, speeds, int(_BOUNDS[values.dtype]) << bits)[:, 0]
         changes = torch.where(tensor.elements >= 0, changes, 0)
         offset: int | torch.Tensor = 2 ** (RANDOM_BITS - 1)
         if self.rule.rounding == "stochastic":
             numbers = _per_run(tensor.number, values)
             offset = random_bits(_per_run(self.seeds, values), self.step, numbers, tensor.elements)
-        return (values - ((changes + offset) >> RANDOM_BITS)).clamp(*self._limits(tensor))
+        return (values - ((changes + (offset >> RANDOM_BITS - bits)) >> bits)).clamp(*self._limits(tensor))
+
+    def _next_velocity(self, tensor: TrainedTensor, changes: torch.Tensor) -> torch.Tensor:
+        """What updates before left, and the changes of cases, [runs, cases, ...], one after the other."""
+        velocity = torch.zeros_like(changes[:, 0])
+        if tensor.velocity is not None:
+            product = tensor.velocity * int(decay_of(self.rule.momentum, is_real=False)[0])
+            velocity = torch.div(product, 2**DECAY_BITS, rounding_mode="trunc")
+        for change in changes.unbind(1):
+            velocity = (velocity + change).clamp_(-MOST, MOST)
+        if self.rule.momentum:
+            tensor.velocity = velocity
+        return velocity
 
     def _changed(self, tensor: TrainedTensor, delta: torch.Tensor) -> torch.Tensor:
         """The next integers."""
