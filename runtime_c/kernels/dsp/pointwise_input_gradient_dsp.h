@@ -1,7 +1,8 @@
 /* As pointwise_input_gradient_int16.h, with the DSP extension: weights of two outputs are one word, made once
  * for all pixels of a tile, and as two gradients that are neighbours are one.
  *
- * What is summed so far lies in the output. */
+ * What is summed so far lies in the output. Aliasing: tiles of pixels in ascending order, which are written
+ * while they are read. */
 #ifndef TINYCC_POINTWISE_INPUT_GRADIENT_DSP_H
 #define TINYCC_POINTWISE_INPUT_GRADIENT_DSP_H
 
@@ -67,7 +68,7 @@ TINYCC_INLINE void tinycc_gradient_dsp_sums(int32_t *sums, const int16_t *gradie
     }
 #endif
     if (count % 2 != 0) {
-        const uint32_t last = tinycc_dsp_pack(*gradient, 0);
+        const uint32_t last = tinycc_dsp_pack(*(const tinycc_any_int16 *)gradient, 0);
         TINYCC_UNROLL
         for (int32_t i = 0; i < TINYCC_GRADIENT_DSP_INPUTS; ++i) {
             sums[i] = tinycc_dsp_mac(last, *weights++, sums[i]);
