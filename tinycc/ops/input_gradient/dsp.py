@@ -19,27 +19,47 @@ from tinycc.runtime_c.constants import constant
 _BLOCK, _TAPS, _PAIRS, _ROWS = (
     constant(f"TINYCC_DEPTHWISE_GRADIENT_DSP_{limit}") for limit in ("BLOCK", "TAPS", "PAIRS", "ROWS")
 )
+_PIXELS = constant("TINYCC_DSP_TILE_PIXELS")
+_PORTABLE = PortablePointwiseInputGradient()
 
 
-class DspPointwiseInputGradient(PortablePointwiseInputGradient):
-    """Layers that take pixels by themselves: two outputs' weights are one word for a tile of pixels."""
+class DspPointwiseInputGradient(Kernel[InputGradient]):
+    """Layers that take pixels by themselves: a tile of pixels is read before it is written."""
 
     name: ClassVar[str] = FEATURE
     needs: ClassVar[str | None] = FEATURE
-    tile: ClassVar[int] = constant("TINYCC_GRADIENT_DSP_TILE")
+    accesses_bytes: ClassVar[bool] = True
 
     def fits(self, view: InputGradient) -> bool:
         """Whether a pixel's gradient is of one output pixel, and weights serve several."""
-        return view.inputs[0].dtype == "int16" and super().fits(view)
+        return view.inputs[0].dtype == "int16" and _PORTABLE.fits(view)
 
     def call(self, view: InputGradient) -> RowCall:
         """All pixels as one row."""
         return replace(
-            super().call(view),
+            _PORTABLE.call(view),
             header="pointwise_input_gradient_dsp.h",
             function="tinycc_pointwise_input_gradient_dsp_int16",
             struct="tinycc_pointwise_input_gradient_dsp",
         )
+
+    def scratch(self, view: InputGradient) -> Scratch:
+        """A tile of gradients, and the weights of four inputs."""
+        output = view.outputs[0]
+        pairs = -(-min(_PIXELS, output.height * output.width) // 2)
+        return Scratch(16 * (pairs + 2) * -(-view.inputs[0].channels // 4))
+
+    def overlap(self, view: InputGradient, index: int) -> int | None:
+        """A tile is written once it is read."""
+        if index != 0:
+            return None
+        gradient, output = view.inputs[0], view.outputs[0]
+        pixels = output.height * output.width
+        first = np.arange(0, pixels, _PIXELS)
+        reads = first * gradient.channels * ITEM_BYTES[gradient.dtype]
+        pixel_bytes = output.channels * ITEM_BYTES[output.dtype]
+        ends = np.minimum(first + _PIXELS, pixels) * pixel_bytes
+        return overlap_distance(reads, ends, first * pixel_bytes)
 
 
 @dataclass(frozen=True)
