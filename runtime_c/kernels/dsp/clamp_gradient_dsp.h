@@ -28,7 +28,7 @@ TINYCC_INLINE int32_t tinycc_clamp_gradient_dsp_shifted(int32_t value, int32_t s
             const int32_t value = tinycc_clamp_gradient_dsp_shifted(                                         \
                 tinycc_gradient_load_##element(gradient + k), scale, left);                                  \
             const int32_t product = (value * factors[k * step] + half) >> places;                            \
-            tinycc_gradient_store_int16(output + k, (bits >> k & 1) != 0 ? product : 0);                     \
+            tinycc_gradient_store_int16(output + k, product & -(int32_t)(bits >> k & 1));                    \
         }                                                                                                    \
     }                                                                                                        \
                                                                                                              \

@@ -43,6 +43,21 @@ TINYCC_INLINE void tinycc_gradient_dsp_pairs(uint32_t *words, uint32_t *next, ui
     next[1] = tinycc_dsp_pack_upper(odd, next_odd);
 }
 
+#define TINYCC_GRADIENT_DSP_STEP                                                                             \
+    "ldr %[a], [%[weights]]\n\t"                                                                             \
+    "ldr %[b], [%[weights], %[pitch]]\n\t"                                                                   \
+    "add %[weights], %[weights], %[pitch], lsl #1\n\t"                                                       \
+    "sxtb16 r8, %[a]\n\t"                                                                                    \
+    "sxtb16 r9, %[b]\n\t"                                                                                    \
+    "sxtb16 %[a], %[a], ror #8\n\t"                                                                          \
+    "sxtb16 %[b], %[b], ror #8\n\t"                                                                          \
+    "pkhbt r10, r8, r9, lsl #16\n\t"                                                                         \
+    "pkhbt r11, %[a], %[b], lsl #16\n\t"                                                                     \
+    "strd r10, r11, [%[words]], #8\n\t"                                                                      \
+    "pkhtb r10, r9, r8, asr #16\n\t"                                                                         \
+    "pkhtb r11, %[b], %[a], asr #16\n\t"                                                                     \
+    "strd r10, r11, [%[next]], #8\n\t"
+
 /* Weights of up to four inputs as two pairs of rows of words, the second of which begins at `next`. */
 TINYCC_INLINE void tinycc_gradient_dsp_rows(uint32_t *words, uint32_t *next, const int8_t *weights,
                                             int32_t inputs,
@@ -50,14 +65,30 @@ TINYCC_INLINE void tinycc_gradient_dsp_rows(uint32_t *words, uint32_t *next, con
 {
     const int32_t pitch = shape->output_channels, outputs = shape->gradient_channels;
     int32_t o = 0;
+#if TINYCC_HAS_DSP
+    if (inputs == TINYCC_GRADIENT_DSP_INPUTS) {
+        int32_t count = outputs / 2;
+        uint32_t a, b;
+        o = count * 2;
+        __asm__ volatile(TINYCC_DSP_LOOP(TINYCC_GRADIENT_DSP_STEP)
+                         : [words] "+r"(words), [next] "+r"(next), [weights] "+r"(weights), [n] "+r"(count),
+                           [a] "=&r"(a), [b] "=&r"(b)
+                         : [pitch] "r"(pitch)
+                         : "r8", "r9", "r10", "r11", "cc", "memory");
+    }
+#endif
     for (; o + 2 <= outputs; o += 2) {
-        tinycc_gradient_dsp_pairs(words + o, next + o, tinycc_dsp_load_part(weights, inputs),
+        tinycc_gradient_dsp_pairs(words, next, tinycc_dsp_load_part(weights, inputs),
                                   tinycc_dsp_load_part(weights + pitch, inputs));
         weights += 2 * pitch;
+        words += 2;
+        next += 2;
     }
     for (; o < (outputs + 3) / 4 * 4; o += 2) {
         const uint32_t first = o < outputs ? tinycc_dsp_load_part(weights, inputs) : 0;
-        tinycc_gradient_dsp_pairs(words + o, next + o, first, 0);
+        tinycc_gradient_dsp_pairs(words, next, first, 0);
+        words += 2;
+        next += 2;
     }
 }
 
