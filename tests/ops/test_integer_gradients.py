@@ -71,6 +71,17 @@ def test_exponents_of_integers_leave_them_fifteen_bits() -> None:
     assert [int(found[0]) + 70 for found in equal_on_both(*cases)] == [16, 5, 0, -14, 0, -6]
 
 
+@pytest.mark.emulator
+def test_exponents_by_four_elements(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    gradients = [integers(bits, shape=(1, count, 1, 1)) for bits, count in ((31, 3), (20, 4), (9, 23))]
+    cases = [Case(gradient_exponent, [gradient, exponent(-70)]) for gradient in gradients]
+    assert {views_in(case.module(), DSP)[0].variant for case in cases} == {"dsp"}
+    for found in (in_c(*cases), in_c(*cases, features=DSP), on_core(tmp_path, *cases)):
+        assert [int(result.flat[0]) + 70 for result in found] == [16, 5, -6]
+
+
 def quantized(gradients: list[np.ndarray]) -> list[tuple[int, np.ndarray]]:
     """The exponent of each gradient of real numbers, and its integers."""
     exponents = equal_on_both(*(Case(gradient_exponent, [values]) for values in gradients))

@@ -25,7 +25,7 @@ from tinycc.training.scheme import Scheme
 # The many small states of a step seldom let a placement meet its bound: less time goes into the last bytes.
 TRAINING_LIMITS = SearchLimits(solver_seconds=2.0)
 # Of the flash that is given, what is left for the code of a step, beside that of an inference.
-STEP_CODE_BYTES = 64 * 1024
+STEP_CODE_BYTES = 56 * 1024
 
 
 @dataclass(frozen=True, eq=False)
