@@ -70,7 +70,8 @@ class WidenWeights:
             offered += widenings(variable, view, times)
         room -= sum(map(len, constants))
         chosen = []
-        for widening in sorted(offered, key=lambda item: -item.instructions / item.bytes):
+        saving = [widening for widening in offered if widening.instructions > 0]
+        for widening in sorted(saving, key=lambda item: -item.instructions / item.bytes):
             if widening.bytes <= room:
                 room -= widening.bytes
                 chosen.append(widening)
@@ -97,7 +98,7 @@ def widenings(function: tvm.ir.GlobalVar, view: Operator, times: int) -> Iterato
     for member, (before, after) in enumerate(pairs):
         size = after.call.data_bytes - before.call.data_bytes
         saved = before.predicted_instructions - after.predicted_instructions
-        if size > 0 and saved > 0:
+        if size > 0:
             yield Widening(function, member, after, times * size, times * saved)
 
 
