@@ -14,6 +14,7 @@ from tinycc.ops.spread_window import PIXEL, rows_over, rowwise_overlap, spread_s
 from tinycc.ops.tensor import ITEM_BYTES
 from tinycc.runtime_c.constants import constant
 
+_TILE = constant("TINYCC_GRADIENT_TILE")
 _COLUMNS, _REACH = constant("TINYCC_SPREAD_TILE"), constant("TINYCC_SPREAD_REACH")
 
 
@@ -21,7 +22,6 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
     """Layers that take pixels by themselves: tiles of pixels, each in blocks of inputs."""
 
     accesses_bytes: ClassVar[bool] = True
-    tile: ClassVar[int] = constant("TINYCC_GRADIENT_TILE")
 
     def fits(self, view: InputGradient) -> bool:
         """Whether a pixel's gradient is of one output pixel, and weights serve several."""
@@ -51,9 +51,9 @@ class PortablePointwiseInputGradient(Kernel[InputGradient]):
             return None
         gradient, output = view.inputs[0], view.outputs[0]
         pixels = output.height * output.width
-        first = np.arange(0, pixels, self.tile)
+        first = np.arange(0, pixels, _TILE)
         reads = first * gradient.channels * ITEM_BYTES[gradient.dtype]
-        ends = np.minimum(first + self.tile, pixels) * output.channels * ITEM_BYTES[output.dtype]
+        ends = np.minimum(first + _TILE, pixels) * output.channels * ITEM_BYTES[output.dtype]
         return overlap_distance(reads, ends, ends)
 
 
