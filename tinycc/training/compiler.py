@@ -87,7 +87,7 @@ def compile(
             forward, [chosen] = with_spare_classes(forward, [chosen], spare_classes)
         planned = planned_step(
             forward, chosen, loss=loss, rate=rate, rule=rule, gradients=gradients, features=features,
-            schedule=schedule,
+            schedule=schedule, flash_bytes=request.flash_bytes,
         )  # fmt: skip
     records += further
     compiled = CompiledModel(planned.inference, planned.program, request, tuple(records))

@@ -101,6 +101,16 @@ TINYCC_INLINE void tinycc_weight_update_int16_add(tinycc_weight_update_int16_sum
     }
 }
 
+/* A weight, of this number in the tensor, after a change. */
+TINYCC_INLINE void tinycc_weight_update_int16_step(const tinycc_weight_update_int16_operands *operands,
+                                                   int32_t element, int32_t change, int32_t low)
+{
+    if (change != 0) {
+        int8_t *weight = operands->weights + element;
+        *weight = (int8_t)tinycc_clamp(*weight - change, low, INT8_MAX);
+    }
+}
+
 /* The weight of this number in the tensor, by factor * sum. */
 TINYCC_SHARED void tinycc_weight_update_int16_change(const tinycc_weight_update_int16_operands *operands,
                                                      tinycc_gradient_factor factor, int64_t sum,
@@ -108,10 +118,7 @@ TINYCC_SHARED void tinycc_weight_update_int16_change(const tinycc_weight_update_
 {
     const uint32_t random = tinycc_gradient_random(operands->key, element, is_stochastic);
     const int32_t change = tinycc_gradient_change(factor, sum, TINYCC_WEIGHT_BOUND, random);
-    if (change != 0) {
-        int8_t *weight = operands->weights + element;
-        *weight = (int8_t)tinycc_clamp(*weight - change, low, INT8_MAX);
-    }
+    tinycc_weight_update_int16_step(operands, element, change, low);
 }
 
 /* Weights of outputs [o, o + outputs) and of a group's inputs [i, i + inputs). */
