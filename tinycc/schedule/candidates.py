@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import tvm
 from tvm import relax
 
 from tinycc.graph import Node, OperatorGraph, Value
@@ -69,11 +68,11 @@ class Candidate:
 
 
 class Candidates:
-    """What `main` of a module in its final order could be cut into."""
+    """What a graph in its final order could be cut into."""
 
-    def __init__(self, module: tvm.IRModule, limits: SearchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self.graph = OperatorGraph.of(module)
+        self.graph = graph
         self.nodes = self.graph.nodes
         # By operator, whether it accumulates, and rows.
         self._work: dict[tuple[Node, bool, int], tuple[int, int]] = {}

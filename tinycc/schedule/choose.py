@@ -6,6 +6,7 @@ from functools import cached_property
 import tvm
 
 from tinycc.errors import UnsupportedError
+from tinycc.graph import OperatorGraph
 from tinycc.ops.stage import Grid
 from tinycc.plan import plan_of
 from tinycc.schedule.candidates import Candidate, Candidates
@@ -18,11 +19,29 @@ from tinycc.schedule.well_formed import well_formed
 
 @dataclass(frozen=True)
 class Choice:
-    """A schedule and the module it belongs to; `front` are those that were considered, least memory first."""
+    """A schedule and the spaces that were looked at; it belongs to the last."""
 
-    space: "Space"
+    spaces: tuple["Space", ...]
     schedule: Schedule
-    front: tuple[Schedule, ...]
+
+    @property
+    def space(self) -> "Space":
+        """That of the schedule."""
+        return self.spaces[-1]
+
+    @property
+    def front(self) -> tuple[Schedule, ...]:
+        """The schedules that were considered, least memory first."""
+        considered = [self.schedule]
+        for space in self.spaces:
+            considered += space.once.front()
+            considered += space.again.front() if "again" in vars(space) else []
+        return _front(considered)
+
+    @property
+    def graph(self) -> OperatorGraph:
+        """The graph, scheduled."""
+        return scheduled(self.space.candidates.graph, self.schedule.candidates)
 
     @property
     def module(self) -> tvm.IRModule:
@@ -116,12 +135,12 @@ class Space:
         return Search(candidates, len(self.candidates.nodes), self.candidates.limits)
 
 
-def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
+def choose(graph: OperatorGraph, options: ScheduleOptions) -> Choice | None:
     """The best schedule for what the user wants; None where there is nothing to schedule.
 
     Raises UnsupportedError where a schedule that was asked for by name is impossible.
     """
-    space = Space(Candidates(module, options.limits))
+    space = Space(Candidates(graph, options.limits))
     if not space.candidates.nodes:
         return None
     spaces = [space]
@@ -133,11 +152,7 @@ def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
         schedule = _patched(space, options)
     else:
         spaces, schedule = _best(space, options)
-    considered = [schedule]
-    for item in spaces:
-        considered += item.once.front()
-        considered += item.again.front() if "again" in vars(item) else []
-    return Choice(spaces[-1], schedule, _front(considered))
+    return Choice(tuple(spaces), schedule)
 
 
 def _best(space: Space, options: ScheduleOptions) -> tuple[list[Space], Schedule]:
@@ -160,11 +175,8 @@ def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tupl
     chosen = space
     for count in range(len(blocks[: space.candidates.limits.blocks]) + 1):
         if count:
-            spaces.append(
-                Space(
-                    Candidates(in_two_passes(space.candidates.graph, blocks[:count]), space.candidates.limits)
-                )
-            )
+            again = OperatorGraph.of(in_two_passes(space.candidates.graph, blocks[:count]))
+            spaces.append(Space(Candidates(again, space.candidates.limits)))
         tried = spaces[-1]
         if not tried.again.is_possible(most_extra):
             break
