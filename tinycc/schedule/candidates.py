@@ -6,14 +6,15 @@ from functools import cached_property
 
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.plan.row_input import UNDER_WAY_BYTES
-from tinycc.schedule.costs import predicted_instructions, run_in_stage
-from tinycc.schedule.growing import GrowingStage, Member, Simulation
+from tinycc.schedule.costs import predicted_instructions
+from tinycc.schedule.growing import GrownStage, Outside
 from tinycc.schedule.other_kernels import by_kernel
 from tinycc.schedule.stages import stage_inputs, stage_of
 
@@ -70,12 +71,17 @@ class Candidate:
 class Candidates:
     """What a graph in its final order could be cut into."""
 
-    def __init__(self, graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        graph: OperatorGraph,
+        limits: SearchLimits = DEFAULT_LIMITS,
+        tree: GrownStage | None = None,
+    ) -> None:
+        """tree: the stage of no operators, with all that is known of those that begin with it."""
         self.limits = limits
         self.graph = graph
         self.nodes = self.graph.nodes
-        # By operator, whether it accumulates, and rows.
-        self._work: dict[tuple[Node, bool, int], tuple[int, int]] = {}
+        self._tree = GrownStage() if tree is None else tree
 
     @cached_property
     def whole(self) -> list[Candidate]:
@@ -120,17 +126,19 @@ class Candidates:
         most = 2 * self._most_whole
         streams = [self.streams(node) for node in self.nodes]
         for first in range(len(self.nodes)):
-            growing = GrowingStage(self.graph)
+            growing = _GrowingRun(self.graph, self._tree)
             for last in range(first + 1, min(len(self.nodes), first + MOST_MEMBERS) + 1):
-                if not streams[last - 1] or not growing.can_grow:
+                if not streams[last - 1] or growing.stage is None:
                     break
-                simulation = growing.add(self.nodes[last - 1])
-                stage = self._grown(self.nodes[first:last], simulation) if last - first > 1 else None
-                if stage is None:
+                stage = growing.add(self.nodes[last - 1])
+                candidate = None
+                if stage is not None and last - first > 1:
+                    candidate = self._grown(self.nodes[first:last], growing.outside, stage)
+                if candidate is None:
                     continue
-                if stage.ring_bytes > most:
+                if candidate.ring_bytes > most:
                     break
-                found.append(stage)
+                found.append(candidate)
         return found
 
     @cached_property
@@ -151,7 +159,13 @@ class Candidates:
 
     def cut(self, stage: Candidate, grid: Grid) -> Candidate | None:
         """A stage cut as `grid` says, None where it cannot be."""
-        return self.simulated(stage.run, grid)
+        if grid.bands > 1 or grid.by_layers:
+            return self.simulated(stage.run, grid)
+        growing = _GrowingRun(self.graph, self._tree)
+        for node in stage.run:
+            grown = growing.add(node)
+        assert grown is not None
+        return self._grown(stage.run, growing.outside, grown, grid)
 
     def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
         """Of what its last operator makes."""
@@ -210,46 +224,31 @@ class Candidates:
             instructions=predicted_instructions(view),
         )
 
-    def _grown(self, run: tuple[Node, ...], simulation: Simulation | None) -> Candidate | None:
-        """The stage of a run, which was simulated; None if it cannot be one."""
-        if self.graph.row_input is not None and any(map(self.is_awaited, run)):
-            return self.simulated(run)
-        if simulation is None or not simulation.is_complete or self._escapes(run):
+    def _grown(
+        self, run: tuple[Node, ...], outside: Sequence[relax.Var], stage: GrownStage, grid: Grid = UNCUT
+    ) -> Candidate | None:
+        """A run as a stage that was simulated; None if it cannot be one.
+
+        outside: what it reads from outside, by index.
+        """
+        figures = None if self._escapes(run) else stage.figures(grid.strips)
+        if figures is None:
             return None
-        overlaps = self._overlaps_of(run, simulation.overlap_distances())
+        overlaps = self._overlaps_of(run, {outside[index]: distance for index, distance in figures.distances})
         if overlaps is None:
             return None
-        work = [
-            self._work_of(member, rows)
-            for member, rows in zip(simulation.members, simulation.counts(), strict=True)
-        ]
-        executed = sum(macs for macs, _ in work)
-        once = sum(node.view.macs for node in run if not node.view.is_repeated)
-        again = max(0, executed - once)
-        rings = simulation.ring_bytes()
         return Candidate(
             self.graph,
             run[0].index,
             run[-1].index + 1,
-            self._live_bytes(run, overlaps) + rings,
-            macs=once + again,
-            extra_macs=again,
-            instructions=sum(instructions for _, instructions in work),
-            grid=UNCUT,
-            row_calls=len(simulation.order),
-            ring_bytes=rings,
+            self._live_bytes(run, overlaps) + figures.ring_bytes + figures.waiting_bytes,
+            macs=figures.macs,
+            extra_macs=figures.extra_macs,
+            instructions=figures.instructions,
+            grid=grid,
+            row_calls=figures.row_calls,
+            ring_bytes=figures.ring_bytes,
         )
-
-    def _work_of(self, member: Member, rows: int) -> tuple[int, int]:
-        """The multiply-accumulates and the predicted instructions of a member that computes so many rows."""
-        key = (member.node, member.accumulator_bytes > 0, rows)
-        if key not in self._work:
-            view = member.node.view
-            pixels = rows * view.outputs[0].width
-            macs = view.macs // (member.call.rows * view.outputs[0].width) * pixels
-            run = run_in_stage(view, member.call, rows, pixels)
-            self._work[key] = macs, run.predicted_instructions
-        return self._work[key]
 
     def _escapes(self, run: Sequence[Node]) -> bool:
         """Whether anything but the last result of a run is read behind it."""
@@ -315,3 +314,37 @@ class Candidates:
         joint = joint_bytes(result, [(sizes[value], overlaps[value]) for value in dying])
         state = 0 if self.graph.row_input is None else UNDER_WAY_BYTES
         return state + joint + sum(others) + sum(sizes[value] for value in around if value not in dying)
+
+
+class _GrowingRun:
+    """A run of operators that becomes longer, and its stage.
+
+    stage: None where no operator may follow. outside: what it reads from outside, in order.
+    """
+
+    def __init__(self, graph: OperatorGraph, tree: GrownStage) -> None:
+        self._graph = graph
+        self._places: dict[Value, int] = {}
+        self.stage: GrownStage | None = tree
+        self.outside: list[relax.Var] = []
+
+    def add(self, node: Node) -> GrownStage | None:
+        """The stage that ends with one more operator; None where that cannot run row by row."""
+        assert self.stage is not None
+        sources = tuple(
+            None if tensor.parameter is None else self._source(node.call.args[tensor.parameter])
+            for tensor in node.view.inputs
+        )
+        growth = self.stage.grown(node.view, sources)
+        self._places[node.results[0]] = len(self._places)
+        self.stage = growth.by_rows
+        return growth.ended
+
+    def _source(self, variable: relax.Var) -> int | Outside:
+        place = self._places.get(self._graph.values[variable])
+        if place is not None:
+            return place
+        if variable not in self.outside:
+            self.outside.append(variable)
+        index = self.outside.index(variable)
+        return Outside(index, tvm_adapter.shape_of(variable), tvm_adapter.dtype_of(variable))
