@@ -72,6 +72,10 @@ class Space:
             self.arenas[schedule] = plan.arena_bytes
         return self.arenas[schedule]
 
+    def fits(self, schedule: Schedule, most_bytes: int) -> bool:
+        """Whether the arena of a schedule is no more than this."""
+        return schedule.live_bytes <= most_bytes and self.arena_of(schedule) <= most_bytes
+
     @cached_property
     def whole(self) -> Schedule:
         """Every operator on whole tensors, save the shortest stage that takes rows from outside.
@@ -190,7 +194,7 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
     budget = options.sram_bytes
     if options.objective == "memory":
         return None
-    if budget is None or space.arena_of(space.whole) <= budget:
+    if budget is None or space.fits(space.whole, budget):
         return Choice((space,), space.quickest(budget))
     once = space.once_within(budget).fitting(budget, space.arena_of)
     if once is not None:

@@ -54,12 +54,12 @@ class Member:
     call: StreamedCall
     sources: tuple[Source, ...]
 
-    @property
+    @functools.cached_property
     def window_sources(self) -> tuple[Source, ...]:
         """Of each window of its call."""
         return self.sources[: len(self.call.windows)]
 
-    @property
+    @functools.cached_property
     def places(self) -> Places:
         """The same as a timing has them."""
         return tuple(OUTSIDE if isinstance(item, Outside) else item for item in self.window_sources)

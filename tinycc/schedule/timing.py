@@ -42,8 +42,7 @@ class RowReads:
     @classmethod
     def of(cls, call: StreamedCall) -> "RowReads":
         """Those of a call."""
-        windows = tuple(replace(window, row_elements=0, columns=None) for window in call.windows)
-        return _only(call.rows, windows, isinstance(call, AwaitedCall))
+        return _reads_of(call)
 
     @functools.cached_property
     def spans(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -54,6 +53,12 @@ class RowReads:
     def has_border(self) -> bool:
         """Whether a window takes rows from elsewhere than its place."""
         return any(window.border for window in self.windows)
+
+
+@functools.lru_cache(1 << 16)
+def _reads_of(call: StreamedCall) -> RowReads:
+    windows = tuple(replace(window, row_elements=0, columns=None) for window in call.windows)
+    return _only(call.rows, windows, isinstance(call, AwaitedCall))
 
 
 @functools.lru_cache(1 << 14)
