@@ -10,6 +10,7 @@ from tvm import relax
 
 from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, shared
+from tinycc.graph import OperatorGraph
 from tinycc.passes.pipeline import default_passes
 from tinycc.schedule.candidates import Candidate, Candidates
 
@@ -17,7 +18,7 @@ from tinycc.schedule.candidates import Candidate, Candidates
 def candidates_of(module: tvm.IRModule) -> Candidates:
     passes = default_passes("float")
     last = [item.info.name for item in passes].index("OrderOperators")
-    return Candidates(tvm.transform.Sequential(passes[: last + 1])(module))
+    return Candidates(OperatorGraph.of(tvm.transform.Sequential(passes[: last + 1])(module)))
 
 
 def figures(candidate: Candidate | None) -> dict[str, object] | None:
