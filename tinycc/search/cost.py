@@ -96,7 +96,7 @@ class CostModel:
         return weightless_graph(architecture, self._features, is_fed, self.device.limits)
 
     def _cost(self, choice: Choice) -> Cost:
-        constants = sum(_constant_bytes(node.view) for node in choice.graph.nodes)
+        constants = sum(constant_bytes(node.view) for node in choice.graph.nodes)
         arena = choice.space.arena_of(choice.schedule)
         return Cost(arena, constants, choice.schedule.macs, choice.schedule.instructions)
 
@@ -108,7 +108,7 @@ def cost(
     return CostModel(Device(target, input_mode, **options)).cost(architecture)
 
 
-def _constant_bytes(operator: Operator) -> int:
+def constant_bytes(operator: Operator) -> int:
     """Flash that the constants of an operator or a stage take."""
     if isinstance(operator, Stage):
         calls = sum(call.data_bytes for call in operator.calls)
