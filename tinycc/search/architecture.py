@@ -105,6 +105,11 @@ class Architecture:
             shapes.append(layer.output_shape(source))
         return tuple(shapes)
 
+    @property
+    def summary(self) -> str:
+        """Size of the input and number of layers, e.g. "32x32x3, 41 layers"."""
+        return f"{'x'.join(map(str, self.input_shape))}, {len(self.layers)} layers"
+
     def source_shape(self, index: int) -> Shape:
         """Of what layer `index` reads."""
         return self.shapes[index - 1] if index else self.input_shape
