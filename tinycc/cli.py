@@ -125,6 +125,18 @@ main.add_command(validate_command)
     default=0,
     help="With --train: outputs beside those of the model, for classes to be learned.",
 )
+@click.option(
+    "--momentum",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    help="With --train: of stochastic gradient descent; four more bytes for each weight that trains.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    help="With --train: of how many examples weights change by the mean gradient; as many bytes.",
+)
 @quantization_options
 def compile_command(
     model: Path,
@@ -145,6 +157,8 @@ def compile_command(
     train: str | None,
     gradients: Any,
     spare_classes: int,
+    momentum: float,
+    batch: int,
     quantization: Quantization,
     preprocessing: "Preprocessing",
 ) -> None:
@@ -163,6 +177,7 @@ def compile_command(
             scheme=training.named_scheme(train),
             gradients=gradients,
             spare_classes=spare_classes,
+            rule=training.UpdateRule(momentum=momentum, batch=batch),
             target=target,
             sram=sram,
             flash=flash,
@@ -175,6 +190,8 @@ def compile_command(
         raise UnsupportedError("--gradients says how a training step computes: give --train as well")
     if spare_classes:
         raise UnsupportedError("--spare-classes are learned by a training step: give --train, too")
+    if momentum or batch > 1:
+        raise UnsupportedError("--momentum and --batch say how a training step learns: give --train as well")
     compiled = compile_model(
         source,
         target=target,

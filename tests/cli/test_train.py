@@ -123,6 +123,13 @@ def test_spare_classes(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) 
     assert "labels are integers from 0 to 4, the outputs of the model: not 5" in wrong.reason
 
 
+def test_momentum_and_mini_batches(cli: Cli, tflite_file: Path, tmp_path: Path) -> None:
+    options = ("compile", tflite_file, "--momentum", 0.9, "--batch", 4)
+    assert "give --train as well" in cli(*options, "-o", tmp_path / "none").reason
+    assert cli(*options, "--train", "last:1", "-o", tmp_path / "c").code == 0
+    assert "velocity_update" in (tmp_path / "c" / "model.c").read_text()
+
+
 def test_options_that_say_nothing_of_a_training_step(cli: Cli, tflite_file: Path, tmp_path: Path) -> None:
     reason = cli("compile", tflite_file, "--train", "full", "--float", "-o", tmp_path / "out").reason
     assert reason == "--float does not go together with --train: leave one of them out"
