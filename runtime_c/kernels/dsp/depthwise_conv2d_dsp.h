@@ -14,6 +14,7 @@
 #ifndef TINYCC_DEPTHWISE_CONV2D_DSP_H
 #define TINYCC_DEPTHWISE_CONV2D_DSP_H
 
+#include "../shared/spread_window.h"
 #include "depthwise_3x3_dsp.h"
 
 /* On the stack: words of gathered columns, one column before the first among them. */
@@ -83,7 +84,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_rows(uint32_t *column, const int8_t *upp
     const int32_t count = strip->last - strip->first;
     const int8_t *row = upper == NULL ? lower : upper;
     if (upper != NULL && lower != NULL) {
-        TINYCC_UNROLL_TWICE
+        TINYCC_UNROLL
         for (int32_t i = 0; i < count; ++i) {
             const int32_t first = tinycc_dsp_next(&upper, channels);
             *column = tinycc_depthwise_dsp_word(first, tinycc_dsp_next(&lower, channels), strip);
@@ -109,7 +110,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_last_row(uint32_t *column, const int8_t 
     const int32_t count = strip->last - strip->first;
     int32_t before = strip->zero_point;
     column -= step;
-    TINYCC_UNROLL_TWICE
+    TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
         const int32_t next = tinycc_dsp_next(&row, channels);
         *column = tinycc_depthwise_dsp_word(before, next, strip);
@@ -152,6 +153,43 @@ TINYCC_INLINE int tinycc_depthwise_dsp_is_void(int32_t column, int32_t end,
     return shape->is_relative && TINYCC_IS_CONSTANT(is_padding) && is_padding;
 }
 
+/* Adds to the sums of `count` outputs, from number `start` of the tile on, what word `p` of each column does. */
+TINYCC_INLINE void tinycc_depthwise_dsp_sum_rows(int32_t *sums, int32_t start, int32_t count, int32_t p,
+                                                 const tinycc_depthwise_dsp_strip *strip,
+                                                 const uint32_t *taps,
+                                                 const tinycc_depthwise_conv2d_dsp_shape *shape)
+{
+    const int32_t pairs = shape->kernel_height / 2;
+    const int32_t words = (shape->kernel_height + 1) / 2;
+    const int32_t is_last = p == pairs;
+    /* Columns that a word is of, weights in front of those of its first column, and from column to column. */
+    const int32_t columns = is_last ? 2 : 1;
+    const int32_t first_tap = is_last ? pairs * shape->kernel_width : p;
+    const int32_t step = is_last ? 1 : pairs;
+    const int32_t reach = (count - 1) * shape->stride_width + shape->kernel_width;
+    const uint32_t *word = strip->words + start * shape->stride_width * words + p;
+    TINYCC_FORGET(word);
+    TINYCC_FORGET(taps);
+    /* Each word is loaded once, for all outputs that it is part of. */
+    TINYCC_UNROLL_WHOLLY
+    for (int32_t place = 0; place < reach; ++place) {
+        const int32_t column = start * shape->stride_width + place;
+        if (tinycc_depthwise_dsp_is_void(column, column + columns, strip, shape)) {
+            continue;
+        }
+        const uint32_t pair = word[place * words];
+        TINYCC_UNROLL
+        for (int32_t i = 0; i < count; ++i) {
+            const int32_t k = place - i * shape->stride_width;
+            if (k >= 0 && k < shape->kernel_width && k % columns == 0) {
+                sums[i] = tinycc_dsp_mac(pair, taps[first_tap + k / columns * step], sums[i]);
+                TINYCC_FORGET(sums[i]);
+            }
+        }
+        TINYCC_FORGET(word);
+    }
+}
+
 /* `count` outputs that are neighbours, from number `start` of the tile on. */
 TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, int32_t count,
                                                 const tinycc_depthwise_dsp_strip *strip, const uint32_t *taps,
@@ -159,7 +197,6 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, i
                                                 const tinycc_depthwise_conv2d_dsp_shape *shape,
                                                 const tinycc_depthwise_conv2d_dsp_data *data)
 {
-    const int32_t pairs = shape->kernel_height / 2;
     const int32_t words = (shape->kernel_height + 1) / 2;
     int32_t sums[TINYCC_DEPTHWISE_DSP_BLOCK];
     int8_t results[TINYCC_DEPTHWISE_DSP_BLOCK];
@@ -171,30 +208,8 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, i
         sums[i] = channel->bias;
     }
     TINYCC_UNROLL
-    for (int32_t k = 0; k < shape->kernel_width; ++k) {
-        TINYCC_UNROLL
-        for (int32_t p = 0; p < pairs; ++p) {
-            TINYCC_UNROLL
-            for (int32_t i = 0; i < count; ++i) {
-                const int32_t column = (start + i) * shape->stride_width + k;
-                if (tinycc_depthwise_dsp_is_void(column, column + 1, strip, shape)) {
-                    continue;
-                }
-                const uint32_t pair = strip->words[column * words + p];
-                sums[i] = tinycc_dsp_mac(pair, taps[k * pairs + p], sums[i]);
-            }
-        }
-        if (shape->kernel_height % 2 != 0 && k % 2 == 0) {
-            TINYCC_UNROLL
-            for (int32_t i = 0; i < count; ++i) {
-                const int32_t column = (start + i) * shape->stride_width + k;
-                if (tinycc_depthwise_dsp_is_void(column, column + 2, strip, shape)) {
-                    continue;
-                }
-                const uint32_t pair = strip->words[column * words + pairs];
-                sums[i] = tinycc_dsp_mac(pair, taps[pairs * shape->kernel_width + k / 2], sums[i]);
-            }
-        }
+    for (int32_t p = 0; p < words; ++p) {
+        tinycc_depthwise_dsp_sum_rows(sums, start, count, p, strip, taps, shape);
     }
     TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
