@@ -144,50 +144,72 @@ TINYCC_INLINE void tinycc_depthwise_dsp_columns(const tinycc_depthwise_dsp_strip
     }
 }
 
-/* Whether columns [column, end) may be left out: known to be padding that adds nothing. */
-TINYCC_INLINE int tinycc_depthwise_dsp_is_void(int32_t column, int32_t end,
-                                               const tinycc_depthwise_dsp_strip *strip,
-                                               const tinycc_depthwise_conv2d_dsp_shape *shape)
+/* Windows of neighbouring outputs on a row of words: tap k of output i is for word i * stride + k * dilation.
+ */
+typedef struct {
+    int32_t outputs;
+    int32_t stride;
+    int32_t taps;
+    int32_t dilation;
+    int32_t word_step; /* from a word to the next */
+    int32_t tap_step;  /* from a tap to the next */
+    int32_t first;     /* words outside [first, last) are known to add nothing */
+    int32_t last;
+} tinycc_depthwise_dsp_windows;
+
+/* sums[i] += those of a row of words. words: under the first output.
+ *
+ * Each word is loaded once, for all outputs that it is part of, and multiplied before the next one is loaded:
+ * left to the compiler, all words were loaded first, onto the stack. */
+TINYCC_INLINE void tinycc_depthwise_dsp_sum(int32_t *sums, const uint32_t *words, const uint32_t *taps,
+                                            const tinycc_depthwise_dsp_windows *windows)
 {
-    const int is_padding = end <= strip->first || column >= strip->last;
-    return shape->is_relative && TINYCC_IS_CONSTANT(is_padding) && is_padding;
+    const int32_t reach =
+        (windows->outputs - 1) * windows->stride + (windows->taps - 1) * windows->dilation + 1;
+    TINYCC_UNROLL_WHOLLY
+    for (int32_t place = 0; place < reach; ++place) {
+        const int is_void = place < windows->first || place >= windows->last;
+        if (TINYCC_IS_CONSTANT(is_void) && is_void) {
+            continue;
+        }
+        const uint32_t word = words[place * windows->word_step];
+        TINYCC_UNROLL_WHOLLY
+        for (int32_t k = 0; k < windows->taps; ++k) {
+            const int32_t ahead = place - k * windows->dilation;
+            const int32_t i = ahead / windows->stride;
+            if (ahead >= 0 && ahead % windows->stride == 0 && i < windows->outputs) {
+                sums[i] = tinycc_dsp_mac(word, taps[k * windows->tap_step], sums[i]);
+                TINYCC_FORGET(sums[i]);
+            }
+        }
+        TINYCC_FORGET(words);
+    }
 }
 
-/* Adds to the sums of `count` outputs, from number `start` of the tile on, what word `p` of each column does. */
-TINYCC_INLINE void tinycc_depthwise_dsp_sum_rows(int32_t *sums, int32_t start, int32_t count, int32_t p,
+/* The same of word `p` of the columns from number `column` on. */
+TINYCC_INLINE void tinycc_depthwise_dsp_sum_rows(int32_t *sums, int32_t count, int32_t p, int32_t column,
                                                  const tinycc_depthwise_dsp_strip *strip,
                                                  const uint32_t *taps,
                                                  const tinycc_depthwise_conv2d_dsp_shape *shape)
 {
     const int32_t pairs = shape->kernel_height / 2;
-    const int32_t words = (shape->kernel_height + 1) / 2;
-    const int32_t is_last = p == pairs;
-    /* Columns that a word is of, weights in front of those of its first column, and from column to column. */
-    const int32_t columns = is_last ? 2 : 1;
-    const int32_t first_tap = is_last ? pairs * shape->kernel_width : p;
-    const int32_t step = is_last ? 1 : pairs;
-    const int32_t reach = (count - 1) * shape->stride_width + shape->kernel_width;
-    const uint32_t *word = strip->words + start * shape->stride_width * words + p;
-    TINYCC_FORGET(word);
+    const int32_t step = (shape->kernel_height + 1) / 2;
+    /* Columns in a word. */
+    const int32_t columns = p == pairs ? 2 : 1;
+    const tinycc_depthwise_dsp_windows windows = {
+        .outputs = count,
+        .stride = shape->stride_width,
+        .taps = (shape->kernel_width + columns - 1) / columns,
+        .dilation = columns,
+        .word_step = step,
+        .tap_step = p == pairs ? 1 : pairs,
+        .first = shape->is_relative ? strip->first - column - columns + 1 : 0,
+        .last = shape->is_relative ? strip->last - column : INT32_MAX};
+    const uint32_t *words = strip->words + column * step + p;
+    taps += p == pairs ? pairs * shape->kernel_width : p;
+    TINYCC_FORGET(words);
     TINYCC_FORGET(taps);
-    /* Each word is loaded once, for all outputs that it is part of. */
-    TINYCC_UNROLL_WHOLLY
-    for (int32_t place = 0; place < reach; ++place) {
-        const int32_t column = start * shape->stride_width + place;
-        if (tinycc_depthwise_dsp_is_void(column, column + columns, strip, shape)) {
-            continue;
-        }
-        const uint32_t pair = word[place * words];
-        TINYCC_UNROLL
-        for (int32_t i = 0; i < count; ++i) {
-            const int32_t k = place - i * shape->stride_width;
-            if (k >= 0 && k < shape->kernel_width && k % columns == 0) {
-                sums[i] = tinycc_dsp_mac(pair, taps[first_tap + k / columns * step], sums[i]);
-                TINYCC_FORGET(sums[i]);
-            }
-        }
-        TINYCC_FORGET(word);
-    }
+    tinycc_depthwise_dsp_sum(sums, words, taps, &windows);
 }
 
 /* `count` outputs that are neighbours, from number `start` of the tile on. */
@@ -209,7 +231,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, i
     }
     TINYCC_UNROLL
     for (int32_t p = 0; p < words; ++p) {
-        tinycc_depthwise_dsp_sum_rows(sums, start, count, p, strip, taps, shape);
+        tinycc_depthwise_dsp_sum_rows(sums, count, p, start * shape->stride_width, strip, taps, shape);
     }
     TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {

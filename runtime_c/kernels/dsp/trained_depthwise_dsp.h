@@ -87,23 +87,15 @@ TINYCC_INLINE void tinycc_trained_depthwise_dsp_row(int32_t *sums, const uint32_
                                                     const uint32_t *pairs,
                                                     const tinycc_trained_depthwise_dsp_shape *shape)
 {
-    const int32_t reach =
-        (shape->block - 1) * shape->stride_width + (shape->kernel_width - 1) * shape->dilation_width + 1;
-    /* Each word is loaded once, for all that it is part of. */
-    TINYCC_UNROLL_WHOLLY
-    for (int32_t place = 0; place < reach; ++place) {
-        const uint32_t word = column[place];
-        TINYCC_UNROLL_WHOLLY
-        for (int32_t k = 0; k < shape->kernel_width; ++k) {
-            const int32_t ahead = place - k * shape->dilation_width;
-            const int32_t i = ahead / shape->stride_width;
-            if (ahead >= 0 && ahead % shape->stride_width == 0 && i < shape->block) {
-                sums[i] = tinycc_dsp_mac(word, pairs[k], sums[i]);
-                TINYCC_FORGET(sums[i]);
-            }
-        }
-        TINYCC_FORGET(column);
-    }
+    const tinycc_depthwise_dsp_windows windows = {.outputs = shape->block,
+                                                  .stride = shape->stride_width,
+                                                  .taps = shape->kernel_width,
+                                                  .dilation = shape->dilation_width,
+                                                  .word_step = 1,
+                                                  .tap_step = 1,
+                                                  .first = 0,
+                                                  .last = INT32_MAX};
+    tinycc_depthwise_dsp_sum(sums, column, pairs, &windows);
 }
 
 /* Outputs [x, x + block) of row y of the channel whose plane it is. output: of the channel. */
