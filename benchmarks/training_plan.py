@@ -45,12 +45,14 @@ class Setup:
     """How much is done.
 
     learned, held_out: training images for contributions and for the final rate; in the end both are learned
-    from. tested: images. seeds, rates, epochs: for contributions; final ones are those that compare schemes.
+    from. tested: images, behind those that were read before, for earlier results. seeds, rates, epochs: for
+    contributions; final ones are those that compare schemes.
     """
 
     learned: int = 512
     held_out: int = 512
     tested: int = 2000
+    read_before: int = 2000
     depths: tuple[int, ...] = (6, 11, 16, 21)
     shares: tuple[float, ...] = SHARES
     seeds: tuple[int, ...] = (0, 1)
@@ -63,16 +65,16 @@ class Setup:
 
 
 QUICK = Setup(
-    24, 24, 24, depths=(5,), shares=(1.0,), rates=(0.02,), final_seeds=(0, 1), final_rates=(0.02,),
+    24, 24, 24, 0, depths=(5,), shares=(1.0,), rates=(0.02,), final_seeds=(0, 1), final_rates=(0.02,),
     final_epochs=1,
 )  # fmt: skip
 
 
-def images(name: str, count: int) -> Data:
-    """Images of the classes 5 to 9 of a file of the corpus, chosen by a seed; int8, as the input."""
+def images(name: str, count: int, skipped: int = 0) -> Data:
+    """Images of the classes 5 to 9 of a file of the corpus, in a seed's order; int8, as the input."""
     with np.load(corpus_folder() / "data" / name) as kept:
         jpeg, offset, label = (kept[key] for key in ("jpeg", "offset", "y"))
-    chosen = np.random.default_rng(0).permutation(np.flatnonzero(label >= 5))[:count]
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(label >= 5))[skipped : skipped + count]
     pictures = [
         Image.open(io.BytesIO(jpeg[offset[index] : offset[index + 1]].tobytes()))
         .convert("RGB")
@@ -144,7 +146,8 @@ def compared(model: IntegerNetwork, found: Scheme, known: Data, setup: Setup) ->
         f"biases of {DEEPEST} layers, and the head": last_biases(model.layers, DEEPEST),
         "the head alone": last_biases(model.layers, 1),
     }
-    testing = in_front(model, images("cifar10_jpeg_test9k.npz", setup.tested), list(model.layers)[-DEEPEST:])
+    tested = images("cifar10_jpeg_test9k.npz", setup.tested, setup.read_before)
+    testing = in_front(model, tested, list(model.layers)[-DEEPEST:])
     return [outcome_of(model, name, scheme, known, testing, setup) for name, scheme in schemes.items()]
 
 

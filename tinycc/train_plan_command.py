@@ -1,6 +1,5 @@
 """`tinycc train-plan`."""
 
-import math
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,10 +144,10 @@ def _print(found: "Found", contributions: "Contributions", sums: "StepModel", co
     head, biases = contributions.head, contributions.biases(found.parts.depth)
     console.print(
         f"The head alone: {head.mean:.1%} of held-out cases are right; biases of {found.parts.depth} layers: "
-        f"{_points(biases)}; all that trains, if gains add up: {100 * found.gain:+.1f} points",
+        f"{_points(biases)}; all that trains, if gains add up: {_points(found.gain)} points",
         soft_wrap=True,
     )
-    best = "none of greater gain was found to fit" if found.is_best else "others may gain more"
+    best = "none that surely gains more was found to fit" if found.is_best else "others may gain more"
     console.print(
         f"Arena: {found.arena_bytes:,} bytes for inference and training step; a step takes "
         f"{found.instructions:,} instructions, as predicted; {best}; "
@@ -158,9 +157,8 @@ def _print(found: "Found", contributions: "Contributions", sums: "StepModel", co
 
 
 def _points(gain: "Gain") -> str:
-    """In percentage points, with the standard error where there are several seeds."""
-    error = "" if math.isnan(gain.error) else f" ± {100 * gain.error:.1f}"
-    return f"{100 * gain.mean:+.1f}{error}"
+    """In percentage points, with the standard error."""
+    return f"{100 * gain.mean:+.1f} ± {100 * gain.error:.1f}"
 
 
 def _plot(
@@ -170,7 +168,7 @@ def _plot(
     latency: int | None,
     path: Path,
 ) -> None:
-    """Gain against memory, in a picture of the kind that the name's ending says."""
+    """Gain with its error against memory, in a picture of the kind that the name's ending says."""
     from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.search import search
 
@@ -182,7 +180,12 @@ def _plot(
             found.append(search(planner, contributions, budget, most_instructions=latency, sums=sums))
     figure = library("matplotlib.figure").Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot([item.arena_bytes / 1024 for item in found], [100 * item.gain for item in found], marker="o")
+    axes.errorbar(
+        [item.arena_bytes / 1024 for item in found],
+        [100 * item.gain.mean for item in found],
+        [100 * item.gain.error for item in found],
+        marker="o", capsize=3,
+    )  # fmt: skip
     axes.set_xlabel("arena of inference and training step, KiB")
     axes.set_ylabel("sum of gains over the head alone, points")
     try:

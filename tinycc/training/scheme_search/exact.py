@@ -1,4 +1,4 @@
-"""The parts of a network that gain most within a budget, by CP-SAT on the sums of `step_model`."""
+"""The parts of a network that surely gain most within a budget, by CP-SAT on the sums of `step_model`."""
 
 from ortools.sat.python import cp_model
 
@@ -10,7 +10,7 @@ _UNIT = 1e-6
 
 
 class ExactSearch:
-    """Proposes the parts of greatest gain, but none of those that were found not to fit."""
+    """Proposes the parts of greatest sure gain, but none of those that were found not to fit."""
 
     def __init__(self, contributions: Contributions, sums: StepModel, budget: Budget) -> None:
         """budget: what the sums may come to."""
@@ -26,8 +26,8 @@ class ExactSearch:
             for (layer, _), chosen in self.weights.items():
                 if layer not in reached:
                     self.model.add_implication(self.depths[depth], ~chosen)
-        gains = [(contributions.biases(depth).mean, chosen) for depth, chosen in self.depths.items()]
-        gains += [(contributions.weights(*part).mean, chosen) for part, chosen in self.weights.items()]
+        gains = [(contributions.biases(depth).sure, chosen) for depth, chosen in self.depths.items()]
+        gains += [(contributions.weights(*part).sure, chosen) for part, chosen in self.weights.items()]
         self.model.maximize(sum(round(gain / _UNIT) * chosen for gain, chosen in gains))
         self.restrict(budget)
 

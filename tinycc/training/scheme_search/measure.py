@@ -82,7 +82,7 @@ def measure_contributions(
         "gradients": gradients,
     }
     measurable = {name: _measurable(layers[name], shares) for name in looked_at[:-1]}
-    found = Contributions(setup, sorted(chosen), measurable, _known(setup, path))
+    found = Contributions(setup, sorted(chosen), measurable, _known(setup, path), len(held_out.targets))
     groups = found.missing
     cases = [in_front(network, data, looked_at, device) for data in (training, held_out) if groups]
     for group in groups if progress is None else progress(groups, "Contributions"):

@@ -1,4 +1,4 @@
-"""The scheme that gains most within a budget, which the planner has the last word on."""
+"""The scheme that surely gains most within a budget, which the planner has the last word on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.planned_step import TRAINING_LIMITS, PlannedStep, planned_step
 from tinycc.training.scheme import Scheme
-from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.contribution import Contributions, Gain, Parts
 from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
 from tinycc.training.scheme_search.exact import ExactSearch
 from tinycc.training.scheme_search.instruction_model import (
@@ -45,12 +45,12 @@ class Found:
 
     gain: the sum of its contributions, over the head alone. arena_bytes: what the planner needs for it.
     instructions: of a step, as they are predicted.
-    is_best: whether none of greater gain fits, as far as sums tell. refused: proposals that did not fit.
+    is_best: whether none of greater sure gain fits, as far as sums tell. refused: proposals that did not fit.
     """
 
     parts: Parts
     scheme: Scheme
-    gain: float
+    gain: Gain
     arena_bytes: int
     instructions: int
     is_best: bool
@@ -116,13 +116,13 @@ class StepPlanner:
 
 
 def step_model(planner: StepPlanner, contributions: Contributions) -> StepModel:
-    """Of all that contributions tell to gain something. Raises TrainingError for another network's."""
+    """Of all that surely gains something. Raises TrainingError for another network's."""
     contributions.check(planner.layers)
     gaining = [
         (layer, share)
         for layer, shares in contributions.shares.items()
         for share in shares
-        if contributions.weights(layer, share).mean > 0
+        if contributions.weights(layer, share).sure > 0
     ]
     biases = {
         depth: planner.outline(Parts(depth, {}).scheme(planner.layers)) for depth in contributions.depths
@@ -161,7 +161,7 @@ def search(
     method: Method = "exact",
     sums: StepModel | None = None,
 ) -> Found:
-    """The scheme whose contributions add up to most, of those that fit.
+    """The scheme whose sure contributions add up to most, of those that fit.
 
     Sums propose it, the planner accepts it or not: what it refuses is left out, and all that trains more.
     budget_bytes: for inference and step together. most_instructions: of a step, as they are predicted.
