@@ -193,6 +193,9 @@ def test_exact_search_is_exhaustive_search(seed: int) -> None:
     fitting = [parts for parts in every if sums.least(parts).fit(budget)]
     exact, evolving = (kind(contributions, sums, budget) for kind in (ExactSearch, EvolutionarySearch))
     for _ in range(4):
+        if not fitting:
+            assert exact.best() is None
+            break
         best = max(contributions.gain(parts).sure for parts in fitting)
         found, evolved = exact.best(), evolving.best()
         assert found in fitting and evolved in fitting
