@@ -75,7 +75,7 @@ def test_exponents_of_integers_leave_them_fifteen_bits() -> None:
 def test_exponents_by_four_elements(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
-    gradients = [integers(bits, shape=(1, count, 1, 1)) for bits, count in ((31, 3), (20, 4), (9, 23))]
+    gradients = [integers(bits, shape=(1, count, 1, 1)) for bits, count in ((31, 19), (20, 20), (9, 25))]
     cases = [Case(gradient_exponent, [gradient, exponent(-70)]) for gradient in gradients]
     assert {views_in(case.module(), DSP)[0].variant for case in cases} == {"dsp"}
     for found in (in_c(*cases), in_c(*cases, features=DSP), on_core(tmp_path, *cases)):
