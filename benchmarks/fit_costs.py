@@ -3,8 +3,9 @@
     python -m benchmarks.fit_costs
 
 Counts every operator of the corpus models on whole tensors and row by row, each variant on a core that has
-it (with flash to spare where that decides), and fits for each kernel the coefficients of 0 and more that make
-the relative errors least (non-negative least squares). Writes tinycc/schedule/costs.json, and
+it (with flash to spare where that decides), and what only training steps have, of small networks and of
+mcunet-5fps; fits for each kernel the coefficients of 0 and more that make the relative errors least
+(non-negative least squares). Writes tinycc/schedule/costs.json, and
 benchmarks/results/costs.json with how well it fits. Needs scipy (the extra `benchmarks`).
 """
 
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -24,13 +26,21 @@ from tvm import relax
 import tinycc
 from benchmarks.measuring import Model
 from benchmarks.records import RESULTS, ROOT
+from benchmarks.training_step import RATE as STEP_RATE
+from benchmarks.training_step import scheme as scheme_of_49kb
 from tests.tools.corpus import corpus_folder, golden_inputs, read_table, stems
-from tinycc import tvm_adapter
+from tests.tools.training_graphs import training_graph
+from tests.tools.tte_graph import TrainingGraph
+from tinycc import training, tvm_adapter
 from tinycc.graph import view_of
 from tinycc.ops.base import VARIANT
 from tinycc.passes.pipeline import passes_for
-from tinycc.run import run
+from tinycc.plan import TRAIN
+from tinycc.run import run, train
 from tinycc.schedule.costs import ANY_KERNEL, FLOAT32, ROW_CALL, STAGE, Work, runs_of
+from tinycc.training import full
+from tinycc.training.gradients import GradientType
+from tinycc.training.scheme import AnyScheme
 
 COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 # A core for each variant; operators that have no such kernel are counted with the portable one.
@@ -46,6 +56,19 @@ TRADED = {"portable_blocks": "portable"}
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
 FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
+# What is counted of training steps: gradients on a core, and the networks.
+STEPS = "training"
+STEP_CORES: tuple[tuple[str, GradientType], ...] = (
+    ("cortex-m4", "float"), ("cortex-m4", "integer"), ("cortex-m3", "integer"),
+)  # fmt: skip
+SMALL_NETWORKS = 8
+# Operators that no inference has.
+STEP_KINDS = {
+    "add_gradients", "average_gradient", "bias_update", "checked_rate", "clamp_gradient", "clamp_mask",
+    "cross_entropy", "cross_entropy_gradient", "gradient_exponent", "input_gradient", "max_pool_gradient",
+    "multiply_gradient", "quantize_gradient", "squared_error", "squared_error_gradient", "sum_exponent",
+    "table_gradient", "trained_layer", "weight_update",
+}  # fmt: skip
 # Larger models have no operators that the smaller ones lack.
 MOST_MACS = 60_000_000
 TERMS = tuple(field.name for field in fields(Work))
@@ -60,6 +83,7 @@ class Sample:
     """One operator as it was run, and what it took.
 
     operator: which of all operators in which setting, whatever the schedule.
+    is_of_step: whether only training steps have such operators.
     """
 
     operator: tuple[str, str, int]
@@ -68,6 +92,7 @@ class Sample:
     work: Work
     is_in_stage: bool
     instructions: int
+    is_of_step: bool = False
 
 
 @tvm.transform.module_pass(opt_level=0, name="TakeTraded")
@@ -151,6 +176,37 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
         yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count)
 
 
+def samples_of_steps() -> Iterator[Sample]:
+    """What training steps alone have, of networks in which everything trains, and of a scheme."""
+    every: list[tuple[tvm.IRModule, AnyScheme]] = [
+        (training_graph(seed), full) for seed in range(SMALL_NETWORKS)
+    ]
+    large = TrainingGraph.load(corpus_folder()).module()
+    every += [(large, full), (large, scheme_of_49kb)]
+    for index, (module, scheme) in enumerate(every):
+        for core, gradients in STEP_CORES:
+            yield from _samples_of_step(f"{STEPS} {index}", module, scheme, core, gradients)
+
+
+def _samples_of_step(
+    name: str, module: tvm.IRModule, scheme: AnyScheme, core: str, gradients: GradientType
+) -> Iterator[Sample]:
+    compiled = training.compile(module, scheme=scheme, target=core, gradients=gradients)
+    images = [
+        np.random.default_rng(0).integers(-128, 128, (1, *edge.shape)).astype(np.int8)
+        for edge in compiled.plan.edges.inputs
+    ]
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "model"
+        compiled.export(folder)
+        result = train(folder, core, images, np.array([1]), STEP_RATE, profile=True)
+    runs = [one for step in compiled.program.entries[TRAIN].steps for one in runs_of(step.operator)]
+    for index, (one, count) in enumerate(zip(runs, result.operator_instructions or [], strict=True)):
+        if one.view.kind in STEP_KINDS:
+            place = (name, f"{core} {gradients}", index)
+            yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count, is_of_step=True)
+
+
 def row_call_cost(samples: list[Sample]) -> float:
     """Instructions that a stage takes for each row call: the median of what operators take more in a stage.
 
@@ -204,7 +260,8 @@ def fit_all(samples: list[Sample], row_call: float) -> tuple[dict[str, object], 
     groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
     for sample in (without_calls(item, row_call) for item in samples):
         groups[sample.variant][sample.kernel].append(sample)
-        groups[sample.variant][ANY_KERNEL].append(sample)
+        if not sample.is_of_step:
+            groups[sample.variant][ANY_KERNEL].append(sample)
     models: dict[str, object] = {STAGE: {ROW_CALL: {"calls": row_call}}}
     quality: dict[str, object] = {}
     for variant, kernels in sorted(groups.items()):
@@ -233,13 +290,18 @@ def write(path: Path, content: dict[str, object]) -> None:
 
 @click.command()
 @click.option("--model", "models", multiple=True, help="A model of the corpus; all but the largest without.")
-@click.option("--variant", "variants", multiple=True, help=f"Of {', '.join([*CORES, *TRADED])}; all without.")
+@click.option(
+    "--variant", "variants", multiple=True, help=f"Of {', '.join([*CORES, *TRADED, STEPS])}; all without."
+)
 def main(models: tuple[str, ...], variants: tuple[str, ...]) -> None:
     """Count, fit and write."""
     macs = read_table(corpus_folder())
     before = json.loads(COSTS.read_text("utf-8"))
     samples: list[Sample] = []
-    for variant in variants or [*CORES, *TRADED]:
+    for variant in variants or [*CORES, *TRADED, STEPS]:
+        if variant == STEPS:
+            samples += samples_of_steps()
+            continue
         known = stems(f"tflite/{'float' if variant == FLOAT32 else 'int8'}/*.tflite")
         for name in [name for name in models or known if name in known and macs[name].macs <= MOST_MACS]:
             for schedule in ["whole"] if variant in TRADED else SCHEDULES:
@@ -247,9 +309,17 @@ def main(models: tuple[str, ...], variants: tuple[str, ...]) -> None:
             click.echo(f"{name} {variant}: {len(samples)} samples")
     row_call = before[STAGE][ROW_CALL]["calls"] if variants else round(row_call_cost(samples), 1)
     fitted, quality = fit_all(samples, row_call)
-    write(COSTS, before | fitted)
     known_quality = json.loads((RESULTS / "costs.json").read_text("utf-8"))
-    write(RESULTS / "costs.json", known_quality | quality)
+    write(COSTS, merged(before, fitted) if variants else fitted)
+    write(RESULTS / "costs.json", merged(known_quality, quality) if variants else quality)
+
+
+def merged(before: dict[str, Any], fitted: dict[str, Any]) -> dict[str, Any]:
+    """Kernels that were counted again, and the others as they were."""
+    return before | {
+        variant: dict(sorted((before.get(variant, {}) | kernels).items()))
+        for variant, kernels in fitted.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What was measured, and the files it is kept in: one for each core and way of compiling."""
 
 import json
+import platform
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,13 @@ from tinycc.target import TARGETS, Target
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+
+
+def processor_name() -> str:
+    """As Linux tells it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 @dataclass(frozen=True)

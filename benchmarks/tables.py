@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.peer_figures import PEERS, PeerFigures
 from benchmarks.records import RESULTS, FileSizes, Measurement, Setting
 
@@ -61,6 +63,12 @@ def write_measured(page: Path, text: str, mark: str = "measured") -> None:
 def number(value: int | None) -> str:
     """With separators; nothing where there is none."""
     return "" if value is None else f"{value:,}"
+
+
+def percent(values: Sequence[float]) -> str:
+    """Mean and its standard error, in points, of two values or more."""
+    error = np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{100 * np.mean(values):.1f} ± {100 * error:.1f}"
 
 
 def ratio(part: float | None, whole: float | None) -> str:

@@ -3,67 +3,78 @@
     python -m benchmarks.training_plan [--quick] [--markdown PAGE]
 
 The network is mcunet-5fps of the corpus's graph at 128x128; its head of ten outputs begins with zeros, and
-learns the classes 5 to 9 of CIFAR-10 by their own labels. Contributions are measured, and the scheme is
-searched for, with training images alone. Then both schemes, and the head alone, are trained from three seeds,
-and tested with images that nothing else has seen: mean and standard error. What is measured is kept in
-build/training_plan, and a run that was broken off goes on from there. `--quick` does all of it with so few
-images that the figures say nothing.
+learns the classes 5 to 9 of CIFAR-10 by their own labels. Contributions are measured, the scheme is searched
+for, and the rate of each scheme is chosen with training images alone. Then both schemes, biases and the head
+alone are trained from several seeds, and tested with images that nothing else has seen: mean and standard
+error. Contributions are kept in build/training_plan, and a run that was broken off goes on from there; all
+figures are written to benchmarks/results. `--quick` does all of it with so few images that they say nothing.
 """
 
 import io
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 import numpy as np
+import torch
 from PIL import Image
 
-from benchmarks.tables import number, table, write_measured
+from benchmarks.records import RESULTS, processor_name
+from benchmarks.tables import number, percent, table, write_measured
 from benchmarks.training_step import scheme as shipped_scheme
 from tests.tools.corpus import ROOT, corpus_folder
 from tests.tools.tte_graph import TrainingGraph
 from tinycc.quantization_options import progress_bar
 from tinycc.training.scheme import Scheme, last_biases
 from tinycc.training.scheme_search.contribution import Contributions
-from tinycc.training.scheme_search.measure import in_front, measure_contributions, parts_of
+from tinycc.training.scheme_search.measure import SHARES, in_front, measure_contributions, parts_of
 from tinycc.training.scheme_search.search import Found, StepPlanner, search
 from tinycc.training.simulation import Data, IntegerNetwork, Run, Simulated, cosine, evaluate, simulate
+from tinycc.training.simulation.cases import Cases
 
 SIZE = 128
 # So many of the last layers does the shipped scheme train something of.
 DEEPEST = 21
 FOLDER = ROOT / "build" / "training_plan"
+RESULT = RESULTS / "training_plan.json"
 
 
 @dataclass(frozen=True)
 class Setup:
     """How much is done.
 
-    learned, held_out: training images for contributions; in the end both are learned from. tested: images.
-    final_epochs: with which schemes are compared.
+    learned, held_out: training images for contributions and for the final rate; in the end both are learned
+    from. tested: images, behind those that were read before, for earlier results. seeds, rates, epochs: for
+    contributions; final ones are those that compare schemes.
     """
 
-    learned: int = 256
-    held_out: int = 256
-    tested: int = 500
+    learned: int = 512
+    held_out: int = 512
+    tested: int = 2000
+    read_before: int = 2000
     depths: tuple[int, ...] = (6, 11, 16, 21)
-    shares: tuple[float, ...] = (0.5,)
+    shares: tuple[float, ...] = SHARES
     seeds: tuple[int, ...] = (0, 1)
+    rates: tuple[float, ...] = (0.03, 0.015)
     epochs: int = 1
-    final_seeds: tuple[int, ...] = (0, 1, 2)
+    final_seeds: tuple[int, ...] = (0, 1, 2, 3)
+    final_rates: tuple[float, ...] = (0.03, 0.015, 0.0075)
     final_epochs: int = 2
-    rate: float = 0.02
     batch: int = 8
 
 
-QUICK = Setup(24, 24, 24, (5,), (1.0,), (0,), 1, (0,), 1)
+QUICK = Setup(
+    24, 24, 24, 0, depths=(5,), shares=(1.0,), rates=(0.02,), final_seeds=(0, 1), final_rates=(0.02,),
+    final_epochs=1,
+)  # fmt: skip
 
 
-def images(name: str, count: int) -> Data:
-    """Images of the classes 5 to 9 of a file of the corpus, chosen by a seed; int8, as the input."""
+def images(name: str, count: int, skipped: int = 0) -> Data:
+    """Images of the classes 5 to 9 of a file of the corpus, in a seed's order; int8, as the input."""
     with np.load(corpus_folder() / "data" / name) as kept:
         jpeg, offset, label = (kept[key] for key in ("jpeg", "offset", "y"))
-    chosen = np.random.default_rng(0).permutation(np.flatnonzero(label >= 5))[:count]
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(label >= 5))[skipped : skipped + count]
     pictures = [
         Image.open(io.BytesIO(jpeg[offset[index] : offset[index + 1]].tobytes()))
         .convert("RGB")
@@ -81,74 +92,95 @@ def network() -> IntegerNetwork:
     return IntegerNetwork.load(replace(graph, parameters=graph.parameters | zeros).module())
 
 
+def parts(known: Data, setup: Setup) -> tuple[Data, Data]:
+    """Those that are learned from, and those that are held out, while the test has not come yet."""
+    places = np.arange(len(known.targets))
+    return parts_of(known, places[: setup.learned]), parts_of(known, places[setup.learned :])
+
+
 def contributions_of(known: Data, model: IntegerNetwork, setup: Setup, path: Path) -> Contributions:
     """Of the layers that the shipped scheme trains something of."""
-    border = setup.learned
-    parts = (parts_of(known, np.arange(border)), parts_of(known, np.arange(border, len(known.targets))))
     return measure_contributions(
-        model, *parts, depths=setup.depths, shares=setup.shares, seeds=setup.seeds, rates=[setup.rate],
-        epochs=setup.epochs, batch=setup.batch, path=path, progress=progress_bar,
+        model, *parts(known, setup), depths=setup.depths, shares=setup.shares, seeds=setup.seeds,
+        rates=setup.rates, epochs=setup.epochs, batch=setup.batch, path=path, progress=progress_bar,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a scheme. accuracies: of test images, for each seed."""
+    """Of a scheme. held_out: accuracy by rate. rate: the best. accuracies: of the test, for each seed."""
 
     name: str
+    held_out: dict[float, float]
+    rate: float
     accuracies: list[float]
 
-    @property
-    def mean(self) -> float:
-        """Of all seeds."""
-        return float(np.mean(self.accuracies))
 
-    @property
-    def error(self) -> float:
-        """The standard error of the mean; 0 of a single seed."""
-        count = len(self.accuracies)
-        return float(np.std(self.accuracies, ddof=1) / np.sqrt(count)) if count > 1 else 0.0
+def outcome_of(
+    model: IntegerNetwork, name: str, scheme: Scheme, known: Data, testing: Cases, setup: Setup
+) -> Outcome:
+    """Choose the rate as for contributions, and test what is learned at it from all images but the test's."""
 
+    def trained(learned: Data, held_out: Data | None, runs: list[Run]) -> list[Simulated]:
+        return simulate(
+            model, learned, held_out, runs=runs, epochs=setup.final_epochs, batch=setup.batch, schedule=cosine
+        )
 
-def trained(model: IntegerNetwork, scheme: Scheme, known: Data, setup: Setup) -> list[Simulated]:
-    """From each seed, on all images that are no test images."""
-    runs = [Run(seed, setup.rate, scheme) for seed in setup.final_seeds]
-    return simulate(model, known, runs=runs, epochs=setup.final_epochs, batch=setup.batch, schedule=cosine)
+    def run(seed: int, rate: float) -> Run:
+        return Run(seed, rate, scheme)
+
+    choices = [run(seed, rate) for rate in setup.final_rates for seed in setup.seeds]
+    found = trained(*parts(known, setup), choices)
+    means = np.reshape([item.accuracies[-1] for item in found], (len(setup.final_rates), -1)).mean(1)
+    held_out = dict(zip(setup.final_rates, means.tolist(), strict=True))
+    rate = max(held_out, key=held_out.__getitem__)
+    final = trained(known, None, [run(seed, rate) for seed in setup.final_seeds])
+    return Outcome(name, held_out, rate, [evaluate(model, testing, item.states) for item in final])
 
 
 def compared(model: IntegerNetwork, found: Scheme, known: Data, setup: Setup) -> list[Outcome]:
-    """The shipped scheme, the one that was found, and the head alone."""
+    """The shipped scheme, the one that was found, and what both are more than."""
     schemes = {
         "shipped with MCUNetV3": shipped_scheme(model.layers),
         "found": found,
+        f"biases of {DEEPEST} layers, and the head": last_biases(model.layers, DEEPEST),
         "the head alone": last_biases(model.layers, 1),
     }
-    results = {name: trained(model, scheme, known, setup) for name, scheme in schemes.items()}
-    testing = in_front(model, images("cifar10_jpeg_test9k.npz", setup.tested), list(model.layers)[-DEEPEST:])
-    return [
-        Outcome(name, [evaluate(model, testing, run.states) for run in runs])
-        for name, runs in results.items()
+    tested = images("cifar10_jpeg_test9k.npz", setup.tested, setup.read_before)
+    testing = in_front(model, tested, list(model.layers)[-DEEPEST:])
+    return [outcome_of(model, name, scheme, known, testing, setup) for name, scheme in schemes.items()]
+
+
+def page(
+    outcomes: list[Outcome], found: Found, budget_bytes: int, contributions: Contributions, setup: Setup
+) -> str:
+    """The schemes beside each other, and what the one that was found trains."""
+    shipped = outcomes[0].accuracies
+    rows = [
+        [
+            item.name,
+            f"{item.rate:g}",
+            percent(item.accuracies),
+            percent([own - other for own, other in zip(item.accuracies, shipped, strict=True)]),
+        ]
+        for item in outcomes
     ]
-
-
-def page(outcomes: list[Outcome], found: Found, contributions: Contributions, setup: Setup) -> str:
-    """Both schemes beside each other, and what the one that was found trains."""
-    rows = [[item.name, f"{item.mean:.1%}", f"{100 * item.error:.1f}"] for item in outcomes]
+    gains = {part: contributions.weights(*part) for part in found.parts.shares.items()}
     weights = [
-        [layer, f"{share:g}", f"{100 * contributions.weights(layer, share).mean:+.1f}"]
-        for layer, share in found.parts.shares.items()
+        [layer, f"{share:g}", f"{100 * gain.mean:+.1f} ± {100 * gain.error:.1f}"]
+        for (layer, share), gain in gains.items()
     ]
-    known = setup.learned + setup.held_out
     text = (
         f"{setup.learned} images are learned from and {setup.held_out} held out for contributions, from "
-        f"{len(setup.seeds)} seeds; {known} are learned from in the end, {setup.final_epochs} times, and "
-        f"{setup.tested} are the test.\nThe scheme found takes {number(found.arena_bytes)} bytes and "
-        f"trains the biases of {found.parts.depth} layers, the head and {'these' if weights else 'no other'} "
-        "weights.\n\n"
+        f"{len(setup.seeds)} seeds at rates of {' and '.join(map(str, setup.rates))},\nand for the choice of "
+        f"the final rate. In the end {setup.learned + setup.held_out} are learned from, "
+        f"{setup.final_epochs} times, from {len(setup.final_seeds)} seeds; {setup.tested} are the test.\n"
+        f"The scheme found takes {number(found.arena_bytes)} of {number(budget_bytes)} bytes and trains "
+        f"biases of {found.parts.depth} layers, the head and {'these' if weights else 'no other'} weights."
+        "\n\n"
     )
-    headings = ("scheme", "accuracy", "standard error")
-    gains = "\n" + table(("weights of", "share", "gain measured"), weights) if weights else ""
-    return text + table(headings, rows) + gains
+    results = table(("scheme", "rate", "accuracy, %", "less shipped"), rows)
+    return text + results + ("\n" + table(("weights of", "share", "points"), weights) if weights else "")
 
 
 @click.command()
@@ -163,9 +195,23 @@ def main(quick: bool, markdown: Path | None) -> None:
     contributions = contributions_of(known, model, setup, FOLDER / f"contributions{'_quick' * quick}.json")
     planner = StepPlanner(model.graph.module)
     smallest = replace(planner, optimize_for="memory")
-    found = search(planner, contributions, smallest.arena_bytes(shipped_scheme(model.layers), None))
+    budget_bytes = smallest.arena_bytes(shipped_scheme(model.layers), None)
+    found = search(planner, contributions, budget_bytes)
     outcomes = compared(model, found.scheme, known, setup)
-    text = page(outcomes, found, contributions, setup)
+    text = page(outcomes, found, budget_bytes, contributions, setup)
+    if not quick:
+        content = {
+            "command": "python -m benchmarks.training_plan",
+            "hardware": f"{processor_name()}, one thread",
+            "torch": torch.__version__,
+            "setup": asdict(setup),
+            "budget_bytes": budget_bytes,
+            "arena_bytes": found.arena_bytes,
+            "parts": asdict(found.parts),
+            "outcomes": [asdict(item) for item in outcomes],
+            "contributions": asdict(contributions),
+        }
+        RESULT.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if markdown is None:
         click.echo(text)
     else:

@@ -14,8 +14,7 @@ a page. `--quick` takes less than a minute with a small network, needs no corpus
 """
 
 import json
-import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,8 +25,8 @@ import numpy as np
 import torch
 
 from benchmarks import transfer_images, transfer_quick, transfer_speech
-from benchmarks.records import RESULTS
-from benchmarks.tables import number, table, write_measured
+from benchmarks.records import RESULTS, processor_name
+from benchmarks.tables import number, percent, table, write_measured
 from benchmarks.transfer_methods import Outcome, judged, methods
 from benchmarks.transfer_task import Task
 from tinycc.training.simulation import evaluate
@@ -86,19 +85,6 @@ def measured(task: Task, path: Path) -> str:
         }
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return page(settings, {name: outcomes[name] for name in compared})
-
-
-def processor_name() -> str:
-    """As Linux tells it."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def percent(values: Sequence[float]) -> str:
-    """Mean and its standard error, in points, of two values or more."""
-    error = np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{100 * np.mean(values):.1f} ± {100 * error:.1f}"
 
 
 def differences(first: Outcome, second: Outcome) -> list[float]:

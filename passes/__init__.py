@@ -52,6 +52,7 @@ __all__ = [
     "TakeChannelsLast",
     "ToNormalForm",
     "UnsignedEdges",
+    "WidenAlike",
     "WidenWeights",
     "WriteOutBatchNorm",
     *_PIPELINE,

@@ -11,7 +11,7 @@ Source:  search over sets of executed operators, as in Liberis & Lane, "Neural n
 
 import heapq
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tvm
 
@@ -50,6 +50,13 @@ class OrderOperators:
         rewritten = tvm.IRModule(dict(module.functions), attrs=module.attrs)
         rewritten.update_func(module.get_global_var("main"), edited)
         return rewritten
+
+
+def ordered(graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS) -> OperatorGraph:
+    """The graph with its operators in that order."""
+    order = OrderSearch(graph, limits.order_steps).least_peak_order()
+    nodes = (replace(graph.nodes[index], index=place) for place, index in enumerate(order))
+    return replace(graph, nodes=tuple(nodes))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 import tvm
 
 from tinycc import tvm_adapter
+from tinycc.graph import OperatorGraph
 from tinycc.schedule.choose import Choice, choose
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule
@@ -43,7 +44,7 @@ class ScheduleStages:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Replace runs of operators by stages."""
-        choice = choose(module, self.options)
+        choice = choose(OperatorGraph.of(module), self.options)
         if choice is None:
             return module
         lines = [_told(schedule, choice) for schedule in choice.front]

@@ -32,16 +32,16 @@ class SelectKernels:
         for variable, function in module.functions.items():
             if tvm_adapter.attribute(function, "Composite") is None:
                 continue
-            variant = _best(view_of(function), self.features)
+            variant = with_best_kernel(view_of(function), self.features).variant
             if variant != PORTABLE:
                 chosen.update_func(variable, function.with_attr(VARIANT, variant))
         return chosen
 
 
-def _best(view: Operator, features: Sequence[str]) -> str:
-    """The quickest kernel, or in its place one for weights of few bits."""
+def with_best_kernel(view: Operator, features: Sequence[str]) -> Operator:
+    """An operator run by its quickest kernel, or in its place by one for weights of few bits."""
     quickest = replace(view, variant=_quickest(view, features))
-    return next(iter(quickest.traded("instructions")), quickest).variant
+    return next(iter(quickest.traded("instructions")), quickest)
 
 
 def _quickest(view: Operator, features: Sequence[str]) -> str:

@@ -9,17 +9,19 @@ Source:  the knapsack problem, greedily: most predicted instructions for a byte 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import tvm
 from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.graph import view_of
 from tinycc.ops.base import VARIANT, Operator
+from tinycc.ops.kernel_call import Packed, SourceCall
 from tinycc.ops.stage import Stage
-from tinycc.schedule.costs import runs_of
+from tinycc.schedule.costs import Run, runs_of
 from tinycc.schedule.well_formed import well_formed
 
 # Of the flash that is given, what is left for the code: that of a model of the corpus takes less.
@@ -27,16 +29,16 @@ CODE_BYTES = 24 * 1024
 
 
 @dataclass(frozen=True)
-class _Widening:
+class Widening:
     """Wide weights of one operator: what they take, and what they save.
 
     function: the operator's, or that of its stage. member: its place there.
-    variant: the kernel that takes them.
+    run: of the kernel that takes them.
     """
 
     function: tvm.ir.GlobalVar
     member: int
-    variant: str
+    run: Run
     bytes: int
     instructions: int
 
@@ -45,28 +47,35 @@ class _Widening:
 class WidenWeights:
     """Module pass; see above."""
 
-    def __init__(self, flash_bytes: int) -> None:
-        """flash_bytes: what code and constants may take."""
+    def __init__(self, flash_bytes: int, *, is_shared: bool = False) -> None:
+        """flash_bytes: what code and constants may take.
+
+        is_shared: whether constants that are equal are one, as those of a program of several entries.
+        """
         self.flash_bytes = flash_bytes
+        self.is_shared = is_shared
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """Annotate the functions whose weights are to be wide."""
         room = self.flash_bytes - CODE_BYTES
-        offered: list[_Widening] = []
-        # The constants of each call are its own.
+        offered: list[Widening] = []
+        constants: set[bytes] = set()
         for variable, times in Counter(tvm_adapter.callees_of(module["main"])).items():
             view = view_of(module[variable])
-            room -= times * constant_bytes(view)
-            offered += _widenings(variable, view, times)
-        chosen: dict[tvm.ir.GlobalVar, dict[int, str]] = defaultdict(dict)
-        for widening in sorted(offered, key=lambda item: -item.instructions / item.bytes):
+            if self.is_shared:
+                constants.update(array for run in runs_of(view) for array in constants_of(run))
+            else:
+                # The constants of each call are its own.
+                room -= times * constant_bytes(view)
+            offered += widenings(variable, view, times)
+        room -= sum(map(len, constants))
+        chosen = []
+        saving = [widening for widening in offered if widening.instructions > 0]
+        for widening in sorted(saving, key=lambda item: -item.instructions / item.bytes):
             if widening.bytes <= room:
                 room -= widening.bytes
-                chosen[widening.function][widening.member] = widening.variant
-        result = tvm.IRModule(dict(module.functions), attrs=module.attrs)
-        for variable, members in chosen.items():
-            result.update_func(variable, _widened(module[variable], members))
-        return well_formed(result)
+                chosen.append(widening)
+        return widened(module, chosen)
 
 
 def constant_bytes(view: Operator) -> int:
@@ -75,14 +84,33 @@ def constant_bytes(view: Operator) -> int:
     return tables + sum(run.call.data_bytes + run.view.operand_bytes for run in runs_of(view))
 
 
-def _widenings(function: tvm.ir.GlobalVar, view: Operator, times: int) -> Iterator[_Widening]:
-    """What may be widened of an operator or a stage."""
+def constants_of(run: Run) -> tuple[bytes, ...]:
+    """The arrays that a kernel has in flash."""
+    data = [] if isinstance(run.call, SourceCall) else list(run.call.data.values())
+    arrays = [value.array() if isinstance(value, Packed) else value for value in data]
+    operands = [tensor.value for tensor in run.view.inputs]
+    return tuple(array.tobytes() for array in [*arrays, *operands] if isinstance(array, np.ndarray))
+
+
+def widenings(function: tvm.ir.GlobalVar, view: Operator, times: int) -> Iterator[Widening]:
+    """What may be widened of an operator or a stage that is called so many times."""
     pairs = zip(runs_of(view), runs_of(_wide(view)), strict=True)
     for member, (before, after) in enumerate(pairs):
         size = after.call.data_bytes - before.call.data_bytes
         saved = before.predicted_instructions - after.predicted_instructions
-        if size > 0 and saved > 0:
-            yield _Widening(function, member, after.view.variant, times * size, times * saved)
+        if size > 0:
+            yield Widening(function, member, after, times * size, times * saved)
+
+
+def widened(module: tvm.IRModule, chosen: Iterable[Widening]) -> tvm.IRModule:
+    """The module with these weights wide."""
+    members: dict[tvm.ir.GlobalVar, dict[int, str]] = defaultdict(dict)
+    for widening in chosen:
+        members[widening.function][widening.member] = widening.run.view.variant
+    result = tvm.IRModule(dict(module.functions), attrs=module.attrs)
+    for variable, variants in members.items():
+        result.update_func(variable, _widened(module[variable], variants))
+    return well_formed(result)
 
 
 def _wide(view: Operator) -> Operator:

@@ -28,5 +28,6 @@ fi
 
 "$python" -m venv --upgrade-deps .venv
 
-.venv/bin/pip install -q -c constraints.txt -e '.[torch,dev]'
+# Most of what is installed is never imported: what is gets compiled then.
+.venv/bin/pip install -q --no-compile -c constraints.txt -e '.[torch,dev]'
 touch .venv/.complete

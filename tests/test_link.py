@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tvm import relax
 
 import tinycc
+from tests.passes.layout_tools import QUICK_LLVM
 from tests.tools.kernel_runner import dequantized, module_of, quantized
 from tests.tools.linked_models import take_turns
 from tests.tools.stateful_graphs import run_states_on_vm
@@ -64,7 +65,7 @@ def expected(name: str) -> np.ndarray:
     """The output of each step, on TVM's VM."""
     if name in ("one", "two"):
         return np.array([outputs[0] for outputs in run_states_on_vm(MODULES[name], list(INPUTS[name]))])
-    machine = relax.VirtualMachine(tvm.compile(MODULES[name], target="llvm"), tvm.cpu())
+    machine = relax.VirtualMachine(tvm.compile(MODULES[name], target=QUICK_LLVM), tvm.cpu())
     return np.array([machine["main"](tvm.runtime.tensor(case)).numpy() for case in INPUTS[name]])
 
 

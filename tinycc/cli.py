@@ -120,22 +120,22 @@ main.add_command(validate_command)
     help="With --train: what gradients are computed in; integers where the target has no FPU, unless said.",
 )
 @click.option(
+    "--spare-classes",
+    type=click.IntRange(0),
+    default=0,
+    help="With --train: outputs beside those of the model, for classes to be learned.",
+)
+@click.option(
     "--momentum",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
-    help="With --train: of stochastic gradient descent; it needs four bytes for each weight that trains.",
+    help="With --train: of stochastic gradient descent; four more bytes for each weight that trains.",
 )
 @click.option(
     "--batch",
     type=click.IntRange(1),
     default=1,
-    help="With --train: examples, one a step, whose mean gradient changes weights; more than 1 need as much.",
-)
-@click.option(
-    "--spare-classes",
-    type=click.IntRange(0),
-    default=0,
-    help="With --train: outputs beside those of the model, for classes to be learned.",
+    help="With --train: of how many examples weights change by the mean gradient; as many bytes.",
 )
 @quantization_options
 def compile_command(
@@ -156,9 +156,9 @@ def compile_command(
     name: str,
     train: str | None,
     gradients: Any,
+    spare_classes: int,
     momentum: float,
     batch: int,
-    spare_classes: int,
     quantization: Quantization,
     preprocessing: "Preprocessing",
 ) -> None:
@@ -176,8 +176,8 @@ def compile_command(
             source,
             scheme=training.named_scheme(train),
             gradients=gradients,
-            rule=training.UpdateRule(momentum=momentum, batch=batch),
             spare_classes=spare_classes,
+            rule=training.UpdateRule(momentum=momentum, batch=batch),
             target=target,
             sram=sram,
             flash=flash,
@@ -188,10 +188,10 @@ def compile_command(
         return
     if gradients is not None:
         raise UnsupportedError("--gradients says how a training step computes: give --train as well")
-    if momentum or batch > 1:
-        raise UnsupportedError("--momentum and --batch are of a training step: give --train as well")
     if spare_classes:
         raise UnsupportedError("--spare-classes are learned by a training step: give --train, too")
+    if momentum or batch > 1:
+        raise UnsupportedError("--momentum and --batch say how a training step learns: give --train as well")
     compiled = compile_model(
         source,
         target=target,

@@ -1,6 +1,6 @@
 """`tinycc train-plan`."""
 
-import math
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tinycc.arrays import read_examples
 from tinycc.command import with_torch
-from tinycc.errors import OutputError
+from tinycc.errors import OutputError, TrainingError
 from tinycc.output_file import new_file
 from tinycc.quantization_options import progress_bar
 from tinycc.report.terminal import empty_table
@@ -18,8 +18,8 @@ from tinycc.target import TARGETS, parse_size, target_named
 
 if TYPE_CHECKING:
     from tinycc.training.scheme_search.contribution import Contributions, Gain
-    from tinycc.training.scheme_search.memory_model import MemoryModel
     from tinycc.training.scheme_search.search import Found, StepPlanner
+    from tinycc.training.scheme_search.step_model import StepModel
 
 # Budgets of a plot, from the least that anything needs to what all that gains needs.
 _BUDGETS = 8
@@ -39,6 +39,12 @@ _BUDGETS = 8
 @click.option("--labels", metavar="ARRAY", default="label", show_default=True, help="The name of the labels.")
 @click.option(
     "--memory", required=True, metavar="SIZE", help="SRAM for inference and step together, e.g. 256K."
+)
+@click.option(
+    "--latency",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instructions that a training step may take, as they are predicted.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The scheme to write.")
 @click.option(
@@ -79,6 +85,7 @@ def train_plan_command(
     test: Path | None,
     labels: str,
     memory: str,
+    latency: int | None,
     output: Path,
     kept: Path | None,
     last: int | None,
@@ -93,19 +100,20 @@ def train_plan_command(
     plot: Path | None,
     device: str,
 ) -> None:
-    """Find what of MODEL (.tflite or .onnx, int8) to train on the device within a memory budget.
+    """Find what of MODEL (.tflite or .onnx, int8) to train on the device within a budget.
 
     What each part gains is measured in simulation first, with data that are not learned from.
     """
     with_torch()
     from tinycc.quantization.extra import library
+    from tinycc.training.gradients import gradient_type
     from tinycc.training.scheme_search.measure import measure_contributions, split
-    from tinycc.training.scheme_search.search import StepPlanner, memory_model, search
+    from tinycc.training.scheme_search.search import StepPlanner, search, step_model
     from tinycc.training.simulation import Data, IntegerNetwork
     from tinycc.training.update_rule import UpdateRule
 
     budget_bytes = parse_size(memory)
-    target_named(target)
+    kind = gradient_type(gradients, target_named(target).features)
     if plot is not None:
         library("matplotlib.figure")
     if not output.resolve().parent.is_dir():
@@ -115,23 +123,23 @@ def train_plan_command(
     learned, held_out = split(known, 0.25) if test is None else (known, Data(*read_examples(test, labels)))
     contributions = measure_contributions(
         network, learned, held_out,
-        deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch,
+        deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch, gradients=kind,
         path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
     )  # fmt: skip
     rule = UpdateRule(batch=batch if accumulate else 1)
-    planner = StepPlanner(network.graph.module, target=target, gradients=gradients, rule=rule)
-    sums = memory_model(planner, contributions)
-    found = search(planner, contributions, budget_bytes, method=method, memory=sums)
+    planner = StepPlanner(network.graph.module, target=target, gradients=kind, rule=rule)
+    sums = step_model(planner, contributions)
+    found = search(planner, contributions, budget_bytes, most_instructions=latency, method=method, sums=sums)
     found.scheme.save(output)
     _print(found, contributions, sums, Console())
     batches = f" --batch {rule.batch}" if rule.has_velocities else ""
     click.echo(f"Wrote {output}; compile with --train {output} --sram {budget_bytes}{batches}")
     if plot is not None:
-        _plot(planner, contributions, sums, plot)
+        _plot(planner, contributions, sums, latency, plot)
         click.echo(f"Wrote {plot}")
 
 
-def _print(found: "Found", contributions: "Contributions", sums: "MemoryModel", console: Console) -> None:
+def _print(found: "Found", contributions: "Contributions", sums: "StepModel", console: Console) -> None:
     """What trains, layer by layer, what is live because of it, and what it gains."""
     table = empty_table("What trains", ["Layer", ">weights", ">their bytes", ">kept bytes", ">gain"])
     for name, layer in found.scheme.layers.items():
@@ -139,42 +147,54 @@ def _print(found: "Found", contributions: "Contributions", sums: "MemoryModel", 
         if share is None:
             table.add_row(name, f"{layer.weights:.0%}" if layer.weights else "bias", "", "", "")
             continue
-        part, gain = sums.parts[name, share], contributions.weights(name, share)
+        part, gain = sums.memory.parts[name, share], contributions.weights(name, share)
         table.add_row(name, f"{share:.1%}", f"{part.weights:,}", f"{part.kept:,}", _points(gain))
     console.print(table)
     head, biases = contributions.head, contributions.biases(found.parts.depth)
     console.print(
         f"The head alone: {head.mean:.1%} of held-out cases are right; biases of {found.parts.depth} layers: "
-        f"{_points(biases)}; all that trains, if gains add up: {100 * found.gain:+.1f} points",
+        f"{_points(biases)}; all that trains, if gains add up: {_points(found.gain)} points",
         soft_wrap=True,
     )
-    best = "none of greater gain was found to fit" if found.is_best else "others may gain more"
+    best = "none that surely gains more was found to fit" if found.is_best else "others may gain more"
     console.print(
-        f"Arena: {found.arena_bytes:,} bytes for inference and training step; {best}; "
+        f"Arena: {found.arena_bytes:,} bytes for inference and training step; a step takes "
+        f"{found.instructions:,} instructions, as predicted; {best}; "
         f"{found.refused} proposals did not fit",
         soft_wrap=True,
     )
 
 
 def _points(gain: "Gain") -> str:
-    """In percentage points, with the standard error where there are several seeds."""
-    error = "" if math.isnan(gain.error) else f" ± {100 * gain.error:.1f}"
-    return f"{100 * gain.mean:+.1f}{error}"
+    """In percentage points, with the standard error."""
+    return f"{100 * gain.mean:+.1f} ± {100 * gain.error:.1f}"
 
 
-def _plot(planner: "StepPlanner", contributions: "Contributions", sums: "MemoryModel", path: Path) -> None:
-    """Gain against memory, in a picture of the kind that the name's ending says."""
+def _plot(
+    planner: "StepPlanner",
+    contributions: "Contributions",
+    sums: "StepModel",
+    latency: int | None,
+    path: Path,
+) -> None:
+    """Gain with its error against memory, in a picture of the kind that the name's ending says."""
     from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.search import search
 
-    least, most = sums.range_bytes
-    found = [
-        search(planner, contributions, budget, memory=sums)
-        for budget in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets")
-    ]
+    least, most = sums.memory.range_bytes
+    found = []
+    for budget in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets"):
+        # With less memory a step may take more instructions than it may.
+        with suppress(TrainingError):
+            found.append(search(planner, contributions, budget, most_instructions=latency, sums=sums))
     figure = library("matplotlib.figure").Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot([item.arena_bytes / 1024 for item in found], [100 * item.gain for item in found], marker="o")
+    axes.errorbar(
+        [item.arena_bytes / 1024 for item in found],
+        [100 * item.gain.mean for item in found],
+        [100 * item.gain.error for item in found],
+        marker="o", capsize=3,
+    )  # fmt: skip
     axes.set_xlabel("arena of inference and training step, KiB")
     axes.set_ylabel("sum of gains over the head alone, points")
     try:

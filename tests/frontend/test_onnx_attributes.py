@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import tvm
 from onnx import AttributeProto, defs
-from tvm import relax
 
+from tests.passes.layout_tools import run_on_vm
 from tests.tools.onnx_bases import BASES, COORDINATES, NODE, ROUNDINGS
 from tests.tools.onnx_runtime import run_all
 from tinycc import tvm_adapter
@@ -37,7 +36,6 @@ BY_NODE_TESTS = (
     "ReduceSumSquare", "ReverseSequence", "ScatterElements", "ScatterND", "TopK", "Trilu",
 )  # fmt: skip
 SLOW = os.environ.get("TINYCC_SLOW") == "1"
-QUICK_LLVM = tvm.target.Target({"kind": "llvm", "opt-level": 0})
 STRINGS = {
     "approximate": ("none", "tanh"),
     "auto_pad": ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"),
@@ -121,7 +119,7 @@ def _difference(path: Path) -> str:
     else:
         inputs = list(map(_on_device, inputs, read_edges(module).inputs))
         results = list(map(_on_device, results, read_edges(module).outputs))
-    for index, (result, wanted) in enumerate(zip(_run(module, inputs), results, strict=True)):
+    for index, (result, wanted) in enumerate(zip(run_on_vm(module, inputs), results, strict=True)):
         if result.shape != wanted.shape:
             return f"result {index} has the shape {result.shape}, not {wanted.shape}"
         steps = int(np.abs(wanted.astype(np.int64) - result).max())
@@ -132,13 +130,6 @@ def _difference(path: Path) -> str:
 
 def _on_device(value: np.ndarray, edge: Edge) -> np.ndarray:
     return value.transpose(edge.permutation) if edge.permutation else value
-
-
-def _run(module: tvm.IRModule, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    machine = relax.VirtualMachine(tvm.compile(module, target=QUICK_LLVM), tvm.cpu())
-    result = machine["main"](*[tvm.runtime.tensor(np.ascontiguousarray(value)) for value in inputs])
-    tensors = [result] if isinstance(result, tvm.runtime.Tensor) else list(result)
-    return [tensor.numpy() for tensor in tensors]
 
 
 def _node(path: Path) -> onnx.NodeProto:

@@ -7,6 +7,7 @@ import pytest
 import tvm
 from tvm import relax
 
+from tests.passes.layout_tools import QUICK_LLVM
 from tinycc.edges import read_edges
 from tinycc.errors import TinyccError
 from tinycc.frontend.tflite import load_tflite
@@ -61,7 +62,7 @@ def run(module: tvm.IRModule, inputs: list[np.ndarray]) -> list[np.ndarray]:
         for variable, state in zip(main.params[len(inputs) :], read_states(main), strict=True)
     ]
     legal = relax.transform.LegalizeOps({"relax.nn.conv2d_transpose": _transposed_convolution_nchw})(module)
-    machine = relax.VirtualMachine(tvm.compile(legal, target="llvm"), tvm.cpu())
+    machine = relax.VirtualMachine(tvm.compile(legal, target=QUICK_LLVM), tvm.cpu())
     result = machine["main"](
         *[tvm.runtime.tensor(np.ascontiguousarray(value)) for value in (*inputs, *states)]
     )

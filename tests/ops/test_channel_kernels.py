@@ -14,12 +14,13 @@ from tvm import relax
 import tinycc
 from tests.ops.test_pool2d import Attributes, average_module, inside, maximum_module
 from tests.ops.test_reduce import reduce_module
-from tests.tools.kernel_runner import SANITIZERS, dequantized, module_of, quantized, views_in
+from tests.tools.kernel_runner import dequantized, module_of, quantized, views_in
 from tests.tools.layers import ZERO_POINTS, Shape, check_distance, check_reference, inputs_of, windows
 from tests.tools.view_reference import reference_of
 from tinycc.codegen.folder import KERNELS
 from tinycc.passes import select_kernels
 from tinycc.run import run
+from tinycc.run.host import SANITIZERS
 from tinycc.run.toolchain import host_compiler
 
 FEATURES = ("dsp", "helium")

@@ -89,6 +89,22 @@ def test_masks_on_a_core(low: int, high: int, tmp_path: Path, require_tool: Call
     np.testing.assert_array_equal(mask, np.packbits((result > low) & (result < high), bitorder="little"))
 
 
+@pytest.mark.emulator
+def test_bytes_of_masks_on_a_core(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    """What does not pass is 0, whatever it was."""
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    generator = np.random.default_rng(4)
+    passes = generator.random((1, 2, 3, 16)) < 0.5
+    gradient = np.where(passes, generator.normal(size=passes.shape), np.inf).astype(np.float32)
+    bits = np.packbits(passes.reshape(-1), bitorder="little")
+    factors = [np.float32(0.375), generator.normal(size=16).astype(np.float32)]
+    results = on_core(tmp_path, *(clamped(factor, gradient, bits) for factor in factors))
+    for factor, result in zip(factors, results, strict=True):
+        expected = np.where(passes, gradient, 0) * factor
+        np.testing.assert_array_equal(result, expected.reshape(-1))
+
+
 def test_they_run_in_place() -> None:
     gradient, result = operands_of()
     case = clamped(0.5, gradient, result)

@@ -1,6 +1,7 @@
 """Gradients of inputs of layers: to the bit as the headers say, and against autograd of torch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -74,9 +75,15 @@ def test_frozen_weights_are_constants() -> None:
 def test_blocks_in_the_registers_of_a_core(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
     require_tool("arm-none-eabi-gcc")
     require_tool("qemu-system-arm")
-    item = layer("many channels")
-    [result] = on_core(tmp_path, case_of(item))
-    np.testing.assert_array_equal(result, expected_of(item).reshape(-1))
+    some = layer("many channels")
+    every = replace(some, gradient=np.where(some.gradient == 0, np.float32(0.5), some.gradient))
+    broken = replace(some, gradient=np.copysign(some.gradient, -1))
+    broken.gradient[0, 0, :2, 3:6] = np.inf, -np.inf, np.nan
+    layers = (some, every, broken)
+    for item, result in zip(layers, on_core(tmp_path, *map(case_of, layers)), strict=True):
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(result, expected_of(item).reshape(-1))
+        assert not np.any(np.signbit(result[result == 0]))
 
 
 @pytest.mark.parametrize("name", ["pixels", "many channels", "depthwise with stride", "groups"])

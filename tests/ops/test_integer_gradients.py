@@ -71,6 +71,17 @@ def test_exponents_of_integers_leave_them_fifteen_bits() -> None:
     assert [int(found[0]) + 70 for found in equal_on_both(*cases)] == [16, 5, 0, -14, 0, -6]
 
 
+@pytest.mark.emulator
+def test_exponents_by_four_elements(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    gradients = [integers(bits, shape=(1, count, 1, 1)) for bits, count in ((31, 19), (20, 20), (9, 25))]
+    cases = [Case(gradient_exponent, [gradient, exponent(-70)]) for gradient in gradients]
+    assert {views_in(case.module(), DSP)[0].variant for case in cases} == {"dsp"}
+    for found in (in_c(*cases), in_c(*cases, features=DSP), on_core(tmp_path, *cases)):
+        assert [int(result.flat[0]) + 70 for result in found] == [16, 5, -6]
+
+
 def quantized(gradients: list[np.ndarray]) -> list[tuple[int, np.ndarray]]:
     """The exponent of each gradient of real numbers, and its integers."""
     exponents = equal_on_both(*(Case(gradient_exponent, [values]) for values in gradients))
@@ -139,7 +150,7 @@ def test_a_clamp_scales_and_masks() -> None:
         assert np.abs(got - expected).max() <= 1
         assert np.abs(got.astype(int)).max() <= min(2**bits, 2**15 - 1)
     for case in (cases[0], cases[2]):
-        check_overlap(clamped(*case).module(), clamped(*case).inputs)
+        check_overlap(clamped(*case).module(), clamped(*case).inputs, is_tight=False)
 
 
 @pytest.mark.emulator
@@ -163,6 +174,8 @@ def test_clamps_by_bytes_of_a_mask(tmp_path: Path, require_tool: Callable[[str],
     for index, (portable, by_dsp, by_core) in enumerate(results):
         np.testing.assert_array_equal(by_dsp, portable, err_msg=f"case {index}")
         np.testing.assert_array_equal(by_core, portable.reshape(-1), err_msg=f"case {index}")
+    for case in (cases[0], cases[3]):
+        check_overlap(case.module(), case.inputs, is_tight=False, features=DSP)
 
 
 def test_factors_have_fifteen_bits() -> None:
@@ -281,3 +294,13 @@ def test_where_an_output_may_lie() -> None:
         cases.append(Case(make, [integers(15, "int16", item.gradient.shape), item.weights]))
     for case in cases:
         check_overlap(case.module(), case.inputs, is_tight=False)
+
+
+@pytest.mark.parametrize("name", ["many channels", "tiles of depthwise", "depthwise with long strides"])
+def test_where_an_output_of_words_may_lie(name: str) -> None:
+    """Of several tiles or bands the last need little of the gradient, whose memory the output may take."""
+    case = input_case(layer(name))
+    check_overlap(case.module(), case.inputs, is_tight=False, features=DSP)
+    [view] = views_in(case.module(), DSP)
+    distance = view.overlap_distance(0)
+    assert distance is not None and distance < view.outputs[0].bytes

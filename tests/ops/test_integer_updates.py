@@ -195,6 +195,22 @@ def test_biases_equal_numpy_and_the_vm() -> None:
             np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.emulator
+def test_biases_by_pairs_of_outputs(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    gradient = np.random.default_rng(3).integers(-(2**15), 2**15, (1, 3, 4, 6)).astype(np.int16)
+    scaling = np.geomspace(1e-3, 30, 6).astype(np.float32)
+    make = partial(bias_update, scaling=scaling, seed=4, tensor=8, offset=5)
+    bias, one, power = np.arange(-3, 3, dtype=np.int32), np.ones(1, np.float32), np.array([-9], np.int32)
+    case = Case(make, [gradient, one, STEP, bias, power])
+    assert views_in(case.module(), ("dsp",))[0].variant == "dsp"
+    [portable] = in_c(case)
+    assert (portable != bias).any()
+    np.testing.assert_array_equal(in_c(case, features=("dsp",))[0], portable)
+    np.testing.assert_array_equal(on_core(tmp_path, case)[0], portable)
+
+
 def test_where_new_weights_may_lie() -> None:
     [view] = views_in(weight_case(layer("groups"), UpdateRounding()).module())
     assert [view.overlap_distance(index) for index in range(6)] == [None, None, None, None, 0, None]

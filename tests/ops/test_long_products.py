@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from tests.tools.kernel_runner import SANITIZERS
 from tinycc.codegen.folder import KERNELS
+from tinycc.run.host import SANITIZERS
 from tinycc.run.toolchain import WARNINGS, host_compiler
 
 _PROGRAM = r"""

@@ -22,7 +22,7 @@ from tinycc.run import run
 DSP = ("dsp",)
 # Odd numbers of pixels, inputs that are no whole words, odd numbers of outputs.
 BY_DSP = (
-    "pixels", "many channels", "dense", "depthwise", "wide depthwise", "tiles of depthwise",
+    "pixels", "many channels", "many inputs", "depthwise", "wide depthwise", "tiles of depthwise",
     "depthwise with long strides", "dilated depthwise",
 )  # fmt: skip
 

@@ -6,10 +6,13 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 
+# Small modules run once: to optimise them would take longer than anything else of the test.
+QUICK_LLVM = tvm.target.Target({"kind": "llvm", "opt-level": 0})
+
 
 def run_on_vm(module: tvm.IRModule, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """The results of `main` for one set of inputs."""
-    machine = relax.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())
+    machine = relax.VirtualMachine(tvm.compile(module, target=QUICK_LLVM), tvm.cpu())
     result = machine["main"](*[tvm.runtime.tensor(np.ascontiguousarray(value)) for value in inputs])
     tensors = [result] if isinstance(result, tvm.runtime.Tensor) else list(result)
     return [tensor.numpy() for tensor in tensors]

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ortools.sat.python import cp_model
 
 from tests.plan.plans import SHAPE, plan_of, sigmoid
 from tests.tools.kernel_runner import module_of
@@ -95,6 +96,19 @@ def test_a_hundred_and_fifty_buffers_are_placed() -> None:
     bound = max(one.bytes + other.bytes for one, other in pairs)
     placement = place(chain, {}, bound)
     assert bound <= placement.arena_bytes <= 1.1 * bound
+
+
+def test_what_was_placed_under_other_names_is_not_solved_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [(13, 0, 2), (7, 1, 3), (11, 2, 5), (5, 3, 6), (9, 0, 6), (3, 4, 7), (12, 5, 8), (6, 6, 8)]
+    plain, named = ([buffer(f"{name}{item}", *item) for item in sizes] for name in ("a", "train_b"))
+    overlaps = [{(items[3].name, items[1].name): 2} for items in (plain, named)]
+    first = place(plain, overlaps[0], 1)
+    monkeypatch.setattr(cp_model, "CpSolver", None)
+    second = place(named, overlaps[1], 1)
+    assert first.solver == second.solver == "CP-SAT, proved optimal"
+    assert [first.offsets[item.name] for item in plain] == [second.offsets[item.name] for item in named]
+    with pytest.raises(TypeError):
+        place(named, {}, 1)
 
 
 def brute_force(buffers: list[Buffer], overlaps: Overlaps, limit: int) -> int:

@@ -7,19 +7,23 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tvm
 
 from tests.conftest import CompileOnce
 from tests.tools.networks import inverted_residual
+from tests.tools.training_graphs import training_graph
+from tinycc import training
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.stage import Stage
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import Plan, build_plan
-from tinycc.run import run
+from tinycc.run import run, train
 from tinycc.schedule import costs
 from tinycc.schedule.costs import Work, predicted_instructions, runs_of
 from tinycc.schedule.options import ScheduleOptions
+from tinycc.training.gradients import GradientType
 
 
 def plan_of(form: str, **options: Any) -> Plan:
@@ -93,3 +97,19 @@ def test_a_real_model_takes_what_was_predicted(
     result = run(compiled.folder, "cortex-m4", profile=True)
     predicted = sum(entry["predicted_instructions"] for entry in compiled.report["operators"])
     assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.15)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("gradients", ["float", "integer"])
+def test_a_training_step_takes_what_was_predicted(
+    gradients: GradientType, tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
+        require_tool(tool)
+    # A network that the model was not fitted to.
+    compiled = training.compile(training_graph(20), target="cortex-m4", gradients=gradients)
+    compiled.export(tmp_path / "model")
+    image = np.random.default_rng(0).integers(-128, 128, (1, 1, 8, 8, 3)).astype(np.int8)
+    result = train(tmp_path / "model", "cortex-m4", [image], np.array([1]), 0.01, profile=True)
+    predicted = sum(entry["predicted_instructions"] for entry in compiled.report["training"]["operators"])
+    assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.2)

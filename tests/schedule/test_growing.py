@@ -10,20 +10,25 @@ from tvm import relax
 
 from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, shared
-from tinycc.passes.pipeline import default_passes
+from tinycc.graph import OperatorGraph
+from tinycc.ops.stage import Grid
+from tinycc.passes.pipeline import InputMode, default_passes
 from tinycc.schedule.candidates import Candidate, Candidates
+from tinycc.schedule.choose import Choice, choose, choose_within
+from tinycc.schedule.growing import GrownStage
+from tinycc.schedule.options import ScheduleOptions
 
 
-def candidates_of(module: tvm.IRModule) -> Candidates:
-    passes = default_passes("float")
+def candidates_of(module: tvm.IRModule, input_mode: InputMode = "tensor") -> Candidates:
+    passes = default_passes("float", input_mode=input_mode)
     last = [item.info.name for item in passes].index("OrderOperators")
-    return Candidates(tvm.transform.Sequential(passes[: last + 1])(module))
+    return Candidates(OperatorGraph.of(tvm.transform.Sequential(passes[: last + 1])(module)))
 
 
 def figures(candidate: Candidate | None) -> dict[str, object] | None:
     if candidate is None:
         return None
-    return {name: value for name, value in vars(candidate).items() if name not in ("graph", "stage")}
+    return {name: value for name, value in vars(candidate).items() if name not in ("graph", "stage", "node")}
 
 
 def check_runs(candidates: Candidates) -> None:
@@ -69,3 +74,42 @@ def branching(seed: int) -> tvm.IRModule:
 @given(st.integers(0, 9999))
 def test_a_grown_stage_is_what_it_is_by_itself(seed: int) -> None:
     check_runs(candidates_of(branching(seed)))
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 9999), st.sampled_from([2, 3, 5]))
+def test_strips_are_what_they_are_by_themselves(seed: int, count: int) -> None:
+    candidates = candidates_of(branching(seed))
+    for stage in candidates.runs:
+        grid = Grid(strips=count)
+        assert figures(candidates.cut(stage, grid)) == figures(candidates.simulated(stage.run, grid))
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 9999))
+def test_a_stage_that_is_fed_by_rows_is_what_it_is_by_itself(seed: int) -> None:
+    candidates = candidates_of(branching(seed), input_mode="rows")
+    fed = [stage for stage in candidates.runs if stage.is_fed]
+    assert fed
+    for stage in fed:
+        assert figures(stage) == figures(candidates.simulated(stage.run))
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 9999), st.sampled_from([0.3, 0.5, 0.8]))
+def test_what_is_known_of_other_graphs_changes_nothing(seed: int, share: float) -> None:
+    """Nor does a search that looks no further than a budget."""
+    tree = GrownStage()
+    for graph in (candidates_of(branching(seed + item)).graph for item in (1, 0)):
+        most = max(candidate.live_bytes for candidate in Candidates(graph).whole)
+        options = ScheduleOptions(sram_bytes=int(share * most))
+        alone, within = choose(graph, options), choose_within(graph, options, tree)
+        assert alone is not None
+        told = figures_of(choose(graph, options, tree))
+        assert told == figures_of(alone)
+        fits = alone.space.fits(alone.schedule, int(share * most))
+        assert figures_of(within) == (told if fits else None)
+
+
+def figures_of(choice: Choice | None) -> list[dict[str, object] | None] | None:
+    return None if choice is None else [figures(item) for item in choice.schedule.candidates]

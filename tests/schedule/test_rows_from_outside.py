@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from tests.schedule.test_search import all_schedules, arena_of, random_network, search_in
 from tests.tools.networks import inverted_residual, squeeze_and_excite
+from tinycc.graph import OperatorGraph
 from tinycc.ops.stage import Grid
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
@@ -19,7 +20,7 @@ from tinycc.schedule.two_passes import blocks_of
 def candidates_of(module: tvm.IRModule) -> Candidates:
     passes = default_passes("float", input_mode="rows")
     last = [item.info.name for item in passes].index("OrderOperators")
-    return Candidates(tvm.transform.Sequential(passes[: last + 1])(module))
+    return Candidates(OperatorGraph.of(tvm.transform.Sequential(passes[: last + 1])(module)))
 
 
 @settings(max_examples=8)

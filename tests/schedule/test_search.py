@@ -12,6 +12,7 @@ from tvm import relax
 
 from tests.tools.kernel_runner import module_of
 from tests.tools.networks import Network, inverted_residual, shared
+from tinycc.graph import OperatorGraph
 from tinycc.limits import DEFAULT_LIMITS
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
@@ -24,7 +25,7 @@ from tinycc.schedule.staged import staged
 def candidates_of(module: tvm.IRModule) -> Candidates:
     passes = default_passes("float")
     last = [item.info.name for item in passes].index("OrderOperators")
-    return Candidates(tvm.transform.Sequential(passes[: last + 1])(module))
+    return Candidates(OperatorGraph.of(tvm.transform.Sequential(passes[: last + 1])(module)))
 
 
 def search_in(candidates: Candidates) -> Search:

@@ -2,6 +2,7 @@
 
 import tvm
 
+from tinycc.graph import OperatorGraph
 from tinycc.ops.stage import Grid
 from tinycc.schedule.candidates import Candidates
 from tinycc.schedule.staged import staged
@@ -16,7 +17,7 @@ class CutStages:
 
     def transform_module(self, module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
         """One stage of main, cut; on whole tensors before and after."""
-        candidates = Candidates(module)
+        candidates = Candidates(OperatorGraph.of(module))
         for run in sorted(candidates.runs, key=lambda run: -run.members):
             cut = candidates.cut(run, self.grid)
             if cut is not None:

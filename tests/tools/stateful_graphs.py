@@ -13,6 +13,7 @@ import numpy as np
 import tvm
 from tvm import relax
 
+from tests.passes.layout_tools import QUICK_LLVM
 from tests.tools.kernel_runner import dequantized, module_of, quantized
 from tests.tools.tflite_writer import TFLiteWriter
 from tinycc import tvm_adapter
@@ -144,7 +145,7 @@ def stateful_module(seed: int, operators: int = 6) -> tvm.IRModule:
 
 def run_states_on_vm(module: tvm.IRModule, cases: list[np.ndarray]) -> list[list[np.ndarray]]:
     """The outputs of inferences one after the other, states handed on; of a module with one input."""
-    machine = relax.VirtualMachine(tvm.compile(module, target="llvm"), tvm.cpu())
+    machine = relax.VirtualMachine(tvm.compile(module, target=QUICK_LLVM), tvm.cpu())
     main = module["main"]
     states = [
         np.ascontiguousarray(state.initial_array(variable))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-_CHECKED = ("-O1", "-g1", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-ffp-contract=off")
+_CHECKED = ("-Og", "-g1", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-ffp-contract=off")
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
 
 

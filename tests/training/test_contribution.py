@@ -67,14 +67,30 @@ def test_gains_are_differences_of_the_best_rates() -> None:
         "biases of 2": [[0.5, 0.6], [0.0, 0.0]],
         "biases of 2, 0.5 of conv2d_0": [[0.0, 0.0], [0.6, 0.9]],
     }
-    found = Contributions({}, [1, 2], {"conv2d_0": [0.5]}, scores)
+    found = Contributions({}, [1, 2], {"conv2d_0": [0.5]}, scores, 2**40)
     assert found.head.mean == pytest.approx(0.3)
     assert (found.biases(2).mean, found.biases(2).error) == (pytest.approx(0.25), pytest.approx(0.05))
     assert (found.weights("conv2d_0", 0.5).mean, found.weights("conv2d_0", 0.5).error) == (
         pytest.approx(0.2),
         pytest.approx(0.1),
     )
-    assert found.gain(Parts(2, {"conv2d_0": 0.5})) == pytest.approx(0.45)
+    total = found.gain(Parts(2, {"conv2d_0": 0.5}))
+    assert (total.mean, total.error, total.sure) == pytest.approx((0.45, 0.15, 0.3))
+
+
+def test_errors_are_of_seeds_and_of_held_out_cases() -> None:
+    """The latter are checked against draws."""
+    scores = {"biases of 1": [[0.6, 0.6]], "biases of 2": [[0.8, 0.8]]}
+    found = Contributions({}, [1, 2], {}, scores, 50)
+    draws = np.random.default_rng(0).binomial(50, [[0.6, 0.8]], (20000, 2)) / 50
+    assert found.head.error == pytest.approx(draws[:, 0].std(), rel=0.02)
+    assert found.biases(2).error == pytest.approx((draws[:, 1] - draws[:, 0]).std(), rel=0.02)
+    assert replace(found, scores={name: [told[0][:1]] for name, told in scores.items()}).biases(
+        2
+    ).error == pytest.approx(found.biases(2).error)
+    spread = replace(found, scores={**scores, "biases of 2": [[0.7, 0.9]]})
+    assert spread.biases(2).error ** 2 == pytest.approx(found.biases(2).error ** 2 + 0.1**2)
+    assert found.biases(1).error == 0.0  # the same network twice
 
 
 def stopping_after(count: int) -> Any:
@@ -119,6 +135,7 @@ def test_a_file_of_another_measurement_is_refused(
     for given, options, what in (
         ((others, parts[1]), OPTIONS, "data"),
         (parts, OPTIONS | {"seeds": (0, 2), "rates": (0.01, 0.1)}, "seeds, rates"),
+        (parts, OPTIONS | {"gradients": "integer"}, "gradients"),
     ):
         with pytest.raises(
             TrainingError, match=rf"kept\.json holds .* another measurement \({what} differ\)"
@@ -129,7 +146,7 @@ def test_a_file_of_another_measurement_is_refused(
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 9}', '{"format": 1, "setup": {}}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 9}', '{"format": 2, "setup": {}}'])
 def test_a_file_that_holds_none(tmp_path: Path, content: str) -> None:
     path = tmp_path / "kept.json"
     path.write_text(content, encoding="utf-8")

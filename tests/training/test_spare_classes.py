@@ -102,6 +102,29 @@ def test_a_board_learns_a_class_that_it_never_saw(tmp_path: Path) -> None:
     assert after[len(old) :].mean() >= 0.9
 
 
+def test_the_simulation_has_them_as_well(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch]")
+    from tinycc.training.simulation import Data, IntegerNetwork, Run, evaluate, simulate
+
+    module = MODULES["bias and scales"]
+    network = IntegerNetwork.load(module)
+    scheme = training.named_scheme("last:2")(network.layers)
+    labels = np.arange(20) % (CLASSES + SPARE)
+    images = np.random.default_rng(3).integers(-128, 128, (len(labels), 8, 8, 3)).astype(np.int8)
+    compiled = training.compile(module, scheme=scheme, gradients="integer", spare_classes=SPARE)
+    compiled.export(tmp_path / "c")
+    result = train(tmp_path / "c", "host", [images], labels, 0.003)
+    data, run = Data([images], labels), Run(rate=0.003, scheme=scheme)
+    [simulated] = simulate(
+        network, data, data, runs=[run], shuffled=False, gradients="integer", spare_classes=SPARE
+    )
+    assert result.states is not None and len(simulated.states["dense_0_bias"]) == CLASSES + SPARE
+    for name, state in simulated.states.items():
+        np.testing.assert_array_equal(result.states[name].reshape(-1), state.reshape(-1), err_msg=name)
+    after = evaluate(network, data, simulated.states, spare_classes=SPARE)
+    assert after == simulated.accuracies[-1]
+
+
 def test_what_cannot_have_them() -> None:
     def compiled(module: tvm.IRModule, scheme: Scheme | None = None, count: int = 1) -> None:
         training.compile(module, scheme=scheme or training.full, spare_classes=count)

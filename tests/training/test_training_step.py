@@ -174,3 +174,30 @@ def test_frozen_weights_of_four_bits_lie_two_in_a_byte(tmp_path: Path) -> None:
     assert result.states is not None
     for name, state in simulated.states.items():
         np.testing.assert_array_equal(result.states[name], state)
+
+
+def test_frozen_layers_have_the_same_wide_weights_in_both_entries(
+    tmp_path: Path, examples: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Flash that is left is spent once, and no weight is learned otherwise."""
+    scheme = partial(last_layers, count=1)
+    models = [
+        training.compile(residual_network(), scheme=scheme, target="cortex-m4", flash=flash)
+        for flash in (None, "1M")
+    ]
+    entries = models[1].report["operators"], models[1].report["training"]["operators"]
+    invoked, learned = (
+        [operator["variant"] for operator in entry if operator["kind"] == "conv2d"] for entry in entries
+    )
+    assert "dsp_wide" in invoked and invoked == learned
+    sizes = [sum(operator["weight_bytes"] for operator in model.report["operators"]) for model in models]
+    assert sizes[1] > sizes[0]
+    assert models[1].report["weight_bytes"] - models[0].report["weight_bytes"] == sizes[1] - sizes[0]
+    results = []
+    for index, model in enumerate(models):
+        model.export(tmp_path / str(index))
+        results.append(trained(tmp_path / str(index), "host", examples))
+    narrow, wide = (result.states for result in results)
+    assert narrow is not None and wide is not None
+    for name, state in narrow.items():
+        np.testing.assert_array_equal(wide[name], state, err_msg=name)

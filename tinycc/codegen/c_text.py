@@ -1,8 +1,7 @@
 """Values, types and remarks as C text."""
 
 import re
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -56,9 +55,20 @@ def c_array(name: str, values: np.ndarray) -> str:
     """A constant array in flash; its shape is told in a comment."""
     flat = np.ascontiguousarray(values).reshape(-1)
     items = [c_value(item) for item in flat.tolist()]
-    body = textwrap.fill(", ".join(items), width=_WIDTH, initial_indent="    ", subsequent_indent="    ")
+    body = "\n".join(_lines(items))
     shape = "x".join(map(str, values.shape)) or "1"
     return f"/* {shape} */\nstatic const {c_type(str(values.dtype))} {name}[{flat.size}] = {{\n{body}\n}};"
+
+
+def _lines(items: Sequence[str]) -> list[str]:
+    """Items with commas between, in as few indented lines; textwrap takes five times as long for weights."""
+    lines, line = [], "   "
+    for text in (*(f" {item}," for item in items[:-1]), f" {items[-1]}"):
+        if len(line) + len(text) > _WIDTH:
+            lines.append(line)
+            line = "   "
+        line += text
+    return [*lines, line]
 
 
 def c_struct(type_name: str, name: str, fields: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """The bias of a layer after a training step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.dsp import FEATURE
 from tinycc.ops.gradient_integers import header_ending
 from tinycc.ops.integer_update import integer_changes
 from tinycc.ops.kernel import Kernel
@@ -21,6 +22,8 @@ from tinycc.runtime_c.constants import constant
 
 # Of a change before it is an integer.
 BOUND = float(constant("TINYCC_BIAS_BOUND"))
+# Pixels whose gradients an int32 sums.
+_RUN = constant("TINYCC_BIAS_UPDATE_RUN")
 # What a bias may be: with a change added, it is still an int32.
 LOW, HIGH = -(2**30), 2**30 - 1
 
@@ -146,4 +149,26 @@ class PortableBiasUpdate(Kernel[BiasUpdate]):
         return 0 if index == 3 else None
 
 
-ROOM = Room(BiasUpdate, (PortableBiasUpdate(),))
+class DspBiasUpdate(PortableBiasUpdate):
+    """Two outputs at a time, with the DSP extension."""
+
+    name: ClassVar[str] = FEATURE
+    needs: ClassVar[str | None] = FEATURE
+
+    def fits(self, view: BiasUpdate) -> bool:
+        """Integers of an even number of outputs, whose sums are int32."""
+        gradient, outputs = view.inputs[0], view.inputs[3].elements
+        pixels = gradient.elements // outputs
+        return gradient.dtype == "int16" and outputs % 2 == 0 and pixels <= _RUN
+
+    def call(self, view: BiasUpdate) -> RowCall:
+        """Two outputs after the other."""
+        return replace(
+            super().call(view),
+            header="bias_update_dsp.h",
+            function="tinycc_bias_update_dsp_int16",
+            struct="tinycc_bias_update_dsp",
+        )
+
+
+ROOM = Room(BiasUpdate, (DspBiasUpdate(), PortableBiasUpdate()))

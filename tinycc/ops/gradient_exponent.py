@@ -1,6 +1,6 @@
 """By how many powers of two a gradient is more than what its integers may be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from tinycc import tvm_adapter
 from tinycc.ops.base import ElementTypes, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.composite_writer import Emit, write_composite
+from tinycc.ops.dsp import FEATURE
 from tinycc.ops.gradient_integers import FACTOR_BITS, exponents
 from tinycc.ops.kernel import Kernel
 from tinycc.ops.kernel_call import RowCall
@@ -91,4 +92,24 @@ class PortableGradientExponent(Kernel[GradientExponent]):
         )
 
 
-ROOM = Room(GradientExponent, (PortableGradientExponent(),))
+class DspGradientExponent(PortableGradientExponent):
+    """Four elements at a time, with the DSP extension."""
+
+    name: ClassVar[str] = FEATURE
+    needs: ClassVar[str | None] = FEATURE
+
+    def fits(self, view: GradientExponent) -> bool:
+        """Integers of 32 bits."""
+        return view.inputs[0].dtype == "int32"
+
+    def call(self, view: GradientExponent) -> RowCall:
+        """All elements at once."""
+        return replace(
+            super().call(view),
+            header="gradient_exponent_dsp.h",
+            function="tinycc_gradient_exponent_dsp_int32",
+            struct="tinycc_gradient_exponent_dsp",
+        )
+
+
+ROOM = Room(GradientExponent, (DspGradientExponent(), PortableGradientExponent()))

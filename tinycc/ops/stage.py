@@ -3,7 +3,7 @@
 schedule_stages makes stages; no pattern finds them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -244,8 +244,13 @@ class Stage(Operator):
 
     @property
     def scratch_alignment(self) -> int:
+        """That of a row's number."""
+        return self.row_number_bytes(self.calls)
+
+    @staticmethod
+    def row_number_bytes(calls: Sequence[StreamedCall]) -> int:
         """Rows are counted in int16, or in int32 where there are too many for that."""
-        return 2 if all(call.rows < 1 << 15 for call in self.calls) else 4
+        return 2 if all(call.rows < 1 << 15 for call in calls) else 4
 
     @property
     def macs(self) -> int:

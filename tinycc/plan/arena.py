@@ -9,6 +9,7 @@ exists.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ortools.sat.python import cp_model
 
@@ -56,7 +57,7 @@ def place(
             reached = arena_bytes <= lower_bound_bytes
             best = Placement(offsets, arena_bytes, reached, f"first fit by {name}")
     assert best is not None
-    return best if best.optimal else _solve(buffers, overlaps, exact, lower_bound_bytes, best, limits)
+    return best if best.optimal else _solved(buffers, overlaps, exact, lower_bound_bytes, best, limits)
 
 
 def place_apart(
@@ -150,7 +151,7 @@ def _just(one: Buffer, other: Buffer, overlaps: Overlaps, exact: Exact) -> int |
     return overlaps[other.name, one.name] if (other.name, one.name) in exact else None
 
 
-def _solve(
+def _solved(
     buffers: Sequence[Buffer],
     overlaps: Overlaps,
     exact: Exact,
@@ -158,9 +159,39 @@ def _solve(
     start: Placement,
     limits: SearchLimits,
 ) -> Placement:
-    """CP-SAT: an order decision for each pair of buffers that meet, the arena minimised."""
+    """`_solve` by numbers in place of names: what a search has placed is planned again once it is chosen."""
+    numbers = {buffer.name: str(index) for index, buffer in enumerate(buffers)}
+    found = _solve(
+        tuple(replace(buffer, name=numbers[buffer.name], kind="activation") for buffer in buffers),
+        tuple((numbers[output], numbers[source], gap) for (output, source), gap in overlaps.items()),
+        frozenset((numbers[output], numbers[source]) for output, source in exact),
+        lower_bound_bytes,
+        tuple(start.offsets[buffer.name] for buffer in buffers),
+        start.arena_bytes,
+        limits.solver_seconds,
+    )
+    if found is None:
+        return start
+    return replace(found, offsets={name: found.offsets[number] for name, number in numbers.items()})
+
+
+@lru_cache(64)
+def _solve(
+    buffers: tuple[Buffer, ...],
+    gaps: tuple[tuple[str, str, int], ...],
+    exact: frozenset[tuple[str, str]],
+    lower_bound_bytes: int,
+    start: tuple[int, ...],
+    limit: int,
+    seconds: float,
+) -> Placement | None:
+    """CP-SAT: an order decision for each pair of buffers that meet, the arena minimised.
+
+    gaps: the overlaps. start: offsets to begin with, which need an arena of `limit` bytes.
+    None if nothing is found.
+    """
+    overlaps = {(output, source): gap for output, source, gap in gaps}
     model = cp_model.CpModel()
-    limit = start.arena_bytes
     units = {
         buffer.name: model.new_int_var(0, max(0, limit - buffer.bytes) // buffer.alignment, buffer.name)
         for buffer in buffers
@@ -169,17 +200,17 @@ def _solve(
     arena = model.new_int_var(min(lower_bound_bytes, limit), limit, "arena")
     for index, buffer in enumerate(buffers):
         model.add(offset[buffer.name] + buffer.bytes <= arena)
-        model.add_hint(units[buffer.name], start.offsets[buffer.name] // buffer.alignment)
+        model.add_hint(units[buffer.name], start[index] // buffer.alignment)
         for other in buffers[index + 1 :]:
             if buffer.meets(other):
                 _separate(model, offset, buffer, other, overlaps, exact)
     model.minimize(arena)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
-    solver.parameters.max_deterministic_time = limits.solver_seconds
+    solver.parameters.max_deterministic_time = seconds
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return start
+        return None
     offsets = {name: solver.value(offset[name]) for name in offset}
     proved = status == cp_model.OPTIMAL
     return Placement(

@@ -1,5 +1,6 @@
 """Running a generated folder as firmware of an emulated board."""
 
+import functools
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ LEAST_STACK_BYTES = 256
 # What the harness itself takes; added to a budget, which is meant for the model.
 HARNESS_SRAM_BYTES = 64
 HARNESS_FLASH_BYTES = 8192
+_OPTIMIZED = ("-O2", "-ffunction-sections", "-fdata-sections")
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _build(job: _Job, work: Path, *, traced: bool, layers: bool) -> tuple[list[P
     compiler = find_tool(f"{target.compiler}gcc", target.packages)
     boards = harness.copy_runtime(work)
     harness.write_header(generated, boards, keep_state=job.keep_state)
-    flags = [*target.flags, "-O2", "-ffunction-sections", "-fdata-sections", f"-I{generated.path}"]
+    flags = [*target.flags, *_OPTIMIZED, f"-I{generated.path}"]
     flags += harness.definitions(generated, trace=traced, layers=layers)
     objects, warnings = [], ""
     for source in generated.sources:
@@ -134,19 +136,30 @@ def _build(job: _Job, work: Path, *, traced: bool, layers: bool) -> tuple[list[P
         objects.append(item)
     # The last -march wins: only the harness reads control registers, an extension of its own since 2019.
     own = ["-march=rv32imc_zicsr"] if target.name.startswith("rv32") else []
-    firmware = []
-    for name in ("harness.c", target.startup, "semihosting.c"):
-        item = work / f"board_{name}.o"
-        clock = f'-DCLOCK_HEADER="{job.board.clock}"'
-        command = [compiler, "-std=gnu99", *flags, *own, clock, "-c", str(boards / name), "-o", str(item)]
-        run_tool(command, f"compiling {name}", where=work)
-        firmware.append(item)
+    clock = f'-DCLOCK_HEADER="{job.board.clock}"'
+    command = [compiler, "-std=gnu99", *flags, *own, clock, "-c", str(boards / "harness.c")]
+    run_tool([*command, "-o", "harness.o"], "compiling harness.c", where=work)
+    firmware = [work / "harness.o"]
+    for name in (target.startup, "semihosting.c"):
+        firmware.append(work / f"board_{name}.o")
+        firmware[-1].write_bytes(_port_object(compiler, (*target.flags, *own), name))
     script = work / "board.ld"
     script.write_text(_linker_script(job, (boards / "board.ld").read_text(encoding="utf-8"), traced=traced))
     command = [compiler, *target.flags, "-nostartfiles", f"-T{script}", "-Wl,--gc-sections", "-static"]
     command += [*map(str, firmware), *map(str, objects), "-lm", "-o", "firmware.elf"]
     _link(command, work)
     return objects, warnings
+
+
+@functools.cache
+def _port_object(compiler: str, flags: tuple[str, ...], name: str) -> bytes:
+    """The object of a C file of the harness that knows nothing of the model: it is the same for all."""
+    with tempfile.TemporaryDirectory(prefix="tinycc-board-") as directory:
+        work = Path(directory)
+        source = str(harness.copy_runtime(work) / name)
+        command = [compiler, "-std=gnu99", *flags, *_OPTIMIZED, "-c", source, "-o", "port.o"]
+        run_tool(command, f"compiling {name}", where=work)
+        return (work / "port.o").read_bytes()
 
 
 def _link(command: list[str], work: Path) -> None:

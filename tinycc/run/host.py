@@ -12,10 +12,10 @@ from tinycc.run import harness
 from tinycc.run.folder import GeneratedFolder, read_folder
 from tinycc.run.result import RunResult
 from tinycc.run.tensors import SEED, device_cases, file_outputs, random_inputs
-from tinycc.run.toolchain import WARNINGS, host_compiler, run_tool, section_sizes
+from tinycc.run.toolchain import WARNINGS, host_compiler, quick_linker, run_tool, section_sizes
 from tinycc.target import target_named
 
-SANITIZERS = ("-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+SANITIZERS = ("-Og", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 def run_host(
@@ -79,6 +79,7 @@ def _build(
     own = ['-DCLOCK_HEADER="clock_none.h"', "-DHARNESS_GUARDED"]
     sources = [str(boards / "harness.c"), str(boards / "host.c")]
     command = [compiler, "-std=gnu99", *flags, *own, *sources, *map(str, objects), "-lm", "-o", "program"]
+    command += quick_linker() if sanitize else []
     run_tool(command, "building the host program", where=work)
     return objects, warnings
 

@@ -42,6 +42,11 @@ def host_compiler() -> str:
     return find_tool("gcc", "gcc libc6-dev")
 
 
+def quick_linker() -> list[str]:
+    """The option for gold where it is installed: it links the sanitizers in a third of the time."""
+    return ["-fuse-ld=gold"] if shutil.which("ld.gold") else []
+
+
 def run_tool(command: list[str], what: str, *, where: Path) -> str:
     """What a compiler or linker, run in the folder `where`, printed. Raises ToolError on failure."""
     done = subprocess.run(command, cwd=where, capture_output=True, text=True, errors="replace", check=False)

@@ -1,20 +1,22 @@
 """All runs of neighbouring operators that could be a stage, and what each would need."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import tvm
 from tvm import relax
 
+from tinycc import tvm_adapter
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
+from tinycc.ops.base import Operator
 from tinycc.ops.footprint import joint_bytes, most_at_once
 from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.plan.row_input import UNDER_WAY_BYTES
-from tinycc.schedule.costs import predicted_instructions, run_in_stage
-from tinycc.schedule.growing import GrowingStage, Member, Simulation
+from tinycc.schedule.costs import predicted_instructions
+from tinycc.schedule.growing import GrownStage, Outside
 from tinycc.schedule.other_kernels import by_kernel
 from tinycc.schedule.stages import stage_inputs, stage_of
 
@@ -69,14 +71,19 @@ class Candidate:
 
 
 class Candidates:
-    """What `main` of a module in its final order could be cut into."""
+    """What a graph in its final order could be cut into."""
 
-    def __init__(self, module: tvm.IRModule, limits: SearchLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        graph: OperatorGraph,
+        limits: SearchLimits = DEFAULT_LIMITS,
+        tree: GrownStage | None = None,
+    ) -> None:
+        """tree: the stage of no operators, with all that is known of those that begin with it."""
         self.limits = limits
-        self.graph = OperatorGraph.of(module)
+        self.graph = graph
         self.nodes = self.graph.nodes
-        # By operator, whether it accumulates, and rows.
-        self._work: dict[tuple[Node, bool, int], tuple[int, int]] = {}
+        self._tree = GrownStage() if tree is None else tree
 
     @cached_property
     def whole(self) -> list[Candidate]:
@@ -109,39 +116,64 @@ class Candidates:
     @cached_property
     def stages(self) -> list[Candidate]:
         """Runs of operators that can be a stage, whose rings alone need no more than whole tensors do."""
-        return [stage for stage in self.runs if stage.ring_bytes <= self._most_whole]
+        return self.stages_within(self._most_whole)
+
+    def stages_within(self, most_bytes: int) -> list[Candidate]:
+        """Those whose rings alone need no more than this, either."""
+        most = min(most_bytes, self._most_whole)
+        return [stage for stage in self._runs_within(most) if stage.ring_bytes <= most]
 
     @cached_property
     def runs(self) -> list[Candidate]:
+        """Every run of operators that can be a stage, up to twice what whole tensors need for its rings."""
+        return self._runs_within(2 * self._most_whole)
+
+    def _runs_within(self, most_ring_bytes: int) -> list[Candidate]:
         """Every run of operators that can be a stage.
 
-        Longer stages have more rings, so a run ends where they become twice as many as whole tensors need.
+        Longer stages have more rings, so a run ends where they become more than this.
         """
         found = []
-        most = 2 * self._most_whole
         streams = [self.streams(node) for node in self.nodes]
         for first in range(len(self.nodes)):
-            growing = GrowingStage(self.graph)
+            growing = _GrowingRun(first, self._tree)
             for last in range(first + 1, min(len(self.nodes), first + MOST_MEMBERS) + 1):
-                if not streams[last - 1] or not growing.can_grow:
+                if not streams[last - 1] or growing.stage is None:
                     break
-                simulation = growing.add(self.nodes[last - 1])
-                stage = self._grown(self.nodes[first:last], simulation) if last - first > 1 else None
-                if stage is None:
+                stage = growing.add(self._reads[last - 1], self.nodes[last - 1])
+                candidate = None
+                if stage is not None and last - first > 1:
+                    candidate = self._grown(self.nodes[first:last], growing.outside, stage)
+                if candidate is None:
                     continue
-                if stage.ring_bytes > most:
+                if candidate.ring_bytes > most_ring_bytes:
                     break
-                found.append(stage)
+                found.append(candidate)
         return found
 
     @cached_property
     def strips(self) -> list[Candidate]:
         """Stages cut into strips of columns, of those whose rings are worth it; less memory for more MACs."""
+        return self.strips_within(self.stages, self._most_whole)
+
+    def hopes_within(self, most_bytes: int) -> dict[Candidate, Candidate]:
+        """Stages that cut might need no more than this, as if they did, with those themselves."""
+        most_strips = max(self.limits.strips, default=1)
+        hopes = {}
+        for stage in self.stages_within(most_strips * most_bytes):
+            least = _least_cut(stage, most_strips)
+            if self._is_worth_cutting(stage) and least <= most_bytes:
+                hopes[replace(stage, live_bytes=least)] = stage
+        return hopes
+
+    def strips_within(self, stages: Iterable[Candidate], most_bytes: int) -> list[Candidate]:
+        """The strips of stages that need no more than this, each less than what fewer strips need."""
         found = []
-        for whole in self.stages:
-            least = whole.live_bytes
-            is_worth_it = whole.ring_bytes > self.limits.ring_share * whole.live_bytes
-            for count in self.limits.strips if is_worth_it else ():
+        for whole in stages:
+            least = min(whole.live_bytes, most_bytes + 1)
+            for count in self.limits.strips if self._is_worth_cutting(whole) else ():
+                if _least_cut(whole, count) >= least:
+                    continue
                 cut = self.cut(whole, Grid(strips=count))
                 if cut is None:
                     break
@@ -150,9 +182,18 @@ class Candidates:
                     least = cut.live_bytes
         return found
 
+    def _is_worth_cutting(self, stage: Candidate) -> bool:
+        return stage.ring_bytes > self.limits.ring_share * stage.live_bytes
+
     def cut(self, stage: Candidate, grid: Grid) -> Candidate | None:
         """A stage cut as `grid` says, None where it cannot be."""
-        return self.simulated(stage.run, grid)
+        if grid.bands > 1 or grid.by_layers:
+            return self.simulated(stage.run, grid)
+        growing, grown = _GrowingRun(stage.first, self._tree), None
+        for node in stage.run:
+            grown = growing.add(self._reads[node.index], node)
+        assert grown is not None
+        return self._grown(stage.run, growing.outside, grown, grid)
 
     def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
         """Of what its last operator makes."""
@@ -179,10 +220,25 @@ class Candidates:
 
     def streams(self, node: Node) -> bool:
         """Whether an operator may be part of a stage at all."""
-        try:
-            return node.view.runs_by_rows
-        except ValueError:
-            return False
+        return _streams(node.view)
+
+    @cached_property
+    def _reads(self) -> list[tuple["_Read | None", ...]]:
+        """What each operator reads, for each input of its view; None for constants."""
+        makers, values = self.graph.makers, self.graph.values
+        reads = []
+        for node in self.nodes:
+            arguments = [
+                None if tensor.parameter is None else node.call.args[tensor.parameter]
+                for tensor in node.view.inputs
+            ]
+            reads.append(
+                tuple(
+                    None if variable is None else _Read.of(variable, makers.get(values[variable]))
+                    for variable in arguments
+                )
+            )
+        return reads
 
     @cached_property
     def _last_reads(self) -> list[int]:
@@ -211,46 +267,34 @@ class Candidates:
             instructions=predicted_instructions(view),
         )
 
-    def _grown(self, run: tuple[Node, ...], simulation: Simulation | None) -> Candidate | None:
-        """The stage of a run, which was simulated; None if it cannot be one."""
-        if self.graph.row_input is not None and any(map(self.is_awaited, run)):
-            return self.simulated(run)
-        if simulation is None or not simulation.is_complete or self._escapes(run):
+    def _grown(
+        self, run: tuple[Node, ...], outside: Iterable[relax.Var], stage: GrownStage, grid: Grid = UNCUT
+    ) -> Candidate | None:
+        """A run as a stage that was simulated; None if it cannot be one.
+
+        outside: what it reads from outside, by index.
+        """
+        figures = None if self._escapes(run) else stage.figures(grid.strips)
+        if figures is None:
             return None
-        overlaps = self._overlaps_of(run, simulation.overlap_distances())
+        variables = list(outside)
+        overlaps = self._overlaps_of(
+            run, {variables[index]: distance for index, distance in figures.distances}
+        )
         if overlaps is None:
             return None
-        work = [
-            self._work_of(member, rows)
-            for member, rows in zip(simulation.members, simulation.counts(), strict=True)
-        ]
-        executed = sum(macs for macs, _ in work)
-        once = sum(node.view.macs for node in run if not node.view.is_repeated)
-        again = max(0, executed - once)
-        rings = simulation.ring_bytes()
         return Candidate(
             self.graph,
             run[0].index,
             run[-1].index + 1,
-            self._live_bytes(run, overlaps) + rings,
-            macs=once + again,
-            extra_macs=again,
-            instructions=sum(instructions for _, instructions in work),
-            grid=UNCUT,
-            row_calls=len(simulation.order),
-            ring_bytes=rings,
+            self._live_bytes(run, overlaps) + figures.ring_bytes + figures.waiting_bytes,
+            macs=figures.macs,
+            extra_macs=figures.extra_macs,
+            instructions=figures.instructions,
+            grid=grid,
+            row_calls=figures.row_calls,
+            ring_bytes=figures.ring_bytes,
         )
-
-    def _work_of(self, member: Member, rows: int) -> tuple[int, int]:
-        """The multiply-accumulates and the predicted instructions of a member that computes so many rows."""
-        key = (member.node, member.accumulator_bytes > 0, rows)
-        if key not in self._work:
-            view = member.node.view
-            pixels = rows * view.outputs[0].width
-            macs = view.macs // (member.call.rows * view.outputs[0].width) * pixels
-            run = run_in_stage(view, member.call, rows, pixels)
-            self._work[key] = macs, run.predicted_instructions
-        return self._work[key]
 
     def _escapes(self, run: Sequence[Node]) -> bool:
         """Whether anything but the last result of a run is read behind it."""
@@ -309,10 +353,78 @@ class Candidates:
         overlaps: overlap distances of the result to the values that it may overlap.
         """
         first, last = run[0].index, run[-1].index
-        sizes = self.graph.bytes
-        around = [value for value, (birth, death) in self._lifetimes.items() if birth < first <= death]
-        dying = [value for value in around if value in overlaps and self._lifetimes[value][1] <= last]
+        sizes, lifetimes = self.graph.bytes, self._lifetimes
+        dying = [value for value in overlaps if lifetimes[value][0] < first <= lifetimes[value][1] <= last]
         result, *others = (sizes[value] for value in run[-1].results)
         joint = joint_bytes(result, [(sizes[value], overlaps[value]) for value in dying])
         state = 0 if self.graph.row_input is None else UNDER_WAY_BYTES
-        return state + joint + sum(others) + sum(sizes[value] for value in around if value not in dying)
+        return state + joint + sum(others) + self._bytes_at[first] - sum(sizes[value] for value in dying)
+
+    @cached_property
+    def _bytes_at(self) -> list[int]:
+        """Before each operator what is live, of what was made before it."""
+        sizes, lifetimes = self.graph.bytes, self._lifetimes
+        return [
+            sum(sizes[value] for value, (birth, death) in lifetimes.items() if birth < index <= death)
+            for index in range(len(self.nodes))
+        ]
+
+
+def _least_cut(stage: Candidate, strips: int) -> int:
+    """What a stage needs at least when it is cut: rings become narrower, and nothing else less."""
+    return stage.live_bytes - stage.ring_bytes + stage.ring_bytes // strips
+
+
+@functools.lru_cache(1 << 14)
+def _streams(view: Operator) -> bool:
+    try:
+        return view.runs_by_rows
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A variable that an operator reads.
+
+    maker: the index of the operator that makes it; -1 where that is none.
+    """
+
+    variable: relax.Var
+    maker: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    @classmethod
+    def of(cls, variable: relax.Var, maker: Node | None) -> "_Read":
+        index = -1 if maker is None else maker.index
+        return cls(variable, index, tvm_adapter.shape_of(variable), tvm_adapter.dtype_of(variable))
+
+
+class _GrowingRun:
+    """A run of operators from one on, that becomes longer, and its stage.
+
+    stage: None where no operator may follow. outside: what it reads from outside, in order, with its place.
+    """
+
+    def __init__(self, first: int, tree: GrownStage) -> None:
+        self._first = first
+        self._last = first - 1
+        self.stage: GrownStage | None = tree
+        self.outside: dict[relax.Var, int] = {}
+
+    def add(self, reads: Sequence[_Read | None], node: Node) -> GrownStage | None:
+        """The stage that ends with one more operator; None where that cannot run row by row."""
+        assert self.stage is not None
+        growth = self.stage.grown(node.view, tuple(map(self._source, reads)))
+        self._last = node.index
+        self.stage = growth.by_rows
+        return growth.ended
+
+    def _source(self, read: _Read | None) -> int | Outside | None:
+        if read is None:
+            return None
+        if self._first <= read.maker <= self._last:
+            return read.maker - self._first
+        index = self.outside.setdefault(read.variable, len(self.outside))
+        return Outside(index, read.shape, read.dtype)

@@ -1,14 +1,17 @@
 """Choosing the schedule of a module: the options of a user, answered by the search."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import tvm
 
 from tinycc.errors import UnsupportedError
+from tinycc.graph import OperatorGraph
 from tinycc.ops.stage import Grid
 from tinycc.plan import plan_of
 from tinycc.schedule.candidates import Candidate, Candidates
+from tinycc.schedule.growing import GrownStage
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule, Search
 from tinycc.schedule.staged import scheduled, staged
@@ -18,11 +21,33 @@ from tinycc.schedule.well_formed import well_formed
 
 @dataclass(frozen=True)
 class Choice:
-    """A schedule and the module it belongs to; `front` are those that were considered, least memory first."""
+    """A schedule and the spaces that were looked at; it belongs to the last.
 
-    space: "Space"
+    is_cut: whether strips were looked at.
+    """
+
+    spaces: tuple["Space", ...]
     schedule: Schedule
-    front: tuple[Schedule, ...]
+    is_cut: bool = False
+
+    @property
+    def space(self) -> "Space":
+        """That of the schedule."""
+        return self.spaces[-1]
+
+    @property
+    def front(self) -> tuple[Schedule, ...]:
+        """The schedules that were considered, least memory first."""
+        considered = [self.schedule]
+        for space in self.spaces:
+            considered += space.once.front()
+            considered += space.again.front() if self.is_cut else []
+        return _front(considered)
+
+    @property
+    def graph(self) -> OperatorGraph:
+        """The graph, scheduled."""
+        return scheduled(self.space.candidates.graph, self.schedule.candidates)
 
     @property
     def module(self) -> tvm.IRModule:
@@ -46,6 +71,10 @@ class Space:
             plan = plan_of(scheduled(self.candidates.graph, schedule.candidates), self.candidates.limits)
             self.arenas[schedule] = plan.arena_bytes
         return self.arenas[schedule]
+
+    def fits(self, schedule: Schedule, most_bytes: int) -> bool:
+        """Whether the arena of a schedule is no more than this."""
+        return schedule.live_bytes <= most_bytes and self.arena_of(schedule) <= most_bytes
 
     @cached_property
     def whole(self) -> Schedule:
@@ -108,74 +137,114 @@ class Space:
         """These, and stages cut into strips."""
         return self._search([*self._each_once, *self.candidates.strips])
 
+    def once_within(self, most_bytes: int) -> Search:
+        """`once` as far as it takes for schedules of no more than this."""
+        return self._search(self._each_once_within(most_bytes))
+
+    def again_within(self, most_bytes: int) -> Search:
+        """`again` as far as it takes for schedules of no more than this."""
+        once = self._each_once_within(most_bytes)
+        hopes = self.candidates.hopes_within(most_bytes)
+        useful = self._search([*once, *hopes]).on_paths(most_bytes)
+        cut = [stage for hope, stage in hopes.items() if hope in useful]
+        return self._search([*once, *self.candidates.strips_within(cut, most_bytes)])
+
     @property
     def _each_once(self) -> list[Candidate]:
         return [*self.candidates.whole, *self.candidates.traded, *self.candidates.stages]
+
+    def _each_once_within(self, most_bytes: int) -> list[Candidate]:
+        stages = self.candidates.stages_within(most_bytes)
+        return [*self.candidates.whole, *self.candidates.traded, *stages]
 
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes), self.candidates.limits)
 
 
-def choose(module: tvm.IRModule, options: ScheduleOptions) -> Choice | None:
+def choose(graph: OperatorGraph, options: ScheduleOptions, tree: GrownStage | None = None) -> Choice | None:
     """The best schedule for what the user wants; None where there is nothing to schedule.
 
+    tree: as `Candidates` has it, where stages of other graphs are remembered.
     Raises UnsupportedError where a schedule that was asked for by name is impossible.
     """
-    space = Space(Candidates(module, options.limits))
+    space = Space(Candidates(graph, options.limits, tree))
     if not space.candidates.nodes:
         return None
-    spaces = [space]
     if options.form == "whole":
-        schedule = space.quickest(None)
-    elif options.form == "stream":
-        schedule = space.usual.longest_stages()
-    elif options.form == "patch":
-        schedule = _patched(space, options)
-    else:
-        spaces, schedule = _best(space, options)
-    considered = [schedule]
-    for item in spaces:
-        considered += item.once.front()
-        considered += item.again.front() if "again" in vars(item) else []
-    return Choice(spaces[-1], schedule, _front(considered))
+        return Choice((space,), space.quickest(None))
+    if options.form == "stream":
+        return Choice((space,), space.usual.longest_stages())
+    if options.form == "patch":
+        return Choice((space,), _patched(space, options))
+    return _fitting(space, options) or _smallest(space, options)
 
 
-def _best(space: Space, options: ScheduleOptions) -> tuple[list[Space], Schedule]:
-    """What the objective asks for, and all modules that were considered, that of the schedule last."""
-    macs = sum(candidate.macs for candidate in space.candidates.whole)
-    most_extra = None if options.most_extra is None else int(options.most_extra * macs)
-    budget = 0 if options.objective == "memory" else options.sram_bytes
-    if budget is None or (budget and space.arena_of(space.whole) <= budget):
-        return [space], space.quickest(budget)
-    fitting = space.once.fitting(budget, space.arena_of) if budget else None
-    if fitting is not None or most_extra == 0:
-        return [space], fitting or space.once.smallest(space.arena_of, 0)
-    return _with_repetitions(space, budget, most_extra)
+def choose_within(
+    graph: OperatorGraph, options: ScheduleOptions, tree: GrownStage | None = None
+) -> Choice | None:
+    """What `choose` gives where that is within `options.sram_bytes`, else None: sooner than the least memory.
+
+    For no schedule by name, and the least instructions.
+    """
+    return _fitting(Space(Candidates(graph, options.limits, tree)), options)
 
 
-def _with_repetitions(space: Space, budget: int, most_extra: int | None) -> tuple[list[Space], Schedule]:
-    """Strips, and more and more blocks in two passes: the first that fits, or else the least memory."""
-    blocks = blocks_of(space.candidates)
-    spaces, best = [space], space.again.smallest(space.arena_of, most_extra)
-    chosen = space
-    for count in range(len(blocks[: space.candidates.limits.blocks]) + 1):
-        if count:
-            spaces.append(
-                Space(
-                    Candidates(in_two_passes(space.candidates.graph, blocks[:count]), space.candidates.limits)
-                )
-            )
-        tried = spaces[-1]
-        if not tried.again.is_possible(most_extra):
+def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
+    """The schedule of fewest instructions that fits; None where none does, or the least memory is sought."""
+    budget = options.sram_bytes
+    if options.objective == "memory":
+        return None
+    if budget is None or space.fits(space.whole, budget):
+        return Choice((space,), space.quickest(budget))
+    once = space.once_within(budget).fitting(budget, space.arena_of)
+    if once is not None:
+        return Choice((space,), once)
+    if options.most_extra == 0:
+        return None
+    most_extra = _most_extra_macs(space, options)
+    spaces = []
+    for tried in _with_repetitions(space):
+        spaces.append(tried)
+        search = tried.again_within(budget)
+        if search.is_impossible(most_extra):
             break
-        fitting = tried.again.fitting(budget, tried.arena_of, most_extra) if budget else None
-        schedule = fitting or tried.again.smallest(tried.arena_of, most_extra)
-        if fitting is not None or tried.arena_of(schedule) < chosen.arena_of(best):
-            chosen, best = tried, schedule
+        fitting = search.fitting(budget, tried.arena_of, most_extra)
         if fitting is not None:
+            return Choice(tuple(spaces), fitting, is_cut=True)
+    return None
+
+
+def _smallest(space: Space, options: ScheduleOptions) -> Choice:
+    """The schedule of least memory."""
+    if options.most_extra == 0:
+        return Choice((space,), space.once.smallest(space.arena_of, 0))
+    most_extra = _most_extra_macs(space, options)
+    spaces: list[Space] = []
+    found: list[tuple[int, Space, Schedule]] = []
+    for tried in _with_repetitions(space):
+        spaces.append(tried)
+        if tried.again.is_impossible(most_extra):
             break
+        schedule = tried.again.smallest(tried.arena_of, most_extra)
+        found.append((tried.arena_of(schedule), tried, schedule))
+    _, chosen, best = min(found, key=lambda item: item[0])
     spaces.remove(chosen)
-    return [*spaces, chosen], best
+    return Choice((*spaces, chosen), best, is_cut=True)
+
+
+def _most_extra_macs(space: Space, options: ScheduleOptions) -> int | None:
+    macs = sum(candidate.macs for candidate in space.candidates.whole)
+    return None if options.most_extra is None else int(options.most_extra * macs)
+
+
+def _with_repetitions(space: Space) -> Iterator[Space]:
+    """The space, and those with more and more blocks in two passes."""
+    candidates = space.candidates
+    blocks = blocks_of(candidates)
+    yield space
+    for count in range(1, len(blocks[: candidates.limits.blocks]) + 1):
+        again = OperatorGraph.of(in_two_passes(candidates.graph, blocks[:count]))
+        yield Space(Candidates(again, candidates.limits))
 
 
 def _patched(space: Space, options: ScheduleOptions) -> Schedule:

@@ -78,6 +78,24 @@ class Search:
 
         return self._paths(cost, most_bytes)
 
+    def on_paths(self, most_bytes: int) -> set[Candidate]:
+        """The candidates of all schedules none of whose candidates needs more."""
+        end = len(self._leaving) - 1
+        fitting = [
+            candidate
+            for leaving in self._leaving
+            for candidate in leaving
+            if candidate.live_bytes <= most_bytes
+        ]
+        begun, ended = {0}, {end}
+        for candidate in fitting:  # by where they begin
+            if candidate.first in begun:
+                begun.add(candidate.last)
+        for candidate in reversed(fitting):
+            if candidate.last in ended:
+                ended.add(candidate.first)
+        return {candidate for candidate in fitting if candidate.first in begun and candidate.last in ended}
+
     def longest_stages(self) -> Schedule:
         """The schedule of fewest steps: whatever can run row by row does. Of such, one of least memory."""
         schedules = self._paths(lambda _: 1, self.footprints[-1])
@@ -127,10 +145,10 @@ class Search:
 
         return self.footprints[bisect.bisect_left(self.footprints, True, key=is_enough)]
 
-    def is_possible(self, most_extra_macs: int | None) -> bool:
-        """Whether any schedule computes no more than so much again."""
+    def is_impossible(self, most_extra_macs: int | None) -> bool:
+        """Whether every schedule computes more than so much again."""
         schedule = self.cheapest(self.footprints[-1], most_extra_macs)
-        return schedule is not None and _is_within(schedule, most_extra_macs)
+        return schedule is not None and not _is_within(schedule, most_extra_macs)
 
     def front(self) -> list[Schedule]:
         """Schedules none of which is beaten by another both in memory and in cost; least memory first."""
@@ -150,6 +168,8 @@ class Search:
         self, budget: int, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None
     ) -> Schedule | None:
         """The cheapest schedule whose planned arena is within a budget; None if none was found."""
+        if self.cheapest(budget, most_extra_macs) is None:
+            return None
         for _, schedule in zip(range(self._most_plans), self.by_cost(budget, most_extra_macs), strict=False):
             if not _is_within(schedule, most_extra_macs):
                 return None

@@ -7,6 +7,7 @@ Requires: fuse_quantized_ops. The weights and the bias of a new output are the m
          nothing would learn.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,8 @@ from tinycc.ops.composite import VIEWS, Composite
 from tinycc.ops.composite_writer import Emit, rewrite_composite
 from tinycc.ops.quantize import Dequantize
 from tinycc.ops.softmax.view import Softmax
-from tinycc.training.layers import Layer, layers_of
+from tinycc.training.layers import Layer, layers_of, untrainable_layers
+from tinycc.training.scheme import LayerScheme, Scheme
 
 
 @tvm.transform.module_pass(opt_level=0, name="AddSpareClasses")
@@ -36,6 +38,27 @@ class AddSpareClasses:
         """Rebuild the head and what is behind it."""
         graph = OperatorGraph.of(module)
         return _Widening(graph, head_of(graph), self.count).built()
+
+
+def with_spare_classes(
+    module: tvm.IRModule, schemes: Sequence[Scheme], count: int
+) -> tuple[tvm.IRModule, list[Scheme]]:
+    """A network with more outputs, and schemes for it, which were made for the one without them.
+
+    Raises TrainingError where a scheme does not fit, or freezes the weights of the head.
+    """
+    graph = OperatorGraph.of(module)
+    for scheme in schemes:
+        scheme.check(layers_of(graph), untrainable_layers(graph))
+    head = head_of(graph).name
+    if count < 0:
+        raise TrainingError(f"{count} spare classes: give 0 or more")
+    if not all(scheme.layers.get(head, LayerScheme()).weights for scheme in schemes):
+        raise TrainingError(
+            f"the scheme freezes the weights of {head}, and spare classes are learned with them"
+        )
+    widened = tvm_adapter.run_passes([AddSpareClasses(count)], module)
+    return widened, [replace(scheme, model="") for scheme in schemes]
 
 
 def head_of(graph: OperatorGraph) -> Layer:

@@ -3,9 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import tvm
-
-from tinycc import tvm_adapter
 from tinycc.codegen import check_name
 from tinycc.compiler import CompiledModel, check_budgets, load, title_of
 from tinycc.errors import TrainingError
@@ -15,12 +12,12 @@ from tinycc.report.pass_records import recorded_passes
 from tinycc.report.summary import Request
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import parse_size, target_named
-from tinycc.training.add_spare_classes import AddSpareClasses, head_of
+from tinycc.training.add_spare_classes import with_spare_classes
 from tinycc.training.build_backward import Loss
 from tinycc.training.gradients import ARITHMETICS, GradientType
-from tinycc.training.layers import layers_of, untrainable_layers
+from tinycc.training.layers import layers_of
 from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_step
-from tinycc.training.scheme import AnyScheme, LayerScheme, Scheme, full
+from tinycc.training.scheme import AnyScheme, Scheme, full
 from tinycc.training.scheme_search.contribution import Contributions
 from tinycc.training.scheme_search.search import StepPlanner, search
 from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
@@ -87,29 +84,15 @@ def compile(
     chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
     with recorded_passes() as further:
         if spare_classes:
-            forward, chosen = _with_spare_classes(forward, chosen, spare_classes)
+            forward, [chosen] = with_spare_classes(forward, [chosen], spare_classes)
         planned = planned_step(
             forward, chosen, loss=loss, rate=rate, rule=rule, gradients=gradients, features=features,
-            schedule=schedule,
+            schedule=schedule, flash_bytes=request.flash_bytes,
         )  # fmt: skip
     records += further
     compiled = CompiledModel(planned.inference, planned.program, request, tuple(records))
     check_budgets(compiled.report)
     return compiled
-
-
-def _with_spare_classes(module: tvm.IRModule, scheme: Scheme, count: int) -> tuple[tvm.IRModule, Scheme]:
-    """The network with more outputs, and the scheme, which was made for the one without them."""
-    graph = OperatorGraph.of(module)
-    scheme.check(layers_of(graph), untrainable_layers(graph))
-    head = head_of(graph).name
-    if count < 0:
-        raise TrainingError(f"{count} spare classes: give 0 or more")
-    if not scheme.layers.get(head, LayerScheme(bias=False)).weights:
-        raise TrainingError(
-            f"the scheme freezes the weights of {head}, and spare classes are learned with them"
-        )
-    return tvm_adapter.run_passes([AddSpareClasses(count)], module), replace(scheme, model="")
 
 
 def _given(contributions: Contributions | None) -> Contributions:

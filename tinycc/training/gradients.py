@@ -4,7 +4,7 @@ The rules of operators and the walk through the graph are the same for both.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -21,6 +21,11 @@ from tinycc.ops.table_gradient import table_gradient
 from tinycc.training.writer import StepWriter
 
 GradientType = Literal["float", "integer"]
+
+
+def gradient_type(given: GradientType | None, features: Collection[str]) -> GradientType:
+    """What is asked for, or what suits a core with these features: integers where it has no FPU."""
+    return given or ("float" if "fpu" in features else "integer")
 
 
 @dataclass(frozen=True, eq=False)

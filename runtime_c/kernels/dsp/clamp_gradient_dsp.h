@@ -24,11 +24,11 @@ TINYCC_INLINE int32_t tinycc_clamp_gradient_dsp_shifted(int32_t value, int32_t s
     {                                                                                                        \
         const int32_t half = (int32_t)1 << (places - 1);                                                     \
         TINYCC_UNROLL                                                                                        \
-        for (int32_t k = 0; k < 8; ++k) {                                                                    \
+        for (int32_t k = 7; k >= 0; --k) {                                                                   \
             const int32_t value = tinycc_clamp_gradient_dsp_shifted(                                         \
                 tinycc_gradient_load_##element(gradient + k), scale, left);                                  \
             const int32_t product = (value * factors[k * step] + half) >> places;                            \
-            tinycc_gradient_store_int16(output + k, (bits >> k & 1) != 0 ? product : 0);                     \
+            tinycc_gradient_store_int16(output + k, product & -(int32_t)(bits >> k & 1));                    \
         }                                                                                                    \
     }                                                                                                        \
                                                                                                              \
@@ -42,13 +42,13 @@ TINYCC_INLINE int32_t tinycc_clamp_gradient_dsp_shifted(int32_t value, int32_t s
         const int32_t channels = shape->channels == 1 ? x1 - x0 : shape->channels;                           \
         const int32_t step = shape->channels == 1 ? shape->pixel_step : shape->channel_step;                 \
         const int32_t end = shape->channels == 1 ? x0 + 1 : x1;                                              \
-        int32_t i = x0 * shape->channels;                                                                    \
-        for (int32_t x = x0; x < end; ++x) {                                                                 \
+        int32_t i = x1 * shape->channels;                                                                    \
+        for (int32_t x = end - 1; x >= x0; --x) {                                                            \
             const int16_t *factors = data->factors + x * shape->pixel_step;                                  \
-            for (int32_t c = 0; c < channels; c += 8) {                                                      \
+            for (int32_t c = channels - 8; c >= 0; c -= 8) {                                                 \
+                i -= 8;                                                                                      \
                 tinycc_mask_gradient_dsp_byte_##element(gradient + i, mask[i >> 3], factors + c * step,      \
                                                         step, scale, left, places, out_row + i);             \
-                i += 8;                                                                                      \
             }                                                                                                \
         }                                                                                                    \
     }                                                                                                        \

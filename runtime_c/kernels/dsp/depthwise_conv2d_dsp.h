@@ -14,6 +14,7 @@
 #ifndef TINYCC_DEPTHWISE_CONV2D_DSP_H
 #define TINYCC_DEPTHWISE_CONV2D_DSP_H
 
+#include "../shared/spread_window.h"
 #include "depthwise_3x3_dsp.h"
 
 /* On the stack: words of gathered columns, one column before the first among them. */
@@ -83,7 +84,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_rows(uint32_t *column, const int8_t *upp
     const int32_t count = strip->last - strip->first;
     const int8_t *row = upper == NULL ? lower : upper;
     if (upper != NULL && lower != NULL) {
-        TINYCC_UNROLL_TWICE
+        TINYCC_UNROLL
         for (int32_t i = 0; i < count; ++i) {
             const int32_t first = tinycc_dsp_next(&upper, channels);
             *column = tinycc_depthwise_dsp_word(first, tinycc_dsp_next(&lower, channels), strip);
@@ -109,7 +110,7 @@ TINYCC_INLINE void tinycc_depthwise_dsp_last_row(uint32_t *column, const int8_t 
     const int32_t count = strip->last - strip->first;
     int32_t before = strip->zero_point;
     column -= step;
-    TINYCC_UNROLL_TWICE
+    TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {
         const int32_t next = tinycc_dsp_next(&row, channels);
         *column = tinycc_depthwise_dsp_word(before, next, strip);
@@ -143,13 +144,72 @@ TINYCC_INLINE void tinycc_depthwise_dsp_columns(const tinycc_depthwise_dsp_strip
     }
 }
 
-/* Whether columns [column, end) may be left out: known to be padding that adds nothing. */
-TINYCC_INLINE int tinycc_depthwise_dsp_is_void(int32_t column, int32_t end,
-                                               const tinycc_depthwise_dsp_strip *strip,
-                                               const tinycc_depthwise_conv2d_dsp_shape *shape)
+/* Windows of neighbouring outputs on a row of words: tap k of output i is for word i * stride + k * dilation.
+ */
+typedef struct {
+    int32_t outputs;
+    int32_t stride;
+    int32_t taps;
+    int32_t dilation;
+    int32_t word_step; /* from a word to the next */
+    int32_t tap_step;  /* from a tap to the next */
+    int32_t first;     /* words outside [first, last) are known to add nothing */
+    int32_t last;
+} tinycc_depthwise_dsp_windows;
+
+/* sums[i] += those of a row of words. words: under the first output.
+ *
+ * Each word is loaded once, for all outputs that it is part of, and multiplied before the next one is loaded:
+ * left to the compiler, all words were loaded first, onto the stack. */
+TINYCC_INLINE void tinycc_depthwise_dsp_sum(int32_t *sums, const uint32_t *words, const uint32_t *taps,
+                                            const tinycc_depthwise_dsp_windows *windows)
 {
-    const int is_padding = end <= strip->first || column >= strip->last;
-    return shape->is_relative && TINYCC_IS_CONSTANT(is_padding) && is_padding;
+    const int32_t reach =
+        (windows->outputs - 1) * windows->stride + (windows->taps - 1) * windows->dilation + 1;
+    TINYCC_UNROLL_WHOLLY
+    for (int32_t place = 0; place < reach; ++place) {
+        const int is_void = place < windows->first || place >= windows->last;
+        if (TINYCC_IS_CONSTANT(is_void) && is_void) {
+            continue;
+        }
+        const uint32_t word = words[place * windows->word_step];
+        TINYCC_UNROLL_WHOLLY
+        for (int32_t k = 0; k < windows->taps; ++k) {
+            const int32_t ahead = place - k * windows->dilation;
+            const int32_t i = ahead / windows->stride;
+            if (ahead >= 0 && ahead % windows->stride == 0 && i < windows->outputs) {
+                sums[i] = tinycc_dsp_mac(word, taps[k * windows->tap_step], sums[i]);
+                TINYCC_FORGET(sums[i]);
+            }
+        }
+        TINYCC_FORGET(words);
+    }
+}
+
+/* The same of word `p` of the columns from number `column` on. */
+TINYCC_INLINE void tinycc_depthwise_dsp_sum_rows(int32_t *sums, int32_t count, int32_t p, int32_t column,
+                                                 const tinycc_depthwise_dsp_strip *strip,
+                                                 const uint32_t *taps,
+                                                 const tinycc_depthwise_conv2d_dsp_shape *shape)
+{
+    const int32_t pairs = shape->kernel_height / 2;
+    const int32_t step = (shape->kernel_height + 1) / 2;
+    /* Columns in a word. */
+    const int32_t columns = p == pairs ? 2 : 1;
+    const tinycc_depthwise_dsp_windows windows = {
+        .outputs = count,
+        .stride = shape->stride_width,
+        .taps = (shape->kernel_width + columns - 1) / columns,
+        .dilation = columns,
+        .word_step = step,
+        .tap_step = p == pairs ? 1 : pairs,
+        .first = shape->is_relative ? strip->first - column - columns + 1 : 0,
+        .last = shape->is_relative ? strip->last - column : INT32_MAX};
+    const uint32_t *words = strip->words + column * step + p;
+    taps += p == pairs ? pairs * shape->kernel_width : p;
+    TINYCC_FORGET(words);
+    TINYCC_FORGET(taps);
+    tinycc_depthwise_dsp_sum(sums, words, taps, &windows);
 }
 
 /* `count` outputs that are neighbours, from number `start` of the tile on. */
@@ -159,7 +219,6 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, i
                                                 const tinycc_depthwise_conv2d_dsp_shape *shape,
                                                 const tinycc_depthwise_conv2d_dsp_data *data)
 {
-    const int32_t pairs = shape->kernel_height / 2;
     const int32_t words = (shape->kernel_height + 1) / 2;
     int32_t sums[TINYCC_DEPTHWISE_DSP_BLOCK];
     int8_t results[TINYCC_DEPTHWISE_DSP_BLOCK];
@@ -171,30 +230,8 @@ TINYCC_INLINE void tinycc_depthwise_dsp_outputs(int8_t *output, int32_t start, i
         sums[i] = channel->bias;
     }
     TINYCC_UNROLL
-    for (int32_t k = 0; k < shape->kernel_width; ++k) {
-        TINYCC_UNROLL
-        for (int32_t p = 0; p < pairs; ++p) {
-            TINYCC_UNROLL
-            for (int32_t i = 0; i < count; ++i) {
-                const int32_t column = (start + i) * shape->stride_width + k;
-                if (tinycc_depthwise_dsp_is_void(column, column + 1, strip, shape)) {
-                    continue;
-                }
-                const uint32_t pair = strip->words[column * words + p];
-                sums[i] = tinycc_dsp_mac(pair, taps[k * pairs + p], sums[i]);
-            }
-        }
-        if (shape->kernel_height % 2 != 0 && k % 2 == 0) {
-            TINYCC_UNROLL
-            for (int32_t i = 0; i < count; ++i) {
-                const int32_t column = (start + i) * shape->stride_width + k;
-                if (tinycc_depthwise_dsp_is_void(column, column + 2, strip, shape)) {
-                    continue;
-                }
-                const uint32_t pair = strip->words[column * words + pairs];
-                sums[i] = tinycc_dsp_mac(pair, taps[pairs * shape->kernel_width + k / 2], sums[i]);
-            }
-        }
+    for (int32_t p = 0; p < words; ++p) {
+        tinycc_depthwise_dsp_sum_rows(sums, count, p, start * shape->stride_width, strip, taps, shape);
     }
     TINYCC_UNROLL
     for (int32_t i = 0; i < count; ++i) {

@@ -106,13 +106,17 @@ typedef struct {
     "orr r1, r1, #1\n\t"                                                                                     \
     "str r1, [sp, #24]\n\t"
 
-/* As tinycc_dsp_output; `rounding` as in tinycc_dsp_rescale. */
-#define TINYCC_DSP_PAIRS_OUTPUT(sum, multiplier, rounding, place)                                            \
-    "asr r0, " sum ", #8\n\t"                                                                                \
-    "smmlar r0, r0, " multiplier ", r0\n\t" rounding "asrs r0, " sum "\n\t"                                  \
+/* As tinycc_dsp_output, with the bias of tinycc_dsp_value; `rounding` as in tinycc_dsp_rescale. */
+#define TINYCC_DSP_PAIRS_OUTPUT(sum, bias, multiplier, rounding, place)                                      \
+    "asr r0, " sum ", #8\n\t" bias "smmlar r0, r0, " multiplier ", r0\n\t" rounding "asrs r0, " sum "\n\t"   \
     "adc r0, r0, r11\n\t"                                                                                    \
     "ssat r0, #8, r0\n\t"                                                                                    \
     "strb r0, [r10" place "\n\t"
+
+/* Biases that are apart. */
+#define TINYCC_DSP_PAIRS_BIASES "ldrd r2, r7, [r1], #8\n\t"
+#define TINYCC_DSP_PAIRS_BIAS "add r0, r0, r2\n\t"
+#define TINYCC_DSP_PAIRS_NEXT_BIAS "add r0, r0, r7\n\t"
 
 #define TINYCC_DSP_PAIRS_ROUND "adds r0, r0, r0, asr #31\n\t"
 
@@ -163,7 +167,7 @@ typedef struct {
     "bne 2b\n\t"                                                                                             \
     "str r7, [r4]\n\t"
 
-#define TINYCC_DEFINE_DSP_PAIRS(name, first, sums, turn, rounding)                                           \
+#define TINYCC_DEFINE_DSP_PAIRS(name, first, sums, turn, biases, bias, next_bias, rounding)                  \
     static __attribute__((naked, noinline, unused)) void tinycc_dsp_pairs_##name(tinycc_dsp_pairs *pairs     \
                                                                                  __attribute__((unused)))    \
     {                                                                                                        \
@@ -174,40 +178,45 @@ typedef struct {
             "0:\n\t"                                                                                         \
             "ldrd r3, r4, [r1], #8\n\t"                                                                      \
             "ldrd r0, lr, [sp, #16]\n\t" sums "ldr pc, [sp, #24]\n\t"                                        \
-            "4:\n\t" turn "bne.w 4b\n\t"                                                                     \
-            "ldrd r8, r9, [r1], #8\n\t"                                                                      \
-            "ldmia.w sp, {r10, r11, r12, lr}\n\t" TINYCC_DSP_PAIRS_OUTPUT("r3", "r8", rounding, "], #1")     \
-                TINYCC_DSP_PAIRS_OUTPUT("r5", "r8", rounding, ", r12]")                                      \
-                    TINYCC_DSP_PAIRS_OUTPUT("r4", "r9", rounding, "], #1") TINYCC_DSP_PAIRS_OUTPUT(          \
-                        "r6", "r9", rounding, ", r12]") "str r10, [sp]\n\t"                                  \
-                                                        "cmp r10, lr\n\t"                                    \
-                                                        "bne.w 0b\n\t"                                       \
-                                                        "add r12, #1\n\t"                                    \
-                                                        "add r10, r12\n\t"                                   \
-                                                        "add lr, lr, r12, lsl #1\n\t"                        \
-                                                        "str r10, [sp]\n\t"                                  \
-                                                        "str lr, [sp, #12]\n\t"                              \
-                                                        "ldr r4, [sp, #28]\n\t"                              \
-                                                        "ldr r5, [r4, #24]\n\t"                              \
-                                                        "subs r5, #1\n\t"                                    \
-                                                        "str r5, [r4, #24]\n\t"                              \
-                                                        "bne.w 1b\n\t"                                       \
-                                                        "add sp, #32\n\t"                                    \
-                                                        "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}");       \
+            "4:\n\t" turn "bne.w 4b\n\t" biases "ldrd r8, r9, [r1], #8\n\t"                                  \
+            "ldmia.w sp, {r10, r11, r12, lr}\n\t" TINYCC_DSP_PAIRS_OUTPUT("r3", bias, "r8", rounding,        \
+                                                                          "], #1")                           \
+                TINYCC_DSP_PAIRS_OUTPUT("r5", bias, "r8", rounding, ", r12]")                                \
+                    TINYCC_DSP_PAIRS_OUTPUT("r4", next_bias, "r9", rounding, "], #1")                        \
+                        TINYCC_DSP_PAIRS_OUTPUT("r6", next_bias, "r9", rounding,                             \
+                                                ", r12]") "str r10, [sp]\n\t"                                \
+                                                          "cmp r10, lr\n\t"                                  \
+                                                          "bne.w 0b\n\t"                                     \
+                                                          "add r12, #1\n\t"                                  \
+                                                          "add r10, r12\n\t"                                 \
+                                                          "add lr, lr, r12, lsl #1\n\t"                      \
+                                                          "str r10, [sp]\n\t"                                \
+                                                          "str lr, [sp, #12]\n\t"                            \
+                                                          "ldr r4, [sp, #28]\n\t"                            \
+                                                          "ldr r5, [r4, #24]\n\t"                            \
+                                                          "subs r5, #1\n\t"                                  \
+                                                          "str r5, [r4, #24]\n\t"                            \
+                                                          "bne.w 1b\n\t"                                     \
+                                                          "add sp, #32\n\t"                                  \
+                                                          "pop {r4, r5, r6, r7, r8, r9, r10, r11, pc}");     \
     }
 
 /* clang-format off */
-TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_TURN, "")
+TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_TURN,
+                        "", "", "", "")
 TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_TURN,
-                        TINYCC_DSP_PAIRS_ROUND)
+                        "", "", "", TINYCC_DSP_PAIRS_ROUND)
 TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_WIDE_TURN,
-                        "")
+                        "", "", "", "")
 TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_PAIRS_WIDE_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_WIDE_TURN,
-                        TINYCC_DSP_PAIRS_ROUND)
+                        "", "", "", TINYCC_DSP_PAIRS_ROUND)
 TINYCC_DEFINE_DSP_PAIRS(narrow_rectified, TINYCC_DSP_PAIRS_NARROW_FIRST, TINYCC_DSP_PAIRS_NARROW_SUMS,
-                        TINYCC_DSP_PAIRS_NARROW_TURN, "")
+                        TINYCC_DSP_PAIRS_NARROW_TURN, "", "", "", "")
 TINYCC_DEFINE_DSP_PAIRS(narrow_full, TINYCC_DSP_PAIRS_NARROW_FIRST, TINYCC_DSP_PAIRS_NARROW_SUMS,
-                        TINYCC_DSP_PAIRS_NARROW_TURN, TINYCC_DSP_PAIRS_ROUND)
+                        TINYCC_DSP_PAIRS_NARROW_TURN, "", "", "", TINYCC_DSP_PAIRS_ROUND)
+TINYCC_DEFINE_DSP_PAIRS(large, TINYCC_DSP_PAIRS_FIRST, TINYCC_DSP_PAIRS_SUMS, TINYCC_DSP_PAIRS_TURN,
+                        TINYCC_DSP_PAIRS_BIASES, TINYCC_DSP_PAIRS_BIAS, TINYCC_DSP_PAIRS_NEXT_BIAS,
+                        TINYCC_DSP_PAIRS_ROUND)
 /* clang-format on */
 
 #undef TINYCC_DEFINE_DSP_PAIRS
@@ -237,6 +246,7 @@ TINYCC_INLINE void tinycc_dsp_pairs_run(const tinycc_dsp_pairs *pairs, tinycc_ds
 
 TINYCC_DEFINE_DSP_PAIRS(rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_BYTES)
 TINYCC_DEFINE_DSP_PAIRS(full, TINYCC_DSP_FULL, TINYCC_DSP_BYTES)
+TINYCC_DEFINE_DSP_PAIRS(large, TINYCC_DSP_LARGE, TINYCC_DSP_BYTES)
 TINYCC_DEFINE_DSP_PAIRS(wide_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_WIDE)
 TINYCC_DEFINE_DSP_PAIRS(wide_full, TINYCC_DSP_FULL, TINYCC_DSP_WIDE)
 TINYCC_DEFINE_DSP_PAIRS(narrow_rectified, TINYCC_DSP_RECTIFIED, TINYCC_DSP_NARROW)
@@ -246,11 +256,13 @@ TINYCC_DEFINE_DSP_PAIRS(narrow_full, TINYCC_DSP_FULL, TINYCC_DSP_NARROW)
 
 #endif
 
-/* Runs `pairs`, which it uses up. mode: TINYCC_DSP_RECTIFIED or TINYCC_DSP_FULL. Of narrow weights there is
- * one pair, widened already. */
+/* Runs `pairs`, which it uses up. mode: any but TINYCC_DSP_CLAMPED. Of narrow weights there is one pair,
+ * widened already. */
 TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode, tinycc_dsp_storage storage)
 {
-    if (storage == TINYCC_DSP_NARROW) {
+    if (mode == TINYCC_DSP_LARGE) {
+        tinycc_dsp_pairs_large(pairs);
+    } else if (storage == TINYCC_DSP_NARROW) {
         tinycc_dsp_narrow_pairs narrow = {.pairs = *pairs,
                                           .excess = {tinycc_dsp_excess(pairs->x, pairs->words),
                                                      tinycc_dsp_excess(pairs->x + 2, pairs->words)}};
@@ -273,7 +285,7 @@ TINYCC_INLINE void tinycc_dsp_run_pairs(tinycc_dsp_pairs *pairs, int32_t mode, t
 /* Whether `tinycc_dsp_run_pairs` may be used. */
 TINYCC_INLINE int tinycc_dsp_has_pairs(int32_t outputs, int32_t mode)
 {
-    return outputs % 2 == 0 && mode < TINYCC_DSP_CLAMPED;
+    return outputs % 2 == 0 && mode != TINYCC_DSP_CLAMPED;
 }
 
 #endif

@@ -49,7 +49,9 @@ TINYCC_INLINE void tinycc_trained_depthwise_dsp_gather(uint32_t *plane, const in
     const tinycc_depthwise_dsp_strip strip = {
         .first = 0, .last = shape->input_width, .zero_point = zero_point};
     const int32_t row = shape->input_width * shape->channels;
-    for (int32_t r = 0; r < shape->plane_height; ++r) {
+    /* Windows begin at every stride, and their pairs of rows are two dilations apart. */
+    const int32_t step = shape->stride_height % 2 == 0 ? 2 : 1;
+    for (int32_t r = 0; r < shape->plane_height; r += step) {
         const int32_t y = r - shape->pad_top, below = y + shape->dilation_height;
         const int8_t *upper = y >= 0 && y < shape->input_height ? input + y * row : NULL;
         const int8_t *lower = below >= 0 && below < shape->input_height ? input + below * row : NULL;
@@ -85,21 +87,15 @@ TINYCC_INLINE void tinycc_trained_depthwise_dsp_row(int32_t *sums, const uint32_
                                                     const uint32_t *pairs,
                                                     const tinycc_trained_depthwise_dsp_shape *shape)
 {
-    const int32_t reach =
-        (shape->block - 1) * shape->stride_width + (shape->kernel_width - 1) * shape->dilation_width + 1;
-    /* Each word is loaded once, for all that it is part of. */
-    TINYCC_UNROLL_WHOLLY
-    for (int32_t place = 0; place < reach; ++place) {
-        const uint32_t word = column[place];
-        TINYCC_UNROLL_WHOLLY
-        for (int32_t k = 0; k < shape->kernel_width; ++k) {
-            const int32_t ahead = place - k * shape->dilation_width;
-            const int32_t i = ahead / shape->stride_width;
-            if (ahead >= 0 && ahead % shape->stride_width == 0 && i < shape->block) {
-                sums[i] = tinycc_dsp_mac(word, pairs[k], sums[i]);
-            }
-        }
-    }
+    const tinycc_depthwise_dsp_windows windows = {.outputs = shape->block,
+                                                  .stride = shape->stride_width,
+                                                  .taps = shape->kernel_width,
+                                                  .dilation = shape->dilation_width,
+                                                  .word_step = 1,
+                                                  .tap_step = 1,
+                                                  .first = 0,
+                                                  .last = INT32_MAX};
+    tinycc_depthwise_dsp_sum(sums, column, pairs, &windows);
 }
 
 /* Outputs [x, x + block) of row y of the channel whose plane it is. output: of the channel. */

@@ -1,17 +1,13 @@
-/* As trained_layer.h for windows of one pixel and one group, with the DSP extension: four pixels at a time
- * are widened to int16, less their zero point, and multiplied by the weights of one output after the other,
- * which stay as they are.
+/* As trained_layer.h for windows of one pixel and one group, with the DSP extension: a tile of pixels is
+ * widened to int16, less their zero point, and multiplied by the weights of two outputs after the other,
+ * which lie as they are and are widened for all pixels of the tile.
  *
- * Four neighbours are two words, (x0, x2) and (x1, x3): what SXTB16 makes of four weights, too. For every
- * four inputs the first words of all pixels are followed by their second ones. Aliasing: pixels in ascending
- * order, four at a time; all of them are read before the outputs of any are written. */
+ * Four neighbours are two words, (x0, x2) and (x1, x3), as SXTB16 makes them. Aliasing: tiles of pixels in
+ * ascending order; all of a tile are read before the outputs of any are written. */
 #ifndef TINYCC_TRAINED_POINTWISE_DSP_H
 #define TINYCC_TRAINED_POINTWISE_DSP_H
 
-#include "dsp.h"
-
-/* Pixels that are summed for together. */
-#define TINYCC_TRAINED_DSP_PIXELS 4
+#include "dsp_tile.h"
 
 typedef struct {
     int32_t input_channels;
@@ -28,7 +24,7 @@ typedef struct {
     int8_t output_max;
 } tinycc_trained_pointwise_dsp_data;
 
-/* One of the pixels. */
+/* One pixel of a pair. */
 TINYCC_INLINE void tinycc_trained_dsp_widen(uint32_t *widened, const int8_t *input, int32_t inputs,
                                             int32_t zero_point)
 {
@@ -36,109 +32,113 @@ TINYCC_INLINE void tinycc_trained_dsp_widen(uint32_t *widened, const int8_t *inp
     for (int32_t i = 0; i < inputs; i += 4) {
         const uint32_t word = tinycc_dsp_load_part(input + i, inputs - i);
         widened[0] = tinycc_dsp_subtract(tinycc_dsp_even(word), zero_points);
-        widened[TINYCC_TRAINED_DSP_PIXELS] = tinycc_dsp_subtract(tinycc_dsp_odd(word), zero_points);
-        widened += 2 * TINYCC_TRAINED_DSP_PIXELS;
-    }
-}
-
-/* sums[p] += products of one word of weights. */
-TINYCC_INLINE void tinycc_trained_dsp_step(int32_t *sums, const uint32_t *x, int32_t pixels, uint32_t weights)
-{
-    const uint32_t even = tinycc_dsp_even(weights), odd = tinycc_dsp_odd(weights);
-    TINYCC_UNROLL
-    for (int32_t p = 0; p < pixels; ++p) {
-        sums[p] = tinycc_dsp_mac(x[p], even, sums[p]);
-        sums[p] = tinycc_dsp_mac(x[TINYCC_TRAINED_DSP_PIXELS + p], odd, sums[p]);
+        widened[1] = tinycc_dsp_subtract(tinycc_dsp_odd(word), zero_points);
+        widened += 4;
     }
 }
 
 #define TINYCC_TRAINED_DSP_STEP                                                                              \
-    "ldr %[a], [%[w]], #4\n\t"                                                                               \
-    "ldmia.w %[x]!, {r8, r9, r10, r11}\n\t"                                                                  \
-    "sxtb16 %[b], %[a]\n\t"                                                                                  \
-    "smlad %[s0], r8, %[b], %[s0]\n\t"                                                                       \
-    "smlad %[s1], r9, %[b], %[s1]\n\t"                                                                       \
-    "smlad %[s2], r10, %[b], %[s2]\n\t"                                                                      \
-    "smlad %[s3], r11, %[b], %[s3]\n\t"                                                                      \
-    "ldmia.w %[x]!, {r8, r9, r10, r11}\n\t"                                                                  \
-    "sxtb16 %[b], %[a], ror #8\n\t"                                                                          \
-    "smlad %[s0], r8, %[b], %[s0]\n\t"                                                                       \
-    "smlad %[s1], r9, %[b], %[s1]\n\t"                                                                       \
-    "smlad %[s2], r10, %[b], %[s2]\n\t"                                                                      \
-    "smlad %[s3], r11, %[b], %[s3]\n\t"
+    "ldr %[a], [%[first]], #4\n\t"                                                                           \
+    "ldr %[b], [%[second]], #4\n\t"                                                                          \
+    "sxtb16 r8, %[a]\n\t"                                                                                    \
+    "sxtb16 r9, %[b]\n\t"                                                                                    \
+    "sxtb16 r10, %[a], ror #8\n\t"                                                                           \
+    "sxtb16 r11, %[b], ror #8\n\t"                                                                           \
+    "stmia.w %[x]!, {r8, r9, r10, r11}\n\t"
 
-/* The same for `words` words. */
-TINYCC_INLINE void tinycc_trained_dsp_dots(int32_t *sums, const uint32_t *x, int32_t pixels,
-                                           const int8_t *weights, int32_t words)
+/* The weights of two outputs; the last word is filled up with zeros. */
+TINYCC_INLINE void tinycc_trained_dsp_weights(uint32_t *widened, const int8_t *first, const int8_t *second,
+                                              int32_t inputs)
 {
+    const int32_t rest = inputs % 4;
+    int32_t words = inputs / 4;
 #if TINYCC_HAS_DSP
-    if (pixels == TINYCC_TRAINED_DSP_PIXELS) {
-        int32_t s0 = sums[0], s1 = sums[1], s2 = sums[2], s3 = sums[3], a, b;
-        __asm__ volatile(TINYCC_DSP_LOOP(TINYCC_TRAINED_DSP_STEP)
-                         : [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [x] "+r"(x),
-                           [w] "+r"(weights), [n] "+r"(words), [a] "=&r"(a), [b] "=&r"(b)
-                         :
-                         : "r8", "r9", "r10", "r11", "cc", "memory");
-        sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
-        return;
+    uint32_t a, b;
+    __asm__ volatile(TINYCC_DSP_LOOP(TINYCC_TRAINED_DSP_STEP)
+                     : [x] "+r"(widened), [first] "+r"(first), [second] "+r"(second), [n] "+r"(words),
+                       [a] "=&r"(a), [b] "=&r"(b)
+                     :
+                     : "r8", "r9", "r10", "r11", "cc", "memory");
+#else
+    for (; words > 0; --words) {
+        widened[0] = tinycc_dsp_even(tinycc_dsp_load(first));
+        widened[1] = tinycc_dsp_even(tinycc_dsp_load(second));
+        widened[2] = tinycc_dsp_odd(tinycc_dsp_load(first));
+        widened[3] = tinycc_dsp_odd(tinycc_dsp_load(second));
+        first += 4, second += 4, widened += 4;
     }
 #endif
-    for (int32_t i = 0; i < words; ++i) {
-        tinycc_trained_dsp_step(sums, x, pixels, tinycc_dsp_load(weights + 4 * i));
-        x += 2 * TINYCC_TRAINED_DSP_PIXELS;
+    if (rest > 0) {
+        const uint32_t a_word = tinycc_dsp_load_part(first, rest),
+                       b_word = tinycc_dsp_load_part(second, rest);
+        widened[0] = tinycc_dsp_even(a_word), widened[1] = tinycc_dsp_even(b_word);
+        widened[2] = tinycc_dsp_odd(a_word), widened[3] = tinycc_dsp_odd(b_word);
     }
 }
 
-/* All outputs of `pixels` neighbours, four or one. */
-TINYCC_INLINE void tinycc_trained_dsp_pixels(const int8_t *input, int32_t pixels, const int8_t *weights,
-                                             const int32_t *bias, int8_t *output, uint32_t *widened,
-                                             const tinycc_trained_pointwise_dsp_shape *shape,
-                                             const tinycc_trained_pointwise_dsp_data *data)
+/* The outputs of a row of weights. sums: of the first pixel, two apart. */
+TINYCC_INLINE void tinycc_trained_dsp_outputs(const int32_t *sums, int8_t *output, int32_t pixels, int32_t o,
+                                              const tinycc_trained_pointwise_dsp_shape *shape,
+                                              const tinycc_trained_pointwise_dsp_data *data)
 {
     const tinycc_dsp_data scaling = {.output_zero_point = data->output_zero_point,
                                      .output_min = data->output_min,
                                      .output_max = data->output_max};
-    const int32_t inputs = shape->input_channels, outputs = shape->output_channels;
-    const int32_t words = inputs / 4, rest = inputs % 4;
+    const int32_t multiplier = data->multiplier[o], exponent = data->exponent[o];
+    TINYCC_UNROLL
     for (int32_t p = 0; p < pixels; ++p) {
-        tinycc_trained_dsp_widen(widened + p, input + p * inputs, inputs, data->input_zero_point);
+        output[p * shape->output_channels + o] =
+            tinycc_dsp_output(sums[2 * p], multiplier, exponent, &scaling, (tinycc_dsp_mode)shape->mode);
     }
-    for (int32_t o = 0; o < outputs; ++o) {
-        int32_t sums[TINYCC_TRAINED_DSP_PIXELS];
-        TINYCC_UNROLL
-        for (int32_t p = 0; p < pixels; ++p) {
-            sums[p] = bias[o];
-        }
-        tinycc_trained_dsp_dots(sums, widened, pixels, weights, words);
-        if (rest > 0) {
-            tinycc_trained_dsp_step(sums, widened + 2 * TINYCC_TRAINED_DSP_PIXELS * words, pixels,
-                                    tinycc_dsp_load_part(weights + 4 * words, rest));
-        }
-        weights += inputs;
-        TINYCC_UNROLL
-        for (int32_t p = 0; p < pixels; ++p) {
-            output[p * outputs + o] = tinycc_dsp_output(sums[p], data->multiplier[o], data->exponent[o],
-                                                        &scaling, (tinycc_dsp_mode)shape->mode);
+}
+
+/* All outputs of a tile. */
+TINYCC_INLINE void tinycc_trained_dsp_tile(const int8_t *input, int32_t pixels, const int8_t *weights,
+                                           const int32_t *bias, int8_t *output, uint32_t *scratch,
+                                           const tinycc_trained_pointwise_dsp_shape *shape,
+                                           const tinycc_trained_pointwise_dsp_data *data)
+{
+    const int32_t inputs = shape->input_channels, outputs = shape->output_channels;
+    const int32_t words = (inputs + 3) / 4, pairs = (pixels + 1) / 2;
+    uint32_t *const rows = scratch + 4 * words * pairs;
+    int32_t sums[2 * TINYCC_DSP_TILE_PIXELS];
+    if (pixels % 2 != 0) {
+        memset(scratch + 4 * words * (pairs - 1), 0, (size_t)(4 * words) * sizeof *scratch);
+    }
+    for (int32_t p = 0; p < pixels; ++p) {
+        tinycc_trained_dsp_widen(scratch + p / 2 * 4 * words + p % 2 * 2, input + p * inputs, inputs,
+                                 data->input_zero_point);
+    }
+    for (int32_t o = 0; o < outputs; o += 2) {
+        const int32_t next = o + 1 < outputs ? o + 1 : o;
+        tinycc_dsp_tile tile = {.x = scratch,
+                                .weights = rows,
+                                .words = words,
+                                .pairs = pairs,
+                                .sums = sums,
+                                .pitch = 2 * (int32_t)sizeof *sums,
+                                .first = bias[o],
+                                .second = bias[next]};
+        tinycc_trained_dsp_weights(rows, weights + o * inputs, weights + next * inputs, inputs);
+        tinycc_dsp_tile_products(&tile);
+        tinycc_trained_dsp_outputs(sums, output, pixels, o, shape, data);
+        if (next > o) {
+            tinycc_trained_dsp_outputs(sums + 1, output, pixels, next, shape, data);
         }
     }
 }
 
-/* scratch: eight words for every four inputs. */
+/* scratch: two words for every four inputs of a tile's pixels, a whole number of pairs, and four more. */
 TINYCC_INLINE void tinycc_trained_pointwise_dsp_int8(const int8_t *input, const int8_t *weights,
                                                      const int32_t *bias, int8_t *out_row, void *scratch,
                                                      int32_t x0, int32_t x1,
                                                      const tinycc_trained_pointwise_dsp_shape *shape,
                                                      const tinycc_trained_pointwise_dsp_data *data)
 {
-    uint32_t *const widened = (uint32_t *)scratch;
-    int32_t x = x0;
-    for (; x + TINYCC_TRAINED_DSP_PIXELS <= x1; x += TINYCC_TRAINED_DSP_PIXELS) {
-        tinycc_trained_dsp_pixels(input + x * shape->input_channels, TINYCC_TRAINED_DSP_PIXELS, weights, bias,
-                                  out_row + x * shape->output_channels, widened, shape, data);
-    }
-    for (; x < x1; ++x) {
-        tinycc_trained_dsp_pixels(input + x * shape->input_channels, 1, weights, bias,
-                                  out_row + x * shape->output_channels, widened, shape, data);
+    for (int32_t x = x0; x < x1; x += TINYCC_DSP_TILE_PIXELS) {
+        tinycc_trained_dsp_tile(input + x * shape->input_channels, tinycc_min(TINYCC_DSP_TILE_PIXELS, x1 - x),
+                                weights, bias, out_row + x * shape->output_channels, (uint32_t *)scratch,
+                                shape, data);
     }
 }
 

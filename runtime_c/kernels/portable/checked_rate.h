@@ -18,27 +18,40 @@ typedef struct {
     int32_t zero; /* Unused; a structure needs a member. */
 } tinycc_checked_rate_data;
 
-/* 256 and more where the magnitude overflows. */
-TINYCC_INLINE uint32_t tinycc_magnitude_overflow(const float *value)
+TINYCC_INLINE uint32_t tinycc_float_bits(const float *value)
 {
     uint32_t bits;
     memcpy(&bits, value, sizeof bits);
-    return (bits >> 23 & 0xFF) + (256u - 127u - TINYCC_OVERFLOW_EXPONENT);
+    return bits;
+}
+
+TINYCC_INLINE int tinycc_overflows(uint32_t bits)
+{
+    return (bits >> 23 & 0xFF) >= 127 + TINYCC_OVERFLOW_EXPONENT;
 }
 
 TINYCC_INLINE void tinycc_checked_rate_float32(const float *values, const float *rate, float *out_row,
                                                int32_t x0, int32_t x1, const tinycc_checked_rate_shape *shape,
                                                const tinycc_checked_rate_data *data)
 {
-    uint32_t all = tinycc_magnitude_overflow(rate);
+    uint32_t all = tinycc_float_bits(rate);
+    int overflows;
     (void)x0;
     (void)x1;
     (void)data;
     TINYCC_UNROLL
     for (int32_t i = 0; i < shape->elements; ++i) {
-        all |= tinycc_magnitude_overflow(values + i);
+        all |= tinycc_float_bits(values + i);
     }
-    *out_row = all < 256 ? *rate : 0.0f;
+    /* No exponent is greater than that of all bits together, which mostly is small enough. */
+    overflows = tinycc_overflows(all);
+    if (overflows) {
+        overflows = tinycc_overflows(tinycc_float_bits(rate));
+        for (int32_t i = 0; i < shape->elements; ++i) {
+            overflows |= tinycc_overflows(tinycc_float_bits(values + i));
+        }
+    }
+    *out_row = overflows ? 0.0f : *rate;
 }
 
 #endif

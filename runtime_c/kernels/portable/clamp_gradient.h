@@ -10,6 +10,7 @@
 #define TINYCC_CLAMP_GRADIENT_H
 
 #include "../shared/common.h"
+#include "../shared/fpu.h"
 
 typedef struct {
     int32_t channels; /* and factors */
@@ -42,15 +43,42 @@ TINYCC_INLINE void tinycc_clamp_gradient_float32(const float *gradient, const in
     }
 }
 
-/* Eight elements, whose bits are a byte of the mask. step: from one factor to the next. */
+/* Eight elements, whose bits are a byte of the mask. */
 TINYCC_INLINE void tinycc_mask_gradient_byte(const float *gradient, uint32_t bits, const float *factors,
-                                             int32_t step, float *output)
+                                             float *output)
 {
+#if TINYCC_HAS_FPU
+    static const float zeros[8] = {0.0f};
+    /* Two bits at a time become the flags C and N. */
+    __asm__ volatile(
+        "rbit %[bits], %[bits]\n\t"
+        "vldmia.f32 %[gradient], {s0, s1, s2, s3, s4, s5, s6, s7}\n\t"
+        "vldmia.f32 %[factors], {s8, s9, s10, s11, s12, s13, s14, s15}\n\t"
+        "vldmia.f32 %[zeros], {s16, s17, s18, s19, s20, s21, s22, s23}\n\t"
+        "lsls %[bits], #1\n\t"
+        "it cs\n\tvmulcs.f32 s16, s0, s8\n\t"
+        "it mi\n\tvmulmi.f32 s17, s1, s9\n\t"
+        "lsls %[bits], #2\n\t"
+        "it cs\n\tvmulcs.f32 s18, s2, s10\n\t"
+        "it mi\n\tvmulmi.f32 s19, s3, s11\n\t"
+        "lsls %[bits], #2\n\t"
+        "it cs\n\tvmulcs.f32 s20, s4, s12\n\t"
+        "it mi\n\tvmulmi.f32 s21, s5, s13\n\t"
+        "lsls %[bits], #2\n\t"
+        "it cs\n\tvmulcs.f32 s22, s6, s14\n\t"
+        "it mi\n\tvmulmi.f32 s23, s7, s15\n\t"
+        "vstmia.f32 %[output], {s16, s17, s18, s19, s20, s21, s22, s23}\n\t"
+        : [bits] "+r"(bits)
+        : [gradient] "r"(gradient), [factors] "r"(factors), [zeros] "r"(zeros), [output] "r"(output)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14",
+          "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "cc", "memory");
+#else
     TINYCC_UNROLL
     for (int32_t k = 0; k < 8; ++k) {
-        const float product = gradient[k] * factors[k * step];
+        const float product = gradient[k] * factors[k];
         output[k] = (bits >> k & 1) != 0 ? product : 0.0f;
     }
+#endif
 }
 
 /* Columns begin with a byte of the mask where there are several to a byte, or are whole bytes. */
@@ -62,16 +90,22 @@ TINYCC_INLINE void tinycc_mask_gradient_float32(const float *gradient, const uin
     const int32_t channels = shape->channels, end = x1 * channels;
     int32_t i = x0 * channels;
     if (channels == 1) {
+        float factors[8];
+        TINYCC_UNROLL
+        for (int32_t k = 0; k < 8; ++k) {
+            factors[k] = data->factors[0];
+        }
         for (; i + 8 <= end; i += 8) {
-            tinycc_mask_gradient_byte(gradient + i, mask[i >> 3], data->factors, 0, out_row + i);
+            tinycc_mask_gradient_byte(gradient + i, mask[i >> 3], factors, out_row + i);
         }
     } else if (channels % 8 == 0) {
         while (i < end) {
             for (int32_t c = 0; c < channels; c += 8) {
-                tinycc_mask_gradient_byte(gradient + i, mask[i >> 3], data->factors + c, 1, out_row + i);
+                tinycc_mask_gradient_byte(gradient + i, mask[i >> 3], data->factors + c, out_row + i);
                 i += 8;
             }
         }
+        return;
     }
     while (i < end) {
         for (int32_t c = 0; c < channels; ++c) {

@@ -6,7 +6,8 @@
  * the quotient rounded to nearest with halves up; it has 15 bits, as factors have. There is a factor for each
  * pixel x, for each channel c, or one for all. product: shared/gradient_integers.h.
  * tinycc_mask_gradient has a mask in place of the result, see clamp_gradient.h.
- * Aliasing: output may lie at the gradient; element after element, each is read before it is written. */
+ * Aliasing: output may end where the gradient ends; elements in descending order, each is read before it is
+ * written. So what was the beginning of a longer gradient is free for what is computed next. */
 #ifndef TINYCC_CLAMP_GRADIENT_INT16_H
 #define TINYCC_CLAMP_GRADIENT_INT16_H
 
@@ -47,9 +48,10 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
     {                                                                                                        \
         const uint32_t first = (uint32_t)data->low + 1u;                                                     \
         const uint32_t count = data->high > data->low ? (uint32_t)(data->high - data->low - 1) : 0u;         \
-        int32_t i = x0 * shape->channels;                                                                    \
-        for (int32_t x = x0; x < x1; ++x) {                                                                  \
-            for (int32_t c = 0; c < shape->channels; ++c) {                                                  \
+        int32_t i = x1 * shape->channels;                                                                    \
+        for (int32_t x = x1 - 1; x >= x0; --x) {                                                             \
+            for (int32_t c = shape->channels - 1; c >= 0; --c) {                                             \
+                --i;                                                                                         \
                 const int32_t value = tinycc_gradient_load_##element(gradient + i);                          \
                 int32_t product = 0;                                                                         \
                 if (tinycc_##name##_gradient_passes(result, i, first, count)) {                              \
@@ -59,7 +61,6 @@ TINYCC_INLINE int tinycc_mask_gradient_passes(const uint8_t *mask, int32_t i, ui
                     product = tinycc_gradient_product(shifted, factor, shape->bits);                         \
                 }                                                                                            \
                 tinycc_gradient_store_int16(out_row + i, product);                                           \
-                ++i;                                                                                         \
             }                                                                                                \
         }                                                                                                    \
     }                                                                                                        \

@@ -10,9 +10,8 @@
 
 #include "../shared/gradient_sums.h"
 
-/* Pixels of a tile at most, and outputs whose weights are on the stack. */
+/* Pixels of a tile at most. */
 #define TINYCC_GRADIENT_TILE 32
-#define TINYCC_GRADIENT_OUTPUTS 32
 
 typedef struct {
     int32_t gradient_channels;
@@ -23,25 +22,53 @@ typedef struct {
     int32_t zero; /* Unused; a structure needs a member. */
 } tinycc_pointwise_input_gradient_data;
 
-/* Inputs [i, i + inputs) of a tile. */
+/* Inputs [i, i + inputs) of a tile, for outputs [o, o + count). present: of each two pixels. */
 TINYCC_INLINE void tinycc_pointwise_input_gradient_inputs(const float *gradient, const int8_t *weights,
-                                                          float *output, int32_t pixels, int32_t inputs,
+                                                          float *output, const uint32_t *present,
+                                                          int32_t pixels, int32_t inputs, int32_t count,
                                                           const tinycc_pointwise_input_gradient_shape *shape)
 {
     const int32_t outputs = shape->gradient_channels, pitch = shape->output_channels;
     float real[TINYCC_GRADIENT_OUTPUTS][TINYCC_GRADIENT_INPUTS];
-    for (int32_t o = 0; o < outputs; o += TINYCC_GRADIENT_OUTPUTS) {
-        const int32_t count = tinycc_min(TINYCC_GRADIENT_OUTPUTS, outputs - o);
-        int32_t p = 0;
-        tinycc_gradient_weights(real, weights + o * pitch, pitch, inputs, count);
-        for (; p + TINYCC_GRADIENT_PIXELS <= pixels; p += TINYCC_GRADIENT_PIXELS) {
-            tinycc_gradient_sums(output + p * pitch, pitch, TINYCC_GRADIENT_PIXELS, inputs,
-                                 gradient + p * outputs + o, outputs, real, count);
-        }
-        for (; p < pixels; ++p) {
-            tinycc_gradient_sums(output + p * pitch, pitch, 1, inputs, gradient + p * outputs + o, outputs,
-                                 real, count);
-        }
+    int32_t p = 0;
+    tinycc_gradient_weights(real, weights, pitch, inputs, count);
+    for (; p + TINYCC_GRADIENT_PIXELS <= pixels; p += TINYCC_GRADIENT_PIXELS) {
+        tinycc_gradient_sums(output, pitch, TINYCC_GRADIENT_PIXELS, inputs, gradient, outputs, real,
+                             *present++, count);
+        output += TINYCC_GRADIENT_PIXELS * pitch;
+        gradient += TINYCC_GRADIENT_PIXELS * outputs;
+    }
+    for (; p < pixels; ++p) {
+        tinycc_gradient_sums(output, pitch, 1, inputs, gradient, outputs, real, *present++, count);
+        output += pitch;
+        gradient += outputs;
+    }
+}
+
+/* A tile's sums of outputs [o, o + count), from which on gradient and weights are. */
+TINYCC_INLINE void tinycc_pointwise_input_gradient_tile(const float *gradient, const int8_t *weights,
+                                                        float *output, int32_t pixels, int32_t count,
+                                                        const tinycc_pointwise_input_gradient_shape *shape)
+{
+    const int32_t inputs = shape->output_channels, outputs = shape->gradient_channels;
+    const int32_t rest = inputs % TINYCC_GRADIENT_INPUTS;
+    uint32_t present[TINYCC_GRADIENT_TILE / TINYCC_GRADIENT_PIXELS];
+    int32_t i = 0, p = 0;
+    for (; p + TINYCC_GRADIENT_PIXELS <= pixels; p += TINYCC_GRADIENT_PIXELS) {
+        present[p / TINYCC_GRADIENT_PIXELS] =
+            tinycc_gradient_present(gradient + p * outputs, outputs, TINYCC_GRADIENT_PIXELS, count);
+    }
+    if (p < pixels) {
+        present[p / TINYCC_GRADIENT_PIXELS] =
+            tinycc_gradient_present(gradient + p * outputs, outputs, 1, count);
+    }
+    for (; i < inputs - rest; i += TINYCC_GRADIENT_INPUTS) {
+        tinycc_pointwise_input_gradient_inputs(gradient, weights + i, output + i, present, pixels,
+                                               TINYCC_GRADIENT_INPUTS, count, shape);
+    }
+    if (rest > 0) {
+        tinycc_pointwise_input_gradient_inputs(gradient, weights + i, output + i, present, pixels, rest,
+                                               count, shape);
     }
 }
 
@@ -50,23 +77,15 @@ TINYCC_INLINE void tinycc_pointwise_input_gradient_float32(const float *gradient
                                                            const tinycc_pointwise_input_gradient_shape *shape,
                                                            const tinycc_pointwise_input_gradient_data *data)
 {
-    const int32_t inputs = shape->output_channels;
-    const int32_t rest = inputs % TINYCC_GRADIENT_INPUTS;
+    const int32_t outputs = shape->gradient_channels, inputs = shape->output_channels;
     (void)data;
     for (int32_t x = x0; x < x1; x += TINYCC_GRADIENT_TILE) {
         const int32_t pixels = tinycc_min(TINYCC_GRADIENT_TILE, x1 - x);
-        const float *values = gradient + x * shape->gradient_channels;
-        float *output = out_row + x * inputs;
-        int32_t i = 0;
-        for (int32_t k = 0; k < pixels * inputs; ++k) {
-            output[k] = 0.0f;
-        }
-        for (; i < inputs - rest; i += TINYCC_GRADIENT_INPUTS) {
-            tinycc_pointwise_input_gradient_inputs(values, weights + i, output + i, pixels,
-                                                   TINYCC_GRADIENT_INPUTS, shape);
-        }
-        if (rest > 0) {
-            tinycc_pointwise_input_gradient_inputs(values, weights + i, output + i, pixels, rest, shape);
+        memset(out_row + x * inputs, 0, (size_t)(pixels * inputs) * sizeof(float));
+        for (int32_t o = 0; o < outputs; o += TINYCC_GRADIENT_OUTPUTS) {
+            tinycc_pointwise_input_gradient_tile(gradient + x * outputs + o, weights + o * inputs,
+                                                 out_row + x * inputs, pixels,
+                                                 tinycc_min(TINYCC_GRADIENT_OUTPUTS, outputs - o), shape);
         }
     }
 }

@@ -5,11 +5,43 @@
 #ifndef TINYCC_POINTWISE_WEIGHT_UPDATE_H
 #define TINYCC_POINTWISE_WEIGHT_UPDATE_H
 
-#include "../shared/gradient_sums.h"
+#include "../shared/fpu.h"
 #include "weight_update.h"
 
 typedef tinycc_weight_update_shape tinycc_pointwise_weight_update_shape;
 typedef tinycc_weight_update_data tinycc_pointwise_weight_update_data;
+
+#if TINYCC_HAS_FPU
+
+#define TINYCC_UPDATE_PRODUCTS(gradient, sum0, sum1, sum2, sum3)                                             \
+    TINYCC_FPU_PRODUCTS(gradient, "s16", "s17", "s18", "s19", sum0, sum1, sum2, sum3)
+
+/* sums[o][i] += sum over `pixels` pixels, ascending, of gradient[o] * source[i], of as many outputs and
+ * inputs as fit the registers; gradient: `pitch` from pixel to pixel. */
+TINYCC_INLINE void tinycc_pointwise_update_sums(float sums[][TINYCC_UPDATE_INPUTS], const float *gradient,
+                                                int32_t pitch, const float *source, int32_t pixels)
+{
+    const int32_t step = 4 * pitch;
+    __asm__ volatile(
+        "vldmia.f32 %[sums], {s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15}\n\t"
+        "1:\n\t"
+        "vldmia.f32 %[gradient], {s20, s21, s22, s23}\n\t"
+        "add %[gradient], %[step]\n\t"
+        "vldmia.f32 %[source]!, {s16, s17, s18, s19}\n\t" TINYCC_UPDATE_PRODUCTS(
+            "s20", "s0", "s1", "s2", "s3") TINYCC_UPDATE_PRODUCTS("s21", "s4", "s5", "s6", "s7")
+            TINYCC_UPDATE_PRODUCTS("s22", "s8", "s9", "s10", "s11") TINYCC_UPDATE_PRODUCTS(
+                "s23", "s12", "s13", "s14", "s15") "subs %[pixels], #1\n\t"
+                                                   "bne 1b\n\t"
+                                                   "vstmia.f32 %[sums], {s0, s1, s2, s3, s4, s5, s6, s7, s8, "
+                                                   "s9, s10, s11, s12, s13, s14, s15}\n\t"
+        : [gradient] "+r"(gradient), [source] "+r"(source), [pixels] "+r"(pixels)
+        : [sums] "r"(sums), [step] "r"(step)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14",
+          "s15", "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s28", "s29", "s30", "s31", "cc",
+          "memory");
+}
+
+#endif
 
 /* Weights of outputs [o, o + outputs) and of inputs [i, i + inputs), of which `source` has all pixels, four
  * to each. */
@@ -24,7 +56,7 @@ TINYCC_INLINE void tinycc_pointwise_update_block(const tinycc_weight_update_oper
     float sums[TINYCC_UPDATE_OUTPUTS][TINYCC_UPDATE_INPUTS] = {{0.0f}};
 #if TINYCC_HAS_FPU
     if (outputs == TINYCC_UPDATE_OUTPUTS) {
-        tinycc_gradient_products(sums, gradient, shape->gradient_channels, source, pixels);
+        tinycc_pointwise_update_sums(sums, gradient, shape->gradient_channels, source, pixels);
     } else
 #endif
     {

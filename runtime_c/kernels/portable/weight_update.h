@@ -45,6 +45,7 @@ typedef struct {
     int32_t pad_top;
     int32_t pad_left;
     int32_t is_stochastic; /* otherwise to nearest */
+    int32_t run;           /* products of integers whose sum is an int32 */
 } tinycc_weight_update_shape;
 
 typedef struct {

@@ -16,28 +16,7 @@
 #define TINYCC_UPDATE_OUTPUTS_INT16 2
 #define TINYCC_UPDATE_INPUTS_INT16 2
 
-typedef struct {
-    int32_t gradient_height;
-    int32_t gradient_width;
-    int32_t gradient_channels;
-    int32_t source_height;
-    int32_t source_width;
-    int32_t source_channels;
-    int32_t inputs;         /* of a group, with weights */
-    int32_t trained_inputs; /* of a group, whose weights change */
-    int32_t trained_groups;
-    int32_t group_outputs;
-    int32_t kernel_height;
-    int32_t kernel_width;
-    int32_t stride_height;
-    int32_t stride_width;
-    int32_t dilation_height;
-    int32_t dilation_width;
-    int32_t pad_top;
-    int32_t pad_left;
-    int32_t is_stochastic; /* otherwise to nearest */
-    int32_t run;           /* products whose sum is an int32 */
-} tinycc_weight_update_int16_shape;
+typedef tinycc_weight_update_shape tinycc_weight_update_int16_shape;
 
 typedef struct {
     const float *scaling; /* [gradient_channels] */
@@ -122,6 +101,16 @@ TINYCC_INLINE void tinycc_weight_update_int16_add(tinycc_weight_update_int16_sum
     }
 }
 
+/* A weight, of this number in the tensor, after a change. */
+TINYCC_INLINE void tinycc_weight_update_int16_step(const tinycc_weight_update_int16_operands *operands,
+                                                   int32_t element, int32_t change, int32_t low)
+{
+    if (change != 0) {
+        int8_t *weight = operands->weights + element;
+        *weight = (int8_t)tinycc_clamp(*weight - change, low, INT8_MAX);
+    }
+}
+
 /* The weight of this number in the tensor, by factor * sum. */
 TINYCC_SHARED void tinycc_weight_update_int16_change(const tinycc_weight_update_int16_operands *operands,
                                                      tinycc_gradient_factor factor, int64_t sum,
@@ -129,10 +118,7 @@ TINYCC_SHARED void tinycc_weight_update_int16_change(const tinycc_weight_update_
 {
     const uint32_t random = tinycc_gradient_random(operands->key, element, is_stochastic);
     const int32_t change = tinycc_gradient_change(factor, sum, TINYCC_WEIGHT_BOUND, random);
-    if (change != 0) {
-        int8_t *weight = operands->weights + element;
-        *weight = (int8_t)tinycc_clamp(*weight - change, low, INT8_MAX);
-    }
+    tinycc_weight_update_int16_step(operands, element, change, low);
 }
 
 /* Weights of outputs [o, o + outputs) and of a group's inputs [i, i + inputs). */

@@ -92,6 +92,22 @@ TINYCC_INLINE int32_t tinycc_gradient_change(tinycc_gradient_factor factor, int6
     return (int32_t)((delta + (int64_t)random) >> TINYCC_GRADIENT_RANDOM_BITS);
 }
 
+/* The same for a sum of 32 bits, with one rounding down, for it does not matter whether a quotient is rounded
+ * before a whole number is added or after; and held once it is divided. */
+TINYCC_INLINE int32_t tinycc_gradient_change_int32(tinycc_gradient_factor factor, int32_t sum, int32_t bound,
+                                                   uint32_t random)
+{
+    const int32_t right = TINYCC_GRADIENT_RANDOM_BITS - factor.shift;
+    if (right > 24 && right < 63) {
+        /* The upper half of the sum is shifted; a mantissa has room for seven places. */
+        const int32_t left = right < 32 ? 32 - right : 0;
+        const int64_t product = (int64_t)sum * (factor.mantissa * ((int32_t)1 << left));
+        const int64_t delta = product + (int64_t)((uint64_t)random << (left - factor.shift));
+        return tinycc_clamp((int32_t)(delta >> 32) >> (right + left - 32), -bound, bound);
+    }
+    return tinycc_gradient_change(factor, sum, bound, random);
+}
+
 /* What is added to a change of an element. */
 TINYCC_INLINE uint32_t tinycc_gradient_random(uint32_t key, int32_t element, int32_t is_stochastic)
 {

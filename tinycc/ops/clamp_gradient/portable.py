@@ -47,6 +47,7 @@ class PortableIntegerClampGradient(Kernel[ClampGradient]):
     """Of integers."""
 
     accesses_bytes: ClassVar[bool] = True
+    overlaps_exactly: ClassVar[bool] = True
 
     def call(self, view: ClampGradient) -> RowCall:
         """All pixels at once."""
@@ -71,5 +72,5 @@ class PortableIntegerClampGradient(Kernel[ClampGradient]):
         )
 
     def overlap(self, view: ClampGradient, index: int) -> int | None:
-        """In place of the gradient, whose elements are as large or larger."""
-        return 0 if index == 0 else None
+        """In place of the gradient's end, as its elements are as large or larger."""
+        return view.outputs[0].bytes - view.inputs[0].bytes if index == 0 else None

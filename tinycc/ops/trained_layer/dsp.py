@@ -13,7 +13,7 @@ from tinycc.ops.spread_window import PIXEL, spread_shape
 from tinycc.ops.trained_layer.view import TrainedLayer
 from tinycc.runtime_c.constants import constant
 
-_PIXELS = constant("TINYCC_TRAINED_DSP_PIXELS")
+_PIXELS = constant("TINYCC_DSP_TILE_PIXELS")
 _BLOCK, _TAPS, _REACH, _PAIRS = (
     constant(f"TINYCC_TRAINED_DEPTHWISE_DSP_{limit}") for limit in ("BLOCK", "TAPS", "REACH", "PAIRS")
 )
@@ -22,7 +22,7 @@ _OF_WINDOWS = ("kernel", "stride", "dilation", "pad")
 
 
 class DspTrainedPointwise(Kernel[TrainedLayer]):
-    """Windows of one pixel: four pixels are read before they are written."""
+    """Windows of one pixel: a tile of pixels is read before it is written."""
 
     name: ClassVar[str] = FEATURE
     needs: ClassVar[str | None] = FEATURE
@@ -54,8 +54,10 @@ class DspTrainedPointwise(Kernel[TrainedLayer]):
         )
 
     def scratch(self, view: TrainedLayer) -> Scratch:
-        """Four widened pixels."""
-        return Scratch(2 * _PIXELS * 4 * -(-view.inputs[0].channels // 4))
+        """A tile of widened pixels, and the weights of two outputs."""
+        output = view.outputs[0]
+        pairs = -(-min(_PIXELS, output.elements // output.channels) // 2)
+        return Scratch(16 * (pairs + 1) * -(-view.inputs[0].channels // 4))
 
     def overlap(self, view: TrainedLayer, index: int) -> int | None:
         """A pixel is written once it is read; weights outlive the layer."""

@@ -8,6 +8,10 @@ from tinycc.ops.kernel import Scratch
 from tinycc.ops.kernel_call import RowCall
 from tinycc.ops.weight_update.portable import PortableWeightUpdate, summed_products, takes_pixels
 from tinycc.ops.weight_update.view import WeightUpdate
+from tinycc.runtime_c.constants import constant
+
+# Inputs whose weights are updated together, at most.
+_INPUTS = constant("TINYCC_DSP_TILE_PIXELS")
 
 
 class DspPointwiseWeightUpdate(PortableWeightUpdate):
@@ -32,6 +36,7 @@ class DspPointwiseWeightUpdate(PortableWeightUpdate):
         )
 
     def scratch(self, view: WeightUpdate) -> Scratch:
-        """Four inputs of all pixels, widened."""
+        """A tile of inputs of all pixels, widened, and the gradients of two outputs."""
         gradient = view.inputs[0]
-        return Scratch(16 * -(-gradient.height * gradient.width // 2))
+        pairs = -(-min(_INPUTS, super().call(view).shape["trained_inputs"]) // 2)
+        return Scratch(16 * (pairs + 1) * -(-gradient.height * gradient.width // 4))

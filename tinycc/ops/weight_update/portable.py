@@ -121,7 +121,7 @@ def _whole_call(view: WeightUpdate, name: str) -> RowCall:
         shape={
             **geometry(view),
             "is_stochastic": view.rounding.is_stochastic,
-            **({} if is_real else {"run": summed_products(view)}),
+            "run": summed_products(view),
         },
         data={
             "scaling": view.scaling,

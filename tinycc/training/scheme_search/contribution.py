@@ -19,7 +19,7 @@ from tinycc.output_file import new_file
 from tinycc.training.layers import Layer
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class Gain:
     mean: float
     error: float
 
+    @property
+    def sure(self) -> float:
+        """The lower bound: what is chosen by it is less often chosen for what chance added to it."""
+        return self.mean - self.error
+
+    def __add__(self, other: "Gain") -> "Gain":
+        """Errors add up as well: gains over the same scores, of the same held-out cases, err together."""
+        return Gain(self.mean + other.mean, self.error + other.error)
+
 
 @dataclass(frozen=True)
 class Contributions:
@@ -70,12 +79,14 @@ class Contributions:
     shares: those of each layer's weights that are.
     scores: accuracies on held-out cases by name of what trained, for each rate those of each seed; also of
         what was asked for before.
+    cases: how many are held out.
     """
 
     setup: Mapping[str, Any]
     depths: Sequence[int]
     shares: Mapping[str, Sequence[float]]
     scores: Mapping[str, Sequence[Sequence[float]]]
+    cases: int
 
     @property
     def missing(self) -> list[list[Parts]]:
@@ -89,21 +100,41 @@ class Contributions:
     @property
     def head(self) -> Gain:
         """The accuracy with the head alone."""
-        return _mean(self._best(Parts(1, {})))
+        return self._mean(self._best(Parts(1, {})))
 
     def biases(self, depth: int) -> Gain:
         """What biases of the last layers gain over the head alone."""
-        return _mean(self._best(Parts(depth, {})) - self._best(Parts(1, {})))
+        return self._gain(Parts(depth, {}), Parts(1, {}))
 
     def weights(self, layer: str, share: float) -> Gain:
         """What a share of a layer's weights gains over all biases."""
         deepest = self.depths[-1]
-        return _mean(self._best(Parts(deepest, {layer: share})) - self._best(Parts(deepest, {})))
+        return self._gain(Parts(deepest, {layer: share}), Parts(deepest, {}))
 
-    def gain(self, parts: Parts) -> float:
+    def gain(self, parts: Parts) -> Gain:
         """The sum of all that trains, over the head alone."""
-        weights = (self.weights(layer, share).mean for layer, share in parts.shares.items())
-        return self.biases(parts.depth).mean + math.fsum(weights)
+        weights = (self.weights(layer, share) for layer, share in parts.shares.items())
+        return sum(weights, start=self.biases(parts.depth))
+
+    def _gain(self, parts: Parts, base: Parts) -> Gain:
+        """Of what trains, over less of it."""
+        if parts == base:
+            return Gain(0.0, 0.0)
+        return self._mean(self._best(parts), self._best(base))
+
+    def _mean(self, scores: np.ndarray, less: np.ndarray | None = None) -> Gain:
+        """Of scores, or of what they are greater by, seed by seed.
+
+        The error is of seeds, as they spread, and of held-out cases, binomial. All seeds have the same cases,
+        so that no spread shows this error, and more seeds do not lessen it. Of a difference it is taken as if
+        both were right independently of each other: an upper bound, as what is trained alike is mostly right
+        in the same cases. With one seed the error is of cases alone.
+        """
+        terms = [scores] if less is None else [scores, less]
+        values = scores if less is None else scores - less
+        of_seeds = values.var(ddof=1) / len(values) if len(values) > 1 else 0.0
+        of_cases = sum(term.mean() * (1 - term.mean()) for term in terms) / self.cases
+        return Gain(float(values.mean()), math.sqrt(of_seeds + of_cases))
 
     def _best(self, parts: Parts) -> np.ndarray:
         """Accuracies of each seed, by the rate that is best on average."""
@@ -129,17 +160,13 @@ class Contributions:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:
                 raise ValueError(f"its format is {content['format']}, not {_FORMAT}")
-            setup, depths = dict(content["setup"]), [int(depth) for depth in content["depths"]]
+            setup = dict(content["setup"])
+            depths = [int(depth) for depth in content["depths"]]
             shares = {name: [float(share) for share in given] for name, given in content["shares"].items()}
             scores = {name: np.asarray(told, float) for name, told in content["scores"].items()}
-            counts = len(setup["rates"]), len(setup["seeds"])
+            counts, cases = (len(setup["rates"]), len(setup["seeds"])), int(content["cases"])
             if not depths or any(told.shape != counts for told in scores.values()):
                 raise ValueError(f"it has no scores of {counts[0]} rates and {counts[1]} seeds")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrainingError(f"{path} holds no contributions: {error}") from error
-        return cls(setup, depths, shares, {name: told.tolist() for name, told in scores.items()})
-
-
-def _mean(values: np.ndarray) -> Gain:
-    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    return Gain(float(values.mean()), error)
+        return cls(setup, depths, shares, {name: told.tolist() for name, told in scores.items()}, cases)

@@ -1,4 +1,4 @@
-"""The parts of a network that gain most under a memory budget, by evolution, to compare `exact` with.
+"""The parts of a network that surely gain most within a budget, by evolution, to compare `exact` with.
 
 Source: the search of MCUNetV3 (Lin et al., "On-device training under 256KB memory", 2022).
 """
@@ -6,7 +6,7 @@ Source: the search of MCUNetV3 (Lin et al., "On-device training under 256KB memo
 import numpy as np
 
 from tinycc.training.scheme_search.contribution import Contributions, Parts
-from tinycc.training.scheme_search.memory_model import MemoryModel
+from tinycc.training.scheme_search.step_model import Budget, StepModel
 
 _POPULATION, _PARENTS, _GENERATIONS = 48, 16, 50
 # How likely each gene is another one in a child.
@@ -14,16 +14,15 @@ _MUTATION = 0.1
 
 
 class EvolutionarySearch:
-    """Proposes parts of great gain, but none of those that were found not to fit.
+    """Proposes parts of great sure gain, but none of those that were found not to fit.
 
     A gene is the choice of a depth, the first, or of a layer's share, 0 for none.
     """
 
-    def __init__(
-        self, contributions: Contributions, memory: MemoryModel, budget_bytes: int, seed: int = 0
-    ) -> None:
-        """budget_bytes: what the sums may come to."""
-        self.contributions, self.memory = contributions, memory
+    def __init__(self, contributions: Contributions, sums: StepModel, budget: Budget, seed: int = 0) -> None:
+        """budget: what the sums may come to."""
+        self.contributions, self.sums = contributions, sums
+        memory = sums.memory
         self.random = np.random.default_rng(seed)
         self.depths = list(memory.moments)
         self.shares: dict[str, list[float]] = {}
@@ -31,7 +30,7 @@ class EvolutionarySearch:
             self.shares.setdefault(layer, [0.0]).append(share)
         self.choices = np.array([len(self.depths), *map(len, self.shares.values())])
         self.excluded: list[Parts] = []
-        self.restrict(budget_bytes)
+        self.restrict(budget)
 
     def best(self) -> Parts | None:
         """Those of greatest gain that were met; None where none fit."""
@@ -50,9 +49,9 @@ class EvolutionarySearch:
         found = max((self._parts(row) for row in genes), key=self._fitness)
         return found if self._fits(found) else None
 
-    def restrict(self, budget_bytes: int) -> None:
+    def restrict(self, budget: Budget) -> None:
         """Propose nothing that comes to more."""
-        self.budget_bytes = budget_bytes
+        self.budget = budget
 
     def exclude(self, parts: Parts) -> None:
         """Propose nothing that trains all of this, or more."""
@@ -61,7 +60,7 @@ class EvolutionarySearch:
     def _parts(self, genes: np.ndarray) -> Parts:
         """What of the chosen shares is within the depth."""
         depth = self.depths[genes[0]]
-        reached = {layer for moment in self.memory.moments[depth] for layer in moment.keeping}
+        reached = {layer for moment in self.sums.memory.moments[depth] for layer in moment.keeping}
         told = zip(self.shares.items(), genes[1:], strict=True)
         return Parts(
             depth, {layer: shares[gene] for (layer, shares), gene in told if gene and layer in reached}
@@ -69,8 +68,8 @@ class EvolutionarySearch:
 
     def _fits(self, parts: Parts) -> bool:
         is_known = any(parts.includes(other) for other in self.excluded)
-        return not is_known and self.memory.least_bytes(parts) <= self.budget_bytes
+        return not is_known and self.sums.least(parts).fit(self.budget)
 
     def _fitness(self, parts: Parts) -> float:
-        """The gain, less than any gain where it does not fit."""
-        return self.contributions.gain(parts) if self._fits(parts) else -np.inf
+        """The sure gain, less than any where it does not fit."""
+        return self.contributions.gain(parts).sure if self._fits(parts) else -np.inf

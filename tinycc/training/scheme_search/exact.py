@@ -1,20 +1,21 @@
-"""The parts of a network that gain most under a memory budget, by CP-SAT on the sums of `memory_model`."""
+"""The parts of a network that surely gain most within a budget, by CP-SAT on the sums of `step_model`."""
 
 from ortools.sat.python import cp_model
 
 from tinycc.training.scheme_search.contribution import Contributions, Parts
-from tinycc.training.scheme_search.memory_model import MemoryModel
+from tinycc.training.scheme_search.step_model import Budget, StepModel
 
 # Gains are whole numbers of these.
 _UNIT = 1e-6
 
 
 class ExactSearch:
-    """Proposes the parts of greatest gain, but none of those that were found not to fit."""
+    """Proposes the parts of greatest sure gain, but none of those that were found not to fit."""
 
-    def __init__(self, contributions: Contributions, memory: MemoryModel, budget_bytes: int) -> None:
-        """budget_bytes: what the sums may come to."""
-        self.model, self.memory = cp_model.CpModel(), memory
+    def __init__(self, contributions: Contributions, sums: StepModel, budget: Budget) -> None:
+        """budget: what the sums may come to."""
+        memory = sums.memory
+        self.model, self.sums = cp_model.CpModel(), sums
         self.depths = {depth: self.model.new_bool_var("") for depth in memory.moments}
         self.weights = {part: self.model.new_bool_var("") for part in memory.parts}
         self.model.add_exactly_one(self.depths.values())
@@ -25,10 +26,10 @@ class ExactSearch:
             for (layer, _), chosen in self.weights.items():
                 if layer not in reached:
                     self.model.add_implication(self.depths[depth], ~chosen)
-        gains = [(contributions.biases(depth).mean, chosen) for depth, chosen in self.depths.items()]
-        gains += [(contributions.weights(*part).mean, chosen) for part, chosen in self.weights.items()]
+        gains = [(contributions.biases(depth).sure, chosen) for depth, chosen in self.depths.items()]
+        gains += [(contributions.weights(*part).sure, chosen) for part, chosen in self.weights.items()]
         self.model.maximize(sum(round(gain / _UNIT) * chosen for gain, chosen in gains))
-        self.restrict(budget_bytes)
+        self.restrict(budget)
 
     def best(self) -> Parts | None:
         """Those of greatest gain that are left; None where there are none."""
@@ -39,15 +40,20 @@ class ExactSearch:
         depth = next(depth for depth, chosen in self.depths.items() if solver.value(chosen))
         return Parts(depth, {layer: share for (layer, share), x in self.weights.items() if solver.value(x)})
 
-    def restrict(self, budget_bytes: int) -> None:
+    def restrict(self, budget: Budget) -> None:
         """Propose nothing that comes to more."""
-        for depth, moments in self.memory.moments.items():
+        memory, instructions = self.sums.memory, self.sums.instructions
+        for depth, moments in memory.moments.items():
             for moment in moments:
                 total = sum(
                     (part.weights + part.kept * (layer in moment.keeping)) * self.weights[layer, share]
-                    for (layer, share), part in self.memory.parts.items()
+                    for (layer, share), part in memory.parts.items()
                 )
-                self.model.add(total <= budget_bytes - moment.bytes).only_enforce_if(self.depths[depth])
+                self.model.add(total <= budget.bytes - moment.bytes).only_enforce_if(self.depths[depth])
+        if budget.instructions is not None:
+            steps = sum(count * self.depths[depth] for depth, count in instructions.steps.items())
+            updates = sum(count * self.weights[part] for part, count in instructions.updates.items())
+            self.model.add(steps + updates <= budget.instructions)
 
     def exclude(self, parts: Parts) -> None:
         """Propose nothing that trains all of this, or more."""

@@ -11,6 +11,7 @@ import torch
 
 from tinycc.errors import InputDataError, TrainingError
 from tinycc.training.channels import is_depthwise, trained_channels
+from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
 from tinycc.training.scheme import fingerprint
 from tinycc.training.scheme_search.contribution import Contributions
@@ -38,6 +39,7 @@ def measure_contributions(
     rates: Sequence[float] = (0.01,),
     epochs: int = 4,
     batch: int = 4,
+    gradients: GradientType = "float",
     path: Path | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
@@ -49,7 +51,7 @@ def measure_contributions(
         biases are measured; by default eight that are spread evenly.
     shares: of input channels, for the weights of each of these layers.
     seeds: a run for each. rates: with each of these, of which the best on average counts for each part.
-    epochs, batch: of each run; rates fall to 0 along a cosine.
+    epochs, batch: of each run; rates fall to 0 along a cosine. gradients: what they are computed in.
     path: a file that is written after each layer; what it holds already is not measured again.
     progress: shows how far the work is.
 
@@ -77,16 +79,18 @@ def measure_contributions(
         "rates": list(rates),
         "epochs": epochs,
         "batch": batch,
+        "gradients": gradients,
     }
     measurable = {name: _measurable(layers[name], shares) for name in looked_at[:-1]}
-    found = Contributions(setup, sorted(chosen), measurable, _known(setup, path))
+    found = Contributions(setup, sorted(chosen), measurable, _known(setup, path), len(held_out.targets))
     groups = found.missing
     cases = [in_front(network, data, looked_at, device) for data in (training, held_out) if groups]
     for group in groups if progress is None else progress(groups, "Contributions"):
         runs = [Run(seed, rate, parts.scheme(layers)) for parts in group for rate in rates for seed in seeds]
         results = simulate(
-            network, *cases, runs=runs, epochs=epochs, batch=batch, schedule=cosine, device=device
-        )
+            network, *cases, runs=runs, epochs=epochs, batch=batch, gradients=gradients, schedule=cosine,
+            device=device,
+        )  # fmt: skip
         scores = np.reshape([result.accuracies[-1] for result in results], (len(group), len(rates), -1))
         measured = {parts.name: told.tolist() for parts, told in zip(group, scores, strict=True)}
         found = replace(found, scores={**found.scores, **measured})

@@ -1,5 +1,6 @@
-"""The scheme that gains most under a memory budget, which the planner has the last word on."""
+"""The scheme that surely gains most within a budget, which the planner has the last word on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -12,14 +13,22 @@ from tinycc.limits import SearchLimits
 from tinycc.schedule.options import Objective, read_options
 from tinycc.target import target_named
 from tinycc.training.build_backward import Loss
+from tinycc.training.channels import trained_channels
 from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer, layers_of
 from tinycc.training.planned_step import TRAINING_LIMITS, PlannedStep, planned_step
 from tinycc.training.scheme import Scheme
-from tinycc.training.scheme_search.contribution import Contributions, Parts
+from tinycc.training.scheme_search.contribution import Contributions, Gain, Parts
 from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
 from tinycc.training.scheme_search.exact import ExactSearch
-from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, PartBytes, moments_of, part_bytes
+from tinycc.training.scheme_search.instruction_model import (
+    InstructionModel,
+    step_instructions,
+    update_instructions,
+    whole_instructions,
+)
+from tinycc.training.scheme_search.memory_model import MemoryModel, PartBytes, moments_of, part_bytes
+from tinycc.training.scheme_search.step_model import Budget, Needs, StepModel
 from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
 
 Method = Literal["exact", "evolutionary"]
@@ -35,20 +44,22 @@ class Found:
     """A scheme that fits.
 
     gain: the sum of its contributions, over the head alone. arena_bytes: what the planner needs for it.
-    is_best: whether none of greater gain fits, as far as sums tell. refused: proposals that did not fit.
+    instructions: of a step, as they are predicted.
+    is_best: whether none of greater sure gain fits, as far as sums tell. refused: proposals that did not fit.
     """
 
     parts: Parts
     scheme: Scheme
-    gain: float
+    gain: Gain
     arena_bytes: int
+    instructions: int
     is_best: bool
     refused: int
 
 
 @dataclass(frozen=True, eq=False)
 class StepPlanner:
-    """Answers what memory schemes of a network need.
+    """Answers what memory and instructions schemes of a network need.
 
     forward: what `forward_of` gives. rule: of updates, whose velocities take memory. Others: as for
         `tinycc.training.compile`.
@@ -71,15 +82,21 @@ class StepPlanner:
         """Of inference and step, as they are compiled for such a budget, or for none."""
         return self._planned(scheme, self.optimize_for, budget_bytes, self.limits).program.arena_bytes
 
-    def needed_bytes(self, scheme: Scheme, budget_bytes: int) -> int:
-        """`arena_bytes`, or what is live, which takes less time to tell, where that is too much already."""
-        outline = self._planned(scheme, "memory", None, _OUTLINE).program.entries.values()
-        live_bytes = max(plan.lower_bound_bytes for plan in outline)
-        return live_bytes if live_bytes > budget_bytes else self.arena_bytes(scheme, budget_bytes)
+    def needs(self, scheme: Scheme, budget: Budget) -> Needs:
+        """Of a scheme as it is compiled for such a budget.
 
-    def moments(self, depth: int) -> list[Moment]:
-        """Of the step that trains the biases of so many layers."""
-        return moments_of(self._planned(Parts(depth, {}).scheme(self.layers), "memory", None, _OUTLINE))
+        Where what is live is too much already, that is told in place of the arena: it takes less time.
+        """
+        outline = self.outline(scheme)
+        live_bytes = max(plan.lower_bound_bytes for plan in outline.program.entries.values())
+        if live_bytes > budget.bytes:
+            return Needs(live_bytes, whole_instructions(outline))
+        planned = self._planned(scheme, self.optimize_for, budget.bytes, self.limits)
+        return Needs(planned.program.arena_bytes, step_instructions(planned))
+
+    def outline(self, scheme: Scheme) -> PlannedStep:
+        """The step that needs least memory, of which is told what is live, and no more."""
+        return self._planned(scheme, "memory", None, _OUTLINE)
 
     def part_bytes(self, layer: str, share: float) -> PartBytes:
         """Of a share of a layer's weights."""
@@ -99,17 +116,41 @@ class StepPlanner:
         )
 
 
-def memory_model(planner: StepPlanner, contributions: Contributions) -> MemoryModel:
-    """Of all that contributions tell to gain something. Raises TrainingError for another network's."""
+def step_model(planner: StepPlanner, contributions: Contributions) -> StepModel:
+    """Of all that surely gains something. Raises TrainingError for another network's."""
     contributions.check(planner.layers)
-    moments = {depth: planner.moments(depth) for depth in contributions.depths}
-    gaining = (
+    gaining = [
         (layer, share)
         for layer, shares in contributions.shares.items()
         for share in shares
-        if contributions.weights(layer, share).mean > 0
+        if contributions.weights(layer, share).sure > 0
+    ]
+    biases = {
+        depth: planner.outline(Parts(depth, {}).scheme(planner.layers)) for depth in contributions.depths
+    }
+    memory = MemoryModel(
+        {depth: moments_of(planned) for depth, planned in biases.items()},
+        {part: planner.part_bytes(*part) for part in gaining},
     )
-    return MemoryModel(moments, {part: planner.part_bytes(*part) for part in gaining})
+    steps = {depth: whole_instructions(planned) for depth, planned in biases.items()}
+    return StepModel(memory, InstructionModel(steps, _updates(planner, contributions.depths[-1], gaining)))
+
+
+def _updates(
+    planner: StepPlanner, depth: int, parts: Sequence[tuple[str, float]]
+) -> dict[tuple[str, float], int]:
+    """Instructions of updates of weights, as they are where the greatest shares train together."""
+    greatest: dict[str, float] = {}
+    for layer, share in parts:
+        greatest[layer] = max(share, greatest.get(layer, 0.0))
+    if not greatest:
+        return {}
+    told = update_instructions(planner.outline(Parts(depth, greatest).scheme(planner.layers)))
+    channels = {part: len(trained_channels(planner.layers[part[0]], part[1])) for part in parts}
+    return {
+        (layer, share): told[layer] * channels[layer, share] // channels[layer, greatest[layer]]
+        for layer, share in parts
+    }
 
 
 def search(
@@ -117,44 +158,64 @@ def search(
     contributions: Contributions,
     budget_bytes: int,
     *,
+    most_instructions: int | None = None,
     method: Method = "exact",
-    memory: MemoryModel | None = None,
+    sums: StepModel | None = None,
 ) -> Found:
-    """The scheme whose contributions add up to most, of those that fit.
+    """The scheme whose sure contributions add up to most, of those that fit.
 
     Sums propose it, the planner accepts it or not: what it refuses is left out, and all that trains more.
-    budget_bytes: for inference and step together. memory: what `memory_model` gives, if it is there already.
+    budget_bytes: for inference and step together. most_instructions: of a step, as they are predicted.
+    sums: what `step_model` gives, if it is there already.
 
     Raises TrainingError where no scheme fits: it says what the least is.
     """
-    model = memory or memory_model(planner, contributions)
+    budget = Budget(budget_bytes, most_instructions)
+    model = sums or step_model(planner, contributions)
     searches = {"exact": ExactSearch, "evolutionary": EvolutionarySearch}
-    proposing = searches[method](contributions, model, budget_bytes)
-    lacking: list[int] = []
-    margin_bytes = 0
+    proposing = searches[method](contributions, model, budget)
+    refused: list[tuple[Needs, Needs]] = []
+    limit = budget
     while (parts := proposing.best()) is not None:
-        needed = planner.needed_bytes(parts.scheme(planner.layers), budget_bytes)
-        if needed <= budget_bytes:
-            is_best = method == "exact" and not margin_bytes
-            return _found(planner, contributions, parts, needed, is_best, len(lacking))
+        needs = planner.needs(parts.scheme(planner.layers), budget)
+        if needs.fit(budget):
+            is_best = method == "exact" and limit == budget
+            return _found(planner, contributions, parts, needs, is_best, len(refused))
         proposing.exclude(parts)
-        lacking.append(needed - model.least_bytes(parts))
-        if len(lacking) % _PATIENCE == 0:
-            margin_bytes += min(lacking[-_PATIENCE:])
-            proposing.restrict(budget_bytes - margin_bytes)
+        refused.append((needs, model.least(parts)))
+        if len(refused) % _PATIENCE == 0:
+            limit = _less(limit, budget, refused[-_PATIENCE:])
+            proposing.restrict(limit)
     # What computes twice may need less than sums tell.
     head = Parts(1, {})
-    needed = planner.needed_bytes(head.scheme(planner.layers), budget_bytes)
-    if needed > budget_bytes:
+    needs = planner.needs(head.scheme(planner.layers), budget)
+    if not needs.fit(budget):
+        instructions = "" if budget.instructions is None else f" and {needs.instructions:,}"
         raise TrainingError(
-            f"no scheme fits {budget_bytes:,} bytes: the least is {needed:,}, "
+            f"no scheme fits {budget}: the least is {needs.bytes:,}{instructions}, "
             f"to train {list(planner.layers)[-1]}, the last layer, alone"
         )
-    return _found(planner, contributions, head, needed, False, len(lacking))
+    return _found(planner, contributions, head, needs, False, len(refused))
+
+
+def _less(limit: Budget, budget: Budget, refused: Sequence[tuple[Needs, Needs]]) -> Budget:
+    """A limit for sums, less by what they lacked at the least of what was too much."""
+    large = [needs.bytes - least.bytes for needs, least in refused if needs.bytes > budget.bytes]
+    less = replace(limit, bytes=limit.bytes - min(large, default=0))
+    most = budget.instructions
+    if most is None or limit.instructions is None:
+        return less
+    slow = [needs.instructions - least.instructions for needs, least in refused if needs.instructions > most]
+    return replace(less, instructions=limit.instructions - max(0, min(slow, default=0)))
 
 
 def _found(
-    planner: StepPlanner, contributions: Contributions, parts: Parts, needed: int, is_best: bool, refused: int
+    planner: StepPlanner,
+    contributions: Contributions,
+    parts: Parts,
+    needs: Needs,
+    is_best: bool,
+    refused: int,
 ) -> Found:
     scheme, gain = parts.scheme(planner.layers), contributions.gain(parts)
-    return Found(parts, scheme, gain, needed, is_best, refused)
+    return Found(parts, scheme, gain, needs.bytes, needs.instructions, is_best, refused)

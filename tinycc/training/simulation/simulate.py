@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tinycc.errors import TrainingError
+from tinycc.training.add_spare_classes import with_spare_classes
 from tinycc.training.gradients import GradientType
 from tinycc.training.scheme import Scheme, full
 from tinycc.training.simulation.cases import Cases, Data, score
@@ -72,6 +73,7 @@ def simulate(
     shuffled: bool = True,
     loss: Loss = "cross_entropy",
     gradients: GradientType = "float",
+    spare_classes: int = 0,
     rule: GradientDescent | None = None,
     schedule: Schedule = constant,
     dtype: torch.dtype = torch.float32,
@@ -88,6 +90,8 @@ def simulate(
     shuffled: whether each epoch takes the cases in another order; otherwise they come as they are.
     gradients: "float", real numbers, or "integer", whole ones with a power of two for each tensor and case,
         as the device has them without an FPU.
+    spare_classes: outputs that the first result has beside those of the file, as for `training.compile`; then
+        data cannot be `Cases`.
     rule: of updates, those of the device where nothing is said.
     schedule: what rates are multiplied by in the course of training.
     dtype: of gradients in real numbers, float32, or float64 for comparisons. The integers are the same.
@@ -101,12 +105,16 @@ def simulate(
         raise TrainingError(f"no gradients are called {gradients!r}: there are {known}")
     network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
     schemes = [run.scheme or full(network.layers) for run in runs]
+    if spare_classes:
+        if isinstance(training, Cases) or isinstance(validation, Cases):
+            raise TrainingError("cases were run through a network without spare classes: give data")
+        module, schemes = with_spare_classes(network.graph.module, schemes, spare_classes)
+        network = IntegerNetwork.of(module)
     for scheme in schemes:
         scheme.check(network.layers)
     rule = rule or GradientDescent()
     updater = Updater.of(network.layers, schemes, [run.seed for run in runs], rule, device)
     parameters = network.parameters(device)
-    parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
     trained = list(updater.tensors)
     cases = _cases(network, parameters, training, trained, loss)
     checked = None if validation is None else _cases(network, parameters, validation, trained, loss)
@@ -115,7 +123,9 @@ def simulate(
     steps = len(cases) // batch
     rates = torch.tensor([run.rate for run in runs], dtype=torch.float32, device=device)
     generators = [np.random.default_rng(run.seed) for run in runs]
-    scores = [] if checked is None else [score(network, parameters, checked, loss)]
+    # Before training all runs are the model.
+    scores = [] if checked is None else [score(network, parameters, checked, loss).expand(len(runs))]
+    parameters.update({name: tensor.values for name, tensor in updater.tensors.items()})
     losses: list[torch.Tensor] = []
     find = integer_gradients if gradients == "integer" else partial(float_gradients, dtype=dtype)
     for epoch in range(epochs):
@@ -151,12 +161,16 @@ def evaluate(
     states: Mapping[str, np.ndarray] | None = None,
     *,
     loss: Loss = "cross_entropy",
+    spare_classes: int = 0,
     device: torch.device | str = "cpu",
 ) -> float:
     """The share of cases whose label has the greatest logit; for "squared_error" the mean loss.
 
     states: weights and biases in place of the model's own, as `Simulated.states` has them.
+    spare_classes: with which they were trained.
     """
+    if spare_classes:
+        network = IntegerNetwork.of(with_spare_classes(network.graph.module, [], spare_classes)[0])
     parameters = network.parameters(device)
     given = {name: torch.tensor(value, device=device)[None] for name, value in (states or {}).items()}
     parameters.update(given)

@@ -1,0 +1,199 @@
+"""What a search is told of a network against what the compiler makes of it, and how long it takes to tell.
+
+    python -m benchmarks.search_cost [--networks 1000] [--whole 100] [--quick] [--markdown PAGE]
+
+Random networks of each space, on devices drawn for each, have canonical weights: the first `--networks` go
+through all passes and the planner, the first `--whole` of them through the whole compiler. Times are of one
+thread: of a network that nothing is known of, and of the children of an evolution. `--quick` does all of it
+with so few networks that the figures say nothing.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import tinycc
+from benchmarks.records import processor_name
+from benchmarks.tables import number, table, write_measured
+from tinycc.passes.pipeline import default_pipeline
+from tinycc.passes.schedule_stages import considered
+from tinycc.plan import build_plan
+from tinycc.search.architecture import Architecture
+from tinycc.search.canonical import canonical_module
+from tinycc.search.cost import Cost, CostModel, Device, constant_bytes
+from tinycc.search.space import Genome, Space
+from tinycc.search.spaces import image_space, spectrogram_space
+
+SIDES = (24, 28, 32, 40, 48)
+SPACES = {
+    "images": image_space(SIDES, 3, 10).scaled(0.5, [(side, side) for side in SIDES]),
+    "spectrograms": spectrogram_space(((25, 10), (49, 10), (49, 20)), 10),
+}
+TARGETS = ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m55")
+BUDGET = "8K"
+POPULATION = 20
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How many networks are compared, and how many children there are of how many generations."""
+
+    networks: int = 1000
+    whole: int = 100
+    children: int = 40
+    generations: int = 5
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one thread: of networks that nothing is known of, and of children."""
+
+    cold: list[float]
+    children: list[float]
+
+
+def device_of(random: np.random.Generator) -> Device:
+    """A core, and how the input comes and what is asked for."""
+    return Device(
+        target=str(random.choice(TARGETS)),
+        input_mode="rows" if random.random() < 0.3 else "tensor",
+        optimize_for="memory" if random.random() < 0.3 else "latency",
+        sram=None if random.random() < 0.3 else int(random.integers(2, 64)) * 1024,
+        max_extra_macs=None if random.random() < 0.5 else "0%",
+    )
+
+
+def options_of(device: Device) -> dict[str, Any]:
+    """The options of the compiler that say the same; where memory is not enough, it is to say so."""
+    return {name: value for name, value in asdict(device).items() if name != "limits"}
+
+
+def planned(architecture: Architecture, device: Device, seed: int) -> Cost:
+    """Through all passes and the planner."""
+    module = default_pipeline(**options_of(device))(canonical_module(architecture, seed))
+    plan = build_plan(module)
+    [chosen] = [item for item in considered(module) if item["is_chosen"]]
+    constants = sum(constant_bytes(step.operator) for step in plan.steps)
+    return Cost(plan.arena_bytes, constants, chosen["macs"], chosen["predicted_instructions"])
+
+
+def compiled(architecture: Architecture, device: Device, seed: int) -> Cost:
+    """Through the whole compiler; what does not fit is compiled without a budget that refuses it."""
+    report = tinycc.compile(canonical_module(architecture, seed), **options_of(device)).report
+    [chosen] = [item for item in report["schedules"] if item["is_chosen"]]
+    return Cost(
+        report["arena_bytes"], report["weight_bytes"], chosen["macs"], chosen["predicted_instructions"]
+    )
+
+
+def differences(
+    space: Space, count: int, reference: Callable[[Architecture, Device, int], Cost], fits: bool
+) -> int:
+    """How many of so many networks cost something else than the reference says.
+
+    fits: whether only networks are taken that fit their budget, as nothing else is compiled.
+    """
+    random = np.random.default_rng(0)
+    different = seen = 0
+    with click.progressbar(length=count, label="networks") as bar:
+        while seen < count:
+            architecture, device = space.architecture(space.sampled(random)), device_of(random)
+            told = CostModel(device).cost(architecture)
+            if fits and device.sram is not None and told.sram_bytes > int(device.sram):
+                continue
+            different += told != reference(architecture, device, seen)
+            seen += 1
+            bar.update(1)
+    return different
+
+
+def mutated(space: Space, genome: Genome, random: np.random.Generator) -> Genome:
+    """One gene in ten drawn anew, the size of the input every other time."""
+    chances = [0.5 if gene.name == "input size" else 0.1 for gene in space.genes]
+    return tuple(
+        int(random.integers(len(gene.options))) if random.random() < chance else value
+        for gene, chance, value in zip(space.genes, chances, genome, strict=True)
+    )
+
+
+def crossed(one: Genome, other: Genome, random: np.random.Generator) -> Genome:
+    """Each gene of one of two."""
+    return tuple(first if random.random() < 0.5 else second for first, second in zip(one, other, strict=True))
+
+
+def timed(space: Space, setup: Setup) -> Times:
+    """An evolution that keeps what has most multiply-accumulates within a budget."""
+    random = np.random.default_rng(0)
+    device = Device(sram=BUDGET)
+    cold = []
+    for _ in range(10):
+        architecture = space.architecture(space.sampled(random))
+        cold.append(_seconds(lambda known=architecture: CostModel(device).cost(known))[0])
+    model, children = CostModel(device), []
+    population: list[tuple[int, Genome]] = []
+    while len(population) < POPULATION:
+        genome = space.sampled(random)
+        found = model.cost_within(space.architecture(genome))
+        population += [] if found is None else [(found.macs, genome)]
+    for _ in range(setup.generations):
+        parents = [genome for _, genome in sorted(population, reverse=True)[:POPULATION]]
+        for index in range(setup.children):
+            one, other = (parents[int(place)] for place in random.integers(len(parents), size=2))
+            child = mutated(space, one, random) if index % 2 else crossed(one, other, random)
+            seconds, found = _seconds(lambda known=child: model.cost_within(space.architecture(known)))
+            children.append(seconds)
+            population += [] if found is None else [(found.macs, child)]
+    return Times(cold, children)
+
+
+def _seconds(ask: Callable[[], Cost | None]) -> tuple[float, Cost | None]:
+    begun = time.thread_time()
+    found = ask()
+    return time.thread_time() - begun, found
+
+
+def page(setup: Setup) -> str:
+    """Both tables."""
+    compared, times = [], []
+    for name, space in SPACES.items():
+        passes = differences(space, setup.networks, planned, fits=False)
+        whole = differences(space, setup.whole, compiled, fits=True)
+        compared.append([name, number(setup.networks), number(passes), number(setup.whole), number(whole)])
+        told = timed(space, setup)
+        milliseconds = [
+            1000 * value
+            for value in (
+                statistics.median(told.cold),
+                max(told.cold),
+                statistics.median(told.children),
+                max(told.children),
+            )
+        ]
+        times.append([name, *(f"{value:.0f}" for value in milliseconds)])
+    headings = ["space", "networks through passes and plan", "different", "through the compiler", "different"]
+    timing = ["space", "cold, median (ms)", "cold, most", "children, median", "children, most"]
+    return f"{table(headings, compared)}\n{table(timing, times)}\n{processor_name()}, one thread.\n"
+
+
+@click.command()
+@click.option("--networks", default=Setup.networks, help="How many go through passes and planner.")
+@click.option("--whole", default=Setup.whole, help="How many of them through the whole compiler.")
+@click.option("--quick", is_flag=True, help="All of it with very few networks.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="The page that the tables are put into.")
+def main(networks: int, whole: int, quick: bool, markdown: Path | None) -> None:
+    """What a search is told against what the compiler makes, and how long it takes."""
+    setup = Setup(2, 1, 2, 1) if quick else replace(Setup(), networks=networks, whole=whole)
+    text = page(setup)
+    print(text)
+    if markdown is not None:
+        write_measured(markdown, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Evolution within constraints, and drawing at random, which is what it has to be better than.
+
+Parents are the most accurate networks so far. Children are mutations of one, or crosses of two; what is not
+allowed is drawn again, but not for ever.
+
+Source: evolutionary search of once-for-all networks (Cai et al., 2020) and of TinyNAS (Lin et al., 2020),
+after Real et al., "Regularized evolution for image classifier architecture search" (2019).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinycc.errors import BudgetError, TinyccError
+from tinycc.output_file import new_file
+from tinycc.search.constraints import Constraints, Judge
+from tinycc.search.space import Genome, Space
+
+# Of networks, each with its own genome, how accurate they are: shares of held-out cases.
+Accuracy = Callable[[Sequence[Genome]], Sequence[float]]
+Progress = Callable[[Iterable[Any], str], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class EvolutionOptions:
+    """How far it goes.
+
+    population: networks of a generation; the first is drawn at random. generations: after that.
+    parents: the share of them that have children. mutated: the share of children that have one parent.
+    gene_chance: that a gene is mutated; size_chance: that the size of the input is.
+    most_draws: for a child, before it is given up.
+    """
+
+    population: int = 100
+    generations: int = 30
+    parents: float = 0.25
+    mutated: float = 0.5
+    gene_chance: float = 0.1
+    size_chance: float = 0.5
+    most_draws: int = 200
+
+
+@dataclass
+class Evolved:
+    """What a search has found.
+
+    scores: accuracies of all networks that were looked at, in that order. best: of each generation.
+    """
+
+    scores: dict[Genome, float] = field(default_factory=dict)
+    best: list[float] = field(default_factory=list)
+
+    @property
+    def genome(self) -> Genome:
+        """The most accurate network."""
+        return max(self.scores, key=lambda genome: self.scores[genome])
+
+
+def evolve(
+    space: Space,
+    constraints: Constraints,
+    accuracy: Accuracy,
+    *,
+    options: EvolutionOptions | None = None,
+    seed: int = 0,
+    path: Path | None = None,
+    progress: Progress = lambda items, _: items,
+) -> Evolved:
+    """The networks of an evolution.
+
+    path: where it is kept after each generation, and taken up again: the result is the same.
+    Raises BudgetError where no network is allowed, TinyccError where `path` holds another search.
+    """
+    options = options or EvolutionOptions()
+    search = _Search(space, constraints, options, seed, path)
+    for _ in progress(range(len(search.found.best), options.generations + 1), "evolving networks"):
+        search.generation(accuracy)
+    return search.found
+
+
+def draw(space: Space, constraints: Constraints, accuracy: Accuracy, count: int, seed: int = 0) -> Evolved:
+    """So many networks drawn at random. Raises BudgetError where so many cannot be found."""
+    found, judge, random = Evolved(), constraints.judge(), np.random.default_rng(seed)
+    judge.check(space)
+    genomes = _distinct(space, judge, lambda: space.sampled(random), count, set(), 1000 * count)
+    found.scores = dict(zip(genomes, accuracy(genomes), strict=True))
+    found.best = [max(found.scores.values())]
+    return found
+
+
+class _Search:
+    """An evolution between two generations."""
+
+    def __init__(
+        self, space: Space, constraints: Constraints, options: EvolutionOptions, seed: int, path: Path | None
+    ) -> None:
+        self._space, self._options, self._path = space, options, path
+        self._judge = constraints.judge()
+        self._judge.check(space)
+        self._random = np.random.default_rng(seed)
+        setup = {"space": asdict(space), "constraints": asdict(constraints), "options": asdict(options)}
+        # As a file has it, lists in place of tuples.
+        self._setup = json.loads(json.dumps(setup | {"seed": seed}))
+        self.found = Evolved()
+        if path is not None and path.exists():
+            self._resume(path)
+
+    def generation(self, accuracy: Accuracy) -> None:
+        """One more: the first is drawn, others are children of the best."""
+        options, known = self._options, set(map(self._space.architecture, self.found.scores))
+        ranked = sorted(self.found.scores, key=lambda genome: -self.found.scores[genome])
+        parents = ranked[: max(2, round(options.parents * options.population))]
+
+        def child() -> Genome:
+            if not parents:
+                return self._space.sampled(self._random)
+            one, other = (parents[int(place)] for place in self._random.integers(len(parents), size=2))
+            is_mutated = self._random.random() < options.mutated
+            return self._mutated(one) if is_mutated else self._crossed(one, other)
+
+        draws = options.population * options.most_draws
+        genomes = _distinct(self._space, self._judge, child, options.population, known, draws)
+        if not genomes and not parents:
+            raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
+        self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
+        self.found.best.append(max(self.found.scores.values()))
+        if self._path is not None:
+            self._save(self._path)
+
+    def _mutated(self, genome: Genome) -> Genome:
+        options = self._options
+        chances = [options.size_chance] + [options.gene_chance] * (len(genome) - 1)
+        return tuple(
+            int(self._random.integers(len(gene.options))) if self._random.random() < chance else value
+            for gene, chance, value in zip(self._space.genes, chances, genome, strict=True)
+        )
+
+    def _crossed(self, one: Genome, other: Genome) -> Genome:
+        picks = self._random.random(len(one)) < 0.5
+        return tuple(a if pick else b for a, b, pick in zip(one, other, picks, strict=True))
+
+    def _save(self, path: Path) -> None:
+        content = {
+            "setup": self._setup,
+            "random": self._random.bit_generator.state,
+            "scores": [[list(genome), score] for genome, score in self.found.scores.items()],
+            "best": self.found.best,
+        }
+        with new_file(path) as place:
+            place.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+    def _resume(self, path: Path) -> None:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["setup"] != self._setup:
+                raise TinyccError(f"{path} is of another search: give another file, or remove it")
+            self._random.bit_generator.state = content["random"]
+            self.found.scores = {tuple(genome): float(score) for genome, score in content["scores"]}
+            self.found.best = [float(score) for score in content["best"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TinyccError(f"{path} holds no search: {error}") from error
+
+
+def _distinct(
+    space: Space,
+    judge: Judge,
+    child: Callable[[], Genome],
+    count: int,
+    known: set[Any],
+    most_draws: int,
+) -> list[Genome]:
+    """So many allowed networks, none known and no two the same; fewer once there were so many draws."""
+    found: list[Genome] = []
+    known = set(known)
+    for _ in range(most_draws):
+        if len(found) == count:
+            break
+        genome = child()
+        architecture = space.architecture(genome)
+        if architecture not in known and judge.allowed(architecture) is not None:
+            known.add(architecture)
+            found.append(genome)
+    return found
