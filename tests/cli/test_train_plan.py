@@ -49,7 +49,7 @@ def test_memory_of_mini_batches_is_planned(plan: Any) -> None:
     """The same measurement, with and without what the cases of a step are summed up in."""
     needed = []
     for options in ((), ("--accumulate",)):
-        outcome = plan("--memory", "8K", *options)
+        outcome = plan("--memory", "8K", "--latency", 1_000_000, *options)
         assert ("--batch 4" in outcome.stdout) == bool(options)
         needed.append(int(outcome.stdout.partition("Arena: ")[2].split()[0].replace(",", "")))
     assert needed[1] > needed[0]

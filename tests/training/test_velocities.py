@@ -17,6 +17,7 @@ from tinycc.training import LayerScheme, Scheme, UpdateRule
 from tinycc.training.channels import trained_elements
 from tinycc.training.gradients import GradientType
 from tinycc.training.planned_step import forward_of
+from tinycc.training.scheme_search.instruction_model import update_instructions
 from tinycc.training.scheme_search.search import StepPlanner
 from tinycc.training.simulation import Data, GradientDescent, IntegerNetwork, Run, simulate
 
@@ -179,6 +180,15 @@ def test_velocities_are_memory_that_is_told_and_planned() -> None:
     assert with_velocities["arena_bytes"] > plain["arena_bytes"]
     planner = StepPlanner(forward_of(small_network()), rule=RULE)
     assert planner.part_bytes("conv2d_0", 1.0).weights == 5 * elements["conv2d_0_weights"]
+
+
+def test_instructions_of_velocities_are_predicted_with_those_of_weights() -> None:
+    forward = forward_of(small_network())
+    plain, with_velocities = (
+        update_instructions(StepPlanner(forward, rule=rule).outline(SCHEME)) for rule in (UpdateRule(), RULE)
+    )
+    assert set(plain) == set(with_velocities) == set(SCHEME.layers)
+    assert all(with_velocities.values())
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,17 @@ tensors; weights besides take their update, in proportion to the channels that t
 and those that train together only adds to that, and so does what is computed twice to need less memory.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tinycc.ops.base import Operator
 from tinycc.ops.stage import Stage
-from tinycc.ops.weight_update import WeightUpdate
 from tinycc.plan import TRAIN
 from tinycc.plan.model import Plan
 from tinycc.schedule.costs import predicted_instructions
 from tinycc.states import read_states
+from tinycc.training.mark_trainable import velocity_name
 from tinycc.training.planned_step import PlannedStep
 from tinycc.training.scheme_search.contribution import Parts
 
@@ -42,17 +43,18 @@ def whole_instructions(planned: PlannedStep) -> int:
 
 
 def update_instructions(planned: PlannedStep) -> dict[str, int]:
-    """What is predicted of each update of weights, by layer."""
-    names = {
-        f"state{index}": state.name for index, state in enumerate(read_states(planned.inference["main"]))
+    """What is predicted of each update of weights and of their velocity, by layer."""
+    layers = {
+        f"state{index}": state.name.removesuffix(ending)
+        for index, state in enumerate(read_states(planned.inference["main"]))
+        for ending in ("_weights", velocity_name("_weights"))
+        if state.name.endswith(ending)
     }
-    return {
-        names[name].removesuffix("_weights"): predicted_instructions(step.operator)
-        for step in planned.program.entries[TRAIN].steps
-        if isinstance(step.operator, WeightUpdate)
-        for name in step.inputs
-        if name in names and names[name].endswith("_weights")
-    }
+    found: Counter[str] = Counter()
+    for step in planned.program.entries[TRAIN].steps:
+        if step.outputs[0] in layers:
+            found[layers[step.outputs[0]]] += predicted_instructions(step.operator)
+    return found
 
 
 def _operators(plan: Plan) -> Iterator[Operator]:
