@@ -156,6 +156,11 @@ def _print(found: "Found", contributions: "Contributions", sums: "StepModel", co
         f"{_points(biases)}; all that trains, if gains add up: {_points(found.gain)} points",
         soft_wrap=True,
     )
+    if not sums.memory.parts and contributions.biases(found.parts.depth).sure <= 0:
+        console.print(
+            f"Nothing more surely gains on {contributions.cases} held-out cases: give more of them",
+            soft_wrap=True,
+        )
     best = "none that surely gains more was found to fit" if found.is_best else "others may gain more"
     console.print(
         f"Arena: {found.arena_bytes:,} bytes for inference and training step; a step takes "

@@ -38,7 +38,15 @@ def plan(cli: Cli, tflite_file: Path, data: Path, tmp_path: Path) -> Any:
 def test_a_scheme_is_found_and_compiles(plan: Any, cli: Cli, tflite_file: Path, tmp_path: Path) -> None:
     outcome = plan("--memory", "4K", "--plot", tmp_path / "gain.svg")
     assert outcome.code == 0
-    for words in ("dense_0", "The head alone: ", "Arena: ", f"Wrote {tmp_path / 'scheme.json'}"):
+    # Of six held-out cases nothing is sure.
+    for words in (
+        "dense_0",
+        "up: +0.0 ± 0.0 points",
+        "Nothing more surely gains on 6 held-out cases",
+        "The head alone: ",
+        "Arena: ",
+        f"Wrote {tmp_path / 'scheme.json'}",
+    ):
         assert words in outcome.stdout
     assert (tmp_path / "gain.svg").read_text().count("KiB") == 1
     arguments = ("--train", tmp_path / "scheme.json", "--sram", "4K", "-o", tmp_path / "out")

@@ -179,9 +179,9 @@ def test_exact_search_is_exhaustive_search(seed: int) -> None:
     steps = {depth: 100 * depth for depth in memory.moments}
     updates = {part: int(random.integers(1, 200)) for part in memory.parts}
     sums, budget = StepModel(memory, InstructionModel(steps, updates)), Budget(90, 900)
-    scores = {Parts(depth, {}).name: [[random.random()]] for depth in (1, 3, 5, 7)}
+    scores = {Parts(depth, {}).name: [[random.uniform(0.0, 0.7)]] for depth in (1, 3, 5, 7)}
     scores |= {
-        Parts(7, {layer: share}).name: [[random.uniform(0.3, 1.0)]] for layer in layers for share in SHARES
+        Parts(7, {layer: share}).name: [[random.uniform(0.2, 0.9)]] for layer in layers for share in SHARES
     }
     contributions = Contributions({}, [1, 3, 5, 7], dict.fromkeys(layers, SHARES), scores, 1000)
     every = [
