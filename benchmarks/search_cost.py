@@ -27,6 +27,7 @@ from tinycc.plan import build_plan
 from tinycc.search.architecture import Architecture
 from tinycc.search.canonical import canonical_module
 from tinycc.search.cost import Cost, CostModel, Device, constant_bytes
+from tinycc.search.evolution import EvolutionOptions, crossed, mutated
 from tinycc.search.space import Genome, Space
 from tinycc.search.spaces import image_space, spectrogram_space
 
@@ -113,20 +114,6 @@ def differences(
     return different
 
 
-def mutated(space: Space, genome: Genome, random: np.random.Generator) -> Genome:
-    """One gene in ten drawn anew, the size of the input every other time."""
-    chances = [0.5 if gene.name == "input size" else 0.1 for gene in space.genes]
-    return tuple(
-        int(random.integers(len(gene.options))) if random.random() < chance else value
-        for gene, chance, value in zip(space.genes, chances, genome, strict=True)
-    )
-
-
-def crossed(one: Genome, other: Genome, random: np.random.Generator) -> Genome:
-    """Each gene of one of two."""
-    return tuple(first if random.random() < 0.5 else second for first, second in zip(one, other, strict=True))
-
-
 def timed(space: Space, setup: Setup) -> Times:
     """An evolution that keeps what has most multiply-accumulates within a budget."""
     random = np.random.default_rng(0)
@@ -145,7 +132,9 @@ def timed(space: Space, setup: Setup) -> Times:
         parents = [genome for _, genome in sorted(population, reverse=True)[:POPULATION]]
         for index in range(setup.children):
             one, other = (parents[int(place)] for place in random.integers(len(parents), size=2))
-            child = mutated(space, one, random) if index % 2 else crossed(one, other, random)
+            child = (
+                mutated(space, one, EvolutionOptions(), random) if index % 2 else crossed(one, other, random)
+            )
             seconds, found = _seconds(lambda known=child: model.cost_within(space.architecture(known)))
             children.append(seconds)
             population += [] if found is None else [(found.macs, child)]

@@ -1,5 +1,7 @@
 """What an architecture costs is what the compiler reports for it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,9 +19,9 @@ IMAGES = image_space((16, 20, 24), 3, 10)
 SPECTROGRAMS = spectrogram_space(((24, 10), (30, 12)), 4)
 
 
-def reported(architecture: Architecture, seed: int, **options: object) -> Cost:
+def reported(architecture: Architecture, seed: int, **options: Any) -> Cost:
     """Of the network with canonical weights, as it is compiled."""
-    compiled = tinycc.compile(canonical_module(architecture, seed), **options)  # type: ignore[arg-type]
+    compiled = tinycc.compile(canonical_module(architecture, seed), **options)
     report = compiled.report
     [chosen] = [item for item in report["schedules"] if item["is_chosen"]]
     return Cost(
@@ -39,8 +41,8 @@ def test_a_network_costs_what_is_reported(
     seed: int, space: Space, target: str, input_mode: str, optimize_for: str
 ) -> None:
     architecture = space.architecture(space.sampled(np.random.default_rng(seed)))
-    options = {"target": target, "input_mode": input_mode, "optimize_for": optimize_for}
-    assert cost(architecture, **options) == reported(architecture, seed, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"target": target, "input_mode": input_mode, "optimize_for": optimize_for}
+    assert cost(architecture, **options) == reported(architecture, seed, **options)
 
 
 def test_memory_that_is_given_is_used_as_the_compiler_uses_it() -> None:

@@ -92,6 +92,21 @@ def draw(space: Space, constraints: Constraints, accuracy: Accuracy, count: int,
     return found
 
 
+def mutated(space: Space, genome: Genome, options: EvolutionOptions, random: np.random.Generator) -> Genome:
+    """A genome some of whose genes are drawn anew; the first is the size of the input."""
+    chances = [options.size_chance] + [options.gene_chance] * (len(genome) - 1)
+    return tuple(
+        int(random.integers(len(gene.options))) if random.random() < chance else value
+        for gene, chance, value in zip(space.genes, chances, genome, strict=True)
+    )
+
+
+def crossed(one: Genome, other: Genome, random: np.random.Generator) -> Genome:
+    """Each gene of one of two."""
+    picks = random.random(len(one)) < 0.5
+    return tuple(a if pick else b for a, b, pick in zip(one, other, picks, strict=True))
+
+
 class _Search:
     """An evolution between two generations."""
 
@@ -111,37 +126,27 @@ class _Search:
 
     def generation(self, accuracy: Accuracy) -> None:
         """One more: the first is drawn, others are children of the best."""
-        options, known = self._options, set(map(self._space.architecture, self.found.scores))
+        space, options, random = self._space, self._options, self._random
+        known = set(map(self._space.architecture, self.found.scores))
         ranked = sorted(self.found.scores, key=lambda genome: -self.found.scores[genome])
         parents = ranked[: max(2, round(options.parents * options.population))]
 
         def child() -> Genome:
             if not parents:
-                return self._space.sampled(self._random)
-            one, other = (parents[int(place)] for place in self._random.integers(len(parents), size=2))
-            is_mutated = self._random.random() < options.mutated
-            return self._mutated(one) if is_mutated else self._crossed(one, other)
+                return space.sampled(random)
+            one, other = (parents[int(place)] for place in random.integers(len(parents), size=2))
+            is_mutated = random.random() < options.mutated
+            return mutated(space, one, options, random) if is_mutated else crossed(one, other, random)
 
         draws = options.population * options.most_draws
         genomes = _distinct(self._space, self._judge, child, options.population, known, draws)
         if not genomes and not parents:
             raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
-        self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
+        if genomes:
+            self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
         self.found.best.append(max(self.found.scores.values()))
         if self._path is not None:
             self._save(self._path)
-
-    def _mutated(self, genome: Genome) -> Genome:
-        options = self._options
-        chances = [options.size_chance] + [options.gene_chance] * (len(genome) - 1)
-        return tuple(
-            int(self._random.integers(len(gene.options))) if self._random.random() < chance else value
-            for gene, chance, value in zip(self._space.genes, chances, genome, strict=True)
-        )
-
-    def _crossed(self, one: Genome, other: Genome) -> Genome:
-        picks = self._random.random(len(one)) < 0.5
-        return tuple(a if pick else b for a, b, pick in zip(one, other, picks, strict=True))
 
     def _save(self, path: Path) -> None:
         content = {

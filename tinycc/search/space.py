@@ -133,7 +133,8 @@ class Space:
 
     def input_size(self, genome: Genome) -> Pair:
         """Height and width of the input."""
-        return next(self._chosen(genome))  # type: ignore[no-any-return]
+        size: Pair = next(self._chosen(genome))
+        return size
 
     def channels(self, count: float) -> int:
         """So many channels, multiplied with the width and rounded to the divisor, by no more than a tenth."""
