@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinycc
 from tinycc.errors import BudgetError, TinyccError
-from tinycc.search.architecture import Architecture, Convolution, Dense, Mean, Residual
+from tinycc.search.architecture import Architecture, Convolution, Dense, Depthwise, Mean, Residual
 from tinycc.search.canonical import canonical_module
 from tinycc.search.cost import Cost, CostModel, Device, cost
 from tinycc.search.space import Space, Stage
@@ -43,6 +43,14 @@ def test_a_network_costs_what_is_reported(
     architecture = space.architecture(space.sampled(np.random.default_rng(seed)))
     options: dict[str, Any] = {"target": target, "input_mode": input_mode, "optimize_for": optimize_for}
     assert cost(architecture, **options) == reported(architecture, seed, **options)
+
+
+def test_no_channel_of_canonical_weights_is_dead() -> None:
+    """Not even where a channel has three weights, of which all might be negative behind ReLU6."""
+    layers = (Convolution((3, 3), 64), Depthwise((1, 3)), Convolution((1, 1), 64), Mean(), Dense(4))
+    architecture = Architecture((8, 8, 1), layers)
+    for seed in range(3):
+        assert cost(architecture) == reported(architecture, seed)
 
 
 def test_memory_that_is_given_is_used_as_the_compiler_uses_it() -> None:

@@ -103,6 +103,8 @@ def _constants(
     # Of an input and an output of about the same spread.
     weight_scales = (factors * scales[1] / scales[0]).astype(np.float32)
     weights = random.integers(-_MOST_WEIGHT, _MOST_WEIGHT + 1, shape).astype(np.int8)
+    # Behind ReLU6 all inputs are positive, and a channel of negative weights alone would be dead.
+    weights.reshape(-1, channels)[0] = _MOST_WEIGHT
     bias = random.integers(-_MOST_BIAS, _MOST_BIAS + 1, channels).astype(np.int32)
     return _real(weights, weight_scales), _real(bias, np.float32(scales[0]) * weight_scales)
 
