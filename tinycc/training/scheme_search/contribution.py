@@ -63,7 +63,11 @@ class Gain:
     @property
     def sure(self) -> float:
         """The lower bound: what is chosen by it is less often chosen for what chance added to it."""
-        return self.mean - self.error
+        return self.bound(1.0)
+
+    def bound(self, caution: float) -> float:
+        """The mean less so many standard errors."""
+        return self.mean - caution * self.error
 
     def __add__(self, other: "Gain") -> "Gain":
         """Errors add up as well: gains over the same scores, of the same held-out cases, err together."""
@@ -94,6 +98,10 @@ class Contributions:
         deepest = self.depths[-1]
         groups = [[Parts(depth, {})] for depth in self.depths]
         groups += [[Parts(deepest, {name: share}) for share in given] for name, given in self.shares.items()]
+        return self.unmeasured(groups)
+
+    def unmeasured(self, groups: Sequence[Sequence[Parts]]) -> list[list[Parts]]:
+        """What of these has no scores."""
         missing = [[part for part in group if part.name not in self.scores] for group in groups]
         return [group for group in missing if group]
 
@@ -115,6 +123,10 @@ class Contributions:
         """The sum of all that trains, over the head alone."""
         weights = (self.weights(layer, share) for layer, share in parts.shares.items())
         return sum(weights, start=self.biases(parts.depth))
+
+    def together(self, parts: Parts) -> Gain:
+        """What all that trains gained over the head alone as it was measured, trained together."""
+        return self._gain(parts, Parts(1, {}))
 
     def _gain(self, parts: Parts, base: Parts) -> Gain:
         """Of what trains, over less of it."""

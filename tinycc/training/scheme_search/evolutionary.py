@@ -1,4 +1,4 @@
-"""The parts of a network that surely gain most within a budget, by evolution, to compare `exact` with.
+"""The parts of a network that gain most within a budget, by evolution, to compare `exact` with.
 
 Source: the search of MCUNetV3 (Lin et al., "On-device training under 256KB memory", 2022).
 """
@@ -14,14 +14,21 @@ _MUTATION = 0.1
 
 
 class EvolutionarySearch:
-    """Proposes parts of great sure gain, but none of those that were found not to fit.
+    """Proposes parts of great gain, but none of those that were found not to fit.
 
     A gene is the choice of a depth, the first, or of a layer's share, 0 for none.
     """
 
-    def __init__(self, contributions: Contributions, sums: StepModel, budget: Budget, seed: int = 0) -> None:
-        """budget: what the sums may come to."""
-        self.contributions, self.sums = contributions, sums
+    def __init__(
+        self,
+        contributions: Contributions,
+        sums: StepModel,
+        budget: Budget,
+        caution: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        """budget: what the sums may come to. caution: standard errors that gains are taken less by."""
+        self.contributions, self.sums, self.caution = contributions, sums, caution
         memory = sums.memory
         self.random = np.random.default_rng(seed)
         self.depths = list(memory.moments)
@@ -71,5 +78,5 @@ class EvolutionarySearch:
         return not is_known and self.sums.least(parts).fit(self.budget)
 
     def _fitness(self, parts: Parts) -> float:
-        """The sure gain, less than any where it does not fit."""
-        return self.contributions.gain(parts).sure if self._fits(parts) else -np.inf
+        """The gain, less than any where it does not fit."""
+        return self.contributions.gain(parts).bound(self.caution) if self._fits(parts) else -np.inf

@@ -1,4 +1,4 @@
-"""The parts of a network that surely gain most within a budget, by CP-SAT on the sums of `step_model`."""
+"""The parts of a network that gain most within a budget, by CP-SAT on the sums of `step_model`."""
 
 from ortools.sat.python import cp_model
 
@@ -10,10 +10,12 @@ _UNIT = 1e-6
 
 
 class ExactSearch:
-    """Proposes the parts of greatest sure gain, but none of those that were found not to fit."""
+    """Proposes the parts of greatest gain, but none of those that were found not to fit."""
 
-    def __init__(self, contributions: Contributions, sums: StepModel, budget: Budget) -> None:
-        """budget: what the sums may come to."""
+    def __init__(
+        self, contributions: Contributions, sums: StepModel, budget: Budget, caution: float = 1.0
+    ) -> None:
+        """budget: what the sums may come to. caution: standard errors that gains are taken less by."""
         memory = sums.memory
         self.model, self.sums = cp_model.CpModel(), sums
         self.depths = {depth: self.model.new_bool_var("") for depth in memory.moments}
@@ -26,8 +28,12 @@ class ExactSearch:
             for (layer, _), chosen in self.weights.items():
                 if layer not in reached:
                     self.model.add_implication(self.depths[depth], ~chosen)
-        gains = [(contributions.biases(depth).sure, chosen) for depth, chosen in self.depths.items()]
-        gains += [(contributions.weights(*part).sure, chosen) for part, chosen in self.weights.items()]
+        gains = [
+            (contributions.biases(depth).bound(caution), chosen) for depth, chosen in self.depths.items()
+        ]
+        gains += [
+            (contributions.weights(*part).bound(caution), chosen) for part, chosen in self.weights.items()
+        ]
         self.model.maximize(sum(round(gain / _UNIT) * chosen for gain, chosen in gains))
         self.restrict(budget)
 

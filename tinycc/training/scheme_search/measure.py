@@ -14,7 +14,7 @@ from tinycc.training.channels import is_depthwise, trained_channels
 from tinycc.training.gradients import GradientType
 from tinycc.training.layers import Layer
 from tinycc.training.scheme import fingerprint
-from tinycc.training.scheme_search.contribution import Contributions
+from tinycc.training.scheme_search.contribution import Contributions, Parts
 from tinycc.training.simulation import Data, IntegerNetwork, Run, cosine, simulate
 from tinycc.training.simulation.cases import Cases
 from tinycc.training.simulation.network import bias_name, weights_name
@@ -57,7 +57,7 @@ def measure_contributions(
 
     Raises TinyccError: what `simulate` does, and TrainingError where the file holds another measurement.
     """
-    network = model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
+    network = _loaded(model)
     layers = network.layers
     count = len(layers) if deepest is None else deepest
     if not 1 <= count <= len(layers):
@@ -66,15 +66,7 @@ def measure_contributions(
     if not all(1 <= depth <= count for depth in chosen):
         raise TrainingError(f"biases can be measured of 1 to {count} layers, not of {sorted(chosen)}")
     looked_at = list(layers)[-max(chosen) :]
-    setup = {
-        "layers": fingerprint(layers),
-        "weights": _digest(
-            array
-            for layer in layers.values()
-            for array in (layer.weights, layer.bias, layer.view.requantized.multipliers)
-        ),
-        "data": _digest([*training.inputs, training.targets]),
-        "held out": _digest([*held_out.inputs, held_out.targets]),
+    setup = _measured_with(network, training, held_out) | {
         "seeds": list(seeds),
         "rates": list(rates),
         "epochs": epochs,
@@ -83,16 +75,60 @@ def measure_contributions(
     }
     measurable = {name: _measurable(layers[name], shares) for name in looked_at[:-1]}
     found = Contributions(setup, sorted(chosen), measurable, _known(setup, path), len(held_out.targets))
-    groups = found.missing
-    cases = [in_front(network, data, looked_at, device) for data in (training, held_out) if groups]
+    return _measured(found, found.missing, network, (training, held_out), path, device, progress)
+
+
+def measure_together(
+    contributions: Contributions,
+    proposed: Sequence[Parts],
+    model: Any,
+    training: Data,
+    held_out: Data,
+    *,
+    path: Path | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Contributions:
+    """The same with more scores: of schemes as they are, measured as contributions were.
+
+    proposed: what trains together. Others are as for `measure_contributions`, and what it was given.
+    Raises TrainingError where contributions are of another model or of other data.
+    """
+    network = _loaded(model)
+    others = _other(contributions, _measured_with(network, training, held_out))
+    if others:
+        raise TrainingError(f"the contributions were measured with other {' and '.join(others)}")
+    groups = contributions.unmeasured([[parts] for parts in proposed])
+    return _measured(contributions, groups, network, (training, held_out), path, device, progress)
+
+
+def _measured(
+    found: Contributions,
+    groups: Sequence[Sequence[Parts]],
+    network: IntegerNetwork,
+    data: tuple[Data, Data],
+    path: Path | None,
+    device: torch.device | str,
+    progress: Progress | None,
+) -> Contributions:
+    """With scores of these parts, those of a group trained beside each other."""
+    layers, setup = network.layers, found.setup
+    looked_at = list(layers)[-max(parts.depth for group in groups for parts in group) :] if groups else []
+    cases = [in_front(network, part, looked_at, device) for part in data if groups]
     for group in groups if progress is None else progress(groups, "Contributions"):
-        runs = [Run(seed, rate, parts.scheme(layers)) for parts in group for rate in rates for seed in seeds]
+        runs = [
+            Run(seed, rate, parts.scheme(layers))
+            for parts in group
+            for rate in setup["rates"]
+            for seed in setup["seeds"]
+        ]
         results = simulate(
-            network, *cases, runs=runs, epochs=epochs, batch=batch, gradients=gradients, schedule=cosine,
-            device=device,
+            network, *cases, runs=runs, epochs=setup["epochs"], batch=setup["batch"],
+            gradients=setup["gradients"], schedule=cosine, device=device,
         )  # fmt: skip
-        scores = np.reshape([result.accuracies[-1] for result in results], (len(group), len(rates), -1))
-        measured = {parts.name: told.tolist() for parts, told in zip(group, scores, strict=True)}
+        accuracies = [result.accuracies[-1] for result in results]
+        scores = np.reshape(accuracies, (len(group), len(setup["rates"]), -1)).tolist()
+        measured = {parts.name: told for parts, told in zip(group, scores, strict=True)}
         found = replace(found, scores={**found.scores, **measured})
         if path is not None:
             found.save(path)
@@ -141,13 +177,37 @@ def _known(setup: Mapping[str, Any], path: Path | None) -> Mapping[str, Sequence
     if path is None or not path.exists():
         return {}
     found = Contributions.load(path)
-    others = [name for name, value in setup.items() if found.setup.get(name) != value]
+    others = _other(found, setup)
     if others:
         raise TrainingError(
             f"{path} holds contributions of another measurement ({', '.join(others)} differ): "
             "name another file, or delete it"
         )
     return found.scores
+
+
+def _measured_with(network: IntegerNetwork, training: Data, held_out: Data) -> dict[str, Any]:
+    """What tells network and data from others."""
+    layers = network.layers
+    return {
+        "layers": fingerprint(layers),
+        "weights": _digest(
+            array
+            for layer in layers.values()
+            for array in (layer.weights, layer.bias, layer.view.requantized.multipliers)
+        ),
+        "data": _digest([*training.inputs, training.targets]),
+        "held out": _digest([*held_out.inputs, held_out.targets]),
+    }
+
+
+def _other(found: Contributions, setup: Mapping[str, Any]) -> list[str]:
+    """What of a setup differs from that of measurements."""
+    return [name for name, value in setup.items() if found.setup.get(name) != value]
+
+
+def _loaded(model: Any) -> IntegerNetwork:
+    return model if isinstance(model, IntegerNetwork) else IntegerNetwork.load(model)
 
 
 def _digest(arrays: Iterable[np.ndarray]) -> str:

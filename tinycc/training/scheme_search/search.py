@@ -1,9 +1,9 @@
-"""The scheme that surely gains most within a budget, which the planner has the last word on."""
+"""The scheme that gains most within a budget, which the planner has the last word on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import tvm
 
@@ -45,7 +45,8 @@ class Found:
 
     gain: the sum of its contributions, over the head alone. arena_bytes: what the planner needs for it.
     instructions: of a step, as they are predicted.
-    is_best: whether none of greater sure gain fits, as far as sums tell. refused: proposals that did not fit.
+    is_best: whether none of greater gain, less caution, fits, as far as sums tell. refused: proposals that
+        did not fit.
     """
 
     parts: Parts
@@ -72,6 +73,8 @@ class StepPlanner:
     optimize_for: Objective = "latency"
     limits: SearchLimits = TRAINING_LIMITS
     rule: UpdateRule = DEFAULT_RULE
+    # What was answered: searches ask for the same.
+    _needs: dict[Any, Needs] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -87,6 +90,12 @@ class StepPlanner:
 
         Where what is live is too much already, that is told in place of the arena: it takes less time.
         """
+        key = tuple(scheme.layers.items()), budget
+        if key not in self._needs:
+            self._needs[key] = self._needed(scheme, budget)
+        return self._needs[key]
+
+    def _needed(self, scheme: Scheme, budget: Budget) -> Needs:
         outline = self.outline(scheme)
         live_bytes = max(plan.lower_bound_bytes for plan in outline.program.entries.values())
         if live_bytes > budget.bytes:
@@ -117,13 +126,13 @@ class StepPlanner:
 
 
 def step_model(planner: StepPlanner, contributions: Contributions) -> StepModel:
-    """Of all that surely gains something. Raises TrainingError for another network's."""
+    """Of all that gains something. Raises TrainingError for another network's."""
     contributions.check(planner.layers)
     gaining = [
         (layer, share)
         for layer, shares in contributions.shares.items()
         for share in shares
-        if contributions.weights(layer, share).sure > 0
+        if contributions.weights(layer, share).mean > 0
     ]
     biases = {
         depth: planner.outline(Parts(depth, {}).scheme(planner.layers)) for depth in contributions.depths
@@ -161,19 +170,22 @@ def search(
     most_instructions: int | None = None,
     method: Method = "exact",
     sums: StepModel | None = None,
+    caution: float = 1.0,
 ) -> Found:
-    """The scheme whose sure contributions add up to most, of those that fit.
+    """The scheme whose contributions add up to most, of those that fit.
 
     Sums propose it, the planner accepts it or not: what it refuses is left out, and all that trains more.
     budget_bytes: for inference and step together. most_instructions: of a step, as they are predicted.
     sums: what `step_model` gives, if it is there already.
+    caution: by how many standard errors contributions are taken less, so that nothing is chosen for what
+        chance added to it.
 
     Raises TrainingError where no scheme fits: it says what the least is.
     """
     budget = Budget(budget_bytes, most_instructions)
     model = sums or step_model(planner, contributions)
     searches = {"exact": ExactSearch, "evolutionary": EvolutionarySearch}
-    proposing = searches[method](contributions, model, budget)
+    proposing = searches[method](contributions, model, budget, caution)
     refused: list[tuple[Needs, Needs]] = []
     limit = budget
     while (parts := proposing.best()) is not None:

@@ -1,6 +1,6 @@
 """What schemes need, and what they may: memory of inference and step, and instructions of a step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinycc.training.scheme_search.contribution import Parts
 from tinycc.training.scheme_search.instruction_model import InstructionModel
@@ -43,3 +43,7 @@ class StepModel:
     def least(self, parts: Parts) -> Needs:
         """What nothing less will do for."""
         return Needs(self.memory.least_bytes(parts), self.instructions.least_instructions(parts))
+
+    def of_depth(self, depth: int) -> "StepModel":
+        """Of schemes that train so many biases alone."""
+        return replace(self, memory=replace(self.memory, moments={depth: self.memory.moments[depth]}))
