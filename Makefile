@@ -1,16 +1,21 @@
-# make demo | test | venv | tools | lint | format | wheel | check-wheel | clean
+# make demo | test | pytest | venv | tools | lint | format | wheel | check-wheel | clean
 PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
 C_SOURCES = $(shell find runtime_c -name '*.[ch]')
 
-.PHONY: demo test venv tools lint format wheel check-wheel clean
+.PHONY: demo test pytest venv tools lint format wheel check-wheel clean
 .DEFAULT_GOAL := test
 
 demo: venv
 	$(BIN)/python examples/spoken_digits/demo.py
 
-test: venv tools lint
+# Side by side: apt-get waits for disks and mypy has one thread.
+test:
+	$(MAKE) -j 2 venv tools
+	$(MAKE) -j 2 lint pytest
+
+pytest: venv tools
 	$(BIN)/pytest -q -n $(JOBS) --dist worksteal
 
 venv: .venv/.complete

@@ -191,9 +191,9 @@ def page(outcomes: list[Outcome], found: Found, budget_bytes: int, whole: Contri
         f"{setup.learned} images are learned from and {setup.held_out} held out for contributions, from "
         f"{len(setup.seeds)} seeds at rates of {' and '.join(map(str, setup.rates))}.\nSchemes learn from "
         f"{setup.learned + setup.held_out}, {setup.final_epochs} times; {setup.deciding} others decide "
-        f"between them and between rates.\nIn the end there are {len(setup.final_seeds)} seeds and {setup.tested} "
-        f"images. The scheme found, {found.parts.name}, takes {number(found.arena_bytes)} of "
-        f"{number(budget_bytes)} bytes.\n\n"
+        f"between them and between rates.\nIn the end there are {len(setup.final_seeds)} seeds and "
+        f"{setup.tested} test images. The scheme found, {found.parts.name}, takes "
+        f"{number(found.arena_bytes)} of {number(budget_bytes)} bytes.\n\n"
     )
     results = table(("scheme", "rate", "accuracy, %", "less shipped"), rows)
     proposed = sorted(whole.scores, key=lambda name: -best_scores(whole.scores[name]).mean())

@@ -20,6 +20,7 @@ from tinycc.training.scaling import banded
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
 from tinycc.training.scheme_search.measure import measure_contributions
 from tinycc.training.scheme_search.search import StepPlanner, search
+from tinycc.training.scheme_search.step_model import Budget
 from tinycc.training.simulation import Data, GradientDescent, Run, cosine, evaluate, simulate
 from tinycc.training.simulation.update import Rounding
 
@@ -203,7 +204,7 @@ def searched(task: Task, most_bytes: int, rate: float) -> Scheme:
         rates=[rate], batch=task.batch, device=task.device, **task.contributions,
     )  # fmt: skip
     planner = StepPlanner(forward_of(task.model), optimize_for="memory")
-    return search(planner, contributions, most_bytes).scheme
+    return search(planner, contributions, Budget(most_bytes)).scheme
 
 
 def arena_bytes(task: Task, scheme: Scheme, gradients: GradientType = "float") -> int:

@@ -22,8 +22,12 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         fail "$python has no venv module: sudo apt-get install $package"
     fi
+    # setup-tools.sh may be at it at the same time.
+    exec 9>/tmp/tinycc-apt-get.lock
+    flock 9
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package"
+    exec 9>&-
 fi
 
 "$python" -m venv --upgrade-deps .venv

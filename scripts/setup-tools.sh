@@ -39,5 +39,8 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
+# make-venv.sh may be at it at the same time.
+exec 9>/tmp/tinycc-apt-get.lock
+flock 9
 apt-get update -q
 apt-get install -q -y --no-install-recommends "${missing[@]}"

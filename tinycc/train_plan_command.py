@@ -1,5 +1,6 @@
 """`tinycc train-plan`."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from tinycc.report.terminal import empty_table
 from tinycc.target import TARGETS, parse_size, target_named
 
 if TYPE_CHECKING:
-    from tinycc.training.scheme_search.contribution import Contributions, Gain
+    from tinycc.training.scheme_search.contribution import Contributions, Gain, Parts
     from tinycc.training.scheme_search.search import Found, StepPlanner
-    from tinycc.training.scheme_search.step_model import StepModel
+    from tinycc.training.scheme_search.step_model import Budget, StepModel
 
 # Budgets of a plot, from the least that anything needs to what all that gains needs.
 _BUDGETS = 8
@@ -70,6 +71,14 @@ _BUDGETS = 8
     "--search", "method", type=click.Choice(["exact", "evolutionary"]), default="exact", show_default=True
 )
 @click.option(
+    "--finalists",
+    "most",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Schemes that are trained as they are, of which the best is written; with 1 sums alone decide.",
+)
+@click.option(
     "--gradients",
     type=click.Choice(["integer", "float"]),
     help="What gradients are computed in; integers where the target has no FPU, unless said.",
@@ -95,6 +104,7 @@ def train_plan_command(
     batch: int,
     accumulate: bool,
     method: Any,
+    most: int,
     gradients: Any,
     target: str,
     plot: Path | None,
@@ -107,12 +117,14 @@ def train_plan_command(
     with_torch()
     from tinycc.quantization.extra import library
     from tinycc.training.gradients import gradient_type
-    from tinycc.training.scheme_search.measure import measure_contributions, split
+    from tinycc.training.scheme_search.finalists import decided, finalists
+    from tinycc.training.scheme_search.measure import measure_contributions, measure_together, split
     from tinycc.training.scheme_search.search import StepPlanner, search, step_model
+    from tinycc.training.scheme_search.step_model import Budget
     from tinycc.training.simulation import Data, IntegerNetwork
     from tinycc.training.update_rule import UpdateRule
 
-    budget_bytes = parse_size(memory)
+    budget = Budget(parse_size(memory), latency)
     kind = gradient_type(gradients, target_named(target).features)
     if plot is not None:
         library("matplotlib.figure")
@@ -121,42 +133,70 @@ def train_plan_command(
     network = IntegerNetwork.load(model)
     known = Data(*read_examples(data, labels))
     learned, held_out = split(known, 0.25) if test is None else (known, Data(*read_examples(test, labels)))
+    path = kept or output.with_suffix(".contributions.json")
     contributions = measure_contributions(
         network, learned, held_out,
         deepest=last, seeds=range(seeds), rates=rates, epochs=epochs, batch=batch, gradients=kind,
-        path=kept or output.with_suffix(".contributions.json"), device=device, progress=progress_bar,
+        path=path, device=device, progress=progress_bar,
     )  # fmt: skip
     rule = UpdateRule(batch=batch if accumulate else 1)
     planner = StepPlanner(network.graph.module, target=target, gradients=kind, rule=rule)
     sums = step_model(planner, contributions)
-    found = search(planner, contributions, budget_bytes, most_instructions=latency, method=method, sums=sums)
+    console = Console()
+    if most == 1:
+        found = search(planner, contributions, budget, method=method, sums=sums)
+    else:
+        proposed = finalists(planner, contributions, budget, sums=sums, most=most, method=method)
+        contributions = measure_together(
+            contributions, proposed, network, learned, held_out,
+            path=path, device=device, progress=progress_bar,
+        )  # fmt: skip
+        found = decided(planner, contributions, proposed, budget)
+        _print_finalists(proposed, planner, budget, contributions, console)
     found.scheme.save(output)
-    _print(found, contributions, sums, Console())
+    _print(found, planner, contributions, console)
     batches = f" --batch {rule.batch}" if rule.has_velocities else ""
-    click.echo(f"Wrote {output}; compile with --train {output} --sram {budget_bytes}{batches}")
+    click.echo(f"Wrote {output}; compile with --train {output} --sram {budget.bytes}{batches}")
     if plot is not None:
         _plot(planner, contributions, sums, latency, plot)
         click.echo(f"Wrote {plot}")
 
 
-def _print(found: "Found", contributions: "Contributions", sums: "StepModel", console: Console) -> None:
+def _print_finalists(
+    proposed: Sequence["Parts"],
+    planner: "StepPlanner",
+    budget: "Budget",
+    contributions: "Contributions",
+    console: Console,
+) -> None:
+    """What each scheme needs, and what it gained as it was trained."""
+    table = empty_table("Schemes that fit", ["Trained with the head", ">arena", ">gain"])
+    for parts in proposed:
+        needs = planner.needs(parts.scheme(planner.layers), budget)
+        table.add_row(parts.name, f"{needs.bytes:,}", _points(contributions.together(parts)))
+    console.print(table)
+
+
+def _print(found: "Found", planner: "StepPlanner", contributions: "Contributions", console: Console) -> None:
     """What trains, layer by layer, what is live because of it, and what it gains."""
-    table = empty_table("What trains", ["Layer", ">weights", ">their bytes", ">kept bytes", ">gain"])
+    table = empty_table("What trains", ["Layer", ">weights", ">their bytes", ">kept bytes", ">gain alone"])
     for name, layer in found.scheme.layers.items():
         share = found.parts.shares.get(name)
         if share is None:
             table.add_row(name, f"{layer.weights:.0%}" if layer.weights else "bias", "", "", "")
             continue
-        part, gain = sums.memory.parts[name, share], contributions.weights(name, share)
-        table.add_row(name, f"{share:.1%}", f"{part.weights:,}", f"{part.kept:,}", _points(gain))
+        part = planner.part_bytes(name, share)
+        is_known = share in contributions.shares[name]
+        gain = _points(contributions.weights(name, share)) if is_known else ""
+        table.add_row(name, f"{share:.1%}", f"{part.weights:,}", f"{part.kept:,}", gain)
     console.print(table)
-    head, biases = contributions.head, contributions.biases(found.parts.depth)
+    how = "trained together" if contributions.has(found.parts) else "if gains add up"
     console.print(
-        f"The head alone: {head.mean:.1%} of held-out cases are right; biases of {found.parts.depth} layers: "
-        f"{_points(biases)}; all that trains, if gains add up: {_points(found.gain)} points",
+        f"The head alone: {contributions.head.mean:.1%} of held-out cases are right; all that trains, {how}: "
+        f"{_points(found.gain)} points",
         soft_wrap=True,
     )
-    if not sums.memory.parts and contributions.biases(found.parts.depth).sure <= 0:
+    if found.gain.sure <= 0:
         console.print(
             f"Nothing more surely gains on {contributions.cases} held-out cases: give more of them",
             soft_wrap=True,
@@ -164,8 +204,7 @@ def _print(found: "Found", contributions: "Contributions", sums: "StepModel", co
     best = "none that surely gains more was found to fit" if found.is_best else "others may gain more"
     console.print(
         f"Arena: {found.arena_bytes:,} bytes for inference and training step; a step takes "
-        f"{found.instructions:,} instructions, as predicted; {best}; "
-        f"{found.refused} proposals did not fit",
+        f"{found.instructions:,} instructions, as predicted; {best}",
         soft_wrap=True,
     )
 
@@ -185,13 +224,14 @@ def _plot(
     """Gain with its error against memory, in a picture of the kind that the name's ending says."""
     from tinycc.quantization.extra import library
     from tinycc.training.scheme_search.search import search
+    from tinycc.training.scheme_search.step_model import Budget
 
     least, most = sums.memory.range_bytes
     found = []
-    for budget in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets"):
+    for memory in progress_bar(np.linspace(least, most, _BUDGETS).astype(int).tolist(), "Budgets"):
         # With less memory a step may take more instructions than it may.
         with suppress(TrainingError):
-            found.append(search(planner, contributions, budget, most_instructions=latency, sums=sums))
+            found.append(search(planner, contributions, Budget(memory, latency), sums=sums))
     figure = library("matplotlib.figure").Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     axes.errorbar(

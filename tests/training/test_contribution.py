@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="the simulation needs the extra tinycc[torch
 from tests.tools.training_graphs import training_graph
 from tinycc.errors import InputDataError, TinyccError, TrainingError
 from tinycc.training.scheme_search.contribution import Contributions, Parts
-from tinycc.training.scheme_search.measure import measure_contributions, split
+from tinycc.training.scheme_search.measure import measure_contributions, measure_together, split
 from tinycc.training.simulation import Data, IntegerNetwork, Run, cosine, simulate
 
 CASES = 32
@@ -123,6 +123,22 @@ def test_it_goes_on_where_it_was_broken_off(
     )
     assert left == [3, 2]
     assert {name: more.scores[name] for name in found.scores} == found.scores
+
+
+def test_schemes_are_measured_as_contributions_were(
+    network: IntegerNetwork, parts: tuple[Data, Data], measured: Contributions, tmp_path: Path
+) -> None:
+    path = tmp_path / "kept.json"
+    first, second = (Parts(3, {name: 0.5}) for name in list(network.layers)[-3:-1])
+    both = Parts(3, {**first.shares, **second.shares})
+    found = measure_together(measured, [first, both], network, *parts, path=path)
+    assert set(found.scores) - set(measured.scores) == {both.name}
+    assert found == Contributions.load(path)
+    base = np.asarray(found.scores["biases of 1"])
+    best = max(np.asarray(found.scores[both.name]), key=np.mean).mean()
+    assert found.together(both).mean == pytest.approx(best - base.mean(1).max())
+    with pytest.raises(TrainingError, match="measured with other held out"):
+        measure_together(measured, [both], network, parts[0], parts[0])
 
 
 def test_a_file_of_another_measurement_is_refused(

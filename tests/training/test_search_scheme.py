@@ -17,6 +17,7 @@ from tinycc.training.scheme import fingerprint
 from tinycc.training.scheme_search.contribution import Contributions, Parts
 from tinycc.training.scheme_search.evolutionary import EvolutionarySearch
 from tinycc.training.scheme_search.exact import ExactSearch
+from tinycc.training.scheme_search.finalists import decided, finalists
 from tinycc.training.scheme_search.instruction_model import InstructionModel
 from tinycc.training.scheme_search.memory_model import MemoryModel, Moment, PartBytes
 from tinycc.training.scheme_search.search import Method, StepPlanner, search, step_model
@@ -75,10 +76,10 @@ def test_none_that_fits_gains_more(
 ) -> None:
     for budget_bytes in sorted({needs.bytes for _, needs in arenas})[::4]:
         best = max(contributions.gain(parts).sure for parts, needs in arenas if needs.bytes <= budget_bytes)
-        found = search(planner, contributions, budget_bytes, sums=sums)
+        found = search(planner, contributions, Budget(budget_bytes), sums=sums)
         assert found.arena_bytes <= budget_bytes
         assert found.gain.sure == pytest.approx(best) and found.is_best
-        evolved = search(planner, contributions, budget_bytes, method="evolutionary", sums=sums)
+        evolved = search(planner, contributions, Budget(budget_bytes), method="evolutionary", sums=sums)
         assert evolved.arena_bytes <= budget_bytes and not evolved.is_best
         assert evolved.gain.sure <= best + 1e-9
 
@@ -88,8 +89,36 @@ def test_none_that_takes_so_few_instructions_gains_more(
 ) -> None:
     for limit in sorted(needs.instructions for _, needs in arenas)[1::4]:
         best = max(contributions.gain(parts).sure for parts, needs in arenas if needs.instructions <= limit)
-        found = search(planner, contributions, AMPLE.bytes, most_instructions=limit, sums=sums)
+        found = search(planner, contributions, Budget(AMPLE.bytes, limit), sums=sums)
         assert found.instructions <= limit and found.gain.sure == pytest.approx(best)
+
+
+def test_finalists_are_different_schemes_that_fit(
+    planner: StepPlanner, contributions: Contributions, sums: StepModel, arenas: list[tuple[Parts, Needs]]
+) -> None:
+    known = {parts.name: needs for parts, needs in arenas}
+    sizes = sorted(needs.bytes for needs in known.values())
+    for budget in (Budget(sizes[len(sizes) // 2]), AMPLE):
+        proposed = finalists(planner, contributions, budget, sums=sums)
+        assert proposed[0] == search(planner, contributions, budget, sums=sums).parts
+        names = [parts.name for parts in proposed]
+        assert len(set(names)) == len(names) > 1
+        assert all(known[name].fit(budget) for name in names if name in known)
+        assert finalists(planner, contributions, budget, sums=sums, most=2) == proposed[:2]
+    # The last layers whole are among them, whatever sums say.
+    assert Parts(3, {"conv2d_0": 1.0, "conv2d_1": 1.0}) in proposed
+
+
+def test_what_was_trained_together_decides(planner: StepPlanner, contributions: Contributions) -> None:
+    one, other = Parts(3, {"conv2d_1": 1.0}), Parts(3, {"conv2d_0": 1.0, "conv2d_1": 0.5})
+    with pytest.raises(TrainingError, match="not measured to the end: biases of 3, 1 of conv2d_0"):
+        decided(planner, contributions, [one, other], AMPLE)
+    for score, best in ((0.9, other), (0.1, one)):
+        scores = {**contributions.scores, other.name: [[score]]}
+        found = decided(planner, replace(contributions, scores=scores), [one, other], AMPLE)
+        assert found.parts == best
+        assert found.arena_bytes == planner.needs(found.scheme, AMPLE).bytes
+        assert found.gain.mean == pytest.approx(max(score, 0.62) - 0.5)
 
 
 def test_what_gains_is_chosen_where_that_is_sure(planner: StepPlanner, contributions: Contributions) -> None:
@@ -107,7 +136,7 @@ def test_what_gains_is_chosen_where_that_is_sure(planner: StepPlanner, contribut
     for known, parts in ((given, Parts(3, {"conv2d_1": 1.0})), (replace(given, cases=10), Parts(1, {}))):
         sums = step_model(planner, known)
         for method in get_args(Method):
-            assert search(planner, known, AMPLE.bytes, method=method, sums=sums).parts == parts
+            assert search(planner, known, AMPLE, method=method, sums=sums).parts == parts
 
 
 def test_sums_never_tell_more_than_the_planner(sums: StepModel, arenas: list[tuple[Parts, Needs]]) -> None:
@@ -129,19 +158,19 @@ def test_what_no_scheme_meets(
     with pytest.raises(
         TrainingError, match=rf"no scheme fits {few:,} bytes: the least is {least.bytes:,}, to train dense_0"
     ):
-        search(planner, contributions, few, sums=sums)
+        search(planner, contributions, Budget(few), sums=sums)
     with pytest.raises(
         TrainingError,
         match=rf"and {slow:,} instructions of a step: the least is {least.bytes:,} and "
         rf"{least.instructions:,}, to train dense_0, the last layer, alone",
     ):
-        search(planner, contributions, AMPLE.bytes, most_instructions=slow, sums=sums)
+        search(planner, contributions, Budget(AMPLE.bytes, slow), sums=sums)
 
 
 def test_contributions_of_another_network(planner: StepPlanner, contributions: Contributions) -> None:
     other = replace(contributions, setup={"layers": "0123"})
     with pytest.raises(TrainingError, match="measured of another model"):
-        search(planner, other, 2**20)
+        search(planner, other, AMPLE)
 
 
 def test_a_model_is_compiled_for_a_budget(

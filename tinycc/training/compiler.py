@@ -20,6 +20,7 @@ from tinycc.training.planned_step import TRAINING_LIMITS, forward_of, planned_st
 from tinycc.training.scheme import AnyScheme, Scheme, full
 from tinycc.training.scheme_search.contribution import Contributions
 from tinycc.training.scheme_search.search import StepPlanner, search
+from tinycc.training.scheme_search.step_model import Budget
 from tinycc.training.update_rule import DEFAULT_RULE, UpdateRule
 
 
@@ -29,6 +30,7 @@ def compile(
     *,
     scheme: AnyScheme = full,
     memory: str | int | None = None,
+    latency: int | None = None,
     contributions: Contributions | None = None,
     rate: float = 0.01,
     rule: UpdateRule = DEFAULT_RULE,
@@ -47,8 +49,9 @@ def compile(
     loss: of the first result: "cross_entropy" of logits (a softmax behind them is left out) with the label of
         an example, or "squared_error", the mean over its elements, with the real numbers that are right.
     scheme: which weights and biases are trained; all of them where nothing is said.
-    memory, contributions: in place of `scheme` and `sram`: SRAM for inference and step together, and what
-        `measure_contributions` has measured; the scheme is that which gains most and fits.
+    memory, latency, contributions: in place of `scheme` and `sram`: SRAM for inference and step together,
+        instructions that a step may take, as they are predicted, and what `measure_contributions` has
+        measured; the scheme is that which gains most and fits.
     rate: the learning rate after a reset. rule: how weights are updated; it has momentum and mini-batches.
     gradients: "float", real numbers, or "integer"; None for integers where the target has no FPU.
     spare_classes: outputs that the first result has beside those of the file, for classes to be learned.
@@ -80,7 +83,9 @@ def compile(
         forward = forward_of(module)
     if memory is not None:
         planner = StepPlanner(forward, loss, target, gradients, optimize_for, limits, rule)
-        scheme = search(planner, _given(contributions), parse_size(str(memory))).scheme
+        scheme = search(planner, _given(contributions), Budget(parse_size(str(memory)), latency)).scheme
+    elif latency is not None:
+        raise TrainingError("latency= limits what memory= chooses: give memory= as well")
     chosen = scheme if isinstance(scheme, Scheme) else scheme(layers_of(OperatorGraph.of(forward)))
     with recorded_passes() as further:
         if spare_classes:

@@ -124,6 +124,10 @@ class Contributions:
         weights = (self.weights(layer, share) for layer, share in parts.shares.items())
         return sum(weights, start=self.biases(parts.depth))
 
+    def has(self, parts: Parts) -> bool:
+        """Whether all that trains was trained together."""
+        return parts.name in self.scores
+
     def together(self, parts: Parts) -> Gain:
         """What all that trains gained over the head alone as it was measured, trained together."""
         return self._gain(parts, Parts(1, {}))

@@ -31,10 +31,7 @@ def finalists(
     """
 
     def searched(model: StepModel, caution: float) -> Found:
-        return search(
-            planner, contributions, budget.bytes, most_instructions=budget.instructions, method=method,
-            sums=model, caution=caution,
-        )  # fmt: skip
+        return search(planner, contributions, budget, method=method, sums=model, caution=caution)
 
     first = searched(sums, 1.0).parts
     others = [

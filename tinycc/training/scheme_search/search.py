@@ -165,9 +165,8 @@ def _updates(
 def search(
     planner: StepPlanner,
     contributions: Contributions,
-    budget_bytes: int,
+    budget: Budget,
     *,
-    most_instructions: int | None = None,
     method: Method = "exact",
     sums: StepModel | None = None,
     caution: float = 1.0,
@@ -175,14 +174,13 @@ def search(
     """The scheme whose contributions add up to most, of those that fit.
 
     Sums propose it, the planner accepts it or not: what it refuses is left out, and all that trains more.
-    budget_bytes: for inference and step together. most_instructions: of a step, as they are predicted.
+    budget: for inference and step together.
     sums: what `step_model` gives, if it is there already.
     caution: by how many standard errors contributions are taken less, so that nothing is chosen for what
         chance added to it.
 
     Raises TrainingError where no scheme fits: it says what the least is.
     """
-    budget = Budget(budget_bytes, most_instructions)
     model = sums or step_model(planner, contributions)
     searches = {"exact": ExactSearch, "evolutionary": EvolutionarySearch}
     proposing = searches[method](contributions, model, budget, caution)

@@ -46,4 +46,7 @@ class StepModel:
 
     def of_depth(self, depth: int) -> "StepModel":
         """Of schemes that train so many biases alone."""
-        return replace(self, memory=replace(self.memory, moments={depth: self.memory.moments[depth]}))
+        return StepModel(
+            replace(self.memory, moments={depth: self.memory.moments[depth]}),
+            replace(self.instructions, steps={depth: self.instructions.steps[depth]}),
+        )
