@@ -18,8 +18,9 @@ from tinycc.training.layers import Layer
 from tinycc.training.planned_step import forward_of
 from tinycc.training.scaling import banded
 from tinycc.training.scheme import LayerScheme, Scheme, fingerprint, full, last_biases, last_layers
-from tinycc.training.scheme_search.measure import measure_contributions
-from tinycc.training.scheme_search.search import StepPlanner, search
+from tinycc.training.scheme_search.finalists import decided, finalists
+from tinycc.training.scheme_search.measure import measure_contributions, measure_together
+from tinycc.training.scheme_search.search import StepPlanner, step_model
 from tinycc.training.scheme_search.step_model import Budget
 from tinycc.training.simulation import Data, GradientDescent, Run, cosine, evaluate, simulate
 from tinycc.training.simulation.update import Rounding
@@ -204,7 +205,12 @@ def searched(task: Task, most_bytes: int, rate: float) -> Scheme:
         rates=[rate], batch=task.batch, device=task.device, **task.contributions,
     )  # fmt: skip
     planner = StepPlanner(forward_of(task.model), optimize_for="memory")
-    return search(planner, contributions, Budget(most_bytes)).scheme
+    budget = Budget(most_bytes)
+    proposed = finalists(planner, contributions, budget, sums=step_model(planner, contributions))
+    known = measure_together(
+        contributions, proposed, task.network, task.learning, task.choosing, device=task.device
+    )
+    return decided(planner, known, proposed, budget).scheme
 
 
 def arena_bytes(task: Task, scheme: Scheme, gradients: GradientType = "float") -> int:
