@@ -14,7 +14,7 @@ from tinycc.output_file import new_file
 
 def read_inputs(path: Path) -> list[np.ndarray]:
     """The arrays in0, in1, ... of an .npz file. Raises InputDataError."""
-    names = _names(path)
+    names = array_names(path)
     count = next(index for index in itertools.count() if f"in{index}" not in names)
     if not count:
         raise InputDataError(f"{path} has no array in0: name the inputs in0, in1, ...")
@@ -28,7 +28,7 @@ def read_examples(path: Path, labels: str) -> tuple[list[np.ndarray], np.ndarray
 
 def read_array(path: Path, name: str) -> np.ndarray:
     """One array of an .npz file. Raises InputDataError."""
-    names = _names(path)
+    names = array_names(path)
     if name not in names:
         raise InputDataError(f"{path} has no array {name!r}: it has {', '.join(sorted(names)) or 'none'}")
     try:
@@ -39,7 +39,8 @@ def read_array(path: Path, name: str) -> np.ndarray:
         raise InputDataError(f"{path} is not a readable .npz file: {error}") from error
 
 
-def _names(path: Path) -> set[str]:
+def array_names(path: Path) -> set[str]:
+    """Of the arrays in an .npz file. Raises InputDataError."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}

@@ -104,6 +104,8 @@ class Quantizer(TorchQuantizer):
         at either end ("percentile"). By default "min-max", and "moving-average" with `is_qat`.
     keep: layers that stay in float: names of modules ("layers.0", with all that it holds) or types ("Linear",
         nn.Linear); or what each of them keeps, "float", or "int8" for weights beside others of int4.
+    inputs: scale and zero point of all inputs, where they are known: of pixels, say. By default they are
+        observed as other ranges are.
     is_qat: for prepare_qat_pt2e.
 
     Raises UnsupportedError, when a graph is annotated, for a layer in `keep` that it does not have.
@@ -117,6 +119,7 @@ class Quantizer(TorchQuantizer):
         per_channel: bool = True,
         ranges: Ranges | None = None,
         keep: Iterable[str | type[torch.nn.Module]] | Mapping[str | type[torch.nn.Module], Kept] = (),
+        inputs: tuple[float, int] | None = None,
         is_qat: bool = False,
     ) -> None:
         super().__init__()
@@ -136,6 +139,7 @@ class Quantizer(TorchQuantizer):
         self._dtype = {"int8": torch.int8, "int16": torch.int16}[activations]
         self._activation = self._tensor(_OBSERVERS[ranges])
         self._constant = self._tensor(MinMaxObserver)
+        self._input = None if inputs is None else self._known(*inputs)
 
     def transform_for_annotation(self, model: torch.fx.GraphModule) -> torch.fx.GraphModule:
         """Say with operators that have kernels what has none."""
@@ -148,6 +152,9 @@ class Quantizer(TorchQuantizer):
         # How each result is quantized, in the end.
         specs: Specs = {}
         for node in model.graph.nodes:
+            if node.op == "placeholder" and self._input is not None:
+                specs[node] = self._input
+                _annotate(node, {}, self._input)
             if node.op != "call_function" or node in kept:
                 continue
             name = functional(node)
@@ -235,7 +242,10 @@ class Quantizer(TorchQuantizer):
         """Of an operator whose results lie in a known range."""
         if name not in FIXED_RANGES:
             return None
-        scale, zero_point = FIXED_RANGES[name] if self._dtype == torch.int8 else (2.0**-15, 0)
+        return self._known(*FIXED_RANGES[name] if self._dtype == torch.int8 else (2.0**-15, 0))
+
+    def _known(self, scale: float, zero_point: int) -> FixedQParamsQuantizationSpec:
+        """Of numbers whose scale and zero point are known beforehand."""
         limits = torch.iinfo(self._dtype)
         return FixedQParamsQuantizationSpec(
             self._dtype, scale, zero_point, limits.min, limits.max, qscheme=torch.per_tensor_affine

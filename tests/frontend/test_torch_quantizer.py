@@ -130,6 +130,14 @@ def test_a_transformer_is_integers() -> None:
     assert all(fallback["reason"].startswith("matmul") for fallback in compiled.report["fallbacks"])
 
 
+def test_an_input_may_have_a_known_quantization() -> None:
+    case = random_case([IMAGE], 0)
+    network = nn.Sequential(conv(), nn.ReLU(), conv())
+    compiled = tinycc.compile(quantize_program(network, case, [case], Quantizer(inputs=(0.25, -7))))
+    [edge] = compiled.plan.edges.inputs
+    assert (edge.scale, edge.zero_point) == (0.25, -7)
+
+
 OPTIONS: dict[str, Quantizer] = {
     "one scale for all channels": Quantizer(per_channel=False),
     "mse": Quantizer(ranges="mse"),

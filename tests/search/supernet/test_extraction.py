@@ -1,5 +1,7 @@
 """A network that is taken out of a supernet computes what it did inside."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -85,10 +87,11 @@ def test_sorted_channels_leave_the_largest_network_as_it_is(name: str) -> None:
 def test_the_first_channels_are_the_important_ones() -> None:
     supernet = supernet_of("images")
     sort_channels(supernet)
-    norms = supernet.stages[2][1].project.weight.abs().sum((0, 2, 3))
+    stages: Any = supernet.stages
+    norms = stages[2][1].project.weight.abs().sum((0, 2, 3))
     assert torch.equal(norms, norms.sort(descending=True).values)
     norms = supernet.dense.weight.abs().sum(0)
-    readers = [block.expand.weight.abs().sum((0, 2, 3)) for block in supernet.stages[-1][1:]]
+    readers = [block.expand.weight.abs().sum((0, 2, 3)) for block in stages[-1][1:]]
     norms = torch.stack([norms, *readers]).sum(0)
     assert torch.allclose(norms, norms.sort(descending=True).values)
 

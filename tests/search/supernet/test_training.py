@@ -3,7 +3,8 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from multiprocessing import Process, get_context
+from multiprocessing import get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from socket import socket
 
@@ -30,7 +31,7 @@ def equal(one: Supernet, other: Supernet, tolerance: float = 0.0) -> bool:
     return all(torch.allclose(mine, its, rtol=0, atol=tolerance) for mine, its in pairs)
 
 
-def forked(path: Path, environment: Mapping[str, str]) -> Process:
+def forked(path: Path, environment: Mapping[str, str]) -> ForkProcess:
     """A process that trains as `OPTIONS` say, and keeps its state at the path."""
 
     def run() -> None:

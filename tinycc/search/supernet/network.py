@@ -107,8 +107,10 @@ def extracted(supernet: Supernet, genome: Genome) -> Network:
             module.bias.copy_(supernet.dense.bias)
         elif isinstance(elastic, ElasticConvolution | ElasticDepthwise):
             assert isinstance(module, nn.Sequential)
-            module[0].weight.copy_(elastic.weight_of(layer, channels))  # type: ignore[arg-type]
-            elastic.norm.copy_to(module[1])  # type: ignore[arg-type]
+            convolution, norm = module[0], module[1]
+            assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+            convolution.weight.copy_(elastic.weight_of(layer, channels))  # type: ignore[arg-type]
+            elastic.norm.copy_to(norm)
     return network
 
 
