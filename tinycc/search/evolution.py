@@ -8,7 +8,7 @@ after Real et al., "Regularized evolution for image classifier architecture sear
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from tinycc.errors import BudgetError
 from tinycc.search.architecture import Architecture
 from tinycc.search.constraints import Constraints, Judge
+from tinycc.search.predictor import LEAST_NETWORKS, Predictor, Quality, trained_predictor
 from tinycc.search.search_file import SearchFile, setup_of
 from tinycc.search.space import Genome, Space
 
@@ -33,6 +34,9 @@ class EvolutionOptions:
     parents: the share of them that have children. mutated: the share of children that have one parent.
     gene_chance: that a gene is mutated; size_chance: that the size of the input is.
     most_draws: for a child, before it is given up.
+    proposed: how many times as many children are bred as are looked at; a predictor picks them, of those that
+        are allowed. 1 for no predictor.
+    least_kendall: the rank correlation on held-out networks without which it picks none.
     """
 
     population: int = 100
@@ -42,6 +46,8 @@ class EvolutionOptions:
     gene_chance: float = 0.1
     size_chance: float = 0.5
     most_draws: int = 200
+    proposed: int = 1
+    least_kendall: float = 0.5
 
 
 @dataclass
@@ -49,10 +55,12 @@ class Evolved:
     """What a search has found.
 
     scores: accuracies of all networks that were looked at, in that order. best: of each generation.
+    qualities: of each predictor that was trained, whether or not it was used.
     """
 
     scores: dict[Genome, float] = field(default_factory=dict)
     best: list[float] = field(default_factory=list)
+    qualities: list[Quality] = field(default_factory=list)
 
     @property
     def genome(self) -> Genome:
@@ -164,8 +172,13 @@ class _Search:
             one, other = (parents[int(place)] for place in random.integers(len(parents), size=2))
             return bred(space, one, other, options, random)
 
-        draws = options.population * options.most_draws
-        genomes = distinct(space, self._judge, child, options.population, known, draws)
+        predictor = self._predictor()
+        count = options.population * (options.proposed if predictor else 1)
+        draws = count * options.most_draws
+        genomes = distinct(space, self._judge, child, count, known, draws)
+        if predictor:
+            order = np.argsort(-predictor(genomes), kind="stable")
+            genomes = [genomes[place] for place in order[: options.population]]
         if not genomes and not parents:
             raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
         if genomes:
@@ -173,11 +186,25 @@ class _Search:
         self.found.best.append(max(self.found.scores.values()))
         self._file.save(self._state())
 
+    def _predictor(self) -> Predictor | None:
+        """None where none is wanted, or it would not rank well."""
+        scores = self.found.scores
+        if self._options.proposed == 1 or len(scores) < LEAST_NETWORKS:
+            return None
+        predictor = trained_predictor(self._space, list(scores), list(scores.values()))
+        self.found.qualities.append(predictor.quality)
+        return predictor if predictor.quality.kendall >= self._options.least_kendall else None
+
     def _state(self) -> dict[str, Any]:
-        scores = [[list(genome), score] for genome, score in self.found.scores.items()]
-        return {"random": self._random.bit_generator.state, "scores": scores, "best": self.found.best}
+        return {
+            "random": self._random.bit_generator.state,
+            "scores": [[list(genome), score] for genome, score in self.found.scores.items()],
+            "best": self.found.best,
+            "qualities": [astuple(quality) for quality in self.found.qualities],
+        }
 
     def _resume(self, state: dict[str, Any]) -> None:
         self._random.bit_generator.state = state["random"]
         self.found.scores = {tuple(genome): float(score) for genome, score in state["scores"]}
         self.found.best = [float(score) for score in state["best"]]
+        self.found.qualities = [Quality(*quality) for quality in state["qualities"]]
