@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from tinycc.errors import BudgetError, TinyccError
 from tinycc.search.architecture import Architecture
 from tinycc.search.cost import Cost, CostModel, Device
+from tinycc.search.memory_models import Memory, cost_model
 from tinycc.search.space import Space
 from tinycc.target import parse_size
 
@@ -14,16 +15,20 @@ from tinycc.target import parse_size
 class Constraints:
     """Limits of one inference on a device, whose `sram` is one of them; None for no limit.
 
-    flash: constants, in bytes or as "64K". instructions: predicted.
+    flash: constants, in bytes or as "64K". instructions: predicted. memory: whose SRAM is meant.
     """
 
     device: Device = field(default_factory=Device)
     flash: str | int | None = None
     instructions: int | None = None
+    memory: Memory = "compiler"
 
     def judge(self) -> "Judge":
-        """Who says what networks cost: with the schedule of least work that has room."""
-        return Judge(self, [CostModel(self.device)])
+        """Who says what networks cost: with the schedule of least work that has room.
+
+        Raises a tinycc.errors.TinyccError where an option of the device is wrong.
+        """
+        return Judge(self, [cost_model(self.device, self.memory)])
 
     def thrifty_judge(self) -> "Judge":
         """The same with the schedule of least memory, where that is within the limits.
@@ -31,8 +36,8 @@ class Constraints:
         The same networks are allowed, but what they take of SRAM can be compared: of two with the least work
         for a budget either takes about all of it.
         """
-        thrifty = replace(self.device, optimize_for="memory")
-        return Judge(self, [CostModel(thrifty), CostModel(self.device)])
+        devices = [replace(self.device, optimize_for="memory"), self.device]
+        return Judge(self, [cost_model(device, self.memory) for device in devices])
 
 
 class Judge:
