@@ -1,13 +1,14 @@
 """What a network may cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from tinycc.errors import BudgetError, TinyccError
 from tinycc.search.architecture import Architecture
 from tinycc.search.cost import Cost, CostModel, Device
 from tinycc.search.memory_models import Memory, cost_model
 from tinycc.search.space import Space
+from tinycc.search.space_checks import read_space
 from tinycc.target import parse_size
 
 
@@ -60,10 +61,11 @@ class Judge:
         return self.costs[architecture]
 
     def check(self, space: Space) -> None:
-        """Raises TinyccError where a space has nothing to choose from, or nothing that is allowed.
+        """Raises TinyccError where a space is none, has nothing to choose from, or nothing that is allowed.
 
-        The latter is a BudgetError that says what the smallest network costs.
+        The last is a BudgetError that says what the smallest network costs.
         """
+        read_space(asdict(space), "the space")
         if all(len(gene.options) == 1 for gene in space.genes):
             raise TinyccError(
                 "the space has one network, so that there is nothing to search: give an input size, a width, "
