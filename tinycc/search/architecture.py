@@ -29,6 +29,10 @@ class Convolution:
         """Of the result."""
         return (*_strided(source, self.stride), self.channels)
 
+    def weights(self, channels: int) -> int:
+        """How many, where it reads so many channels."""
+        return self.kernel[0] * self.kernel[1] * channels * self.channels
+
 
 @dataclass(frozen=True)
 class Depthwise:
@@ -41,6 +45,10 @@ class Depthwise:
     def output_shape(self, source: Shape) -> Shape:
         """Of the result."""
         return (*_strided(source, self.stride), source[-1])
+
+    def weights(self, channels: int) -> int:
+        """How many, where it reads so many channels."""
+        return self.kernel[0] * self.kernel[1] * channels
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,10 @@ class Dense:
         """Outputs alone."""
         return (self.outputs,)
 
+    def weights(self, channels: int) -> int:
+        """How many, where it reads a vector of so many."""
+        return channels * self.outputs
+
 
 Layer: TypeAlias = Convolution | Depthwise | Residual | Mean | Dense
 
@@ -109,6 +121,15 @@ class Architecture:
     def summary(self) -> str:
         """Size of the input and number of layers, e.g. "32x32x3, 41 layers"."""
         return f"{'x'.join(map(str, self.input_shape))}, {len(self.layers)} layers"
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of all weights, 1 byte each: the least that constants take."""
+        return sum(
+            layer.weights(self.source_shape(index)[-1])
+            for index, layer in enumerate(self.layers)
+            if isinstance(layer, Convolution | Depthwise | Dense)
+        )
 
     def source_shape(self, index: int) -> Shape:
         """Of what layer `index` reads."""

@@ -7,17 +7,18 @@ Source: evolutionary search of once-for-all networks (Cai et al., 2020) and of T
 after Real et al., "Regularized evolution for image classifier architecture search" (2019).
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinycc.errors import BudgetError, TinyccError
-from tinycc.output_file import new_file
+from tinycc.errors import BudgetError
+from tinycc.search.architecture import Architecture
 from tinycc.search.constraints import Constraints, Judge
+from tinycc.search.predictor import LEAST_NETWORKS, Predictor, Quality, trained_predictor
+from tinycc.search.search_file import SearchFile, setup_of
 from tinycc.search.space import Genome, Space
 
 # Of networks, each with its own genome, how accurate they are: shares of held-out cases.
@@ -33,6 +34,9 @@ class EvolutionOptions:
     parents: the share of them that have children. mutated: the share of children that have one parent.
     gene_chance: that a gene is mutated; size_chance: that the size of the input is.
     most_draws: for a child, before it is given up.
+    proposed: how many times as many children are bred as are looked at; a predictor picks them, of those that
+        are allowed. 1 for no predictor.
+    least_kendall: the rank correlation on held-out networks without which it picks none.
     """
 
     population: int = 100
@@ -42,6 +46,8 @@ class EvolutionOptions:
     gene_chance: float = 0.1
     size_chance: float = 0.5
     most_draws: int = 200
+    proposed: int = 1
+    least_kendall: float = 0.5
 
 
 @dataclass
@@ -49,10 +55,12 @@ class Evolved:
     """What a search has found.
 
     scores: accuracies of all networks that were looked at, in that order. best: of each generation.
+    qualities: of each predictor that was trained, whether or not it was used.
     """
 
     scores: dict[Genome, float] = field(default_factory=dict)
     best: list[float] = field(default_factory=list)
+    qualities: list[Quality] = field(default_factory=list)
 
     @property
     def genome(self) -> Genome:
@@ -86,7 +94,7 @@ def draw(space: Space, constraints: Constraints, accuracy: Accuracy, count: int,
     """So many networks drawn at random. Raises BudgetError where so many cannot be found."""
     found, judge, random = Evolved(), constraints.judge(), np.random.default_rng(seed)
     judge.check(space)
-    genomes = _distinct(space, judge, lambda: space.sampled(random), count, set(), 1000 * count)
+    genomes = distinct(space, judge, lambda: space.sampled(random), count, set(), 1000 * count)
     found.scores = dict(zip(genomes, accuracy(genomes), strict=True))
     found.best = [max(found.scores.values())]
     return found
@@ -107,75 +115,20 @@ def crossed(one: Genome, other: Genome, random: np.random.Generator) -> Genome:
     return tuple(a if pick else b for a, b, pick in zip(one, other, picks, strict=True))
 
 
-class _Search:
-    """An evolution between two generations."""
-
-    def __init__(
-        self, space: Space, constraints: Constraints, options: EvolutionOptions, seed: int, path: Path | None
-    ) -> None:
-        self._space, self._options, self._path = space, options, path
-        self._judge = constraints.judge()
-        self._judge.check(space)
-        self._random = np.random.default_rng(seed)
-        setup = {"space": asdict(space), "constraints": asdict(constraints), "options": asdict(options)}
-        # As a file has it, lists in place of tuples.
-        self._setup = json.loads(json.dumps(setup | {"seed": seed}))
-        self.found = Evolved()
-        if path is not None and path.exists():
-            self._resume(path)
-
-    def generation(self, accuracy: Accuracy) -> None:
-        """One more: the first is drawn, others are children of the best."""
-        space, options, random = self._space, self._options, self._random
-        known = set(map(self._space.architecture, self.found.scores))
-        ranked = sorted(self.found.scores, key=lambda genome: -self.found.scores[genome])
-        parents = ranked[: max(2, round(options.parents * options.population))]
-
-        def child() -> Genome:
-            if not parents:
-                return space.sampled(random)
-            one, other = (parents[int(place)] for place in random.integers(len(parents), size=2))
-            is_mutated = random.random() < options.mutated
-            return mutated(space, one, options, random) if is_mutated else crossed(one, other, random)
-
-        draws = options.population * options.most_draws
-        genomes = _distinct(self._space, self._judge, child, options.population, known, draws)
-        if not genomes and not parents:
-            raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
-        if genomes:
-            self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
-        self.found.best.append(max(self.found.scores.values()))
-        if self._path is not None:
-            self._save(self._path)
-
-    def _save(self, path: Path) -> None:
-        content = {
-            "setup": self._setup,
-            "random": self._random.bit_generator.state,
-            "scores": [[list(genome), score] for genome, score in self.found.scores.items()],
-            "best": self.found.best,
-        }
-        with new_file(path) as place:
-            place.write_text(json.dumps(content) + "\n", encoding="utf-8")
-
-    def _resume(self, path: Path) -> None:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["setup"] != self._setup:
-                raise TinyccError(f"{path} is of another search: give another file, or remove it")
-            self._random.bit_generator.state = content["random"]
-            self.found.scores = {tuple(genome): float(score) for genome, score in content["scores"]}
-            self.found.best = [float(score) for score in content["best"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TinyccError(f"{path} holds no search: {error}") from error
+def bred(
+    space: Space, one: Genome, other: Genome, options: EvolutionOptions, random: np.random.Generator
+) -> Genome:
+    """A child: a mutation of one, or a cross of both."""
+    is_mutated = random.random() < options.mutated
+    return mutated(space, one, options, random) if is_mutated else crossed(one, other, random)
 
 
-def _distinct(
+def distinct(
     space: Space,
     judge: Judge,
     child: Callable[[], Genome],
     count: int,
-    known: set[Any],
+    known: set[Architecture],
     most_draws: int,
 ) -> list[Genome]:
     """So many allowed networks, none known and no two the same; fewer once there were so many draws."""
@@ -190,3 +143,68 @@ def _distinct(
             known.add(architecture)
             found.append(genome)
     return found
+
+
+class _Search:
+    """An evolution between two generations."""
+
+    def __init__(
+        self, space: Space, constraints: Constraints, options: EvolutionOptions, seed: int, path: Path | None
+    ) -> None:
+        self._space, self._options = space, options
+        self._judge = constraints.judge()
+        self._judge.check(space)
+        self._random = np.random.default_rng(seed)
+        self.found = Evolved()
+        self._file = SearchFile(path, setup_of("evolution", space, constraints, options, seed))
+        self._file.load(self._resume)
+
+    def generation(self, accuracy: Accuracy) -> None:
+        """One more: the first is drawn, others are children of the best."""
+        space, options, random = self._space, self._options, self._random
+        known = set(map(space.architecture, self.found.scores))
+        ranked = sorted(self.found.scores, key=lambda genome: -self.found.scores[genome])
+        parents = ranked[: max(2, round(options.parents * options.population))]
+
+        def child() -> Genome:
+            if not parents:
+                return space.sampled(random)
+            one, other = (parents[int(place)] for place in random.integers(len(parents), size=2))
+            return bred(space, one, other, options, random)
+
+        predictor = self._predictor()
+        count = options.population * (options.proposed if predictor else 1)
+        draws = count * options.most_draws
+        genomes = distinct(space, self._judge, child, count, known, draws)
+        if predictor:
+            order = np.argsort(-predictor(genomes), kind="stable")
+            genomes = [genomes[place] for place in order[: options.population]]
+        if not genomes and not parents:
+            raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
+        if genomes:
+            self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
+        self.found.best.append(max(self.found.scores.values()))
+        self._file.save(self._state())
+
+    def _predictor(self) -> Predictor | None:
+        """None where none is wanted, or it would not rank well."""
+        scores = self.found.scores
+        if self._options.proposed == 1 or len(scores) < LEAST_NETWORKS:
+            return None
+        predictor = trained_predictor(self._space, list(scores), list(scores.values()))
+        self.found.qualities.append(predictor.quality)
+        return predictor if predictor.quality.kendall >= self._options.least_kendall else None
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "random": self._random.bit_generator.state,
+            "scores": [[list(genome), score] for genome, score in self.found.scores.items()],
+            "best": self.found.best,
+            "qualities": [astuple(quality) for quality in self.found.qualities],
+        }
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        self._random.bit_generator.state = state["random"]
+        self.found.scores = {tuple(genome): float(score) for genome, score in state["scores"]}
+        self.found.best = [float(score) for score in state["best"]]
+        self.found.qualities = [Quality(*quality) for quality in state["qualities"]]

@@ -131,6 +131,16 @@ class Space:
             stages.append(blocks[:depth])
         return stages
 
+    def active_genes(self, genome: Genome) -> list[int]:
+        """Indices of the genes that make a difference, those of blocks that are left out being none."""
+        active, index = [0], 1
+        for stage in self.stages:
+            depth = stage.depths[genome[index + 1]]
+            genes_of_block = 2 if stage.expansions else 1
+            active += range(index, index + 2 + depth * genes_of_block)
+            index += 2 + max(stage.depths) * genes_of_block
+        return active
+
     def input_size(self, genome: Genome) -> Pair:
         """Height and width of the input."""
         size: Pair = next(self._chosen(genome))

@@ -1,4 +1,4 @@
-"""The spaces that tinycc brings along, and spaces read from a YAML file."""
+"""The spaces that tinycc brings along."""
 
 from tinycc.search.architecture import Pair
 from tinycc.search.space import Space, Stage
