@@ -111,4 +111,4 @@ def test_drawing_in_processes_gives_the_same() -> None:
 
 
 def test_an_evolved_network_is_the_most_accurate() -> None:
-    assert Evolved({(0, 1): 0.2, (1, 0): 0.4}, [0.4]).genome == (1, 0)
+    assert Evolved({(0, 1): 0.2, (1, 0): 0.4}, best=[0.4]).genome == (1, 0)

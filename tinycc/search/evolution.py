@@ -17,6 +17,7 @@ import numpy as np
 from tinycc.errors import BudgetError
 from tinycc.search.architecture import Architecture
 from tinycc.search.constraints import Constraints, Judge
+from tinycc.search.cost import Cost
 from tinycc.search.predictor import LEAST_NETWORKS, Predictor, Quality, trained_predictor
 from tinycc.search.search_file import SearchFile, setup_of
 from tinycc.search.space import Genome, Space
@@ -54,11 +55,13 @@ class EvolutionOptions:
 class Evolved:
     """What a search has found.
 
-    scores: accuracies of all networks that were looked at, in that order. best: of each generation.
+    scores, costs: accuracies and costs of all networks that were looked at, in that order.
+    best: accuracy of each generation.
     qualities: of each predictor that was trained, whether or not it was used.
     """
 
     scores: dict[Genome, float] = field(default_factory=dict)
+    costs: dict[Genome, Cost] = field(default_factory=dict)
     best: list[float] = field(default_factory=list)
     qualities: list[Quality] = field(default_factory=list)
 
@@ -66,6 +69,14 @@ class Evolved:
     def genome(self) -> Genome:
         """The most accurate network."""
         return max(self.scores, key=lambda genome: self.scores[genome])
+
+    def add(self, space: Space, judge: Judge, genomes: Sequence[Genome], scores: Sequence[float]) -> None:
+        """A generation of networks that the judge allowed."""
+        costs = (judge.allowed(space.architecture(genome)) for genome in genomes)
+        for genome, score, cost in zip(genomes, scores, costs, strict=True):
+            assert cost is not None
+            self.scores[genome], self.costs[genome] = float(score), cost
+        self.best.append(max(self.scores.values()))
 
 
 def evolve(
@@ -95,8 +106,7 @@ def draw(space: Space, constraints: Constraints, accuracy: Accuracy, count: int,
     found, judge, random = Evolved(), constraints.judge(), np.random.default_rng(seed)
     judge.check(space)
     genomes = distinct(space, judge, lambda: space.sampled(random), count, set(), 1000 * count)
-    found.scores = dict(zip(genomes, accuracy(genomes), strict=True))
-    found.best = [max(found.scores.values())]
+    found.add(space, judge, genomes, accuracy(genomes))
     return found
 
 
@@ -181,9 +191,7 @@ class _Search:
             genomes = [genomes[place] for place in order[: options.population]]
         if not genomes and not parents:
             raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
-        if genomes:
-            self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
-        self.found.best.append(max(self.found.scores.values()))
+        self.found.add(space, self._judge, genomes, accuracy(genomes) if genomes else [])
         self._file.save(self._state())
 
     def _predictor(self) -> Predictor | None:
@@ -198,13 +206,18 @@ class _Search:
     def _state(self) -> dict[str, Any]:
         return {
             "random": self._random.bit_generator.state,
-            "scores": [[list(genome), score] for genome, score in self.found.scores.items()],
+            "networks": [
+                [list(genome), score, astuple(self.found.costs[genome])]
+                for genome, score in self.found.scores.items()
+            ],
             "best": self.found.best,
             "qualities": [astuple(quality) for quality in self.found.qualities],
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
         self._random.bit_generator.state = state["random"]
-        self.found.scores = {tuple(genome): float(score) for genome, score in state["scores"]}
+        for values, score, cost in state["networks"]:
+            genome = tuple(values)
+            self.found.scores[genome], self.found.costs[genome] = float(score), Cost(*cost)
         self.found.best = [float(score) for score in state["best"]]
         self.found.qualities = [Quality(*quality) for quality in state["qualities"]]
