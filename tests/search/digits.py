@@ -3,11 +3,16 @@
 from functools import cache
 
 import numpy as np
+import torch
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
 from tinycc.search.architecture import Architecture, Convolution, Dense, Depthwise, Mean, Residual
+from tinycc.search.augmentation import shifted
 from tinycc.search.data import Dataset, split
+from tinycc.search.network import Network
 from tinycc.search.normalization import Normalization, normalization_of
+from tinycc.search.quantized_training import quantized
+from tinycc.search.retraining import TrainingOptions, trained
 
 NETWORK = Architecture(
     (8, 8, 1),
@@ -31,3 +36,17 @@ def digits() -> tuple[Dataset, Dataset, Normalization]:
     whole = Dataset(images, data.target.astype(np.int64), tuple("0123456789"))
     train, test = split(whole, 0.3, seed=0)
     return train, test, normalization_of(train)
+
+
+@cache
+def trained_network() -> Network:
+    """For tests that only read."""
+    train, _, normalization = digits()
+    return trained(NETWORK, train, normalization, TrainingOptions(epochs=3, batch=32, augmentation=shifted))
+
+
+@cache
+def quantized_network() -> torch.export.ExportedProgram:
+    """For tests that only read."""
+    train, _, normalization = digits()
+    return quantized(trained_network(), train, normalization, TrainingOptions(1, 32, 0.005))

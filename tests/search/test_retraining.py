@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tinycc
-from tests.search.digits import NETWORK, digits
+from tests.search.digits import NETWORK, digits, quantized_network, trained_network
 from tinycc.compiler import CompiledModel
 from tinycc.errors import TrainingError
 from tinycc.search.architecture import Architecture, Dense, Mean
@@ -17,10 +17,9 @@ from tinycc.search.augmentation import shifted, shifted_and_flipped, shifted_in_
 from tinycc.search.batches import Batches, accuracy
 from tinycc.search.compiled_accuracy import accuracy_of_compiled
 from tinycc.search.network import Network
-from tinycc.search.quantized_training import quantized, without_batch_norms
+from tinycc.search.quantized_training import without_batch_norms
 from tinycc.search.retraining import TrainingOptions, trained
 
-OPTIONS = TrainingOptions(epochs=3, batch=32, augmentation=shifted)
 SHORT = TrainingOptions(epochs=2, batch=64)
 TRAIN, TEST, NORMALIZATION = digits()
 FEW = TRAIN.part(np.arange(256))
@@ -35,26 +34,16 @@ def short(path: Path | None = None, seed: int = 0, options: TrainingOptions = SH
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
-    return trained(NETWORK, TRAIN, NORMALIZATION, OPTIONS)
+def compiled() -> CompiledModel:
+    return tinycc.compile(quantized_network())
 
 
-@pytest.fixture(scope="module")
-def program(network: Network) -> torch.export.ExportedProgram:
-    options = TrainingOptions(epochs=1, batch=32, rate=0.005)
-    return quantized(network, TRAIN, NORMALIZATION, options)
+def test_a_network_learns() -> None:
+    assert accuracy(trained_network(), Batches(TEST, NORMALIZATION, torch.device("cpu"))) > 0.85
 
 
-@pytest.fixture(scope="module")
-def compiled(program: torch.export.ExportedProgram) -> CompiledModel:
-    return tinycc.compile(program)
-
-
-def test_a_network_learns(network: Network) -> None:
-    assert accuracy(network, Batches(TEST, NORMALIZATION, torch.device("cpu"))) > 0.85
-
-
-def test_folded_batch_norms_change_nothing(network: Network) -> None:
+def test_folded_batch_norms_change_nothing() -> None:
+    network = trained_network()
     [(images, _)] = Batches(TEST, NORMALIZATION, torch.device("cpu")).in_order(len(TEST))
     with torch.no_grad():
         torch.testing.assert_close(without_batch_norms(network)(images), network(images), rtol=0, atol=1e-4)
@@ -75,15 +64,13 @@ def test_the_input_is_made_of_raw_pixels_by_subtraction(compiled: CompiledModel)
     assert edge["scale"] == pytest.approx(NORMALIZATION.scale)
 
 
-def test_the_compiled_network_is_as_accurate_as_the_trained_one(
-    network: Network, program: torch.export.ExportedProgram, compiled: CompiledModel
-) -> None:
-    module = program.module()
+def test_the_compiled_network_is_as_accurate_as_the_trained_one(compiled: CompiledModel) -> None:
+    module = quantized_network().module()
     batches = Batches(TEST, NORMALIZATION, torch.device("cpu"))
     one_by_one = accuracy(lambda images: torch.cat([module(image[None]) for image in images]), batches)
     found = accuracy_of_compiled(compiled, TEST, NORMALIZATION)
     assert abs(found - one_by_one) <= 3 / len(TEST)
-    assert found > accuracy(network, batches) - 0.03
+    assert found > accuracy(trained_network(), batches) - 0.03
 
 
 def test_an_interrupted_training_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
