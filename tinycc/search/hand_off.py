@@ -1,6 +1,7 @@
 """From an architecture that was found to firmware: trained, quantized, compiled, and judged as compiled."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def handed_off(
     device: str = "cpu",
     weights: Network | None = None,
     checkpoint: Path | None = None,
+    write: Callable[[Path, "HandOff"], None] = lambda folder, found: None,
     progress: Progress = lambda items, _: items,
 ) -> HandOff:
     """Train a network, quantize it, and write the folder of its C with its report and hand_off.json.
@@ -77,7 +79,7 @@ def handed_off(
     data: images are resized to what the architecture reads.
     constraints: of the device, held by the compiled network with its trained weights.
     output: must not exist, or be an empty folder. device: that trains, e.g. "cuda".
-    weights, checkpoint: see `retraining.trained`.
+    weights, checkpoint: see `retraining.trained`. write: adds to the folder before it appears.
 
     Raises BudgetError where trained weights make it cost too much: by how much, and what is not as predicted;
     TrainingError, OutputError, ToolError.
@@ -102,6 +104,7 @@ def handed_off(
             int8_accuracy = accuracy_of_compiled(folder, test, normalization)
         result = HandOff(architecture, normalization, costs, float_accuracy, int8_accuracy)
         (folder / FILE).write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+        write(folder, result)
     return result
 
 

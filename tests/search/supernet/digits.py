@@ -1,14 +1,13 @@
-"""A small space on scikit-learn's digits."""
+"""A small space on scikit-learn's digits, and its supernet."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 
+from tests.search.digits import digits
 from tinycc.search.batches import Batches
 from tinycc.search.data import Dataset
-from tinycc.search.normalization import normalization_of
 from tinycc.search.space import Space, Stage
 from tinycc.search.supernet.network import Supernet
 from tinycc.search.supernet.training import SupernetOptions, train_supernet
@@ -20,14 +19,15 @@ STAGES = (
 SPACE = Space(((6, 6), (8, 8)), 1, 8, (3, 3), (1, 1), STAGES, 0, 10, divisor=4)
 
 
-def batches(first: int, last: int) -> Batches:
-    """Digits in a seed's order."""
-    images, labels = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(labels))
-    known = Dataset(
-        images.reshape(-1, 8, 8, 1).astype(np.float32), labels.astype(np.int64), tuple("0123456789")
-    )
-    return Batches(known.part(order[first:last]), normalization_of(known), torch.device("cpu"))
+def batches(count: int) -> Batches:
+    """So many digits to train with."""
+    train, _, _ = digits()
+    return batches_of(train.part(np.arange(count)))
+
+
+def batches_of(cases: Dataset) -> Batches:
+    """Digits as all networks of these tests read them."""
+    return Batches(cases, digits()[2], torch.device("cpu"))
 
 
 def trained(options: SupernetOptions, count: int, path: Path | None = None) -> Supernet:
@@ -35,4 +35,4 @@ def trained(options: SupernetOptions, count: int, path: Path | None = None) -> S
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(0)
-    return train_supernet(Supernet(SPACE), batches(0, count), options, path=path)
+    return train_supernet(Supernet(SPACE), batches(count), options, path=path)

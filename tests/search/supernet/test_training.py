@@ -15,7 +15,8 @@ pytest.importorskip("torch", reason="the supernet needs the extra tinycc[search]
 
 import torch
 
-from tests.search.supernet.digits import SPACE, batches, trained
+from tests.search.digits import digits
+from tests.search.supernet.digits import SPACE, batches, batches_of, trained
 from tinycc.errors import TrainingError
 from tinycc.search.space import Space, Stage
 from tinycc.search.supernet.accuracy import SupernetAccuracy
@@ -45,7 +46,7 @@ def forked(path: Path, environment: Mapping[str, str]) -> ForkProcess:
 
 def test_networks_that_were_trained_together_are_right_without_training() -> None:
     supernet = trained(SupernetOptions(3, 6, batch=64, rate=0.2), 1000)
-    accuracy = SupernetAccuracy(supernet, batches(0, 256), batches(1000, 1797))
+    accuracy = SupernetAccuracy(supernet, batches(256), batches_of(digits()[1]))
     random = np.random.default_rng(1)
     found = accuracy([SPACE.largest(), SPACE.smallest(), *(SPACE.sampled(random) for _ in range(6))])
     assert found[0] > 0.85 and min(found) > 0.5
@@ -53,7 +54,7 @@ def test_networks_that_were_trained_together_are_right_without_training() -> Non
 
 def test_an_architecture_is_measured_once() -> None:
     supernet = Supernet(SPACE)
-    accuracy = SupernetAccuracy(supernet, batches(0, 64), batches(0, 64))
+    accuracy = SupernetAccuracy(supernet, batches(64), batches(64))
     genome = SPACE.smallest()
     # The last block is left out, so its kernel makes no difference.
     names = [gene.name for gene in SPACE.genes]
@@ -107,6 +108,6 @@ def test_what_cannot_be_trained() -> None:
     stage = Stage(8, (1, 1), (1,), ((3, 3),), (2,))
     rigid = Space(((8, 8),), 1, 8, (3, 3), (1, 1), (stage,), 0, 10)
     with pytest.raises(TrainingError, match="no gene of the space has more than one option"):
-        train_supernet(Supernet(rigid), batches(0, 64))
+        train_supernet(Supernet(rigid), batches(64))
     with pytest.raises(TrainingError, match="a batch of 65 in 1 parts cannot be had of 64 cases"):
-        train_supernet(Supernet(SPACE), batches(0, 64), SupernetOptions(batch=65))
+        train_supernet(Supernet(SPACE), batches(64), SupernetOptions(batch=65))

@@ -1,0 +1,225 @@
+"""The whole line, from labelled data and the limits of a board to firmware.
+
+A space is chosen by what its networks within the limits compute, its supernet is trained, networks are
+searched for in it by their accuracy on cases held out of training, and the best is trained anew from all of
+them, quantized and compiled. Each part is kept in a folder of its own, and a run that was broken off goes on
+there. Cases to test with are looked at once, in the end.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+
+from tinycc.errors import BudgetError
+from tinycc.output_folder import check_free
+from tinycc.search.batches import Batches
+from tinycc.search.constraints import Constraints
+from tinycc.search.data import Data, Dataset, split
+from tinycc.search.evolution import EvolutionOptions, draw, evolve
+from tinycc.search.front import Candidate, search_front
+from tinycc.search.hand_off import HandOff, handed_off
+from tinycc.search.normalization import normalization_of
+from tinycc.search.quantized_training import QUANTIZED_TRAINING
+from tinycc.search.retraining import TrainingOptions
+from tinycc.search.satisfying import Satisfying, choose_space
+from tinycc.search.search_file import SearchFile
+from tinycc.search.space import Space
+from tinycc.search.supernet.accuracy import SupernetAccuracy
+from tinycc.search.supernet.network import Supernet
+from tinycc.search.supernet.training import SupernetOptions, train_supernet
+
+# What is shown while it is done.
+Progress: TypeAlias = Callable[[Any, str], Iterable[Any]]
+Method: TypeAlias = Literal["evolution", "front", "random"]
+
+# Cases to choose networks by are this share of those to train with, but no more than so many.
+_HELD_OUT, _MOST_HELD_OUT = 0.1, 5000
+# Of cases that no one gave to test with.
+_TESTED = 0.15
+# Cases for statistics of batch norms.
+_CALIBRATION = 1024
+# Networks that are trained, at most, until one keeps within the limits with its weights.
+_MOST_TRAINED = 3
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What is searched, and how far.
+
+    method: "evolution" within the limits, the "front" of NSGA-II, or networks drawn at "random", as many.
+    drawn, least_share: networks that a space is judged by, and the share of allowed ones that it has to have.
+    training, quantized: of the network that is found, in float32 and then in int8.
+        The augmentation of the first is that of all.
+    """
+
+    constraints: Constraints
+    method: Method = "evolution"
+    drawn: int = 100
+    least_share: float = 0.1
+    supernet: SupernetOptions = field(default_factory=SupernetOptions)
+    evolution: EvolutionOptions = field(default_factory=EvolutionOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    quantized: TrainingOptions = QUANTIZED_TRAINING
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has found.
+
+    space: its name. drawn: of each space, what it was judged by; nothing where there was one space.
+    candidates: networks that were looked at, and their accuracy in the supernet.
+    chosen: that which was handed off. refused: why more accurate ones were not.
+    """
+
+    space: str
+    drawn: Mapping[str, Satisfying]
+    candidates: Sequence[Candidate]
+    chosen: Candidate
+    refused: Sequence[str]
+    hand_off: HandOff
+
+
+def search_network(
+    data: Data,
+    spaces: Mapping[str, Space],
+    options: SearchOptions,
+    output: Path,
+    work: Path,
+    *,
+    write: Callable[[Path, Found], None] = lambda folder, found: None,
+    progress: Progress = lambda items, _: items,
+) -> Found:
+    """Search for the most accurate network within the constraints, and write its folder.
+
+    data: without cases to test with, a part of those to train with is kept for that.
+    spaces: by name; of several the best is chosen. output: must not exist, or be an empty folder.
+    work: where all parts are kept while it goes on; another search's is refused.
+    write: adds to the output before it appears.
+
+    Raises a tinycc.errors.TinyccError: BudgetError where nothing is within the constraints, and what the
+    least is.
+    """
+    check_free(output)
+    work.mkdir(parents=True, exist_ok=True)
+    data = tested(data, options.seed)
+    name, drawn = _chosen_space(spaces, options, work / "space.json", progress)
+    space = spaces[name]
+    learned, held_out = held_apart(data.train, options.seed)
+    accuracy = supernet_accuracy(space, learned, held_out, options, work / "supernet.pt", progress)
+    candidates = searched(space, accuracy, options, work / "search.json", progress)
+    ranked = sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
+    refused: list[str] = []
+    for place, chosen in enumerate(ranked[:_MOST_TRAINED]):
+
+        def add(folder: Path, result: HandOff, chosen: Candidate = chosen) -> None:
+            write(folder, Found(name, drawn, candidates, chosen, refused, result))
+
+        try:
+            result = handed_off(
+                space.architecture(chosen.genome), data, options.constraints, output,
+                training=options.training,
+                quantized_training=replace(options.quantized, augmentation=options.training.augmentation),
+                seed=options.seed, device=options.device, checkpoint=work / f"network{place}.pt",
+                write=add, progress=progress,
+            )  # fmt: skip
+        except BudgetError as error:
+            refused.append(str(error))
+            continue
+        return Found(name, drawn, candidates, chosen, refused, result)
+    raise BudgetError(f"none of {len(refused)} networks keeps within the limits as trained: {refused[0]}")
+
+
+def tested(data: Data, seed: int) -> Data:
+    """The same, with cases to test with: a part of those to train with where there are none."""
+    if data.test is not None:
+        return data
+    train, test = split(data.train, _TESTED, seed)
+    return replace(data, train=train, test=test)
+
+
+def held_apart(train: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Cases that the supernet learns from, and those that networks are chosen by."""
+    return split(train, min(_HELD_OUT, _MOST_HELD_OUT / len(train)), seed + 1)
+
+
+def supernet_accuracy(
+    space: Space,
+    learned: Dataset,
+    held_out: Dataset,
+    options: SearchOptions,
+    path: Path | None = None,
+    progress: Progress = lambda items, _: items,
+) -> SupernetAccuracy:
+    """Who says how accurate networks of a space are: its supernet, trained. path: its checkpoint."""
+    normalization, device = normalization_of(learned), torch.device(options.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        supernet = Supernet(space)
+    train_supernet(
+        supernet, Batches(learned, normalization, device), options.supernet,
+        seed=options.seed, augment=options.training.augmentation, path=path, progress=progress,
+    )  # fmt: skip
+    calibration = learned.part(np.arange(min(len(learned), _CALIBRATION)))
+    return SupernetAccuracy(
+        supernet, Batches(calibration, normalization, device), Batches(held_out, normalization, device)
+    )
+
+
+def searched(
+    space: Space,
+    accuracy: SupernetAccuracy,
+    options: SearchOptions,
+    path: Path | None = None,
+    progress: Progress = lambda items, _: items,
+) -> list[Candidate]:
+    """Networks that were looked at. path: where the search is kept."""
+    if options.method == "front":
+        return search_front(
+            space, options.constraints, accuracy,
+            options=options.evolution, seed=options.seed, path=path, progress=progress,
+        )  # fmt: skip
+    if options.method == "evolution":
+        found = evolve(
+            space, options.constraints, accuracy,
+            options=options.evolution, seed=options.seed, path=path, progress=progress,
+        )  # fmt: skip
+    else:
+        count = options.evolution.population * (options.evolution.generations + 1)
+        found = draw(space, options.constraints, accuracy, count, options.seed)
+    return [Candidate(genome, score, found.costs[genome]) for genome, score in found.scores.items()]
+
+
+def _chosen_space(
+    spaces: Mapping[str, Space], options: SearchOptions, path: Path, progress: Progress
+) -> tuple[str, Mapping[str, Satisfying]]:
+    """The name of the best space, and what each was judged by, which is kept at the path."""
+    names = list(spaces)
+    if len(names) == 1:
+        return names[0], {}
+    setup = {
+        "spaces": {name: asdict(space) for name, space in spaces.items()},
+        "constraints": asdict(options.constraints),
+        "drawn": [options.drawn, options.least_share, options.seed],
+    }
+    known: list[tuple[str, Mapping[str, Satisfying]]] = []
+
+    def resume(state: dict[str, Any]) -> None:
+        drawn = {name: Satisfying(draws, tuple(macs)) for name, (draws, macs) in state["spaces"].items()}
+        known.append((str(state["best"]), drawn))
+
+    file = SearchFile(path, setup)
+    file.load(resume)
+    if known:
+        return known[0]
+    best, drawn = choose_space(
+        spaces, options.constraints, count=options.drawn, floor=options.least_share, seed=options.seed,
+        progress=progress,
+    )  # fmt: skip
+    file.save({"best": best, "spaces": {name: astuple(item) for name, item in drawn.items()}})
+    return best, drawn
