@@ -39,6 +39,7 @@ OPTIONS = SearchOptions(
     evolution=EvolutionOptions(population=6, generations=2),
     training=TrainingOptions(epochs=3, batch=32),
     quantized=TrainingOptions(epochs=1, batch=64, rate=0.005),
+    processes=1,
 )
 
 

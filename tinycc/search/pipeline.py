@@ -54,6 +54,7 @@ class SearchOptions:
     drawn, least_share: networks that a space is judged by, and the share of allowed ones that it has to have.
     training, quantized: of the network that is found, in float32 and then in int8.
         The augmentation of the first is that of all.
+    processes: that draw networks of spaces; None for one on each core.
     """
 
     constraints: Constraints
@@ -66,6 +67,7 @@ class SearchOptions:
     quantized: TrainingOptions = QUANTIZED_TRAINING
     seed: int = 0
     device: str = "cpu"
+    processes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def search_network(
     data = tested(data, options.seed)
     name, drawn = _chosen_space(spaces, options, work / "space.json", progress)
     space = spaces[name]
+    options.constraints.judge().check(space)
     learned, held_out = held_apart(data.train, options.seed)
     accuracy = supernet_accuracy(space, learned, held_out, options, work / "supernet.pt", progress)
     candidates = searched(space, accuracy, options, work / "search.json", progress)
@@ -219,7 +222,7 @@ def _chosen_space(
         return known[0]
     best, drawn = choose_space(
         spaces, options.constraints, count=options.drawn, floor=options.least_share, seed=options.seed,
-        progress=progress,
+        processes=options.processes, progress=progress,
     )  # fmt: skip
     file.save({"best": best, "spaces": {name: astuple(item) for name, item in drawn.items()}})
     return best, drawn
