@@ -36,13 +36,15 @@ class HandOff:
     """A network that is ready for the device.
 
     normalization: how its input is made. costs: as predicted and as compiled.
-    float_accuracy, int8_accuracy: of the network as trained, and of the generated C, on the cases to test
-        with; None where there are none.
+    test_cases: how many there are to test with.
+    float_accuracy, int8_accuracy: of the network as trained, and of the generated C, on these; None where
+        there are none.
     """
 
     architecture: Architecture
     normalization: Normalization
     costs: Prediction
+    test_cases: int
     float_accuracy: float | None
     int8_accuracy: float | None
 
@@ -54,6 +56,7 @@ class HandOff:
             "layers": layers,
             "normalization": asdict(self.normalization),
             "costs": self.costs.to_json(),
+            "test_cases": self.test_cases,
             "float_accuracy": self.float_accuracy,
             "int8_accuracy": self.int8_accuracy,
         }
@@ -102,7 +105,8 @@ def handed_off(
         if test is not None:
             float_accuracy = accuracy(network, Batches(test, normalization, torch.device("cpu")))
             int8_accuracy = accuracy_of_compiled(folder, test, normalization)
-        result = HandOff(architecture, normalization, costs, float_accuracy, int8_accuracy)
+        cases = 0 if test is None else len(test)
+        result = HandOff(architecture, normalization, costs, cases, float_accuracy, int8_accuracy)
         (folder / FILE).write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         write(folder, result)
     return result
