@@ -1,7 +1,7 @@
 """The spaces that tinycc brings along, and families of them to choose from (`tinycc.search.satisfying`).
 
-Widths of a stage are a quarter apart, those of spaces in a family an eighth: at 64 KB of flash they are 0.25 to
-0.5, of which steps of a quarter would leave two.
+Widths of a stage are a quarter apart, those of spaces in a family an eighth: at 64 KB of flash they are 0.25
+to 0.5, of which steps of a quarter would leave two.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def image_spaces(
     sizes: Sequence[int], channels: int, outputs: int, widths: Sequence[float] = WIDTHS
 ) -> dict[str, Space]:
     """A family for images of these sides, in rising order: `spaces_for` each way to place strides."""
-    family = {}
+    family: dict[str, Space] = {}
     for stem, strides in _IMAGE_STRIDES:
         space = replace(image_space(sizes, channels, outputs, stem, strides), divisor=_FINE_DIVISOR)
         name = f"strides {stem} {' '.join(map(str, strides))}"
