@@ -95,7 +95,7 @@ def draw(space: Space, constraints: Constraints, accuracy: Accuracy, count: int,
     found, judge, random = Evolved(), constraints.judge(), np.random.default_rng(seed)
     judge.check(space)
     genomes = distinct(space, judge, lambda: space.sampled(random), count, set(), 1000 * count)
-    found.scores = dict(zip(genomes, accuracy(genomes), strict=True))
+    found.scores = dict(zip(genomes, map(float, accuracy(genomes)), strict=True))
     found.best = [max(found.scores.values())]
     return found
 
@@ -182,7 +182,7 @@ class _Search:
         if not genomes and not parents:
             raise BudgetError(f"none of {draws:,} networks drawn keeps within the limits: give more room")
         if genomes:
-            self.found.scores |= zip(genomes, accuracy(genomes), strict=True)
+            self.found.scores |= zip(genomes, map(float, accuracy(genomes)), strict=True)
         self.found.best.append(max(self.found.scores.values()))
         self._file.save(self._state())
 

@@ -24,7 +24,7 @@ def plot_satisfying(path: Path, drawn: Mapping[str, Satisfying], floor: float = 
         key=lambda name: -drawn[name].mean_macs,
     )
     named = best[:_MOST_NAMED]
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
     for name in [*(name for name in drawn if name not in named), *named]:
         macs = np.sort(drawn[name].macs) / 1e6
@@ -34,5 +34,6 @@ def plot_satisfying(path: Path, drawn: Mapping[str, Satisfying], floor: float = 
     axes.set_xlabel("multiply-accumulates, millions")
     axes.set_ylabel("share of networks within the limits")
     if named:
-        axes.legend(title="space: share within the limits", frameon=False, fontsize="small")
+        title = "space: share within the limits"
+        figure.legend(title=title, loc="outside right upper", frameon=False, fontsize="small")
     save_figure(figure, path)
