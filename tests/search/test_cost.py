@@ -94,6 +94,16 @@ def test_the_largest_network_has_the_most_and_the_smallest_the_least() -> None:
     assert largest.macs > smallest.macs and largest.flash_bytes > smallest.flash_bytes
 
 
+def test_constants_take_at_least_what_weights_do() -> None:
+    random = np.random.default_rng(0)
+    for space in (IMAGES, SPECTROGRAMS):
+        architecture = space.architecture(space.sampled(random))
+        weights = architecture.weight_bytes
+        assert weights < cost(architecture, schedule="whole").flash_bytes
+        head = Architecture(architecture.input_shape, architecture.layers[:-1])
+        assert weights - head.weight_bytes == architecture.shapes[-2][0] * space.outputs
+
+
 def test_layers_that_do_not_fit_each_other_are_refused() -> None:
     with pytest.raises(ValueError, match="cannot read a tensor of shape"):
         _ = Architecture((8, 8, 3), (Dense(4),)).shapes

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from tinycc.errors import OutputError
 from tinycc.output_file import new_file
 from tinycc.search.architecture import Pair
 from tinycc.search.cost import Cost
+from tinycc.search.figures import save_figure
 from tinycc.search.front import Candidate, front_of
 from tinycc.search.space import Block, Genome, Space
 
@@ -64,15 +64,6 @@ def plot_front(path: Path, candidates: Sequence[Candidate]) -> None:
     panels[0].set_ylabel("accuracy, %")
     panels[0].legend(frameon=False)
     save_figure(figure, path)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Writes a picture of the kind that the ending says. Raises OutputError, of the ending as well."""
-    try:
-        with new_file(path) as place:
-            figure.savefig(place)
-    except ValueError as error:
-        raise OutputError(f"cannot draw {path}: {error}") from error
 
 
 def _block(block: Block) -> str:

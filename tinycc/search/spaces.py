@@ -1,27 +1,85 @@
-"""The spaces that tinycc brings along."""
+"""The spaces that tinycc brings along, and families of them to choose from (`tinycc.search.satisfying`).
+
+Widths of a stage are a quarter apart, those of spaces in a family an eighth: at 64 KB of flash they are 0.25
+to 0.5, of which steps of a quarter would leave two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 from tinycc.search.architecture import Pair
 from tinycc.search.space import Space, Stage
 
+# Of the spaces of a family.
+WIDTHS = tuple(eighths / 8 for eighths in range(2, 9))
 _SQUARES: tuple[Pair, ...] = ((3, 3), (5, 5), (7, 7))
-_WIDTHS = (0.5, 0.75, 1.0)
+_STAGE_WIDTHS = (0.5, 0.75, 1.0)
+_IMAGE_CHANNELS = (24, 40, 80, 96)
+# Strides of the stem and of the stages with these channels: an eighth of the image is left, later or sooner.
+_IMAGE_STRIDES = ((1, (2, 2, 2, 1)), (2, (1, 2, 2, 1)), (2, (2, 1, 2, 1)))
+# Of channels in a family. At a width of 0.25 multiples of 8 would make one of the three widths of a stage.
+_FINE_DIVISOR = 4
 
 
-def image_space(sizes: tuple[int, ...], channels: int, outputs: int, stem_stride: int = 2) -> Space:
-    """Inverted residuals for images of these sides."""
+def image_space(
+    sizes: Sequence[int],
+    channels: int,
+    outputs: int,
+    stem_stride: int = 2,
+    strides: Sequence[int] = (1, 2, 2, 1),
+) -> Space:
+    """Inverted residuals for images of these sides. strides: of the four stages of several blocks."""
     stages = (
-        Stage(16, (1, 1), (1,), ((3, 3),), (1,), _WIDTHS),
+        Stage(16, (1, 1), (1,), ((3, 3),), (1,), _STAGE_WIDTHS),
         *(
-            Stage(width, (stride, stride), (1, 2, 3), _SQUARES, (2, 3, 4, 6), _WIDTHS)
-            for width, stride in ((24, 1), (40, 2), (80, 2), (96, 1))
+            Stage(width, (stride, stride), (1, 2, 3), _SQUARES, (2, 3, 4, 6), _STAGE_WIDTHS)
+            for width, stride in zip(_IMAGE_CHANNELS, strides, strict=True)
         ),
     )
     stem = (stem_stride, stem_stride)
     return Space(tuple((size, size) for size in sizes), channels, 16, (3, 3), stem, stages, 0, outputs)
 
 
-def spectrogram_space(sizes: tuple[Pair, ...], outputs: int) -> Space:
+def spectrogram_space(sizes: Sequence[Pair], outputs: int) -> Space:
     """Separable convolutions for spectrograms of one channel, [frames, features]."""
     kernels = ((1, 3), (3, 1), (3, 3), (1, 5), (5, 1), (5, 5))
-    stages = tuple(Stage(64, stride, (1, 2, 3), kernels, (), _WIDTHS) for stride in ((1, 1), (2, 2)))
-    return Space(sizes, 1, 64, (9, 5), (2, 2), stages, 0, outputs)
+    stages = tuple(Stage(64, stride, (1, 2, 3), kernels, (), _STAGE_WIDTHS) for stride in ((1, 1), (2, 2)))
+    return Space(tuple(sizes), 1, 64, (9, 5), (2, 2), stages, 0, outputs)
+
+
+def image_spaces(
+    sizes: Sequence[int], channels: int, outputs: int, widths: Sequence[float] = WIDTHS
+) -> dict[str, Space]:
+    """A family for images of these sides, in rising order: `spaces_for` each way to place strides."""
+    family: dict[str, Space] = {}
+    for stem, strides in _IMAGE_STRIDES:
+        space = replace(image_space(sizes, channels, outputs, stem, strides), divisor=_FINE_DIVISOR)
+        name = f"strides {stem} {' '.join(map(str, strides))}"
+        family |= {f"{name}, {rest}": item for rest, item in spaces_for(space, widths).items()}
+    return family
+
+
+def spectrogram_spaces(
+    sizes: Sequence[Pair], outputs: int, widths: Sequence[float] = WIDTHS
+) -> dict[str, Space]:
+    """A family for spectrograms of these sizes, in rising order."""
+    return spaces_for(replace(spectrogram_space(sizes, outputs), divisor=_FINE_DIVISOR), widths)
+
+
+def spaces_for(space: Space, widths: Sequence[float] = WIDTHS, together: int = 3) -> dict[str, Space]:
+    """The family of a space: at each width one for each run of so many of its sizes, by name.
+
+    Sizes are those of the space, in its order; all together where there are no more.
+    """
+    sizes = space.input_sizes
+    runs = [sizes[first : first + together] for first in range(max(1, len(sizes) - together + 1))]
+    return {
+        f"width {width:g}, {_span(run)}": space.scaled(space.width * width, run)
+        for run in runs
+        for width in widths
+    }
+
+
+def _span(sizes: Sequence[Pair]) -> str:
+    first, last = ("x".join(map(str, sizes[place])) for place in (0, -1))
+    return first if first == last else f"{first} to {last}"
