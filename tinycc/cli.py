@@ -16,6 +16,7 @@ from tinycc.command import Command
 from tinycc.errors import UnsupportedError
 from tinycc.quantization_options import Quantization, quantization_options
 from tinycc.quantize_command import quantize_command
+from tinycc.search_command import search_command
 from tinycc.target import TARGETS
 from tinycc.train_command import refuse_with_train, train_command
 from tinycc.train_plan_command import train_plan_command
@@ -34,6 +35,7 @@ def main() -> None:
 
 
 main.add_command(quantize_command)
+main.add_command(search_command)
 main.add_command(train_command)
 main.add_command(train_plan_command)
 main.add_command(validate_command)

@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
@@ -144,6 +144,14 @@ def with_torch() -> None:
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _NoTorch)]
     if find_spec("torch") is None:
         raise ToolError("torch is not installed: pip install 'tinycc-mcu[torch]'")
+
+
+def check_installed(extra: str, modules: Sequence[str]) -> None:
+    """ToolError where modules of an extra of the package are missing: it says how to install them."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise ToolError(f"{', '.join(missing)} {are} not installed: pip install 'tinycc-mcu[{extra}]'")
 
 
 def _fault(error: Exception, noise: IO[bytes] | None) -> str:

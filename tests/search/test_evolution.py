@@ -100,8 +100,11 @@ def test_a_space_is_chosen_by_what_its_allowed_networks_compute() -> None:
     assert drawn["wide"].mean_macs > drawn["narrow"].mean_macs
     assert name == "wide"
     assert all(len(item.macs) == 20 for key, item in drawn.items() if key != "huge")
-    with pytest.raises(BudgetError, match="of no space is a share of 20%"):
-        choose_space({"huge": spaces["huge"]}, LIMITS, count=20, floor=0.2, processes=1)
+    scarce = {"huge": spaces["huge"], "wide": SPACE}
+    name, drawn = choose_space(scarce, LIMITS, count=4, floor=0.99, processes=1)
+    assert name == "wide" and drawn["wide"].acceptance < 0.99
+    with pytest.raises(BudgetError, match=r"the smallest, 8x8x3, \d+ layers, takes [\d,]+ bytes of SRAM"):
+        choose_space(scarce, Constraints(Device(sram=300)), count=2, floor=0.5, processes=1)
 
 
 def test_drawing_in_processes_gives_the_same() -> None:

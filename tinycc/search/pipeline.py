@@ -19,7 +19,7 @@ from tinycc.output_folder import check_free
 from tinycc.search.batches import Batches
 from tinycc.search.constraints import Constraints
 from tinycc.search.data import Data, Dataset, split
-from tinycc.search.evolution import EvolutionOptions, draw, evolve
+from tinycc.search.evolution import EvolutionOptions, evolve
 from tinycc.search.front import Candidate, search_front
 from tinycc.search.hand_off import HandOff, handed_off
 from tinycc.search.normalization import normalization_of
@@ -75,12 +75,13 @@ class Found:
     """What a search has found.
 
     space: its name. drawn: of each space, what it was judged by; nothing where there was one space.
-    candidates: networks that were looked at, and their accuracy in the supernet.
+    candidates: networks that were looked at, and their accuracy in the supernet, on `held_out` cases.
     chosen: that which was handed off. refused: why more accurate ones were not.
     """
 
     space: str
     drawn: Mapping[str, Satisfying]
+    held_out: int
     candidates: Sequence[Candidate]
     chosen: Candidate
     refused: Sequence[str]
@@ -121,7 +122,7 @@ def search_network(
     for place, chosen in enumerate(ranked[:_MOST_TRAINED]):
 
         def add(folder: Path, result: HandOff, chosen: Candidate = chosen) -> None:
-            write(folder, Found(name, drawn, candidates, chosen, refused, result))
+            write(folder, Found(name, drawn, len(held_out), candidates, chosen, refused, result))
 
         try:
             result = handed_off(
@@ -134,7 +135,7 @@ def search_network(
         except BudgetError as error:
             refused.append(str(error))
             continue
-        return Found(name, drawn, candidates, chosen, refused, result)
+        return Found(name, drawn, len(held_out), candidates, chosen, refused, result)
     raise BudgetError(f"none of {len(refused)} networks keeps within the limits as trained: {refused[0]}")
 
 
@@ -187,14 +188,14 @@ def searched(
             space, options.constraints, accuracy,
             options=options.evolution, seed=options.seed, path=path, progress=progress,
         )  # fmt: skip
-    if options.method == "evolution":
-        found = evolve(
-            space, options.constraints, accuracy,
-            options=options.evolution, seed=options.seed, path=path, progress=progress,
-        )  # fmt: skip
-    else:
-        count = options.evolution.population * (options.evolution.generations + 1)
-        found = draw(space, options.constraints, accuracy, count, options.seed)
+    evolution = options.evolution
+    if options.method == "random":
+        count = evolution.population * (evolution.generations + 1)
+        evolution = replace(evolution, population=count, generations=0)
+    found = evolve(
+        space, options.constraints, accuracy,
+        options=evolution, seed=options.seed, path=path, progress=progress,
+    )  # fmt: skip
     return [Candidate(genome, score, found.costs[genome]) for genome, score in found.scores.items()]
 
 

@@ -72,9 +72,10 @@ def choose_space(
 ) -> tuple[str, dict[str, Satisfying]]:
     """The name of the best space, and what was drawn of each.
 
-    count: networks that are allowed, of each space. floor: the least share of allowed ones.
+    count: networks that are allowed, of each space. floor: the least share of allowed ones; where no space
+        has so many, that which has most is taken.
     processes: as many as there are cores where nothing is said.
-    Raises BudgetError where no space has so many.
+    Raises BudgetError where nothing is allowed: it says what the smallest network costs.
     """
     names = list(spaces)
     workers = min(len(names), processes or os.cpu_count() or 1)
@@ -82,13 +83,17 @@ def choose_space(
     found = _in_processes(arguments, workers) if workers > 1 else (satisfying(*given) for given in arguments)
     drawn = dict(zip(names, progress(found, "drawing networks"), strict=True))
     enough = [name for name in names if drawn[name].acceptance >= floor]
-    if not enough:
-        most = max(names, key=lambda name: drawn[name].acceptance)
-        raise BudgetError(
-            f"of no space is a share of {floor:.0%} within the limits: of {most} it is "
-            f"{drawn[most].acceptance:.1%}"
-        )
-    return max(enough, key=lambda name: drawn[name].mean_macs), drawn
+    if enough:
+        return max(enough, key=lambda name: drawn[name].mean_macs), drawn
+    most = max(names, key=lambda name: drawn[name].acceptance)
+    if drawn[most].macs:
+        return most, drawn
+    least = min(spaces.values(), key=lambda space: space.architecture(space.smallest()).weight_bytes)
+    constraints.judge().check(least)
+    draws = sum(item.draws for item in drawn.values())
+    raise BudgetError(
+        f"none of {draws:,} networks drawn from {len(names)} spaces keeps within the limits: give more room"
+    )
 
 
 def _in_processes(arguments: Sequence[tuple[Any, ...]], workers: int) -> Iterable[Satisfying]:

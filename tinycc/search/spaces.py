@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tinycc.search.architecture import Pair
+from tinycc.search.data import Data
 from tinycc.search.space import Space, Stage
 
 # Of the spaces of a family.
@@ -22,13 +23,16 @@ _FINE_DIVISOR = 4
 
 
 def image_space(
-    sizes: Sequence[int],
+    sizes: Sequence[int | Pair],
     channels: int,
     outputs: int,
     stem_stride: int = 2,
     strides: Sequence[int] = (1, 2, 2, 1),
 ) -> Space:
-    """Inverted residuals for images of these sides. strides: of the four stages of several blocks."""
+    """Inverted residuals for images of these sides, or heights and widths.
+
+    strides: of the four stages of several blocks.
+    """
     stages = (
         Stage(16, (1, 1), (1,), ((3, 3),), (1,), _STAGE_WIDTHS),
         *(
@@ -37,7 +41,7 @@ def image_space(
         ),
     )
     stem = (stem_stride, stem_stride)
-    return Space(tuple((size, size) for size in sizes), channels, 16, (3, 3), stem, stages, 0, outputs)
+    return Space(tuple(map(_pair, sizes)), channels, 16, (3, 3), stem, stages, 0, outputs)
 
 
 def spectrogram_space(sizes: Sequence[Pair], outputs: int) -> Space:
@@ -48,7 +52,7 @@ def spectrogram_space(sizes: Sequence[Pair], outputs: int) -> Space:
 
 
 def image_spaces(
-    sizes: Sequence[int], channels: int, outputs: int, widths: Sequence[float] = WIDTHS
+    sizes: Sequence[int | Pair], channels: int, outputs: int, widths: Sequence[float] = WIDTHS
 ) -> dict[str, Space]:
     """A family for images of these sides, in rising order: `spaces_for` each way to place strides."""
     family: dict[str, Space] = {}
@@ -78,6 +82,20 @@ def spaces_for(space: Space, widths: Sequence[float] = WIDTHS, together: int = 3
         for run in runs
         for width in widths
     }
+
+
+def spaces_of(data: Data) -> dict[str, Space]:
+    """The family for some data: images in three quarters to all of their size, spectrograms as they are."""
+    train = data.train
+    if data.spectrogram is not None:
+        return spectrogram_spaces([train.size], len(train.classes))
+    height, width = train.size
+    sizes = dict.fromkeys((round(height * eighths / 8), round(width * eighths / 8)) for eighths in (6, 7, 8))
+    return image_spaces(list(sizes), train.channels, len(train.classes))
+
+
+def _pair(size: int | Pair) -> Pair:
+    return (size, size) if isinstance(size, int) else size
 
 
 def _span(sizes: Sequence[Pair]) -> str:
