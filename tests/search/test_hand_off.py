@@ -69,6 +69,15 @@ def test_usual_weights_cost_what_was_predicted() -> None:
     assert costs == Prediction(PREDICTED, PREDICTED, ())
 
 
+def test_an_input_by_rows_is_handed_off_as_predicted() -> None:
+    device = Device(input_mode="rows")
+    compiled, costs = compiled_within(NETWORK, quantized_network(), Constraints(device))
+    assert costs.compiled == cost(NETWORK, input_mode="rows")
+    whole, _ = compiled_within(NETWORK, quantized_network(), Constraints())
+    cases = [NORMALIZATION.integers(TEST.images[:50]).transpose(0, 3, 1, 2)]
+    np.testing.assert_array_equal(compiled.run(cases)[0], whole.run(cases)[0])
+
+
 def test_dead_channels_are_named() -> None:
     costs = costs_with(silent)
     assert costs.compiled.macs < costs.predicted.macs
