@@ -46,7 +46,10 @@ def _refusal(reason: str) -> UnsupportedError:
 
 
 def _image(graph: OperatorGraph) -> relax.Var:
-    """The input as a tensor of rank 4: the parameter, or what it is reshaped to before all that reads it."""
+    """The input as a tensor of rank 4: the parameter, or what it is reshaped to before all that reads it.
+
+    The last of several: [1,1,height,width] may stand before [1,height,width,1].
+    """
     count = len(graph.parameters) - len(graph.states)
     if count != 1:
         raise _refusal(f"the model has {count} inputs")
@@ -54,13 +57,14 @@ def _image(graph: OperatorGraph) -> relax.Var:
     names = [variable for variable, value in graph.values.items() if value == parameter]
     values = [*graph.renamings.values(), *(node.call for node in graph.nodes)]
     reads = Counter(variable for value in values for variable in tvm_adapter.variables_of(value))
-    image = next((item for item in names if len(tvm_adapter.shape_of(item)) == _RANK), None)
-    if image is None or any(reads[item] != 1 for item in names[: names.index(image)]):
+    count = next((index for index, item in enumerate(names) if reads[item] != 1), len(names))
+    images = [item for item in names[: count + 1] if len(tvm_adapter.shape_of(item)) == _RANK]
+    if not images:
         shape = ",".join(map(str, tvm_adapter.shape_of(parameter)))
         raise _refusal(f"[{shape}] is no image of rows, [1,height,width,channels]")
     if parameter in graph.results:
         raise _refusal("the model returns it")
-    return image
+    return images[-1]
 
 
 def _check_readers(graph: OperatorGraph, image: Value) -> None:

@@ -60,6 +60,14 @@ def test_a_vector_that_is_an_image_at_once_comes_in_the_rows_of_the_image() -> N
     assert names_in(after) == ["reshape", "input_rows", "conv2d"]
 
 
+def test_an_image_whose_one_channel_stands_in_front_comes_in_the_rows_of_the_image() -> None:
+    def body(x: relax.Expr) -> relax.Expr:
+        return Network().convolution(relax.op.reshape(x, (1, 6, 8, 1)), 3, 1, 3)
+
+    after = StreamInput()(fused([((1, 1, 6, 8), "int8")], body))
+    assert names_in(after) == ["reshape", "input_rows", "conv2d"]
+
+
 def smoothed(x: relax.Expr) -> relax.Expr:
     real = relax.op.image.resize2d(dequantized(x, 0.1), (12, 8), layout="NHWC", method="linear")
     return quantized(real, 0.1)

@@ -32,7 +32,7 @@ def costs_with(change: Callable[[Network], None]) -> Prediction:
     with torch.no_grad():
         change(network)
     program = quantized(network, TRAIN.part(np.arange(128)), NORMALIZATION, ONCE)
-    return compiled_within(NETWORK, program, NORMALIZATION, Constraints())[1]
+    return compiled_within(NETWORK, program, Constraints())[1]
 
 
 def silent(network: Network) -> None:
@@ -58,14 +58,24 @@ def test_digits_end_in_a_compiled_folder(tmp_path: Path) -> None:
     assert (tmp_path / "best" / "model.c").is_file() and (tmp_path / "best" / "report.html").is_file()
     told = json.loads((tmp_path / "best" / "hand_off.json").read_text())
     assert told["int8_accuracy"] == result.int8_accuracy
+    assert told["classes"] == list("0123456789")
     assert told["costs"]["compiled"]["sram_bytes"] <= 4096
     report = json.loads((tmp_path / "best" / "report.json").read_text())
     assert NORMALIZATION.description in report["notes"] and report["model"] == NETWORK.summary
 
 
 def test_usual_weights_cost_what_was_predicted() -> None:
-    _, costs = compiled_within(NETWORK, quantized_network(), NORMALIZATION, Constraints())
+    _, costs = compiled_within(NETWORK, quantized_network(), Constraints())
     assert costs == Prediction(PREDICTED, PREDICTED, ())
+
+
+def test_an_input_by_rows_is_handed_off_as_predicted() -> None:
+    device = Device(input_mode="rows")
+    compiled, costs = compiled_within(NETWORK, quantized_network(), Constraints(device))
+    assert costs.compiled == cost(NETWORK, input_mode="rows")
+    whole, _ = compiled_within(NETWORK, quantized_network(), Constraints())
+    cases = [NORMALIZATION.integers(TEST.images[:50]).transpose(0, 3, 1, 2)]
+    np.testing.assert_array_equal(compiled.run(cases)[0], whole.run(cases)[0])
 
 
 def test_dead_channels_are_named() -> None:
@@ -94,7 +104,7 @@ LIMITS = {
 def test_what_costs_too_much_is_refused(limit: str) -> None:
     constraints, message = LIMITS[limit]
     with pytest.raises(BudgetError, match=message):
-        compiled_within(NETWORK, quantized_network(), NORMALIZATION, constraints)
+        compiled_within(NETWORK, quantized_network(), constraints)
 
 
 def test_a_folder_that_is_not_empty_is_refused_before_anything_is_trained(tmp_path: Path) -> None:

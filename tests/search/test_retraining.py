@@ -147,6 +147,11 @@ def test_a_rate_that_is_too_high_is_said() -> None:
         short(options=replace(SHORT, rate=1e30))
 
 
+def test_a_device_that_there_is_not_is_refused() -> None:
+    with pytest.raises(TrainingError, match="cannot train on the device 'cuda:99'"):
+        trained(NETWORK, FEW, NORMALIZATION, SHORT, device="cuda:99")
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch": 1}, {"rate": 0.0}])
 def test_options_with_which_nothing_is_trained_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(TrainingError, match="train nothing"):

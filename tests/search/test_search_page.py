@@ -20,7 +20,14 @@ SUMMARY = SearchSummary(
     constraints=Constraints(Device("cortex-m4", sram="4K"), flash="3K", instructions=500_000),
     space="narrow",
     hand_off=HandOff(
-        NETWORK, Normalization(0, 1, -7, 0.01), Prediction(PREDICTED, COMPILED, (REASON,)), 400, 0.91, 0.9
+        NETWORK,
+        tuple("0123456789"),
+        Normalization(0, 1, -7, 0.01),
+        None,
+        Prediction(PREDICTED, COMPILED, (REASON,)),
+        400,
+        0.91,
+        0.9,
     ),
     supernet_accuracy=0.85,
     held_out_cases=100,

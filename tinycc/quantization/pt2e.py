@@ -38,7 +38,7 @@ def quantize_program(
     """
     example = _as_case("example_inputs", example_inputs)
     exported = export_module(module, example)
-    with _quietly(), torch.no_grad():
+    with quietly(), torch.no_grad():
         with _refusing("PT2E cannot quantize the torch module"):
             # Functional, as a copy in between would part an operator from the tensor that it writes over.
             program = without_idle_states(exported.run_decompositions({}))
@@ -60,7 +60,7 @@ def export_module(
     _check_weights(module)
     modes = {each: each.training for each in module.modules()}
     try:
-        with _quietly(), torch.no_grad(), _refusing("torch.export cannot take the module"):
+        with quietly(), torch.no_grad(), _refusing("torch.export cannot take the module"):
             # An exported module has its mode in its operators, and refuses to be told.
             evaluated = module if isinstance(module, torch.fx.GraphModule) else module.eval()
             return torch.export.export(evaluated, _as_case("example_inputs", example_inputs))
@@ -70,7 +70,7 @@ def export_module(
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without the warnings of torch and torchao about themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

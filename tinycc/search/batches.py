@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import torch
 
+from tinycc.errors import TrainingError
 from tinycc.search.data import Dataset
 from tinycc.search.normalization import Normalization
 
@@ -56,6 +57,15 @@ class Batches:
         integers = self.images[cases].to(torch.float32)
         images = (integers - self._normalization.zero_point) * self._normalization.scale
         return images.contiguous(memory_format=torch.channels_last), self.labels[cases]
+
+
+def device_named(name: str) -> torch.device:
+    """What trains: "cpu", "cuda", "cuda:1". Raises TrainingError where there is none of this name."""
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError) as error:  # the latter from a torch that was built without CUDA
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"cannot train on the device {name!r}: {reason}; give cpu, or cuda") from error
 
 
 def mixed_precision(device: torch.device, is_wanted: bool = True) -> AbstractContextManager[None]:

@@ -1,7 +1,7 @@
 """From an architecture that was found to firmware: trained, quantized, compiled, and judged as compiled."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tinycc.search.normalization import Normalization, normalization_of
 from tinycc.search.prediction import Prediction, compare_with_prediction, compile_options
 from tinycc.search.quantized_training import QUANTIZED_TRAINING, quantized
 from tinycc.search.retraining import Progress, TrainingOptions, trained
+from tinycc.search.sound import Spectrogram
 from tinycc.target import parse_size
 
 # In the compiled folder, beside its report.
@@ -35,14 +36,18 @@ _TITLE = "the network"
 class HandOff:
     """A network that is ready for the device.
 
-    normalization: how its input is made. costs: as predicted and as compiled.
+    classes: names of its outputs.
+    normalization, spectrogram: how its input is made, the latter of sound.
+    costs: as predicted and as compiled.
     test_cases: how many there are to test with.
     float_accuracy, int8_accuracy: of the network as trained, and of the generated C, on these; None where
         there are none.
     """
 
     architecture: Architecture
+    classes: tuple[str, ...]
     normalization: Normalization
+    spectrogram: Spectrogram | None
     costs: Prediction
     test_cases: int
     float_accuracy: float | None
@@ -54,7 +59,9 @@ class HandOff:
         return {
             "input_shape": self.architecture.input_shape,
             "layers": layers,
+            "classes": self.classes,
             "normalization": asdict(self.normalization),
+            "spectrogram": None if self.spectrogram is None else asdict(self.spectrogram),
             "costs": self.costs.to_json(),
             "test_cases": self.test_cases,
             "float_accuracy": self.float_accuracy,
@@ -89,7 +96,7 @@ def handed_off(
     """
     check_free(output)
     size = architecture.input_shape[:2]
-    train, test = data.train.resized(size), data.test and data.test.resized(size)
+    train, test = data.train.resized(size), None if data.test is None else data.test.resized(size)
     normalization = normalization_of(train)
     network = trained(
         architecture, train, normalization, training,
@@ -98,7 +105,9 @@ def handed_off(
     program = quantized(
         network, train, normalization, quantized_training, seed=seed, device=device, progress=progress
     )
-    compiled, costs = compiled_within(architecture, program, normalization, constraints)
+    sound = [] if data.spectrogram is None else [data.spectrogram.description]
+    notes = [*sound, normalization.description]
+    compiled, costs = compiled_within(architecture, program, constraints, notes)
     with new_folder(output) as folder:
         compiled.export(folder)
         float_accuracy = int8_accuracy = None
@@ -106,7 +115,10 @@ def handed_off(
             float_accuracy = accuracy(network, Batches(test, normalization, torch.device("cpu")))
             int8_accuracy = accuracy_of_compiled(folder, test, normalization)
         cases = 0 if test is None else len(test)
-        result = HandOff(architecture, normalization, costs, cases, float_accuracy, int8_accuracy)
+        result = HandOff(
+            architecture, train.classes, normalization, data.spectrogram, costs,
+            cases, float_accuracy, int8_accuracy,
+        )  # fmt: skip
         (folder / FILE).write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         write(folder, result)
     return result
@@ -115,15 +127,17 @@ def handed_off(
 def compiled_within(
     architecture: Architecture,
     program: torch.export.ExportedProgram,
-    normalization: Normalization,
     constraints: Constraints,
+    notes: Sequence[str] = (),
 ) -> tuple[CompiledModel, Prediction]:
-    """A quantized network, compiled, and its costs; the report says how the input is made.
+    """A quantized network, compiled, and its costs. notes: for its report.
 
     Raises BudgetError where they are not within the constraints.
     """
     module = compiler.load(program)
-    main = with_note(module["main"], normalization.description)
+    main = module["main"]
+    for note in notes:
+        main = with_note(main, note)
     module.update_func(module.get_global_var("main"), main)
     device = constraints.device
     try:

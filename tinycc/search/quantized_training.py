@@ -7,9 +7,6 @@ Source: quantization-aware training, Jacob et al., "Quantization and training of
 integer-arithmetic-only inference" (2018).
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 
 import torch
@@ -18,7 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchao.quantization.pt2e import move_exported_model_to_eval
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_qat_pt2e
 
-from tinycc.search.batches import Batches
+from tinycc.quantization.pt2e import quietly
+from tinycc.search.batches import Batches, device_named
 from tinycc.search.data import Dataset
 from tinycc.search.network import Network
 from tinycc.search.normalization import Normalization
@@ -45,18 +43,19 @@ def quantized(
     The input has the scale and zero point of `normalization`. Raises TrainingError for a loss that is not
     finite.
     """
+    place = device_named(device)
     example = torch.zeros(2, *(network.architecture.input_shape[place] for place in (2, 0, 1)))
-    with _quietly():
+    with quietly():
         shapes = ({0: torch.export.Dim("batch", min=2, max=1 << 16)},)
         exported = torch.export.export(without_batch_norms(network), (example,), dynamic_shapes=shapes)
         quantizer = Quantizer(inputs=(normalization.scale, normalization.zero_point), is_qat=True)
-        prepared = prepare_qat_pt2e(exported.module(), quantizer).to(device)
-    batches = Batches(train, normalization, torch.device(device))
+        prepared = prepare_qat_pt2e(exported.module(), quantizer).to(place)
+    batches = Batches(train, normalization, place)
     optimizer, schedule = descent(prepared, options, batches.steps(options.batch))
     for epoch in progress(range(options.epochs), "training in int8"):
         generator = epoch_generator(seed, epoch)
         run_epoch(prepared, batches, options, optimizer, schedule, generator, is_mixed=False)
-    with _quietly(), torch.no_grad():
+    with quietly(), torch.no_grad():
         converted = convert_pt2e(move_exported_model_to_eval(prepared.to("cpu")))
         return torch.export.export(converted, (example[:1],))
 
@@ -70,11 +69,3 @@ def without_batch_norms(network: Network) -> Network:
             assert isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
             layer[0], layer[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     return folded
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the warnings of torch and torchao about themselves."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

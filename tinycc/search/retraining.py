@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from tinycc.errors import TrainingError
 from tinycc.search.architecture import Architecture
 from tinycc.search.augmentation import Augmentation, unchanged
-from tinycc.search.batches import Batches, mixed_precision
+from tinycc.search.batches import Batches, device_named, mixed_precision
 from tinycc.search.checkpoint import digest, read_checkpoint, weights_digest, write_checkpoint
 from tinycc.search.data import Dataset
 from tinycc.search.network import Network
@@ -92,7 +92,7 @@ def trained(
         "first weights": weights_digest(network),
         "seed": str(seed),
     }
-    place = torch.device(device)
+    place = device_named(device)
     network.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = Batches(train, normalization, place)
     optimizer, schedule = descent(network, options, batches.steps(options.batch))

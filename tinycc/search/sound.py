@@ -63,6 +63,16 @@ class Spectrogram:
         """Frames, and bands of each."""
         return (self.samples - self.window) // self.hop + 1, self.bands
 
+    @property
+    def description(self) -> str:
+        """For those who write the code before the network."""
+        frames, bands = self.size
+        return (
+            f"Sound at {self.rate} Hz becomes {frames} frames of {bands} features: Hann windows of "
+            f"{self.window} samples (-1 to 1), one every {self.hop}, power spectra, triangular mel bands "
+            f"from {self.low:g} to {self.high:g} Hz, ln(energy + {self.floor:g})."
+        )
+
     @cached_property
     def _weights(self) -> np.ndarray:
         """Of each frequency in each band: triangles with peak 1, [window // 2 + 1, bands], float32."""
