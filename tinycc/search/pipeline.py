@@ -111,7 +111,7 @@ def search_network(
     check_free(output)
     work.mkdir(parents=True, exist_ok=True)
     data = tested(data, options.seed)
-    name, drawn = _chosen_space(spaces, options, work / "space.json", progress)
+    name, drawn = chosen_space(spaces, options, work / "space.json", progress)
     space = spaces[name]
     options.constraints.judge().check(space)
     learned, held_out = held_apart(data.train, options.seed)
@@ -199,7 +199,7 @@ def searched(
     return [Candidate(genome, score, found.costs[genome]) for genome, score in found.scores.items()]
 
 
-def _chosen_space(
+def chosen_space(
     spaces: Mapping[str, Space], options: SearchOptions, path: Path, progress: Progress
 ) -> tuple[str, Mapping[str, Satisfying]]:
     """The name of the best space, and what each was judged by, which is kept at the path."""

@@ -1,0 +1,240 @@
+"""Networks that are searched for beside those that are scaled by hand, within the same limits of a board.
+
+    python -m benchmarks.network_search TASK [--device cuda] [--work FOLDER] [--markdown PAGE]
+
+The task is "speech": spoken digits of speakers whom nobody has heard. All networks are chosen by cases held
+out of training, trained anew from three seeds with all of them, as long, quantized and compiled; the
+accuracy is that of the compiled network with cases that nothing else has seen: mean and standard error.
+
+Ways to find a network: evolution in the supernet; the best of as many networks drawn at random; evolution
+whose SRAM is that of whole tensors, and of an interpreter; and the best of a grid of networks by hand, each
+as wide as the limits allow. What is found out is kept in the working folder and in benchmarks/results, and
+is not found out again.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+import torch
+
+from benchmarks import network_search_speech
+from benchmarks.network_search_task import SearchTask
+from benchmarks.records import RESULTS, processor_name
+from benchmarks.tables import number, percent, table, write_measured
+from tests.tools.corpus import ROOT
+from tinycc.quantization_options import progress_bar
+from tinycc.search.architecture import Architecture
+from tinycc.search.batches import Batches, accuracy
+from tinycc.search.data import Data
+from tinycc.search.front_files import described
+from tinycc.search.hand_off import HandOff, handed_off
+from tinycc.search.memory_models import Memory
+from tinycc.search.normalization import normalization_of
+from tinycc.search.pipeline import Method, SearchOptions, chosen_space, searched, supernet_accuracy
+from tinycc.search.retraining import trained
+
+TASKS: dict[str, Callable[[], SearchTask]] = {"speech": network_search_speech.task}
+FOLDER = ROOT / "build" / "network_search"
+SEEDS = (0, 1, 2)
+
+# Ways to search in the supernet: the method, and whose SRAM is meant.
+SEARCHES: dict[str, tuple[Method, Memory]] = {
+    "searched": ("evolution", "compiler"),
+    "best of as many drawn": ("random", "compiler"),
+    "searched, whole tensors": ("evolution", "whole tensors"),
+    "searched, an interpreter": ("evolution", "interpreter"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network that is compared. held_out: accuracy where it was chosen, in the supernet or alone."""
+
+    name: str
+    network: str
+    held_out: float
+    architecture: Architecture
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of a network: costs as compiled from the first seed, accuracies in float and as compiled by seed."""
+
+    name: str
+    network: str
+    held_out: float
+    sram_bytes: int
+    flash_bytes: int
+    macs: int
+    instructions: int
+    reasons: list[str]
+    float_accuracies: list[float]
+    int8_accuracies: list[float]
+
+
+class Bench:
+    """A task, and all that is known of it."""
+
+    def __init__(self, name: str, device: str, work: Path) -> None:
+        self._task, self._device = TASKS[name](), device
+        self._work = work / name
+        self._work.mkdir(parents=True, exist_ok=True)
+        self._path = RESULTS / f"network_search_{name}.json"
+        self._options = replace(self._task.options, device=device)
+        setting = json.loads(json.dumps(self._task.setting | described_options(self._task.options)))
+        self._kept: dict[str, Any] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        if self._kept.get("setting") != setting:
+            self._kept = {"setting": setting, "outcomes": {}}
+
+    def run(self) -> None:
+        """Find and compare all that is not known yet."""
+        for name in self._task.searches:
+            self._compare(name, lambda name=name: self._searched(name))
+        for name in self._task.by_hand:
+            self._compare(name, lambda name=name: self._best_of_grid(name))
+
+    def outcomes(self) -> list[Outcome]:
+        """Of all that was compared, the first being what others are less."""
+        return [Outcome(name, **content) for name, content in self._kept["outcomes"].items()]
+
+    def _compare(self, name: str, find: Callable[[], Entry | None]) -> None:
+        if name in self._kept["outcomes"]:
+            return
+        entry = find()
+        if entry is None:
+            return
+        results = [self._handed_off(entry, seed) for seed in SEEDS]
+        costs = results[0].costs
+        self._kept["outcomes"][name] = {
+            "network": entry.network,
+            "held_out": entry.held_out,
+            **asdict(costs.compiled),
+            "reasons": list(costs.reasons),
+            "float_accuracies": [item.float_accuracy for item in results],
+            "int8_accuracies": [item.int8_accuracy for item in results],
+        }
+        self._save()
+
+    def _searched(self, name: str) -> Entry:
+        method, memory = SEARCHES[name]
+        task = self._task
+        constraints = replace(task.options.constraints, memory=memory)
+        options = replace(self._options, method=method, constraints=constraints)
+        space_name, drawn = chosen_space(
+            task.spaces, replace(options, constraints=task.options.constraints), self._work / "space.json",
+            progress_bar,
+        )  # fmt: skip
+        space = task.spaces[space_name]
+        self._kept["space"] = space_name
+        self._kept["spaces"] = {
+            key: {"acceptance": item.acceptance, "mean_macs": item.mean_macs} for key, item in drawn.items()
+        }
+        rate = supernet_accuracy(
+            space, task.learned, task.held_out, self._options, self._work / "supernet.pt", progress_bar
+        )
+        found = searched(space, rate, options, self._work / f"{name}.json", progress_bar)
+        best = max(found, key=lambda item: (item.accuracy, -item.cost.instructions))
+        return Entry(name, described(space, best.genome), best.accuracy, space.architecture(best.genome))
+
+    def _best_of_grid(self, name: str) -> Entry | None:
+        """The network by hand that is most accurate on held-out cases, trained alone on the others."""
+        task = self._task
+        judge = task.options.constraints.judge()
+        known = self._kept.setdefault("grids", {}).setdefault(name, {})
+        best: tuple[float, str, Architecture] | None = None
+        for label, widths in progress_bar(list(task.by_hand[name].items()), name):
+            fitting = [item for item in widths if judge.allowed(item) is not None]
+            if not fitting:
+                continue
+            architecture = max(fitting, key=lambda item: item.weight_bytes)
+            network = f"{label}, {architecture.shapes[0][-1]} channels first"
+            if network not in known:
+                known[network] = self._alone(architecture)
+                self._save()
+            if best is None or known[network] > best[0]:
+                best = known[network], network, architecture
+        return None if best is None else Entry(name, best[1], best[0], best[2])
+
+    def _alone(self, architecture: Architecture) -> float:
+        task, size = self._task, architecture.input_shape[:2]
+        learned, held_out = task.learned.resized(size), task.held_out.resized(size)
+        normalization = normalization_of(learned)
+        network = trained(
+            architecture, learned, normalization, task.options.training, device=self._device,
+            progress=progress_bar,
+        )  # fmt: skip
+        return accuracy(network, Batches(held_out, normalization, torch.device("cpu")))
+
+    def _handed_off(self, entry: Entry, seed: int) -> HandOff:
+        """Trained with all cases but those of the test, within the limits."""
+        task = self._task
+        with TemporaryDirectory() as folder:
+            return handed_off(
+                entry.architecture, Data(task.train, task.test), task.options.constraints, Path(folder) / "out", training=task.options.training,
+                quantized_training=task.options.quantized, seed=seed, device=self._device,
+                checkpoint=self._work / f"{entry.name} {seed}.pt", progress=progress_bar,
+            )  # fmt: skip
+
+    def _save(self) -> None:
+        self._kept |= {
+            "command": f"python -m benchmarks.network_search {self._task.name}",
+            "hardware": processor_name() if self._device == "cpu" else torch.cuda.get_device_name(),
+            "torch": torch.__version__,
+        }
+        self._path.write_text(json.dumps(self._kept, indent=1) + "\n", encoding="utf-8")
+
+
+def described_options(options: SearchOptions) -> dict[str, Any]:
+    """As JSON."""
+    content = asdict(options)
+    for name in ("training", "quantized"):
+        content[name]["augmentation"] = options.training.augmentation.__name__
+    return content
+
+
+def page(outcomes: list[Outcome]) -> str:
+    """The networks beside each other, the best by hand last."""
+    searched_ones = next((item for item in outcomes if item.name == "searched"), None)
+
+    def row(item: Outcome) -> list[str]:
+        less = ""
+        if searched_ones is not None and item is not searched_ones:
+            pairs = zip(searched_ones.int8_accuracies, item.int8_accuracies, strict=True)
+            less = percent([own - other for own, other in pairs])
+        return [
+            item.name, number(item.sram_bytes), number(item.flash_bytes), number(item.macs),
+            number(item.instructions), f"{100 * item.held_out:.1f}", percent(item.float_accuracies),
+            percent(item.int8_accuracies), less,
+        ]  # fmt: skip
+
+    columns = (
+        "network", "SRAM", "constants", "MACs", "instructions", "held out, %", "test in float, %",
+        "test as compiled, %", "searched is better by",
+    )  # fmt: skip
+    names = "".join(f"- {item.name}: {item.network}\n" for item in outcomes)
+    return table(columns, [row(item) for item in outcomes]) + "\n" + names
+
+
+@click.command()
+@click.argument("name", metavar="TASK", type=click.Choice(list(TASKS)))
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="Of torch.")
+@click.option("--work", type=click.Path(path_type=Path), default=FOLDER, help="Where parts are kept.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the table into a page.")
+def main(name: str, device: str, work: Path, markdown: Path | None) -> None:
+    """See the module."""
+    bench = Bench(name, device, work)
+    bench.run()
+    text = page(bench.outcomes())
+    if markdown is None:
+        click.echo(text)
+    else:
+        write_measured(markdown, text, f"search of {name}")
+
+
+if __name__ == "__main__":
+    main()
