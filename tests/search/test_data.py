@@ -12,7 +12,7 @@ from models.spoken_digits import features as spoken_digits
 from tinycc.errors import InputDataError
 from tinycc.search.data import Dataset, split
 from tinycc.search.loading import load_data
-from tinycc.search.normalization import normalization_of
+from tinycc.search.normalization import Normalization, normalization_of
 from tinycc.search.sound import Spectrogram
 
 RANDOM = np.random.default_rng(0)
@@ -227,6 +227,11 @@ def test_other_numbers_become_integers_in_equal_steps() -> None:
     usual = np.sort(images.ravel())[1:-1]
     raw = normalization.lowest + normalization.step * (normalization.integers(usual) + 128.0)
     assert np.abs(raw - usual).max() <= 0.51 * normalization.step < 0.1
+
+
+def test_how_an_input_is_made_is_said() -> None:
+    told = Normalization(-6.5, 0.25, -98, 0.01).description
+    assert "round((r + 6.5) / 0.25) - 128" in told
 
 
 def test_images_that_are_all_the_same_are_refused() -> None:

@@ -42,8 +42,9 @@ class Normalization:
         """For those who write the code before the network."""
         if (self.lowest, self.step) == (0, 1):
             return "The int8 input is made of pixels, uint8, by subtracting 128."
+        raised = f"r {'+' if self.lowest < 0 else '-'} {abs(self.lowest):.9g}"
         return (
-            f"The int8 input is made of a number r: round((r - {self.lowest:.9g}) / {self.step:.9g}) - 128, "
+            f"The int8 input is made of a number r: round(({raised}) / {self.step:.9g}) - 128, "
             "clamped to -128 to 127."
         )
 
