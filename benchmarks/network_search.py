@@ -175,7 +175,8 @@ class Bench:
         task = self._task
         with TemporaryDirectory() as folder:
             return handed_off(
-                entry.architecture, Data(task.train, task.test), task.options.constraints, Path(folder) / "out", training=task.options.training,
+                entry.architecture, Data(task.train, task.test), task.options.constraints,
+                Path(folder) / "out", training=task.options.training,
                 quantized_training=task.options.quantized, seed=seed, device=self._device,
                 checkpoint=self._work / f"{entry.name} {seed}.pt", progress=progress_bar,
             )  # fmt: skip

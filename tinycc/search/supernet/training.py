@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch.nn import functional
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from tinycc.errors import TrainingError
 from tinycc.search.augmentation import Augmentation, unchanged
@@ -156,13 +157,24 @@ class _Training:
         return [space.largest(), space.smallest(), *drawn]
 
     def _step(self, number: int, parts: list[np.ndarray], genomes: list[Genome]) -> None:
-        self._optimizer.zero_grad()
+        """Each part has its gradients, which are added in one order, whoever has computed them."""
+        total = torch.zeros((), device=self._device)
         for index, chosen in self._workers.own(list(enumerate(parts))):
+            self._optimizer.zero_grad()
             generator = torch.Generator().manual_seed(hash_of(self._seed, number, index))
             images, labels = self._batches.batch(torch.from_numpy(chosen).to(self._device))
             self._add_gradients(self._augment(images, generator), labels, genomes)
-        self._workers.add_gradients(self._supernet.parameters(), len(parts) * len(genomes))
+            total = total + parameters_to_vector(self._gradients())
+        self._workers.add_up(total)
+        vector_to_parameters(total / (len(parts) * len(genomes)), self._gradients())
         self._optimizer.step()
+
+    def _gradients(self) -> list[torch.Tensor]:
+        """Of all parameters; 0 where no network has used them."""
+        for parameter in self._supernet.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        return [item.grad for item in self._supernet.parameters() if item.grad is not None]
 
     def _add_gradients(self, images: torch.Tensor, labels: torch.Tensor, genomes: list[Genome]) -> None:
         """Of all networks; the first teaches the others."""

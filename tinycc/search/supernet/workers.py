@@ -1,7 +1,7 @@
 """Processes that train together, as torchrun starts them; one alone where it did not."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -41,19 +41,10 @@ class Workers:
         """Those that are for this process."""
         return items[self.rank :: self.count]
 
-    def add_gradients(self, parameters: Iterable[torch.nn.Parameter], terms: int) -> None:
-        """Have the sum over all processes in each gradient, divided by `terms`."""
-        held = list(parameters)
-        for parameter in held:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [parameter.grad for parameter in held if parameter.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+    def add_up(self, values: torch.Tensor) -> None:
+        """Have the sum over all processes in place of values."""
         if self.count > 1:
-            distributed.all_reduce(flat)
-        flat /= terms
-        for gradient, part in zip(gradients, flat.split([item.numel() for item in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+            distributed.all_reduce(values)
 
     def wait(self) -> None:
         """For all others."""
