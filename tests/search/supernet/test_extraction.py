@@ -27,8 +27,18 @@ MIXED = Space(
     ),
     24, 5, divisor=4,
 )  # fmt: skip
+# Blocks with fewer channels inside than they read.
+ODD = Space(
+    ((8, 8),), 2, 16, (3, 3), (1, 1),
+    (
+        Stage(8, (2, 2), (1, 2), ((1, 5), (3, 3)), (0.5, 1)),
+        Stage(8, (1, 1), (1, 2), ((5, 1), (1, 5)), (0.5, 1, 2), (0.5, 1.0)),
+    ),
+    0, 3, divisor=4,
+)  # fmt: skip
 SPACES = {
     "mixed": MIXED,
+    "odd": ODD,
     "images": image_space((16, 24), 3, 10).scaled(0.5, ((16, 16), (24, 24))),
     "spectrograms": spectrogram_space(((20, 10),), 4),
 }

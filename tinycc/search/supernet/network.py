@@ -16,13 +16,19 @@ from tinycc.search.supernet.elastic import ElasticConvolution, ElasticDepthwise
 
 
 class ElasticBlock(nn.Module):
-    """A block of the largest network. expand: None where no network has more channels inside."""
+    """A block of the largest network.
+
+    expand: None where all networks have as many channels inside as the block reads.
+    is_expanding: whether the largest network has more.
+    """
 
     def __init__(self, stage: Stage, sources: int, channels: int) -> None:
         """sources, channels: the most that it reads and makes."""
         super().__init__()
         wide = expanded(sources, max(stage.expansions)) if stage.expansions else sources
-        self.expand = ElasticConvolution(sources, wide, (1, 1)) if wide != sources else None
+        self.is_expanding = wide != sources
+        is_other = any(expansion != 1 for expansion in stage.expansions)
+        self.expand = ElasticConvolution(sources, wide, (1, 1)) if is_other else None
         self.depthwise = ElasticDepthwise(wide, stage.kernels)
         self.project = ElasticConvolution(wide, channels, (1, 1))
 

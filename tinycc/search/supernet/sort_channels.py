@@ -21,7 +21,7 @@ Readers = list[ElasticBlock | ElasticConvolution | nn.Linear]
 def sort_channels(supernet: Supernet) -> None:
     """Sort the channels inside blocks, and those between them."""
     for block in _blocks(supernet):
-        if block.expand is not None:
+        if block.is_expanding and block.expand is not None:
             order = _by_importance(block.project.weight.abs().sum((0, 2, 3)))
             block.expand.permute(order)
             block.depthwise.permute(order)
@@ -65,7 +65,8 @@ def _channels(convolution: ElasticConvolution) -> int:
 def _read(reader: ElasticBlock | ElasticConvolution | nn.Linear) -> torch.Tensor:
     """How large the weights are that each channel is read with."""
     if isinstance(reader, ElasticBlock):
-        return _read(reader.expand or reader.project)
+        is_read = reader.expand if reader.is_expanding else None
+        return _read(is_read or reader.project)
     return reader.weight.abs().sum([axis for axis in range(reader.weight.dim()) if axis != 1])
 
 
@@ -74,11 +75,12 @@ def _permute_sources(reader: ElasticBlock | ElasticConvolution | nn.Linear, orde
         reader.weight.copy_(reader.weight[:, order])
     elif isinstance(reader, ElasticConvolution):
         reader.permute_sources(order)
-    elif reader.expand is not None:
-        reader.expand.permute_sources(order)
     else:
-        reader.depthwise.permute(order)
-        reader.project.permute_sources(order)
+        if reader.expand is not None:
+            reader.expand.permute_sources(order)
+        if not reader.is_expanding:
+            reader.depthwise.permute(order)
+            reader.project.permute_sources(order)
 
 
 def _by_importance(norms: torch.Tensor) -> torch.Tensor:

@@ -40,7 +40,8 @@ class SupernetOptions:
     drawn: networks of a step beside the largest and the smallest.
     batch: images of a step. parts: in how many equal ones a batch is taken, each with statistics of its own;
         processes share them out.
-    rate: the highest; it rises for the first `warmup` of a phase, and falls to 0 along a cosine.
+    rate: the highest of the first phase, half of it of the second; it rises for the first `warmup` of a
+        phase, and falls to 0 along a cosine.
     weight_decay: of weights, not of biases and of normalization. smoothing: of labels.
     """
 
@@ -137,12 +138,13 @@ class _Training:
     def _train(self, epoch: int) -> None:
         options, first = self._options, self._options.largest_epochs
         begin, epochs = (0, first) if epoch < first else (first, options.epochs)
+        rate = options.rate if epoch < first else options.rate / 2
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._batches))
         self._supernet.train()
         for step in range(self._steps):
             done = ((epoch - begin) * self._steps + step) / (epochs * self._steps)
             for group in self._optimizer.param_groups:
-                group["lr"] = options.rate * _share_of_rate(done, options.warmup)
+                group["lr"] = rate * _share_of_rate(done, options.warmup)
             number = epoch * self._steps + step
             chosen = order[step * options.batch : (step + 1) * options.batch]
             self._step(number, np.split(chosen, options.parts), self._genomes(epoch, number))
