@@ -2,9 +2,10 @@
 
     python -m benchmarks.network_search TASK [--device cuda] [--work FOLDER] [--markdown PAGE]
 
-The task is "speech": spoken digits of speakers whom nobody has heard. All networks are chosen by cases held
-out of training, trained anew from three seeds with all of them, as long, quantized and compiled; the
-accuracy is that of the compiled network with cases that nothing else has seen: mean and standard error.
+Tasks are "speech", spoken digits of speakers whom nobody has heard, "images-sram" and "images-flash". All
+networks are chosen by cases held out of training, trained anew from three seeds with all of them, as long,
+quantized and compiled; the accuracy is that of the compiled network with cases that nothing else has seen:
+mean and standard error.
 
 Ways to find a network: evolution in the supernet; the best of as many networks drawn at random; evolution
 whose SRAM is that of whole tensors, and of an interpreter; and the best of a grid of networks by hand, each
@@ -15,6 +16,7 @@ is not found out again.
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +24,7 @@ from typing import Any
 import click
 import torch
 
-from benchmarks import network_search_speech
+from benchmarks import network_search_images, network_search_speech
 from benchmarks.network_search_task import SearchTask
 from benchmarks.records import RESULTS, processor_name
 from benchmarks.tables import number, percent, table, write_measured
@@ -38,7 +40,10 @@ from tinycc.search.normalization import normalization_of
 from tinycc.search.pipeline import Method, SearchOptions, chosen_space, searched, supernet_accuracy
 from tinycc.search.retraining import trained
 
-TASKS: dict[str, Callable[[], SearchTask]] = {"speech": network_search_speech.task}
+TASKS: dict[str, Callable[[], SearchTask]] = {
+    "speech": network_search_speech.task,
+    **{name: partial(network_search_images.task, name) for name in network_search_images.LIMITS},
+}
 FOLDER = ROOT / "build" / "network_search"
 SEEDS = (0, 1, 2)
 
