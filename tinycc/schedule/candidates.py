@@ -16,7 +16,8 @@ from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.plan.row_input import UNDER_WAY_BYTES
 from tinycc.schedule.costs import predicted_instructions
-from tinycc.schedule.growing import GrownStage, Outside
+from tinycc.schedule.figures import Outside
+from tinycc.schedule.growing import GrownStage
 from tinycc.schedule.other_kernels import by_kernel
 from tinycc.schedule.stages import stage_inputs, stage_of
 
@@ -288,11 +289,11 @@ class Candidates:
             run[0].index,
             run[-1].index + 1,
             self._live_bytes(run, overlaps) + figures.ring_bytes + figures.waiting_bytes,
-            macs=figures.macs,
-            extra_macs=figures.extra_macs,
-            instructions=figures.instructions,
+            macs=figures.work.macs,
+            extra_macs=figures.work.extra_macs,
+            instructions=figures.work.instructions,
             grid=grid,
-            row_calls=figures.row_calls,
+            row_calls=figures.work.row_calls,
             ring_bytes=figures.ring_bytes,
         )
 

@@ -125,6 +125,36 @@ class Timing:
         """The row calls of a member."""
         return self.written[self.begins[member] : self.begins[member + 1]]
 
+    def held(self, row_bytes: Sequence[int]) -> np.ndarray:
+        """What rings hold at each row call, and 0 behind the last.
+
+        row_bytes: of each member but the last, which has no ring.
+        """
+        if not len(row_bytes):
+            return np.zeros(len(self.order) + 1)
+        ring, rows, begun, ended = self._spans
+        sizes = np.array(row_bytes)[ring] * rows
+        length = len(self.order) + 1
+        return np.cumsum(np.bincount(begun, sizes, length) - np.bincount(ended, sizes, length))
+
+    @functools.cached_property
+    def _spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """When rings hold something: of each span the ring, its rows, the first row call, and one past the last."""
+        count = len(self.members) - 1
+        end = int(self.begins[count])
+        beyond = len(self.order) + 2
+        # Members one after the other on one axis, so that what is done for one is done for all.
+        member = np.repeat(np.arange(count), self.counts[:count])
+        offset = member * beyond
+        written = self.written[:end] + offset
+        held_until = np.maximum.accumulate(self.last[:end] + offset)
+        oldest = np.searchsorted(held_until, written)
+        rows = np.maximum.reduceat(np.arange(end) - oldest + 1, self.begins[:count])
+        first = np.flatnonzero(written > np.concatenate([[-2], held_until[:-1]]) + 1)
+        final = np.append(first[1:] - 1, end - 1)
+        ring = member[first]
+        return ring, rows[ring], self.written[first], held_until[final] - offset[final] + 1
+
     def _grown(self, calls: Sequence[StreamedCall], member: tuple[RowReads, Places]) -> "Timing":
         members, shorter = (*self.members, member), (*self.shorter, self)
         read = {place for _, places in members for place in places}
