@@ -1,7 +1,7 @@
 """All runs of neighbouring operators that could be a stage, and what each would need."""
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -85,6 +85,7 @@ class Candidates:
         self.graph = graph
         self.nodes = self.graph.nodes
         self._tree = GrownStage() if tree is None else tree
+        self._origins: dict[tuple[int, int], tuple[tuple[relax.Var, ...], GrownStage]] = {}
 
     @cached_property
     def whole(self) -> list[Candidate]:
@@ -108,7 +109,7 @@ class Candidates:
         return found
 
     @cached_property
-    def _most_whole(self) -> int:
+    def most_whole(self) -> int:
         """What whole tensors need at most, an input that comes row by row included."""
         row_input = self.graph.row_input
         fed = 0 if row_input is None else self.graph.tensor_of(row_input).bytes
@@ -117,84 +118,90 @@ class Candidates:
     @cached_property
     def stages(self) -> list[Candidate]:
         """Runs of operators that can be a stage, whose rings alone need no more than whole tensors do."""
-        return self.stages_within(self._most_whole)
-
-    def stages_within(self, most_bytes: int) -> list[Candidate]:
-        """Those whose rings alone need no more than this, either."""
-        most = min(most_bytes, self._most_whole)
-        return [stage for stage in self._runs_within(most) if stage.ring_bytes <= most]
+        return self._runs_within(self.most_whole)
 
     @cached_property
     def runs(self) -> list[Candidate]:
         """Every run of operators that can be a stage, up to twice what whole tensors need for its rings."""
-        return self._runs_within(2 * self._most_whole)
+        return self._runs_within(2 * self.most_whole)
 
     def _runs_within(self, most_ring_bytes: int) -> list[Candidate]:
-        """Every run of operators that can be a stage.
+        return [run for first in range(len(self.nodes)) for run in self.stages_from(first, most_ring_bytes)]
 
-        Longer stages have more rings, so a run ends where they become more than this.
+    def stages_from(
+        self, first: int, most_ring_bytes: int, most_bytes: int | None = None, strips: int = 1
+    ) -> Iterator[Candidate]:
+        """Every run of operators from `first` on that can be a stage.
+
+        Longer stages have more rings, so a run ends where they become more than `most_ring_bytes`.
+        most_bytes: stages are left out that need more than this for certain, even if their rings were of so
+            many `strips`.
         """
-        found = []
-        streams = [self.streams(node) for node in self.nodes]
-        for first in range(len(self.nodes)):
-            growing = _GrowingRun(first, self._tree)
-            for last in range(first + 1, min(len(self.nodes), first + MOST_MEMBERS) + 1):
-                if not streams[last - 1] or growing.stage is None:
-                    break
-                stage = growing.add(self._reads[last - 1], self.nodes[last - 1])
-                candidate = None
-                if stage is not None and last - first > 1:
-                    candidate = self._grown(self.nodes[first:last], growing.outside, stage)
-                if candidate is None:
-                    continue
-                if candidate.ring_bytes > most_ring_bytes:
-                    break
-                found.append(candidate)
-        return found
+        growing = _GrowingRun(first, self._tree)
+        for last in range(first + 1, min(len(self.nodes), first + MOST_MEMBERS) + 1):
+            if growing.stage is None or not self.streams(self.nodes[last - 1]):
+                break
+            stage = growing.add(self._reads[last - 1], self.nodes[last - 1])
+            if stage is None or last - first == 1 or self._escapes(self.nodes[first:last]):
+                continue
+            figures = stage.figures()
+            if figures is None:
+                continue
+            ring_bytes = figures.ring_bytes
+            if ring_bytes > most_ring_bytes:
+                break
+            if most_bytes is not None and self._held_around(first, last) + ring_bytes // strips > most_bytes:
+                continue
+            self._origins[first, last] = tuple(growing.outside), stage
+            candidate = self._grown(self.nodes[first:last], growing.outside, stage)
+            if candidate is not None:
+                yield candidate
+
+    def _held_around(self, first: int, last: int) -> int:
+        """What is live both while operators [first, last) begin and while they end, at least."""
+        fed = 0 if self.graph.row_input is None else UNDER_WAY_BYTES
+        return fed + max(self._bytes_at[first], self._bytes_at[last])
 
     @cached_property
     def strips(self) -> list[Candidate]:
         """Stages cut into strips of columns, of those whose rings are worth it; less memory for more MACs."""
-        return self.strips_within(self.stages, self._most_whole)
-
-    def hopes_within(self, most_bytes: int) -> dict[Candidate, Candidate]:
-        """Stages that cut might need no more than this, as if they did, with those themselves."""
-        most_strips = max(self.limits.strips, default=1)
-        hopes = {}
-        for stage in self.stages_within(most_strips * most_bytes):
-            least = _least_cut(stage, most_strips)
-            if self._is_worth_cutting(stage) and least <= most_bytes:
-                hopes[replace(stage, live_bytes=least)] = stage
-        return hopes
+        return self.strips_within(self.stages, self.most_whole)
 
     def strips_within(self, stages: Iterable[Candidate], most_bytes: int) -> list[Candidate]:
         """The strips of stages that need no more than this, each less than what fewer strips need."""
-        found = []
-        for whole in stages:
-            least = min(whole.live_bytes, most_bytes + 1)
-            for count in self.limits.strips if self._is_worth_cutting(whole) else ():
-                if _least_cut(whole, count) >= least:
-                    continue
-                cut = self.cut(whole, Grid(strips=count))
-                if cut is None:
-                    break
-                if cut.live_bytes < least:
-                    found.append(cut)
-                    least = cut.live_bytes
-        return found
+        return [cut for stage in stages for cut in self.strips_of(stage, most_bytes)]
 
-    def _is_worth_cutting(self, stage: Candidate) -> bool:
+    def strips_of(self, stage: Candidate, most_bytes: int) -> Iterator[Candidate]:
+        """Those of one stage."""
+        least = min(stage.live_bytes, most_bytes + 1)
+        for count in self.limits.strips if self.is_worth_cutting(stage) else ():
+            if least_cut(stage, count) >= least:
+                continue
+            cut = self.cut(stage, Grid(strips=count), least - 1)
+            if cut is not None and cut.live_bytes < least:
+                yield cut
+                least = cut.live_bytes
+
+    def is_worth_cutting(self, stage: Candidate) -> bool:
+        """Whether rings are a good part of what a stage needs."""
         return stage.ring_bytes > self.limits.ring_share * stage.live_bytes
 
-    def cut(self, stage: Candidate, grid: Grid) -> Candidate | None:
-        """A stage cut as `grid` says, None where it cannot be."""
+    def cut(self, stage: Candidate, grid: Grid, most_bytes: int | None = None) -> Candidate | None:
+        """A stage cut as `grid` says, None where it cannot be, or needs more than this for certain."""
         if grid.bands > 1 or grid.by_layers:
             return self.simulated(stage.run, grid)
-        growing, grown = _GrowingRun(stage.first, self._tree), None
-        for node in stage.run:
-            grown = growing.add(self._reads[node.index], node)
-        assert grown is not None
-        return self._grown(stage.run, growing.outside, grown, grid)
+        outside, grown = self._origin(stage)
+        figures = grown.figures(grid.strips)
+        if figures is None or (
+            most_bytes is not None
+            and self._held_around(stage.first, stage.last) + figures.ring_bytes > most_bytes
+        ):
+            return None
+        return self._grown(stage.run, outside, grown, grid)
+
+    def _origin(self, stage: Candidate) -> tuple[tuple[relax.Var, ...], GrownStage]:
+        """What a stage reads from outside, and what is known of it."""
+        return self._origins[stage.first, stage.last]
 
     def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
         """Of what its last operator makes."""
@@ -367,11 +374,11 @@ class Candidates:
         sizes, lifetimes = self.graph.bytes, self._lifetimes
         return [
             sum(sizes[value] for value, (birth, death) in lifetimes.items() if birth < index <= death)
-            for index in range(len(self.nodes))
+            for index in range(len(self.nodes) + 1)
         ]
 
 
-def _least_cut(stage: Candidate, strips: int) -> int:
+def least_cut(stage: Candidate, strips: int) -> int:
     """What a stage needs at least when it is cut: rings become narrower, and nothing else less."""
     return stage.live_bytes - stage.ring_bytes + stage.ring_bytes // strips
 

@@ -17,6 +17,7 @@ from tinycc.schedule.search import Schedule, Search
 from tinycc.schedule.staged import scheduled, staged
 from tinycc.schedule.two_passes import blocks_of, in_two_passes
 from tinycc.schedule.well_formed import well_formed
+from tinycc.schedule.within import again_within, once_within
 
 
 @dataclass(frozen=True)
@@ -139,23 +140,15 @@ class Space:
 
     def once_within(self, most_bytes: int) -> Search:
         """`once` as far as it takes for schedules of no more than this."""
-        return self._search(self._each_once_within(most_bytes))
+        return self._search(once_within(self.candidates, most_bytes))
 
     def again_within(self, most_bytes: int) -> Search:
         """`again` as far as it takes for schedules of no more than this."""
-        once = self._each_once_within(most_bytes)
-        hopes = self.candidates.hopes_within(most_bytes)
-        useful = self._search([*once, *hopes]).on_paths(most_bytes)
-        cut = [stage for hope, stage in hopes.items() if hope in useful]
-        return self._search([*once, *self.candidates.strips_within(cut, most_bytes)])
+        return self._search(again_within(self.candidates, most_bytes))
 
     @property
     def _each_once(self) -> list[Candidate]:
         return [*self.candidates.whole, *self.candidates.traded, *self.candidates.stages]
-
-    def _each_once_within(self, most_bytes: int) -> list[Candidate]:
-        stages = self.candidates.stages_within(most_bytes)
-        return [*self.candidates.whole, *self.candidates.traded, *stages]
 
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes), self.candidates.limits)

@@ -5,16 +5,14 @@ all operators at once.
 """
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tinycc.ops.base import Operator
-from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, RowCall, StreamedCall
+from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, StreamedCall
 from tinycc.ops.overlap import may_share_bytes, overlap_distance
 from tinycc.ops.stage import Stage
-from tinycc.ops.streaming import Range, columns_needed, parts_of
 from tinycc.ops.tensor import ITEM_BYTES, Tensor
 from tinycc.schedule.costs import run_in_stage
 from tinycc.schedule.timing import OUTSIDE, Places, RowReads, Timing
@@ -90,16 +88,20 @@ class Member:
         """
         return np.minimum(self._rows_from(outside) + starts[:, None], BEYOND)
 
-    def starts(self, outside: Outside, parts: Sequence[Range]) -> list[int]:
-        """Of parts of its pixels, the first byte of a row that it reads of what comes from outside."""
-        windows = [
-            window
-            for window, source in zip(self.call.windows, self.window_sources, strict=True)
-            if source == outside
-        ]
-        return [
-            min(Stage.first_column(window, part, outside.tensor) for window in windows) for part in parts
-        ]
+    def starts(self, outside: Outside, parts: np.ndarray) -> np.ndarray:
+        """Of parts of its pixels, the first byte of a row that it reads of what comes from outside.
+
+        parts: int64 [parts, 2]. Returns int64 [parts].
+        """
+        height, size = outside.tensor.height, outside.tensor.bytes
+        found = []
+        for window, source in zip(self.call.windows, self.window_sources, strict=True):
+            if source == outside and window.columns is not None:
+                pixel = size // (height * window.columns.input_columns)
+                found.append(window.columns.spans(*parts.T)[0] * pixel)
+            elif source == outside:
+                found.append(np.zeros(len(parts), np.int64))
+        return np.asarray(np.min(found, axis=0))
 
     def _rows_from(self, outside: Outside) -> np.ndarray:
         """For each call the first byte of the rows of `outside` that it reads."""
@@ -133,36 +135,23 @@ class StageWork:
 class StageFigures:
     """Of a stage that is cut into strips; each is found out when it is first asked for.
 
-    strips: of each the pixels [first, end) of a row that each member computes.
+    strips: of each the pixels [first, end) of a row that each member computes; int64 [strips, members, 2].
     """
 
     members: tuple[Member, ...]
     timing: Timing
-    strips: tuple[tuple[Range, ...], ...]
-
-    @classmethod
-    def of(cls, members: tuple[Member, ...], timing: Timing, strips: int) -> "StageFigures | None":
-        """Of so many strips of columns; None where the stage cannot run so."""
-        parts = _parts(members, strips) if timing.is_complete else None
-        return None if parts is None else cls(members, timing, parts)
+    strips: np.ndarray
 
     @functools.cached_property
     def ring_bytes(self) -> int:
         """The most that rings, scratch memory and accumulators hold at once."""
-        count, timing = len(self.members) - 1, self.timing
+        widths = (self.strips[:, :, 1] - self.strips[:, :, 0]).max(0).tolist()
         sizes = [
-            member.pixel_bytes * max(end - first for first, end in parts)
-            for member, parts in zip(self.members[:count], self._parts, strict=False)
+            member.pixel_bytes * width for member, width in zip(self.members, widths, strict=True)
         ]
-        held = timing.held(sizes)
-        scratch = [member.scratch_bytes for member in self.members]
-        if any(scratch):
-            held[:-1] += np.array(scratch)[timing.order]
-        accumulators = self.members[-1].accumulator_bytes
-        if accumulators:
-            times = timing.times(count)
-            held[times[0] : times[-1] + 1] += accumulators
-        return int(held.max())
+        # The last has no ring.
+        sizes[-1] = self.members[-1].accumulator_bytes
+        return self.timing.most_held(sizes, [member.scratch_bytes for member in self.members])
 
     @functools.cached_property
     def waiting_bytes(self) -> int:
@@ -176,9 +165,10 @@ class StageFigures:
     def work(self) -> StageWork:
         """What it executes."""
         strips = len(self.strips)
+        columns = (self.strips[:, :, 1] - self.strips[:, :, 0]).sum(0).tolist()
         work = [
-            _work(member.view, member.call, rows * strips, rows * sum(end - first for first, end in parts))
-            for member, rows, parts in zip(self.members, self.timing.counts, self._parts, strict=True)
+            _work(member.view, member.call, rows * strips, rows * width)
+            for member, rows, width in zip(self.members, self.timing.counts, columns, strict=True)
         ]
         executed = sum(macs for macs, _ in work)
         once = sum(member.view.macs for member in self.members if not member.view.is_repeated)
@@ -208,26 +198,21 @@ class StageFigures:
             and may_share_bytes(source.tensor, output)
         )
 
-    @functools.cached_property
-    def _parts(self) -> tuple[tuple[Range, ...], ...]:
-        """Of each member the pixels that it computes for each strip."""
-        return tuple(zip(*self.strips, strict=True))
-
     def _distance(self, outside: Outside) -> int:
         """As Stage has it: strip by strip what is read first from then on, and what is written until then."""
-        timing, last, parts = self.timing, self.members[-1], self._parts
+        timing, last = self.timing, self.members[-1]
         output, accumulates = last.view.outputs[0], last.accumulator_bytes > 0
         read = np.full((len(self.strips), len(timing.order)), BEYOND)
         for index, member in enumerate(self.members):
             if outside in member.window_sources:
                 times, first = timing.times(index), timing.first_rows[index]
-                found = member.first_bytes(outside, np.array(member.starts(outside, parts[index])))
+                found = member.first_bytes(outside, member.starts(outside, self.strips[:, index]))
                 read[:, times] = found[:, first : first + len(times)]
         end = np.zeros(read.shape, np.int64)
         if not accumulates:
             times = timing.times(len(self.members) - 1)
             rows = np.arange(len(times)) + timing.first_rows[-1]
-            ends = np.array([end for _, end in parts[-1]]) * last.pixel_bytes
+            ends = self.strips[:, -1, 1] * last.pixel_bytes
             end[:, times] = rows * last.row_bytes + ends[:, None]
         written = np.minimum(np.maximum.accumulate(end.ravel()), output.bytes)
         early = np.concatenate([[0], written[:-1]])
@@ -240,22 +225,6 @@ class StageFigures:
                 own = last.view.overlap_distance(position) if in_order else None
                 distance = max(distance, output.bytes if own is None else own)
         return distance
-
-
-def _parts(members: Sequence[Member], count: int) -> tuple[tuple[Range, ...], ...] | None:
-    """For each of so many strips the pixels that each member computes; None where it cannot."""
-    widths = [member.view.outputs[0].width for member in members]
-    if count == 1:
-        return (tuple((0, width) for width in widths),)
-    calls = [member.call for member in members]
-    cannot = any(isinstance(call, AwaitedCall) for call in calls) or count > widths[-1]
-    if cannot or not all(isinstance(call, RowCall) and call.pixel_columns for call in calls):
-        return None
-    sources = [tuple(None if place is None else place + 1 for place in member.places) for member in members]
-    try:
-        return tuple(tuple(columns_needed(calls, sources, 1, *part)) for part in parts_of(widths[-1], count))
-    except ValueError:
-        return None
 
 
 @functools.lru_cache(1 << 16)

@@ -11,6 +11,7 @@ from tinycc.ops.base import Operator
 from tinycc.ops.kernel_call import StreamedCall
 from tinycc.ops.stage import Stage
 from tinycc.ops.tensor import Tensor
+from tinycc.schedule.columns import ColumnReads, Columns
 from tinycc.schedule.figures import Member, Source, StageFigures
 from tinycc.schedule.timing import Timing
 
@@ -21,6 +22,7 @@ class GrownStage:
 
     members: tuple[Member, ...] = ()
     timing: Timing = field(default_factory=Timing)
+    columns: Columns = field(default_factory=Columns)
     _following: dict[tuple[Operator, tuple[Source, ...]], "Growth"] = field(default_factory=dict)
     _figures: dict[int, StageFigures | None] = field(default_factory=dict)
 
@@ -50,7 +52,9 @@ class GrownStage:
                 return None
         members = (*self.members, Member(view, call, sources))
         calls = [member.call for member in members]
-        return GrownStage(members, self.timing.with_member(calls, members[-1].places))
+        places = members[-1].places
+        columns = self.columns.with_member(ColumnReads.of(call, view.outputs[0].width), places)
+        return GrownStage(members, self.timing.with_member(calls, places), columns)
 
     def _tensor(self, source: Source) -> Tensor | None:
         if isinstance(source, int):
@@ -60,7 +64,9 @@ class GrownStage:
     def figures(self, strips: int = 1) -> StageFigures | None:
         """What it needs, cut into so many strips of columns; None where it cannot run so."""
         if strips not in self._figures:
-            self._figures[strips] = StageFigures.of(self.members, self.timing, strips)
+            parts = self.columns.strips(strips) if self.timing.is_complete else None
+            known = None if parts is None else StageFigures(self.members, self.timing, parts)
+            self._figures[strips] = known
         return self._figures[strips]
 
 

@@ -147,7 +147,7 @@ class Search:
 
     def is_impossible(self, most_extra_macs: int | None) -> bool:
         """Whether every schedule computes more than so much again."""
-        schedule = self.cheapest(self.footprints[-1], most_extra_macs)
+        schedule = self.cheapest(self.footprints[-1], most_extra_macs) if self.footprints else None
         return schedule is not None and not _is_within(schedule, most_extra_macs)
 
     def front(self) -> list[Schedule]:

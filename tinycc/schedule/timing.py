@@ -125,35 +125,52 @@ class Timing:
         """The row calls of a member."""
         return self.written[self.begins[member] : self.begins[member + 1]]
 
-    def held(self, row_bytes: Sequence[int]) -> np.ndarray:
-        """What rings hold at each row call, and 0 behind the last.
+    def most_held(self, row_bytes: Sequence[int], scratch: Sequence[int]) -> int:
+        """The most that rings, and scratch memory beside them, hold at once.
 
-        row_bytes: of each member but the last, which has no ring.
+        row_bytes: of each member; what the last one has is held from its first row call to its last.
+        scratch: what each member needs during its row calls.
         """
-        if not len(row_bytes):
-            return np.zeros(len(self.order) + 1)
-        ring, rows, begun, ended = self._spans
-        sizes = np.array(row_bytes)[ring] * rows
-        length = len(self.order) + 1
-        return np.cumsum(np.bincount(begun, sizes, length) - np.bincount(ended, sizes, length))
+        times, place, member, rows = self._changes
+        held = np.cumsum(np.bincount(place, np.array(row_bytes)[member] * rows, len(times)))
+        if any(scratch):
+            held += np.maximum.reduceat(np.array(scratch)[self.order], times)
+        return int(held.max())
 
     @functools.cached_property
-    def _spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """When rings hold something: of each span the ring, its rows, the first row call, and one past the last."""
-        count = len(self.members) - 1
-        end = int(self.begins[count])
-        beyond = len(self.order) + 2
-        # Members one after the other on one axis, so that what is done for one is done for all.
-        member = np.repeat(np.arange(count), self.counts[:count])
-        offset = member * beyond
-        written = self.written[:end] + offset
-        held_until = np.maximum.accumulate(self.last[:end] + offset)
-        oldest = np.searchsorted(held_until, written)
-        rows = np.maximum.reduceat(np.arange(end) - oldest + 1, self.begins[:count])
-        first = np.flatnonzero(written > np.concatenate([[-2], held_until[:-1]]) + 1)
-        final = np.append(first[1:] - 1, end - 1)
-        ring = member[first]
-        return ring, rows[ring], self.written[first], held_until[final] - offset[final] + 1
+    def _changes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The row calls at which rings begin or cease to hold something, and for each such event:
+
+        the index of its row call, whose ring it is, and how many rows more that holds.
+        """
+        last = len(self.members) - 1
+        member, first, final = [np.array([last])], [self.times(last)[:1]], [self.times(last)[-1:]]
+        held = [np.ones(1, np.int64)]
+        if last:
+            end = int(self.begins[last])
+            beyond = len(self.order) + 2
+            # Members one after the other on one axis, so that what is done for one is done for all.
+            place = np.repeat(np.arange(last), self.counts[:last])
+            written = self.written[:end] + place * beyond
+            held_until = np.maximum.accumulate(self.last[:end] + place * beyond)
+            oldest = np.searchsorted(held_until, written)
+            rows = np.maximum.reduceat(np.arange(end) - oldest + 1, self.begins[:last])
+            begun = np.flatnonzero(written > np.concatenate([[-2], held_until[:-1]]) + 1)
+            ended = np.append(begun[1:] - 1, end - 1)
+            member.append(place[begun])
+            first.append(self.written[begun])
+            final.append(held_until[ended] - place[ended] * beyond)
+            held.append(rows[place[begun]])
+        members, rows = np.concatenate(member), np.concatenate(held)
+        begin, behind = np.concatenate(first), np.concatenate(final) + 1
+        is_within = behind < len(self.order)
+        times, index = np.unique(np.concatenate([[0], begin, behind[is_within]]), return_inverse=True)
+        return (
+            times,
+            index[1:],
+            np.concatenate([members, members[is_within]]),
+            np.concatenate([rows, -rows[is_within]]),
+        )
 
     def _grown(self, calls: Sequence[StreamedCall], member: tuple[RowReads, Places]) -> "Timing":
         members, shorter = (*self.members, member), (*self.shorter, self)
