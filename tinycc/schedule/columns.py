@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tinycc.limits import DEFAULT_LIMITS
 from tinycc.ops.kernel_call import RowCall, StreamedCall
 from tinycc.ops.row_window import ColumnWindow
-from tinycc.ops.streaming import parts_of
+from tinycc.ops.streaming import Range, parts_of
 from tinycc.schedule.timing import OUTSIDE, Places
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnReads:
-    """What of a call they depend on.
+    """What of a call they depend on; calls that are alike in it have the same object.
 
     width: pixels of a row. windows: None for one that takes whole rows. is_divisible: whether a part of a row
     can be computed.
@@ -35,7 +36,12 @@ class ColumnReads:
 @functools.lru_cache(1 << 16)
 def _reads_of(call: StreamedCall, width: int) -> ColumnReads:
     is_divisible = isinstance(call, RowCall) and call.pixel_columns > 0
-    return ColumnReads(width, tuple(window.columns for window in call.windows), is_divisible)
+    return _only(width, tuple(window.columns for window in call.windows), is_divisible)
+
+
+@functools.lru_cache(1 << 14)
+def _only(width: int, windows: tuple[ColumnWindow | None, ...], is_divisible: bool) -> ColumnReads:
+    return ColumnReads(width, windows, is_divisible)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +64,28 @@ class Columns:
 
         Returns int64 [strips, operators, 2]; None where a row cannot be cut so.
         """
+        if count == 1:
+            return np.array([[(0, reads.width) for reads, _ in self.members]])
         if count not in self._strips:
-            self._strips[count] = self._cut(count)
+            # Others will be asked for, and take no longer together.
+            counts = sorted({*DEFAULT_LIMITS.strips, count})
+            needed = self._needed([part for item in counts for part in parts_of(self._width, item)])
+            ends = np.cumsum(counts)
+            for item, end in zip(counts, ends.tolist(), strict=True):
+                can = needed is not None and item <= self._width
+                self._strips[item] = needed[end - item : end] if can else None
         return self._strips[count]
 
-    def _cut(self, count: int) -> np.ndarray | None:
-        widths = [reads.width for reads, _ in self.members]
-        if count == 1:
-            return np.array([[(0, width) for width in widths]])
-        if count > widths[-1] or not all(reads.is_divisible for reads, _ in self.members):
+    @property
+    def _width(self) -> int:
+        return self.members[-1][0].width
+
+    def _needed(self, parts: list[Range]) -> np.ndarray | None:
+        """For each of these parts of the result the pixels that each operator computes."""
+        if not all(reads.is_divisible for reads, _ in self.members):
             return None
-        needed = np.zeros((len(self.members), 2, count), np.int64)
-        needed[-1] = np.array(parts_of(widths[-1], count)).T
+        needed = np.zeros((len(self.members), 2, len(parts)), np.int64)
+        needed[-1] = np.array(parts).T
         is_needed = {len(self.members) - 1}
         for index in reversed(range(len(self.members))):
             reads, places = self.members[index]
