@@ -13,6 +13,7 @@ from tinycc.ops.footprint import most_at_once
 from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
 from tinycc.schedule.costs import predicted_instructions
+from tinycc.schedule.figures import StageFigures
 from tinycc.schedule.growing import GrownStage
 from tinycc.schedule.lifetimes import Lifetimes
 from tinycc.schedule.other_kernels import by_kernel
@@ -81,6 +82,7 @@ class Candidates:
         self.nodes = self.graph.nodes
         self.lifetimes = Lifetimes(graph)
         self._runs = Runs(graph, self.lifetimes, GrownStage() if tree is None else tree)
+        self._hopes: dict[Candidate, Run] = {}
         self._stages: dict[tuple[int, int, Grid], Candidate | None] = {}
 
     @cached_property
@@ -238,11 +240,15 @@ class Candidates:
         if overlaps is None:
             return None
         live = self.lifetimes.live_bytes(run.first, run.last, overlaps)
+        return self._stage(run, grid, figures, live)
+
+    def _stage(self, run: Run, grid: Grid, figures: StageFigures, tensor_bytes: int) -> Candidate:
+        """tensor_bytes: what is live beside rings."""
         return Candidate(
             self.graph,
             run.first,
             run.last,
-            live + figures.ring_bytes + figures.waiting_bytes,
+            tensor_bytes + figures.ring_bytes + figures.waiting_bytes,
             macs=figures.work.macs,
             extra_macs=figures.work.extra_macs,
             instructions=figures.work.instructions,
@@ -250,6 +256,37 @@ class Candidates:
             row_calls=figures.work.row_calls,
             ring_bytes=figures.ring_bytes,
         )
+
+    def hope_of(self, run: Run, most_bytes: int, strips: int = 1) -> Candidate | None:
+        """A run in so many strips that needs as little as it may; None where that is more than `most_bytes`.
+
+        What it needs in fact is known of `exact`.
+        """
+        figures = run.stage.figures(strips)
+        if figures is None or self.least_bytes(run, strips) > most_bytes:
+            return None
+        least = self.lifetimes.least_bytes(run.first, run.last)
+        hope = self._stage(run, Grid(strips=strips), figures, least)
+        self._hopes[hope] = run
+        return hope
+
+    def hopes_of(self, run: Run, most_bytes: int) -> Iterator[Candidate]:
+        """Those of a run in strips whose rings are less than those of fewer strips."""
+        if not self.is_worth_cutting(run):
+            return
+        rings = run.uncut.ring_bytes
+        for strips in self.limits.strips:
+            hope = self.hope_of(run, most_bytes, strips)
+            figures = run.stage.figures(strips)
+            if hope is not None and hope.ring_bytes < rings:
+                yield hope
+            if figures is not None:
+                rings = min(rings, figures.ring_bytes)
+
+    def exact(self, candidate: Candidate) -> Candidate | None:
+        """What a hope is in fact, None where it cannot be run so; any other candidate itself."""
+        run = self._hopes.get(candidate)
+        return candidate if run is None or candidate.grid is None else self.stage_of(run, candidate.grid)
 
     def simulated(self, run: tuple[Node, ...], grid: Grid = UNCUT) -> Candidate | None:
         """The stage of a run, cut as `grid` says; None if it cannot be one."""

@@ -9,8 +9,9 @@ import tvm
 from tinycc.errors import UnsupportedError
 from tinycc.graph import OperatorGraph
 from tinycc.ops.stage import Grid
-from tinycc.plan import plan_of
+from tinycc.plan import Plan, plan_of
 from tinycc.schedule.candidates import Candidate, Candidates
+from tinycc.schedule.fitting import Fitting
 from tinycc.schedule.growing import GrownStage
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule, Search
@@ -60,18 +61,22 @@ class Choice:
 class Space:
     """All schedules of a module, without and with elements that are computed again.
 
-    arenas: of the schedules that were planned.
+    plans: of the schedules that were planned.
     """
 
     candidates: Candidates
-    arenas: dict[Schedule, int] = field(default_factory=dict)
+    plans: dict[Schedule, Plan] = field(default_factory=dict)
+
+    def plan_of(self, schedule: Schedule) -> Plan:
+        """What the planner makes of a schedule."""
+        if schedule not in self.plans:
+            graph = scheduled(self.candidates.graph, schedule.candidates)
+            self.plans[schedule] = plan_of(graph, self.candidates.limits)
+        return self.plans[schedule]
 
     def arena_of(self, schedule: Schedule) -> int:
         """The arena that the planner needs for a schedule."""
-        if schedule not in self.arenas:
-            plan = plan_of(scheduled(self.candidates.graph, schedule.candidates), self.candidates.limits)
-            self.arenas[schedule] = plan.arena_bytes
-        return self.arenas[schedule]
+        return self.plan_of(schedule).arena_bytes
 
     def fits(self, schedule: Schedule, most_bytes: int) -> bool:
         """Whether the arena of a schedule is no more than this."""
@@ -138,13 +143,18 @@ class Space:
         """These, and stages cut into strips."""
         return self._search([*self._each_once, *self.candidates.strips])
 
-    def once_within(self, most_bytes: int) -> Search:
-        """`once` as far as it takes for schedules of no more than this."""
-        return self._search(once_within(self.candidates, most_bytes))
+    def once_within(self, most_bytes: int) -> Schedule | None:
+        """The cheapest of `once` whose arena is no more than this, None where there is none."""
+        return self._fitting(most_bytes).cheapest(once_within(self.candidates, most_bytes))
 
-    def again_within(self, most_bytes: int) -> Search:
-        """`again` as far as it takes for schedules of no more than this."""
-        return self._search(again_within(self.candidates, most_bytes))
+    def again_within(self, most_bytes: int, most_extra_macs: int | None) -> Schedule | None:
+        """The same of `again`, that computes no more than so much again."""
+        leaving = again_within(self.candidates, most_bytes)
+        return self._fitting(most_bytes, most_extra_macs).cheapest(leaving)
+
+    def _fitting(self, most_bytes: int, most_extra_macs: int | None = None) -> Fitting:
+        candidates = self.candidates
+        return Fitting(most_bytes, self.plan_of, most_extra_macs, candidates.exact, candidates.limits)
 
     @property
     def _each_once(self) -> list[Candidate]:
@@ -189,7 +199,7 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
         return None
     if budget is None or space.fits(space.whole, budget):
         return Choice((space,), space.quickest(budget))
-    once = space.once_within(budget).fitting(budget, space.arena_of)
+    once = space.once_within(budget)
     if once is not None:
         return Choice((space,), once)
     if options.most_extra == 0:
@@ -198,10 +208,7 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
     spaces = []
     for tried in _with_repetitions(space):
         spaces.append(tried)
-        search = tried.again_within(budget)
-        if search.is_impossible(most_extra):
-            break
-        fitting = search.fitting(budget, tried.arena_of, most_extra)
+        fitting = tried.again_within(budget, most_extra)
         if fitting is not None:
             return Choice(tuple(spaces), fitting, is_cut=True)
     return None

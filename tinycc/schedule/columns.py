@@ -76,13 +76,18 @@ class Columns:
                 self._strips[item] = needed[end - item : end] if can else None
         return self._strips[count]
 
+    @functools.cached_property
+    def is_divisible(self) -> bool:
+        """Whether all operators can compute a part of a row, so that this or a longer stage might be cut."""
+        return all(reads.is_divisible for reads, _ in self.members)
+
     @property
     def _width(self) -> int:
         return self.members[-1][0].width
 
     def _needed(self, parts: list[Range]) -> np.ndarray | None:
         """For each of these parts of the result the pixels that each operator computes."""
-        if not all(reads.is_divisible for reads, _ in self.members):
+        if not self.is_divisible:
             return None
         needed = np.zeros((len(self.members), 2, len(parts)), np.int64)
         needed[-1] = np.array(parts).T
