@@ -14,12 +14,16 @@ def bottleneck(plan: Plan, most_bytes: int, limits: SearchLimits = DEFAULT_LIMIT
     As few as it takes; all of them where that is not proved of fewer. The plan needs more.
     """
     states = sum(buffer.bytes for buffer in plan.buffers.values() if buffer.kind == "state")
-    overlaps = {(step.outputs[0], source): gap for step in plan.steps for source, gap in step.overlaps.items()}
+    overlaps = {
+        (step.outputs[0], source): gap for step in plan.steps for source, gap in step.overlaps.items()
+    }
     exact = {pair for step in plan.steps for pair in step.exact_overlaps}
 
     def is_too_large(first: int, end: int) -> bool:
         live = [
-            replace(buffer, first_step=max(buffer.first_step, first), last_step=min(buffer.last_step, end - 1))
+            replace(
+                buffer, first_step=max(buffer.first_step, first), last_step=min(buffer.last_step, end - 1)
+            )
             for buffer in plan.buffers.values()
             if buffer.kind != "state" and buffer.first_step < end and buffer.last_step >= first
         ]

@@ -257,31 +257,31 @@ class Candidates:
             ring_bytes=figures.ring_bytes,
         )
 
-    def hope_of(self, run: Run, most_bytes: int, strips: int = 1) -> Candidate | None:
-        """A run in so many strips that needs as little as it may; None where that is more than `most_bytes`.
+    def hope_of(self, run: Run, strips: int = 1) -> Candidate | None:
+        """A run in so many strips as if it needed as little as it may; None where it cannot be cut so.
 
         What it needs in fact is known of `exact`.
         """
         figures = run.stage.figures(strips)
-        if figures is None or self.least_bytes(run, strips) > most_bytes:
+        if figures is None:
             return None
         least = self.lifetimes.least_bytes(run.first, run.last)
         hope = self._stage(run, Grid(strips=strips), figures, least)
         self._hopes[hope] = run
         return hope
 
-    def hopes_of(self, run: Run, most_bytes: int) -> Iterator[Candidate]:
+    def hopes_of(self, run: Run) -> Iterator[Candidate]:
         """Those of a run in strips whose rings are less than those of fewer strips."""
         if not self.is_worth_cutting(run):
             return
         rings = run.uncut.ring_bytes
         for strips in self.limits.strips:
-            hope = self.hope_of(run, most_bytes, strips)
             figures = run.stage.figures(strips)
-            if hope is not None and hope.ring_bytes < rings:
+            if figures is not None and figures.ring_bytes < rings:
+                rings = figures.ring_bytes
+                hope = self.hope_of(run, strips)
+                assert hope is not None
                 yield hope
-            if figures is not None:
-                rings = min(rings, figures.ring_bytes)
 
     def exact(self, candidate: Candidate) -> Candidate | None:
         """What a hope is in fact, None where it cannot be run so; any other candidate itself."""

@@ -18,7 +18,7 @@ from tinycc.schedule.search import Schedule, Search
 from tinycc.schedule.staged import scheduled, staged
 from tinycc.schedule.two_passes import blocks_of, in_two_passes
 from tinycc.schedule.well_formed import well_formed
-from tinycc.schedule.within import again_within, once_within
+from tinycc.schedule.within import StepsWithin
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,12 @@ class Space:
 
     def once_within(self, most_bytes: int) -> Schedule | None:
         """The cheapest of `once` whose arena is no more than this, None where there is none."""
-        return self._fitting(most_bytes).cheapest(once_within(self.candidates, most_bytes))
+        return self._fitting(most_bytes).cheapest(StepsWithin(self.candidates, most_bytes, False))
 
     def again_within(self, most_bytes: int, most_extra_macs: int | None) -> Schedule | None:
         """The same of `again`, that computes no more than so much again."""
-        leaving = again_within(self.candidates, most_bytes)
-        return self._fitting(most_bytes, most_extra_macs).cheapest(leaving)
+        steps = StepsWithin(self.candidates, most_bytes, True)
+        return self._fitting(most_bytes, most_extra_macs).cheapest(steps)
 
     def _fitting(self, most_bytes: int, most_extra_macs: int | None = None) -> Fitting:
         candidates = self.candidates

@@ -146,9 +146,7 @@ class StageFigures:
     def ring_bytes(self) -> int:
         """The most that rings, scratch memory and accumulators hold at once."""
         widths = (self.strips[:, :, 1] - self.strips[:, :, 0]).max(0).tolist()
-        sizes = [
-            member.pixel_bytes * width for member, width in zip(self.members, widths, strict=True)
-        ]
+        sizes = [member.pixel_bytes * width for member, width in zip(self.members, widths, strict=True)]
         # The last has no ring.
         sizes[-1] = self.members[-1].accumulator_bytes
         return self.timing.most_held(sizes, [member.scratch_bytes for member in self.members])
@@ -167,7 +165,7 @@ class StageFigures:
         strips = len(self.strips)
         columns = (self.strips[:, :, 1] - self.strips[:, :, 0]).sum(0).tolist()
         work = [
-            _work(member.view, member.call, rows * strips, rows * width)
+            work_of(member.view, member.call, rows * strips, rows * width)
             for member, rows, width in zip(self.members, self.timing.counts, columns, strict=True)
         ]
         executed = sum(macs for macs, _ in work)
@@ -228,7 +226,7 @@ class StageFigures:
 
 
 @functools.lru_cache(1 << 16)
-def _work(view: Operator, call: StreamedCall, rows: int, pixels: int) -> tuple[int, int]:
+def work_of(view: Operator, call: StreamedCall, rows: int, pixels: int) -> tuple[int, int]:
     """Multiply-accumulates and predicted instructions of a member that computes so many rows and pixels."""
     macs = view.macs // (call.rows * view.outputs[0].width) * pixels
     return macs, run_in_stage(view, call, rows, pixels).predicted_instructions

@@ -5,13 +5,13 @@ looked at. Candidates may be hopes, that need so much at least: only those on a 
 otherwise are found out more of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.plan import Plan, bottleneck
 from tinycc.schedule.candidates import Candidate
-from tinycc.schedule.paths import Sequel, cheapest_path
+from tinycc.schedule.paths import Path, Steps, cheapest_path
 from tinycc.schedule.search import Schedule, Search
 
 # By which one MAC that is computed again counts more than all instructions together.
@@ -34,20 +34,19 @@ class Fitting:
     exact: Callable[[Candidate], Candidate | None] = lambda candidate: candidate
     limits: SearchLimits = DEFAULT_LIMITS
 
-    def cheapest(self, leaving: Sequence[Sequence[Candidate]]) -> Schedule | None:
-        """The schedule of fewest predicted instructions; None where there is none.
-
-        leaving: candidates that begin at each operator.
-        """
-        steps = [[step for step in here if step.live_bytes <= self.most_bytes] for here in leaving]
-        refused: list[Sequel] = []
+    def cheapest(self, steps: Steps) -> Schedule | None:
+        """The schedule of fewest predicted instructions; None where there is none."""
+        refused: list[Path] = []
+        wrong: set[Candidate] = set()
         while len(refused) < self.limits.plans:
-            path = self._found(steps, refused)
-            if path is None:
+            path = cheapest_path(steps, self._cost, refused, wrong)
+            if path is None or not Schedule(path).is_within(self.most_extra_macs):
                 return None
-            if not self._is_possible(path, steps):
+            exact = [self._fitting(step) for step in path]
+            if None in exact:
+                wrong.update(step for step, found in zip(path, exact, strict=True) if found is None)
                 continue
-            schedule = Schedule(tuple(filter(None, map(self.exact, path))))
+            schedule = Schedule(tuple(filter(None, exact)))
             plan = self.plan_of(schedule)
             if plan.arena_bytes <= self.most_bytes:
                 return schedule
@@ -55,29 +54,25 @@ class Fitting:
             refused.append(path[found.start : found.stop])
         return self._smallest(steps)
 
-    def _found(self, steps: list[list[Candidate]], refused: list[Sequel]) -> Sequel | None:
-        path = cheapest_path(steps, self._cost, refused)
-        return path if path is not None and Schedule(path).is_within(self.most_extra_macs) else None
-
     def _cost(self, candidate: Candidate) -> int:
         again = 0 if self.most_extra_macs is None else candidate.extra_macs
         return again * _MOST_INSTRUCTIONS + candidate.instructions
 
-    def _is_possible(self, path: Sequel, steps: list[list[Candidate]]) -> bool:
-        """Whether all steps of a path need no more in fact; those that do are taken out of `steps`."""
-        wrong = [step for step in path if not self._fits(self.exact(step))]
-        for step in wrong:
-            steps[step.first].remove(step)
-        return not wrong
+    def _fitting(self, candidate: Candidate) -> Candidate | None:
+        """What a candidate is in fact; None where it needs too much."""
+        exact = self.exact(candidate) if candidate.live_bytes <= self.most_bytes else None
+        return None if exact is None or exact.live_bytes > self.most_bytes else exact
 
-    def _fits(self, candidate: Candidate | None) -> bool:
-        return candidate is not None and candidate.live_bytes <= self.most_bytes
-
-    def _smallest(self, steps: list[list[Candidate]]) -> Schedule | None:
+    def _smallest(self, steps: Steps) -> Schedule | None:
         """What needs least, where plans have run out; None where that is too much."""
-        exact = [self.exact(step) for here in steps for step in here]
-        fitting = [step for step in exact if step is not None and self._fits(step)]
-        search = Search(fitting, len(steps), self.limits)
+        reached, fitting = {0}, []
+        for first in range(steps.length):
+            if first in reached:
+                here = [step for kind in range(steps.kinds) for step in steps.beginning_at(first, kind)]
+                exact = list(filter(None, map(self._fitting, here)))
+                reached.update(step.last for step in exact)
+                fitting += exact
+        search = Search(fitting, steps.length, self.limits)
         cheapest = search.cheapest(self.most_bytes, self.most_extra_macs)
         if cheapest is None or not cheapest.is_within(self.most_extra_macs):
             return None
