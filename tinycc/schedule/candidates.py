@@ -271,17 +271,12 @@ class Candidates:
         return hope
 
     def hopes_of(self, run: Run) -> Iterator[Candidate]:
-        """Those of a run in strips whose rings are less than those of fewer strips."""
-        if not self.is_worth_cutting(run):
-            return
-        rings = run.uncut.ring_bytes
-        for strips in self.limits.strips:
-            figures = run.stage.figures(strips)
-            if figures is not None and figures.ring_bytes < rings:
-                rings = figures.ring_bytes
+        """Those of a run in strips whose rings are less than uncut."""
+        if self.is_worth_cutting(run):
+            for strips in self.limits.strips:
                 hope = self.hope_of(run, strips)
-                assert hope is not None
-                yield hope
+                if hope is not None and hope.ring_bytes < run.uncut.ring_bytes:
+                    yield hope
 
     def exact(self, candidate: Candidate) -> Candidate | None:
         """What a hope is in fact, None where it cannot be run so; any other candidate itself."""

@@ -152,6 +152,23 @@ class Space:
         steps = StepsWithin(self.candidates, most_bytes, True)
         return self._fitting(most_bytes, most_extra_macs).cheapest(steps)
 
+    def smallest(self, is_cut: bool, most_extra_macs: int | None) -> Schedule | None:
+        """The schedule of least arena of `again`, or of `once`, that computes no more than so much again.
+
+        None where there is none. More and more memory is allowed until that is enough: what takes much of it
+        is not looked at.
+        """
+        most = self.candidates.most_whole
+        for allowed in (int(most / 1.25**step) for step in range(12, -1, -1)):
+            steps = StepsWithin(self.candidates, allowed, is_cut)
+            found = self._fitting(allowed, most_extra_macs).smallest(steps)
+            if found is not None:
+                return found
+        search = self.again if is_cut else self.once
+        if search.is_impossible(most_extra_macs):
+            return None
+        return search.smallest(self.arena_of, most_extra_macs)
+
     def _fitting(self, most_bytes: int, most_extra_macs: int | None = None) -> Fitting:
         candidates = self.candidates
         return Fitting(most_bytes, self.plan_of, most_extra_macs, candidates.exact, candidates.limits)
@@ -217,15 +234,16 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
 def _smallest(space: Space, options: ScheduleOptions) -> Choice:
     """The schedule of least memory."""
     if options.most_extra == 0:
-        return Choice((space,), space.once.smallest(space.arena_of, 0))
+        least = space.smallest(False, 0)
+        return Choice((space,), space.whole if least is None else least)
     most_extra = _most_extra_macs(space, options)
     spaces: list[Space] = []
     found: list[tuple[int, Space, Schedule]] = []
     for tried in _with_repetitions(space):
         spaces.append(tried)
-        if tried.again.is_impossible(most_extra):
+        schedule = tried.smallest(True, most_extra)
+        if schedule is None:
             break
-        schedule = tried.again.smallest(tried.arena_of, most_extra)
         found.append((tried.arena_of(schedule), tried, schedule))
     _, chosen, best = min(found, key=lambda item: item[0])
     spaces.remove(chosen)

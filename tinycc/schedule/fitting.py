@@ -52,7 +52,7 @@ class Fitting:
                 return schedule
             found = bottleneck(plan, self.most_bytes, self.limits)
             refused.append(path[found.start : found.stop])
-        return self._smallest(steps)
+        return self.smallest(steps)
 
     def _cost(self, candidate: Candidate) -> int:
         again = 0 if self.most_extra_macs is None else candidate.extra_macs
@@ -63,8 +63,17 @@ class Fitting:
         exact = self.exact(candidate) if candidate.live_bytes <= self.most_bytes else None
         return None if exact is None or exact.live_bytes > self.most_bytes else exact
 
-    def _smallest(self, steps: Steps) -> Schedule | None:
-        """What needs least, where plans have run out; None where that is too much."""
+    def smallest(self, steps: Steps) -> Schedule | None:
+        """The schedule of least arena, and of those the cheapest; None where that is too much."""
+        search = self._search(steps)
+        cheapest = search.cheapest(self.most_bytes, self.most_extra_macs)
+        if cheapest is None or not cheapest.is_within(self.most_extra_macs):
+            return None
+        best = search.smallest(lambda schedule: self.plan_of(schedule).arena_bytes, self.most_extra_macs)
+        return best if self.plan_of(best).arena_bytes <= self.most_bytes else None
+
+    def _search(self, steps: Steps) -> Search:
+        """All schedules none of whose steps needs more than that in fact."""
         reached, fitting = {0}, []
         for first in range(steps.length):
             if first in reached:
@@ -72,9 +81,4 @@ class Fitting:
                 exact = list(filter(None, map(self._fitting, here)))
                 reached.update(step.last for step in exact)
                 fitting += exact
-        search = Search(fitting, steps.length, self.limits)
-        cheapest = search.cheapest(self.most_bytes, self.most_extra_macs)
-        if cheapest is None or not cheapest.is_within(self.most_extra_macs):
-            return None
-        best = search.smallest(lambda schedule: self.plan_of(schedule).arena_bytes, self.most_extra_macs)
-        return best if self.plan_of(best).arena_bytes <= self.most_bytes else None
+        return Search(fitting, steps.length, self.limits)
