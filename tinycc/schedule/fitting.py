@@ -5,13 +5,14 @@ looked at. Candidates may be hopes, that need so much at least: only those on a 
 otherwise are found out more of.
 """
 
+import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
 from tinycc.plan import Plan, bottleneck
 from tinycc.schedule.candidates import Candidate
-from tinycc.schedule.paths import Path, Steps, cheapest_path
+from tinycc.schedule.paths import GivenSteps, Path, Steps, cheapest_path
 from tinycc.schedule.search import Schedule, Search
 
 # By which one MAC that is computed again counts more than all instructions together.
@@ -50,9 +51,28 @@ class Fitting:
             plan = self.plan_of(schedule)
             if plan.arena_bytes <= self.most_bytes:
                 return schedule
-            found = bottleneck(plan, self.most_bytes, self.limits)
+            found = bottleneck(plan, self.most_bytes, self.limits).steps
             refused.append(path[found.start : found.stop])
         return self.smallest(steps)
+
+    def smallest(self, steps: Steps) -> Schedule | None:
+        """The schedule of least arena, and of those the cheapest; None where that is too much."""
+        found = self._in_fact(steps)
+        # Of paths what all that go along them take at least.
+        needed: dict[Path, int] = {(step,): step.live_bytes for here in found.leaving for step in here}
+        for _ in range(self.limits.plans):
+            path = self._least(found, needed)
+            if path is None:
+                return None
+            plan = self.plan_of(Schedule(path))
+            least = max(bytes_ for part, bytes_ in needed.items() if _is_part(part, path))
+            if plan.arena_bytes <= least:
+                return Schedule(path) if least <= self.most_bytes else None
+            tight = bottleneck(plan, least, self.limits)
+            needed[path[tight.steps.start : tight.steps.stop]] = tight.least_bytes
+        search = Search([step for here in found.leaving for step in here], steps.length, self.limits)
+        best = search.smallest(lambda schedule: self.plan_of(schedule).arena_bytes, self.most_extra_macs)
+        return best if self.plan_of(best).arena_bytes <= self.most_bytes else None
 
     def _cost(self, candidate: Candidate) -> int:
         again = 0 if self.most_extra_macs is None else candidate.extra_macs
@@ -63,22 +83,33 @@ class Fitting:
         exact = self.exact(candidate) if candidate.live_bytes <= self.most_bytes else None
         return None if exact is None or exact.live_bytes > self.most_bytes else exact
 
-    def smallest(self, steps: Steps) -> Schedule | None:
-        """The schedule of least arena, and of those the cheapest; None where that is too much."""
-        search = self._search(steps)
-        cheapest = search.cheapest(self.most_bytes, self.most_extra_macs)
-        if cheapest is None or not cheapest.is_within(self.most_extra_macs):
-            return None
-        best = search.smallest(lambda schedule: self.plan_of(schedule).arena_bytes, self.most_extra_macs)
-        return best if self.plan_of(best).arena_bytes <= self.most_bytes else None
-
-    def _search(self, steps: Steps) -> Search:
-        """All schedules none of whose steps needs more than that in fact."""
-        reached, fitting = {0}, []
+    def _in_fact(self, steps: Steps) -> GivenSteps:
+        """All steps that need no more than that in fact, and can be reached."""
+        reached, leaving = {0}, []
         for first in range(steps.length):
+            here: list[Candidate] = []
             if first in reached:
-                here = [step for kind in range(steps.kinds) for step in steps.beginning_at(first, kind)]
-                exact = list(filter(None, map(self._fitting, here)))
-                reached.update(step.last for step in exact)
-                fitting += exact
-        return Search(fitting, steps.length, self.limits)
+                hopes = (step for kind in range(steps.kinds) for step in steps.beginning_at(first, kind))
+                here = list(filter(None, map(self._fitting, hopes)))
+                reached.update(step.last for step in here)
+            leaving.append(here)
+        return GivenSteps(leaving)
+
+    def _least(self, steps: GivenSteps, needed: dict[Path, int]) -> Path | None:
+        """The path that needs least, as far as is known, and of those the cheapest; None where there is none."""
+
+        def within(most_bytes: int) -> Path | None:
+            refused = [path for path, bytes_ in needed.items() if bytes_ > most_bytes]
+            single = {path[0] for path in refused if len(path) == 1}
+            longer = [path for path in refused if len(path) > 1]
+            path = cheapest_path(steps, self._cost, longer, single)
+            return path if path is not None and Schedule(path).is_within(self.most_extra_macs) else None
+
+        sizes = sorted(set(needed.values()))
+        index = bisect.bisect_left(sizes, True, key=lambda size: within(size) is not None)
+        return within(sizes[index]) if index < len(sizes) else None
+
+
+def _is_part(part: Path, path: Path) -> bool:
+    """Whether a path goes along another."""
+    return any(path[index : index + len(part)] == part for index in range(len(path) - len(part) + 1))
