@@ -55,9 +55,10 @@ class ScheduleStages:
 
 
 def _told(schedule: Schedule, choice: Choice) -> dict[str, Any]:
+    plan = choice.space.plans.get(schedule)
     return {
         "live_bytes": schedule.live_bytes,
-        "arena_bytes": choice.space.arenas.get(schedule),
+        "arena_bytes": None if plan is None else plan.arena_bytes,
         "macs": schedule.macs,
         "extra_macs": schedule.extra_macs,
         "row_calls": schedule.row_calls,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinycc.ops.border import Border
 from tinycc.ops.tensor import Tensor
 
@@ -33,6 +35,16 @@ class ColumnWindow:
         right = (end - 1) * self.stride - self.pad_left + (self.columns - 1) * self.dilation + 1
         left = min(max(left, 0), self.input_columns - 1)
         return left, max(min(right, self.input_columns), left + 1)
+
+    def spans(self, first: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same of many ranges of output columns."""
+        if self.border is not None:
+            spans = [self.span(*part) for part in zip(first.tolist(), end.tolist(), strict=True)]
+            return np.array([left for left, _ in spans]), np.array([right for _, right in spans])
+        left = first * self.stride - self.pad_left
+        right = (end - 1) * self.stride - self.pad_left + (self.columns - 1) * self.dilation + 1
+        left = np.minimum(np.maximum(left, 0), self.input_columns - 1)
+        return left, np.maximum(np.minimum(right, self.input_columns), left + 1)
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,8 @@ def place(
     buffers: their `offset` is ignored.
     lower_bound_bytes: where first-fit reaches it, nothing is left to solve.
     """
-    orders = {
-        "size": sorted(buffers, key=lambda buffer: -buffer.bytes),
-        "first use": sorted(buffers, key=lambda buffer: (buffer.first_step, -buffer.bytes)),
-        "last use": sorted(buffers, key=lambda buffer: (-buffer.last_step, -buffer.first_step)),
-    }
     best: Placement | None = None
-    for name, order in orders.items():
+    for name, order in _orders(buffers).items():
         offsets = _first_fit(order, overlaps, exact)
         arena_bytes = max((offsets[buffer.name] + buffer.bytes for buffer in buffers), default=0)
         if best is None or arena_bytes < best.arena_bytes:
@@ -58,6 +53,22 @@ def place(
             best = Placement(offsets, arena_bytes, reached, f"first fit by {name}")
     assert best is not None
     return best if best.optimal else _solved(buffers, overlaps, exact, lower_bound_bytes, best, limits)
+
+
+def is_impossible(
+    buffers: Sequence[Buffer],
+    overlaps: Overlaps,
+    most_bytes: int,
+    exact: Exact = (),
+    limits: SearchLimits = DEFAULT_LIMITS,
+) -> bool:
+    """Whether it is proved that no offsets keep all buffers within so many bytes."""
+    for order in _orders(buffers).values():
+        offsets = _first_fit(order, overlaps, exact)
+        if all(offsets[buffer.name] + buffer.bytes <= most_bytes for buffer in buffers):
+            return False
+    model, _, _ = _model(buffers, overlaps, exact, 0, most_bytes)
+    return _solver(limits.solver_seconds).solve(model) == cp_model.INFEASIBLE
 
 
 def place_apart(
@@ -107,6 +118,15 @@ def _most_aligned(buffers: Sequence[Buffer]) -> int:
 
 def _align(offset: int, alignment: int) -> int:
     return -(-offset // alignment) * alignment
+
+
+def _orders(buffers: Sequence[Buffer]) -> dict[str, list[Buffer]]:
+    """Those in which first fit may come close to the least arena."""
+    return {
+        "size": sorted(buffers, key=lambda buffer: -buffer.bytes),
+        "first use": sorted(buffers, key=lambda buffer: (buffer.first_step, -buffer.bytes)),
+        "last use": sorted(buffers, key=lambda buffer: (-buffer.last_step, -buffer.first_step)),
+    }
 
 
 def _first_fit(order: Sequence[Buffer], overlaps: Overlaps, exact: Exact) -> dict[str, int]:
@@ -191,23 +211,9 @@ def _solve(
     None if nothing is found.
     """
     overlaps = {(output, source): gap for output, source, gap in gaps}
-    model = cp_model.CpModel()
-    units = {
-        buffer.name: model.new_int_var(0, max(0, limit - buffer.bytes) // buffer.alignment, buffer.name)
-        for buffer in buffers
-    }
-    offset = {buffer.name: buffer.alignment * units[buffer.name] for buffer in buffers}
-    arena = model.new_int_var(min(lower_bound_bytes, limit), limit, "arena")
-    for index, buffer in enumerate(buffers):
-        model.add(offset[buffer.name] + buffer.bytes <= arena)
-        model.add_hint(units[buffer.name], start[index] // buffer.alignment)
-        for other in buffers[index + 1 :]:
-            if buffer.meets(other):
-                _separate(model, offset, buffer, other, overlaps, exact)
+    model, offset, arena = _model(buffers, overlaps, exact, min(lower_bound_bytes, limit), limit, start)
     model.minimize(arena)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.max_deterministic_time = seconds
+    solver = _solver(seconds)
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
@@ -216,6 +222,42 @@ def _solve(
     return Placement(
         offsets, int(solver.objective_value), proved, "CP-SAT, proved optimal" if proved else "CP-SAT"
     )
+
+
+def _solver(seconds: float) -> cp_model.CpSolver:
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.max_deterministic_time = seconds
+    return solver
+
+
+def _model(
+    buffers: Sequence[Buffer],
+    overlaps: Overlaps,
+    exact: Exact,
+    least: int,
+    limit: int,
+    start: Sequence[int] = (),
+) -> tuple[cp_model.CpModel, dict[str, cp_model.LinearExpr], cp_model.IntVar]:
+    """All rules for an arena of `least` to `limit` bytes, and the variables of offsets and arena.
+
+    start: offsets to begin with.
+    """
+    model = cp_model.CpModel()
+    units = {
+        buffer.name: model.new_int_var(0, max(0, limit - buffer.bytes) // buffer.alignment, buffer.name)
+        for buffer in buffers
+    }
+    offset = {buffer.name: buffer.alignment * units[buffer.name] for buffer in buffers}
+    arena = model.new_int_var(least, limit, "arena")
+    for index, buffer in enumerate(buffers):
+        model.add(offset[buffer.name] + buffer.bytes <= arena)
+        if start:
+            model.add_hint(units[buffer.name], start[index] // buffer.alignment)
+        for other in buffers[index + 1 :]:
+            if buffer.meets(other):
+                _separate(model, offset, buffer, other, overlaps, exact)
+    return model, offset, arena
 
 
 def _separate(

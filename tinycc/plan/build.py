@@ -153,12 +153,7 @@ def plan_of(graph: OperatorGraph, limits: SearchLimits = DEFAULT_LIMITS, prefix:
     )
     bound = _lower_bound(steps, buffers)
     overlaps = {(step.outputs[0], source): gap for step in steps for source, gap in step.overlaps.items()}
-    exact = {
-        (step.outputs[0], source)
-        for step in steps
-        if step.operator.kernel.overlaps_exactly
-        for source in step.overlaps
-    }
+    exact = {pair for step in steps for pair in step.exact_overlaps}
     placement = place_apart(list(buffers.values()), overlaps, bound, exact, limits)
     plan = Plan(
         steps=steps,

@@ -84,6 +84,12 @@ class Step:
     overlaps: Mapping[str, int] = field(default_factory=dict)
     members: tuple["Step", ...] = ()
 
+    @property
+    def exact_overlaps(self) -> list[tuple[str, str]]:
+        """Of the output and the inputs that it may overlap those pairs that may do so by just that distance."""
+        is_exact = self.operator.kernel.overlaps_exactly
+        return [(self.outputs[0], source) for source in self.overlaps] if is_exact else []
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:

@@ -1,27 +1,24 @@
 """All runs of neighbouring operators that could be a stage, and what each would need."""
 
-import functools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tvm import relax
 
-from tinycc import tvm_adapter
 from tinycc.graph import Node, OperatorGraph, Value
 from tinycc.limits import DEFAULT_LIMITS, SearchLimits
-from tinycc.ops.base import Operator
-from tinycc.ops.footprint import joint_bytes, most_at_once
+from tinycc.ops.footprint import most_at_once
 from tinycc.ops.overlap import overlap_distances
 from tinycc.ops.stage import UNCUT, Grid, Stage
-from tinycc.plan.row_input import UNDER_WAY_BYTES
 from tinycc.schedule.costs import predicted_instructions
-from tinycc.schedule.growing import GrownStage, Outside
+from tinycc.schedule.figures import StageFigures
+from tinycc.schedule.growing import GrownStage
+from tinycc.schedule.lifetimes import Lifetimes
 from tinycc.schedule.other_kernels import by_kernel
+from tinycc.schedule.runs import Run, Runs, streams
 from tinycc.schedule.stages import stage_inputs, stage_of
-
-# The order of row calls is a table of bytes.
-MOST_MEMBERS = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,10 @@ class Candidates:
         self.limits = limits
         self.graph = graph
         self.nodes = self.graph.nodes
-        self._tree = GrownStage() if tree is None else tree
+        self.lifetimes = Lifetimes(graph)
+        self._runs = Runs(graph, self.lifetimes, GrownStage() if tree is None else tree)
+        self._hopes: dict[Candidate, Run] = {}
+        self._stages: dict[tuple[int, int, Grid], Candidate | None] = {}
 
     @cached_property
     def whole(self) -> list[Candidate]:
@@ -107,7 +107,7 @@ class Candidates:
         return found
 
     @cached_property
-    def _most_whole(self) -> int:
+    def most_whole(self) -> int:
         """What whole tensors need at most, an input that comes row by row included."""
         row_input = self.graph.row_input
         fed = 0 if row_input is None else self.graph.tensor_of(row_input).bytes
@@ -116,84 +116,73 @@ class Candidates:
     @cached_property
     def stages(self) -> list[Candidate]:
         """Runs of operators that can be a stage, whose rings alone need no more than whole tensors do."""
-        return self.stages_within(self._most_whole)
-
-    def stages_within(self, most_bytes: int) -> list[Candidate]:
-        """Those whose rings alone need no more than this, either."""
-        most = min(most_bytes, self._most_whole)
-        return [stage for stage in self._runs_within(most) if stage.ring_bytes <= most]
+        return self._stages_of(self._useful_runs)
 
     @cached_property
     def runs(self) -> list[Candidate]:
         """Every run of operators that can be a stage, up to twice what whole tensors need for its rings."""
-        return self._runs_within(2 * self._most_whole)
-
-    def _runs_within(self, most_ring_bytes: int) -> list[Candidate]:
-        """Every run of operators that can be a stage.
-
-        Longer stages have more rings, so a run ends where they become more than this.
-        """
-        found = []
-        streams = [self.streams(node) for node in self.nodes]
-        for first in range(len(self.nodes)):
-            growing = _GrowingRun(first, self._tree)
-            for last in range(first + 1, min(len(self.nodes), first + MOST_MEMBERS) + 1):
-                if not streams[last - 1] or growing.stage is None:
-                    break
-                stage = growing.add(self._reads[last - 1], self.nodes[last - 1])
-                candidate = None
-                if stage is not None and last - first > 1:
-                    candidate = self._grown(self.nodes[first:last], growing.outside, stage)
-                if candidate is None:
-                    continue
-                if candidate.ring_bytes > most_ring_bytes:
-                    break
-                found.append(candidate)
-        return found
+        return self._stages_of(self._all_runs(2 * self.most_whole))
 
     @cached_property
     def strips(self) -> list[Candidate]:
         """Stages cut into strips of columns, of those whose rings are worth it; less memory for more MACs."""
-        return self.strips_within(self.stages, self._most_whole)
+        return [cut for run in self._useful_runs for cut in self.strips_of(run, self.most_whole)]
 
-    def hopes_within(self, most_bytes: int) -> dict[Candidate, Candidate]:
-        """Stages that cut might need no more than this, as if they did, with those themselves."""
-        most_strips = max(self.limits.strips, default=1)
-        hopes = {}
-        for stage in self.stages_within(most_strips * most_bytes):
-            least = _least_cut(stage, most_strips)
-            if self._is_worth_cutting(stage) and least <= most_bytes:
-                hopes[replace(stage, live_bytes=least)] = stage
-        return hopes
+    @cached_property
+    def _useful_runs(self) -> list[Run]:
+        return self._all_runs(self.most_whole)
 
-    def strips_within(self, stages: Iterable[Candidate], most_bytes: int) -> list[Candidate]:
-        """The strips of stages that need no more than this, each less than what fewer strips need."""
-        found = []
-        for whole in stages:
-            least = min(whole.live_bytes, most_bytes + 1)
-            for count in self.limits.strips if self._is_worth_cutting(whole) else ():
-                if _least_cut(whole, count) >= least:
-                    continue
-                cut = self.cut(whole, Grid(strips=count))
-                if cut is None:
-                    break
-                if cut.live_bytes < least:
-                    found.append(cut)
+    def _all_runs(self, most_ring_bytes: int) -> list[Run]:
+        starts = range(len(self.nodes))
+        return [run for first in starts for run in self.runs_from(first, most_ring_bytes)]
+
+    def _stages_of(self, runs: Sequence[Run]) -> list[Candidate]:
+        return [stage for run in runs if (stage := self.stage_of(run)) is not None]
+
+    def runs_from(self, first: int, most_ring_bytes: int) -> Iterator[Run]:
+        """Runs that begin at an operator, whose rings alone need no more than this."""
+        return self._runs.beginning_at(first, most_ring_bytes)
+
+    def strips_of(self, run: Run, most_bytes: int) -> Iterator[Candidate]:
+        """A run in strips that need no more than this, each less than what fewer strips need.
+
+        None where rings are too little of what it needs uncut.
+        """
+        if not self.is_worth_cutting(run):
+            return
+        least = most_bytes + 1
+        if self.least_bytes(run) < least:
+            uncut = self.stage_of(run)
+            least = least if uncut is None else min(uncut.live_bytes, least)
+        for count in self.limits.strips:
+            grid = Grid(strips=count)
+            if self.least_bytes(run, count) < least:
+                cut = self.stage_of(run, grid)
+                if cut is not None and cut.live_bytes < least:
+                    yield cut
                     least = cut.live_bytes
-        return found
 
-    def _is_worth_cutting(self, stage: Candidate) -> bool:
-        return stage.ring_bytes > self.limits.ring_share * stage.live_bytes
+    def is_worth_cutting(self, run: Run) -> bool:
+        """Whether rings are a good part of what a run needs uncut."""
+        share, rings = self.limits.ring_share, run.uncut.ring_bytes
+        most = self.lifetimes.live_bytes(run.first, run.last, {}) + rings + run.uncut.waiting_bytes
+        if rings > share * most:
+            return True
+        stage = self.stage_of(run)
+        return stage is not None and rings > share * stage.live_bytes
+
+    def least_bytes(self, run: Run, strips: int = 1) -> float:
+        """What a run in so many strips needs at least; infinite where it cannot be cut so."""
+        figures = run.stage.figures(strips)
+        if figures is None:
+            return math.inf
+        return self.lifetimes.least_bytes(run.first, run.last) + figures.ring_bytes + figures.waiting_bytes
 
     def cut(self, stage: Candidate, grid: Grid) -> Candidate | None:
         """A stage cut as `grid` says, None where it cannot be."""
         if grid.bands > 1 or grid.by_layers:
             return self.simulated(stage.run, grid)
-        growing, grown = _GrowingRun(stage.first, self._tree), None
-        for node in stage.run:
-            grown = growing.add(self._reads[node.index], node)
-        assert grown is not None
-        return self._grown(stage.run, growing.outside, grown, grid)
+        return self.stage_of(self._runs.of(stage.first, stage.last), grid)
 
     def output_shape(self, candidate: Candidate) -> tuple[int, ...]:
         """Of what its last operator makes."""
@@ -220,89 +209,84 @@ class Candidates:
 
     def streams(self, node: Node) -> bool:
         """Whether an operator may be part of a stage at all."""
-        return _streams(node.view)
-
-    @cached_property
-    def _reads(self) -> list[tuple["_Read | None", ...]]:
-        """What each operator reads, for each input of its view; None for constants."""
-        makers, values = self.graph.makers, self.graph.values
-        reads = []
-        for node in self.nodes:
-            arguments = [
-                None if tensor.parameter is None else node.call.args[tensor.parameter]
-                for tensor in node.view.inputs
-            ]
-            reads.append(
-                tuple(
-                    None if variable is None else _Read.of(variable, makers.get(values[variable]))
-                    for variable in arguments
-                )
-            )
-        return reads
-
-    @cached_property
-    def _last_reads(self) -> list[int]:
-        """Of each operator, the last that reads a result of it."""
-        return [max(self._lifetimes[value][1] for value in node.results) for node in self.nodes]
-
-    @cached_property
-    def _lifetimes(self) -> dict[Value, tuple[int, int]]:
-        """From the operator that makes a value, -1 for parameters, to the last that reads it."""
-        graph, lifetimes = self.graph, {}
-        for value, readers in graph.readers.items():
-            birth = graph.makers[value].index if value in graph.makers else -1
-            last = max((node.index for node in readers), default=birth)
-            lifetimes[value] = (birth, len(self.nodes) if value in graph.kept else last)
-        return lifetimes
+        return streams(node.view)
 
     def _single(self, node: Node) -> Candidate:
         view = node.view
+        first, last = node.index, node.index + 1
         return Candidate(
             self.graph,
-            node.index,
-            node.index + 1,
-            self._live_bytes((node,), node.overlaps) + view.scratch_bytes,
+            first,
+            last,
+            self.lifetimes.live_bytes(first, last, node.overlaps) + view.scratch_bytes,
             macs=view.macs,
             extra_macs=view.extra_macs,
             instructions=predicted_instructions(view),
         )
 
-    def _grown(
-        self, run: tuple[Node, ...], outside: Iterable[relax.Var], stage: GrownStage, grid: Grid = UNCUT
-    ) -> Candidate | None:
-        """A run as a stage that was simulated; None if it cannot be one.
+    def stage_of(self, run: Run, grid: Grid = UNCUT) -> Candidate | None:
+        """A run as a stage, in strips where `grid` says so; None where it cannot be one."""
+        key = (run.first, run.last, grid)
+        if key not in self._stages:
+            self._stages[key] = self._stage_of(run, grid)
+        return self._stages[key]
 
-        outside: what it reads from outside, by index.
-        """
-        figures = None if self._escapes(run) else stage.figures(grid.strips)
+    def _stage_of(self, run: Run, grid: Grid) -> Candidate | None:
+        figures = run.stage.figures(grid.strips)
         if figures is None:
             return None
-        variables = list(outside)
-        overlaps = self._overlaps_of(
-            run, {variables[index]: distance for index, distance in figures.distances}
-        )
+        distances = {run.outside[index]: distance for index, distance in figures.distances}
+        overlaps = self._overlaps_of(self.nodes[run.first : run.last], distances)
         if overlaps is None:
             return None
+        live = self.lifetimes.live_bytes(run.first, run.last, overlaps)
+        return self._stage(run, grid, figures, live)
+
+    def _stage(self, run: Run, grid: Grid, figures: StageFigures, tensor_bytes: int) -> Candidate:
+        """tensor_bytes: what is live beside rings."""
         return Candidate(
             self.graph,
-            run[0].index,
-            run[-1].index + 1,
-            self._live_bytes(run, overlaps) + figures.ring_bytes + figures.waiting_bytes,
-            macs=figures.macs,
-            extra_macs=figures.extra_macs,
-            instructions=figures.instructions,
+            run.first,
+            run.last,
+            tensor_bytes + figures.ring_bytes + figures.waiting_bytes,
+            macs=figures.work.macs,
+            extra_macs=figures.work.extra_macs,
+            instructions=figures.work.instructions,
             grid=grid,
-            row_calls=figures.row_calls,
+            row_calls=figures.work.row_calls,
             ring_bytes=figures.ring_bytes,
         )
 
-    def _escapes(self, run: Sequence[Node]) -> bool:
-        """Whether anything but the last result of a run is read behind it."""
-        return max(self._last_reads[run[0].index : run[-1].index], default=0) > run[-1].index
+    def hope_of(self, run: Run, strips: int = 1) -> Candidate | None:
+        """A run in so many strips as if it needed as little as it may; None where it cannot be cut so.
+
+        What it needs in fact is known of `exact`.
+        """
+        figures = run.stage.figures(strips)
+        if figures is None:
+            return None
+        least = self.lifetimes.least_bytes(run.first, run.last)
+        hope = self._stage(run, Grid(strips=strips), figures, least)
+        self._hopes[hope] = run
+        return hope
+
+    def hopes_of(self, run: Run) -> Iterator[Candidate]:
+        """Those of a run in strips whose rings are less than uncut."""
+        if self.is_worth_cutting(run):
+            for strips in self.limits.strips:
+                hope = self.hope_of(run, strips)
+                if hope is not None and hope.ring_bytes < run.uncut.ring_bytes:
+                    yield hope
+
+    def exact(self, candidate: Candidate) -> Candidate | None:
+        """What a hope is in fact, None where it cannot be run so; any other candidate itself."""
+        run = self._hopes.get(candidate)
+        return candidate if run is None or candidate.grid is None else self.stage_of(run, candidate.grid)
 
     def simulated(self, run: tuple[Node, ...], grid: Grid = UNCUT) -> Candidate | None:
         """The stage of a run, cut as `grid` says; None if it cannot be one."""
-        if self._escapes(run):
+        first, last = run[0].index, run[-1].index + 1
+        if self.lifetimes.escapes(first, last):
             return None
         stage = stage_of(self.graph, run, grid)
         try:
@@ -319,9 +303,9 @@ class Candidates:
             return None
         return Candidate(
             self.graph,
-            run[0].index,
-            run[-1].index + 1,
-            self._live_bytes(run, overlaps) + rings + stage.scratch_bytes,
+            first,
+            last,
+            self.lifetimes.live_bytes(first, last, overlaps) + rings + stage.scratch_bytes,
             macs=stage.macs + stage.extra_macs,
             extra_macs=stage.extra_macs,
             instructions=predicted_instructions(stage),
@@ -346,85 +330,3 @@ class Candidates:
         for variable, distance in distances.items():
             overlaps[values[variable]] = max(distance, overlaps.get(values[variable], distance))
         return overlaps
-
-    def _live_bytes(self, run: Sequence[Node], overlaps: Mapping[Value, int]) -> int:
-        """What is live while a run of operators is executed, tensors between them left out.
-
-        overlaps: overlap distances of the result to the values that it may overlap.
-        """
-        first, last = run[0].index, run[-1].index
-        sizes, lifetimes = self.graph.bytes, self._lifetimes
-        dying = [value for value in overlaps if lifetimes[value][0] < first <= lifetimes[value][1] <= last]
-        result, *others = (sizes[value] for value in run[-1].results)
-        joint = joint_bytes(result, [(sizes[value], overlaps[value]) for value in dying])
-        state = 0 if self.graph.row_input is None else UNDER_WAY_BYTES
-        return state + joint + sum(others) + self._bytes_at[first] - sum(sizes[value] for value in dying)
-
-    @cached_property
-    def _bytes_at(self) -> list[int]:
-        """Before each operator what is live, of what was made before it."""
-        sizes, lifetimes = self.graph.bytes, self._lifetimes
-        return [
-            sum(sizes[value] for value, (birth, death) in lifetimes.items() if birth < index <= death)
-            for index in range(len(self.nodes))
-        ]
-
-
-def _least_cut(stage: Candidate, strips: int) -> int:
-    """What a stage needs at least when it is cut: rings become narrower, and nothing else less."""
-    return stage.live_bytes - stage.ring_bytes + stage.ring_bytes // strips
-
-
-@functools.lru_cache(1 << 14)
-def _streams(view: Operator) -> bool:
-    try:
-        return view.runs_by_rows
-    except ValueError:
-        return False
-
-
-@dataclass(frozen=True, eq=False)
-class _Read:
-    """A variable that an operator reads.
-
-    maker: the index of the operator that makes it; -1 where that is none.
-    """
-
-    variable: relax.Var
-    maker: int
-    shape: tuple[int, ...]
-    dtype: str
-
-    @classmethod
-    def of(cls, variable: relax.Var, maker: Node | None) -> "_Read":
-        index = -1 if maker is None else maker.index
-        return cls(variable, index, tvm_adapter.shape_of(variable), tvm_adapter.dtype_of(variable))
-
-
-class _GrowingRun:
-    """A run of operators from one on, that becomes longer, and its stage.
-
-    stage: None where no operator may follow. outside: what it reads from outside, in order, with its place.
-    """
-
-    def __init__(self, first: int, tree: GrownStage) -> None:
-        self._first = first
-        self._last = first - 1
-        self.stage: GrownStage | None = tree
-        self.outside: dict[relax.Var, int] = {}
-
-    def add(self, reads: Sequence[_Read | None], node: Node) -> GrownStage | None:
-        """The stage that ends with one more operator; None where that cannot run row by row."""
-        assert self.stage is not None
-        growth = self.stage.grown(node.view, tuple(map(self._source, reads)))
-        self._last = node.index
-        self.stage = growth.by_rows
-        return growth.ended
-
-    def _source(self, read: _Read | None) -> int | Outside | None:
-        if read is None:
-            return None
-        if self._first <= read.maker <= self._last:
-            return read.maker - self._first
-        index = self.outside.setdefault(read.variable, len(self.outside))
-        return Outside(index, read.shape, read.dtype)

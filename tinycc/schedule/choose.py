@@ -9,14 +9,16 @@ import tvm
 from tinycc.errors import UnsupportedError
 from tinycc.graph import OperatorGraph
 from tinycc.ops.stage import Grid
-from tinycc.plan import plan_of
+from tinycc.plan import Plan, plan_of
 from tinycc.schedule.candidates import Candidate, Candidates
+from tinycc.schedule.fitting import Fitting
 from tinycc.schedule.growing import GrownStage
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.schedule.search import Schedule, Search
 from tinycc.schedule.staged import scheduled, staged
 from tinycc.schedule.two_passes import blocks_of, in_two_passes
 from tinycc.schedule.well_formed import well_formed
+from tinycc.schedule.within import StepsWithin
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,22 @@ class Choice:
 class Space:
     """All schedules of a module, without and with elements that are computed again.
 
-    arenas: of the schedules that were planned.
+    plans: of the schedules that were planned.
     """
 
     candidates: Candidates
-    arenas: dict[Schedule, int] = field(default_factory=dict)
+    plans: dict[Schedule, Plan] = field(default_factory=dict)
+
+    def plan_of(self, schedule: Schedule) -> Plan:
+        """What the planner makes of a schedule."""
+        if schedule not in self.plans:
+            graph = scheduled(self.candidates.graph, schedule.candidates)
+            self.plans[schedule] = plan_of(graph, self.candidates.limits)
+        return self.plans[schedule]
 
     def arena_of(self, schedule: Schedule) -> int:
         """The arena that the planner needs for a schedule."""
-        if schedule not in self.arenas:
-            plan = plan_of(scheduled(self.candidates.graph, schedule.candidates), self.candidates.limits)
-            self.arenas[schedule] = plan.arena_bytes
-        return self.arenas[schedule]
+        return self.plan_of(schedule).arena_bytes
 
     def fits(self, schedule: Schedule, most_bytes: int) -> bool:
         """Whether the arena of a schedule is no more than this."""
@@ -137,25 +143,39 @@ class Space:
         """These, and stages cut into strips."""
         return self._search([*self._each_once, *self.candidates.strips])
 
-    def once_within(self, most_bytes: int) -> Search:
-        """`once` as far as it takes for schedules of no more than this."""
-        return self._search(self._each_once_within(most_bytes))
+    def once_within(self, most_bytes: int) -> Schedule | None:
+        """The cheapest of `once` whose arena is no more than this, None where there is none."""
+        return self._fitting(most_bytes).cheapest(StepsWithin(self.candidates, most_bytes, False))
 
-    def again_within(self, most_bytes: int) -> Search:
-        """`again` as far as it takes for schedules of no more than this."""
-        once = self._each_once_within(most_bytes)
-        hopes = self.candidates.hopes_within(most_bytes)
-        useful = self._search([*once, *hopes]).on_paths(most_bytes)
-        cut = [stage for hope, stage in hopes.items() if hope in useful]
-        return self._search([*once, *self.candidates.strips_within(cut, most_bytes)])
+    def again_within(self, most_bytes: int, most_extra_macs: int | None) -> Schedule | None:
+        """The same of `again`, that computes no more than so much again."""
+        steps = StepsWithin(self.candidates, most_bytes, True)
+        return self._fitting(most_bytes, most_extra_macs).cheapest(steps)
+
+    def smallest(self, is_cut: bool, most_extra_macs: int | None) -> Schedule | None:
+        """The schedule of least arena of `again`, or of `once`, that computes no more than so much again.
+
+        None where there is none. More and more memory is allowed until that is enough: what takes much of it
+        is not looked at.
+        """
+        most = self.candidates.most_whole
+        for allowed in (int(most / 1.25**step) for step in range(12, -1, -1)):
+            steps = StepsWithin(self.candidates, allowed, is_cut)
+            found = self._fitting(allowed, most_extra_macs).smallest(steps)
+            if found is not None:
+                return found
+        search = self.again if is_cut else self.once
+        if search.is_impossible(most_extra_macs):
+            return None
+        return search.smallest(self.arena_of, most_extra_macs)
+
+    def _fitting(self, most_bytes: int, most_extra_macs: int | None = None) -> Fitting:
+        candidates = self.candidates
+        return Fitting(most_bytes, self.plan_of, most_extra_macs, candidates.exact, candidates.limits)
 
     @property
     def _each_once(self) -> list[Candidate]:
         return [*self.candidates.whole, *self.candidates.traded, *self.candidates.stages]
-
-    def _each_once_within(self, most_bytes: int) -> list[Candidate]:
-        stages = self.candidates.stages_within(most_bytes)
-        return [*self.candidates.whole, *self.candidates.traded, *stages]
 
     def _search(self, candidates: list[Candidate]) -> Search:
         return Search(candidates, len(self.candidates.nodes), self.candidates.limits)
@@ -196,7 +216,7 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
         return None
     if budget is None or space.fits(space.whole, budget):
         return Choice((space,), space.quickest(budget))
-    once = space.once_within(budget).fitting(budget, space.arena_of)
+    once = space.once_within(budget)
     if once is not None:
         return Choice((space,), once)
     if options.most_extra == 0:
@@ -205,10 +225,7 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
     spaces = []
     for tried in _with_repetitions(space):
         spaces.append(tried)
-        search = tried.again_within(budget)
-        if search.is_impossible(most_extra):
-            break
-        fitting = search.fitting(budget, tried.arena_of, most_extra)
+        fitting = tried.again_within(budget, most_extra)
         if fitting is not None:
             return Choice(tuple(spaces), fitting, is_cut=True)
     return None
@@ -217,15 +234,16 @@ def _fitting(space: Space, options: ScheduleOptions) -> Choice | None:
 def _smallest(space: Space, options: ScheduleOptions) -> Choice:
     """The schedule of least memory."""
     if options.most_extra == 0:
-        return Choice((space,), space.once.smallest(space.arena_of, 0))
+        least = space.smallest(False, 0)
+        return Choice((space,), space.whole if least is None else least)
     most_extra = _most_extra_macs(space, options)
     spaces: list[Space] = []
     found: list[tuple[int, Space, Schedule]] = []
     for tried in _with_repetitions(space):
         spaces.append(tried)
-        if tried.again.is_impossible(most_extra):
+        schedule = tried.smallest(True, most_extra)
+        if schedule is None:
             break
-        schedule = tried.again.smallest(tried.arena_of, most_extra)
         found.append((tried.arena_of(schedule), tried, schedule))
     _, chosen, best = min(found, key=lambda item: item[0])
     spaces.remove(chosen)

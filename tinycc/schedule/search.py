@@ -41,6 +41,10 @@ class Schedule:
         """What it is predicted to execute."""
         return sum(candidate.instructions for candidate in self.candidates)
 
+    def is_within(self, most_extra_macs: int | None) -> bool:
+        """Whether it computes no more than so much again; None for any."""
+        return most_extra_macs is None or self.extra_macs <= most_extra_macs
+
     @property
     def row_calls(self) -> int:
         """Rows computed one by one."""
@@ -77,24 +81,6 @@ class Search:
             return again * self._most_instructions + candidate.instructions
 
         return self._paths(cost, most_bytes)
-
-    def on_paths(self, most_bytes: int) -> set[Candidate]:
-        """The candidates of all schedules none of whose candidates needs more."""
-        end = len(self._leaving) - 1
-        fitting = [
-            candidate
-            for leaving in self._leaving
-            for candidate in leaving
-            if candidate.live_bytes <= most_bytes
-        ]
-        begun, ended = {0}, {end}
-        for candidate in fitting:  # by where they begin
-            if candidate.first in begun:
-                begun.add(candidate.last)
-        for candidate in reversed(fitting):
-            if candidate.last in ended:
-                ended.add(candidate.first)
-        return {candidate for candidate in fitting if candidate.first in begun and candidate.last in ended}
 
     def longest_stages(self) -> Schedule:
         """The schedule of fewest steps: whatever can run row by row does. Of such, one of least memory."""
@@ -141,14 +127,14 @@ class Search:
 
         def is_enough(size: int) -> bool:
             schedule = self.cheapest(size, most_extra_macs)
-            return schedule is not None and _is_within(schedule, most_extra_macs)
+            return schedule is not None and schedule.is_within(most_extra_macs)
 
         return self.footprints[bisect.bisect_left(self.footprints, True, key=is_enough)]
 
     def is_impossible(self, most_extra_macs: int | None) -> bool:
         """Whether every schedule computes more than so much again."""
-        schedule = self.cheapest(self.footprints[-1], most_extra_macs)
-        return schedule is not None and not _is_within(schedule, most_extra_macs)
+        schedule = self.cheapest(self.footprints[-1], most_extra_macs) if self.footprints else None
+        return schedule is not None and not schedule.is_within(most_extra_macs)
 
     def front(self) -> list[Schedule]:
         """Schedules none of which is beaten by another both in memory and in cost; least memory first."""
@@ -163,20 +149,6 @@ class Search:
                 break
             limit = smaller[-1]
         return found[::-1]
-
-    def fitting(
-        self, budget: int, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None
-    ) -> Schedule | None:
-        """The cheapest schedule whose planned arena is within a budget; None if none was found."""
-        if self.cheapest(budget, most_extra_macs) is None:
-            return None
-        for _, schedule in zip(range(self._most_plans), self.by_cost(budget, most_extra_macs), strict=False):
-            if not _is_within(schedule, most_extra_macs):
-                return None
-            if arena_of(schedule) <= budget:
-                return schedule
-        best = self.smallest(arena_of, most_extra_macs)
-        return best if arena_of(best) <= budget else None
 
     def smallest(self, arena_of: Callable[[Schedule], int], most_extra_macs: int | None = None) -> Schedule:
         """The schedule of least arena, and of those the cheapest, that computes no more than this again."""
@@ -199,7 +171,7 @@ class Search:
             if best is not None and (limit >= arena_of(best) or plans >= self._most_plans):
                 break
             for schedule in self.by_cost(limit, most_extra_macs):
-                if not _is_within(schedule, most_extra_macs):
+                if not schedule.is_within(most_extra_macs):
                     break
                 plans += 1
                 if best is None or arena_of(schedule) < arena_of(best):
@@ -208,10 +180,6 @@ class Search:
                     break
         assert best is not None
         return best
-
-
-def _is_within(schedule: Schedule, most_extra_macs: int | None) -> bool:
-    return most_extra_macs is None or schedule.extra_macs <= most_extra_macs
 
 
 def _cost(schedule: Schedule, most_extra_macs: int | None) -> tuple[int, int]:

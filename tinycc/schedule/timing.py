@@ -125,6 +125,53 @@ class Timing:
         """The row calls of a member."""
         return self.written[self.begins[member] : self.begins[member + 1]]
 
+    def most_held(self, row_bytes: Sequence[int], scratch: Sequence[int]) -> int:
+        """The most that rings, and scratch memory beside them, hold at once.
+
+        row_bytes: of each member; what the last one has is held from its first row call to its last.
+        scratch: what each member needs during its row calls.
+        """
+        times, place, member, rows = self._changes
+        held = np.cumsum(np.bincount(place, np.array(row_bytes)[member] * rows, len(times)))
+        if any(scratch):
+            held += np.maximum.reduceat(np.array(scratch)[self.order], times)
+        return int(held.max())
+
+    @functools.cached_property
+    def _changes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The row calls at which rings begin or cease to hold something, and for each such event:
+
+        the index of its row call, whose ring it is, and how many rows more that holds.
+        """
+        last = len(self.members) - 1
+        member, first, final = [np.array([last])], [self.times(last)[:1]], [self.times(last)[-1:]]
+        held = [np.ones(1, np.int64)]
+        if last:
+            end = int(self.begins[last])
+            beyond = len(self.order) + 2
+            # Members one after the other on one axis, so that what is done for one is done for all.
+            place = np.repeat(np.arange(last), self.counts[:last])
+            written = self.written[:end] + place * beyond
+            held_until = np.maximum.accumulate(self.last[:end] + place * beyond)
+            oldest = np.searchsorted(held_until, written)
+            rows = np.maximum.reduceat(np.arange(end) - oldest + 1, self.begins[:last])
+            begun = np.flatnonzero(written > np.concatenate([[-2], held_until[:-1]]) + 1)
+            ended = np.append(begun[1:] - 1, end - 1)
+            member.append(place[begun])
+            first.append(self.written[begun])
+            final.append(held_until[ended] - place[ended] * beyond)
+            held.append(rows[place[begun]])
+        members, rows = np.concatenate(member), np.concatenate(held)
+        begin, behind = np.concatenate(first), np.concatenate(final) + 1
+        is_within = behind < len(self.order)
+        times, index = np.unique(np.concatenate([[0], begin, behind[is_within]]), return_inverse=True)
+        return (
+            times,
+            index[1:],
+            np.concatenate([members, members[is_within]]),
+            np.concatenate([rows, -rows[is_within]]),
+        )
+
     def _grown(self, calls: Sequence[StreamedCall], member: tuple[RowReads, Places]) -> "Timing":
         members, shorter = (*self.members, member), (*self.shorter, self)
         read = {place for _, places in members for place in places}
