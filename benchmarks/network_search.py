@@ -98,19 +98,17 @@ class Bench:
 
     def run(self) -> None:
         """Find and compare all that is not known yet."""
-        for name in self._task.searches:
-            self._compare(name, lambda name=name: self._searched(name))
-        for name in self._task.by_hand:
-            self._compare(name, lambda name=name: self._best_of_grid(name))
+        for name in self._task.ways:
+            self._compare(name, self._best_of_grid if name in self._task.by_hand else self._searched)
 
     def outcomes(self) -> list[Outcome]:
         """Of all that was compared, the first being what others are less."""
         return [Outcome(name, **content) for name, content in self._kept["outcomes"].items()]
 
-    def _compare(self, name: str, find: Callable[[], Entry | None]) -> None:
+    def _compare(self, name: str, find: Callable[[str], Entry | None]) -> None:
         if name in self._kept["outcomes"]:
             return
-        entry = find()
+        entry = find(name)
         if entry is None:
             return
         results = [self._handed_off(entry, seed) for seed in SEEDS]

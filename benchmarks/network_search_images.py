@@ -67,8 +67,10 @@ def task(name: str) -> SearchTask:
         test=test,
         spaces=image_spaces(SIZES, 3, len(train.classes)),
         options=options,
-        searches=(
-            "searched", "best of as many drawn", "searched, whole tensors", "searched, an interpreter"
+        ways=(
+            "searched", "best of as many drawn", "MobileNetV2 by hand", "ResNet-8 by hand",
+            "DS-CNN by hand",
+            "searched, whole tensors", "searched, an interpreter",
         ),
         by_hand={
             "MobileNetV2 by hand": {

@@ -27,7 +27,7 @@ class SearchTask:
 
     train: all that is trained with in the end: `learned`, and `held_out`, by which networks are chosen.
     test: what nothing else has seen.
-    spaces: of which one is searched. searches: in what ways, by name.
+    spaces: of which one is searched. ways: in what ways networks are found, by name, in order.
     by_hand: for each kind of network the grid, and for each of its points the network in all widths.
     setting: all else that results depend on, to be written beside them.
     """
@@ -39,7 +39,7 @@ class SearchTask:
     test: Dataset
     spaces: Mapping[str, Space]
     options: SearchOptions
-    searches: Sequence[str]
+    ways: Sequence[str]
     by_hand: Mapping[str, Mapping[str, Sequence[Architecture]]]
     setting: Mapping[str, Any]
 
