@@ -73,8 +73,8 @@ def cheapest_path(
 
     Of equal ones, that whose steps reach further, from the first on, or else come first.
     refused: sequences that are part of no path. without: candidates that are part of none.
-    Source: A* (Hart, Nilsson and Raphael, 1968); how far a refused sequence has been followed is remembered as
-    in Aho and Corasick, "Efficient string matching" (1975).
+    Source: A* (Hart, Nilsson and Raphael, 1968); how far a refused sequence has been followed is remembered
+    as in Aho and Corasick, "Efficient string matching" (1975).
     """
     beginnings = {path[:length] for path in refused for length in range(len(path))} | {()}
     start: _Place = (0, ())
