@@ -18,13 +18,15 @@ _Place = tuple[int, Path]
 
 
 class Steps(Protocol):
-    """Candidates by where they begin and of what kind they are; kinds count from 0.
+    """Candidates by where they begin and of what kind they are; kinds count from 0."""
 
-    length: of the whole way, in operators.
-    """
+    @property
+    def length(self) -> int:
+        """Of the whole way, in operators."""
 
-    length: int
-    kinds: int
+    @property
+    def kinds(self) -> int:
+        """How many there are."""
 
     def least_cost(self, first: int, kind: int) -> float:
         """What a way to the end costs at least that begins with one of these candidates."""
