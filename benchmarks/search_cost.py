@@ -1,16 +1,20 @@
 """What a search is told of a network against what the compiler makes of it, and how long it takes to tell.
 
-    python -m benchmarks.search_cost [--networks 1000] [--whole 100] [--quick] [--markdown PAGE]
+    python -m benchmarks.search_cost [--networks 1000] [--whole 100] [--jobs 1] [--quick] [--markdown PAGE]
 
 Random networks of each space, on devices drawn for each, have canonical weights: the first `--networks` go
-through all passes and the planner, the first `--whole` of them through the whole compiler. Times are of one
-thread: of a network that nothing is known of, and of the children of an evolution. `--quick` does all of it
-with so few networks that the figures say nothing.
+through all passes and the planner, `--whole` through the whole compiler, in `--jobs` processes. Times are
+what one thread takes of a processor, whatever else that does meanwhile: for a network that nothing is known
+of, and for the children of an evolution. `--quick` does all of it with so few networks that the figures say
+nothing.
 """
 
+import itertools
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,21 +43,27 @@ SPACES = {
 TARGETS = ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m55")
 BUDGET = "8K"
 POPULATION = 20
+# Networks of one process at a time.
+PART = 50
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How many networks are compared, and how many children there are of how many generations."""
+    """How many networks are compared, and how many children there are of how many generations.
+
+    jobs: processes that compare.
+    """
 
     networks: int = 1000
     whole: int = 100
+    jobs: int = 1
     children: int = 40
     generations: int = 5
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one thread: of networks that nothing is known of, and of children."""
+    """Seconds of a processor: of networks that nothing is known of, and of children."""
 
     cold: list[float]
     children: list[float]
@@ -93,25 +103,47 @@ def compiled(architecture: Architecture, device: Device, seed: int) -> Cost:
     )
 
 
-def differences(
-    space: Space, count: int, reference: Callable[[Architecture, Device, int], Cost], fits: bool
-) -> int:
-    """How many of so many networks cost something else than the reference says.
+@dataclass(frozen=True)
+class Part:
+    """Networks to be compared.
 
-    fits: whether only networks are taken that fit their budget, as nothing else is compiled.
+    is_whole: with the whole compiler, and only such as fit their budget, as nothing else is compiled.
     """
-    random = np.random.default_rng(0)
-    different = seen = 0
-    with click.progressbar(length=count, label="networks") as bar:
-        while seen < count:
+
+    space: str
+    count: int
+    seed: int
+    is_whole: bool
+
+    def differences(self) -> int:
+        """How many cost something else."""
+        space, random = SPACES[self.space], np.random.default_rng(self.seed)
+        different = seen = 0
+        while seen < self.count:
             architecture, device = space.architecture(space.sampled(random)), device_of(random)
             told = CostModel(device).cost(architecture)
-            if fits and device.sram is not None and told.sram_bytes > int(device.sram):
+            if self.is_whole and device.sram is not None and told.sram_bytes > int(device.sram):
                 continue
-            different += told != reference(architecture, device, seen)
+            different += told != (compiled if self.is_whole else planned)(architecture, device, seen)
             seen += 1
-            bar.update(1)
-    return different
+        return different
+
+
+def compare(setup: Setup) -> dict[tuple[str, bool], int]:
+    """How many networks of each space cost something else; by whether the whole compiler was asked."""
+    parts = [
+        Part(space, min(PART, count - begun), begun // PART, is_whole)
+        for is_whole, count in ((True, setup.whole), (False, setup.networks))
+        for space in SPACES
+        for begun in range(0, count, PART)
+    ]
+    found = dict.fromkeys(itertools.product(SPACES, (False, True)), 0)
+    with ProcessPoolExecutor(setup.jobs, multiprocessing.get_context("spawn")) as pool:
+        counts = pool.map(Part.differences, parts)
+        with click.progressbar(zip(parts, counts, strict=True), length=len(parts), label="networks") as bar:
+            for part, count in bar:
+                found[part.space, part.is_whole] += count
+    return found
 
 
 def timed(space: Space, setup: Setup) -> Times:
@@ -150,9 +182,9 @@ def _seconds(ask: Callable[[], Cost | None]) -> tuple[float, Cost | None]:
 def page(setup: Setup) -> str:
     """Both tables."""
     compared, times = [], []
+    different = compare(setup)
     for name, space in SPACES.items():
-        passes = differences(space, setup.networks, planned, fits=False)
-        whole = differences(space, setup.whole, compiled, fits=True)
+        passes, whole = different[name, False], different[name, True]
         compared.append([name, number(setup.networks), number(passes), number(setup.whole), number(whole)])
         told = timed(space, setup)
         milliseconds = [
@@ -167,17 +199,19 @@ def page(setup: Setup) -> str:
         times.append([name, *(f"{value:.0f}" for value in milliseconds)])
     headings = ["space", "networks through passes and plan", "different", "through the compiler", "different"]
     timing = ["space", "cold, median (ms)", "cold, most", "children, median", "children, most"]
-    return f"{table(headings, compared)}\n{table(timing, times)}\n{processor_name()}, one thread.\n"
+    measured = f"{processor_name()}, processor time of one thread."
+    return f"{table(headings, compared)}\n{table(timing, times)}\n{measured}\n"
 
 
 @click.command()
 @click.option("--networks", default=Setup.networks, help="How many go through passes and planner.")
 @click.option("--whole", default=Setup.whole, help="How many of them through the whole compiler.")
+@click.option("--jobs", default=Setup.jobs, help="Processes that compare.")
 @click.option("--quick", is_flag=True, help="All of it with very few networks.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="The page that the tables are put into.")
-def main(networks: int, whole: int, quick: bool, markdown: Path | None) -> None:
+def main(networks: int, whole: int, jobs: int, quick: bool, markdown: Path | None) -> None:
     """What a search is told against what the compiler makes, and how long it takes."""
-    setup = Setup(2, 1, 2, 1) if quick else replace(Setup(), networks=networks, whole=whole)
+    setup = Setup(2, 1, 1, 2, 1) if quick else replace(Setup(), networks=networks, whole=whole, jobs=jobs)
     text = page(setup)
     print(text)
     if markdown is not None:

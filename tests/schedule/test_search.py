@@ -32,6 +32,10 @@ def search_in(candidates: Candidates) -> Search:
     return Search([*candidates.whole, *candidates.stages], len(candidates.nodes))
 
 
+def cheapest_within(candidates: Candidates, budget: int) -> Schedule | None:
+    return Space(candidates).once_within(budget)
+
+
 def arena_of(candidates: Candidates, schedule: Schedule) -> int:
     return build_plan(staged(candidates.graph, schedule.candidates)).arena_bytes
 
@@ -84,7 +88,7 @@ def test_a_budget_is_met_with_the_fewest_instructions(seed: int, share: float) -
     arenas = {schedule: arena_of(candidates, schedule) for schedule in all_schedules(candidates)}
     least, most = min(arenas.values()), max(arenas.values())
     budget = int(least + share * (most - least))
-    found = search_in(candidates).fitting(budget, lambda schedule: arena_of(candidates, schedule))
+    found = cheapest_within(candidates, budget)
     assert found is not None and arena_of(candidates, found) <= budget
     fitting = [schedule for schedule, arena in arenas.items() if arena <= budget]
     assert found.instructions == min(schedule.instructions for schedule in fitting)
@@ -152,7 +156,7 @@ def test_no_schedule_of_the_front_beats_another() -> None:
 
 def test_a_budget_that_nothing_meets_is_said_to_be_so() -> None:
     candidates = candidates_of(inverted_residual())
-    assert search_in(candidates).fitting(10, lambda schedule: arena_of(candidates, schedule)) is None
+    assert cheapest_within(candidates, 10) is None
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -52,7 +52,7 @@ def _live_in(plan: Plan, steps: range) -> list[Buffer]:
 
 
 def _least(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The least number in [low, high] of which something holds that holds of `high`, and of all that follow."""
+    """The least number in [low, high] of which something holds; it holds of all that follow, too."""
     while low < high:
         middle = (low + high) // 2
         if holds(middle):

@@ -86,7 +86,7 @@ class Step:
 
     @property
     def exact_overlaps(self) -> list[tuple[str, str]]:
-        """Of the output and the inputs that it may overlap those pairs that may do so by just that distance."""
+        """The output with each input that it may overlap, where it may by just that distance."""
         is_exact = self.operator.kernel.overlaps_exactly
         return [(self.outputs[0], source) for source in self.overlaps] if is_exact else []
 

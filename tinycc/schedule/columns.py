@@ -72,8 +72,10 @@ class Columns:
             needed = self._needed([part for item in counts for part in parts_of(self._width, item)])
             ends = np.cumsum(counts)
             for item, end in zip(counts, ends.tolist(), strict=True):
-                cannot = needed is None or item > self._width
-                self._strips[item] = None if cannot else needed[end - item : end]
+                if needed is None or item > self._width:
+                    self._strips[item] = None
+                else:
+                    self._strips[item] = needed[end - item : end]
         return self._strips[count]
 
     @functools.cached_property

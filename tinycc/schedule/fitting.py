@@ -96,7 +96,7 @@ class Fitting:
         return GivenSteps(leaving)
 
     def _least(self, steps: GivenSteps, needed: dict[Path, int]) -> Path | None:
-        """The path that needs least, as far as is known, and of those the cheapest; None where there is none."""
+        """The path that needs least, as far as is known, of those the cheapest; None where there is none."""
 
         def within(most_bytes: int) -> Path | None:
             refused = [path for path, bytes_ in needed.items() if bytes_ > most_bytes]

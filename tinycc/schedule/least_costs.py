@@ -63,7 +63,7 @@ def _calls(view: Operator) -> tuple[StreamedCall, ...]:
 
 @functools.lru_cache(1 << 16)
 def _by_rows(view: Operator, strips: int) -> float:
-    """What an operator takes in a stage where all its rows are computed; infinite where it cannot be in one."""
+    """What an operator takes in a stage that computes all its rows; infinite where it cannot be in one."""
     width = view.outputs[0].width
     works = [work_of(view, call, call.rows * strips, call.rows * width) for call in _calls(view)]
     return min((instructions for _, instructions in works), default=math.inf)

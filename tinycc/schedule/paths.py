@@ -18,13 +18,15 @@ _Place = tuple[int, Path]
 
 
 class Steps(Protocol):
-    """Candidates by where they begin and of what kind they are; kinds count from 0.
+    """Candidates by where they begin and of what kind they are; kinds count from 0."""
 
-    length: of the whole way, in operators.
-    """
+    @property
+    def length(self) -> int:
+        """Of the whole way, in operators."""
 
-    length: int
-    kinds: int
+    @property
+    def kinds(self) -> int:
+        """How many there are."""
 
     def least_cost(self, first: int, kind: int) -> float:
         """What a way to the end costs at least that begins with one of these candidates."""
@@ -73,8 +75,8 @@ def cheapest_path(
 
     Of equal ones, that whose steps reach further, from the first on, or else come first.
     refused: sequences that are part of no path. without: candidates that are part of none.
-    Source: A* (Hart, Nilsson and Raphael, 1968); how far a refused sequence has been followed is remembered as
-    in Aho and Corasick, "Efficient string matching" (1975).
+    Source: A* (Hart, Nilsson and Raphael, 1968); how far a refused sequence has been followed is remembered
+    as in Aho and Corasick, "Efficient string matching" (1975).
     """
     beginnings = {path[:length] for path in refused for length in range(len(path))} | {()}
     start: _Place = (0, ())

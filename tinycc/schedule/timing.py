@@ -139,9 +139,10 @@ class Timing:
 
     @functools.cached_property
     def _changes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The row calls at which rings begin or cease to hold something, and for each such event:
+        """When rings begin and cease to hold something.
 
-        the index of its row call, whose ring it is, and how many rows more that holds.
+        The row calls in which one does; and for each such event the index of its row call, whose ring it is,
+        and how many rows more that holds.
         """
         last = len(self.members) - 1
         member, first, final = [np.array([last])], [self.times(last)[:1]], [self.times(last)[-1:]]
