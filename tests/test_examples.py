@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,18 @@ def test_commands_print_what_the_page_shows(
     if request.config.getoption("--update-golden"):
         page.write_text(expected, encoding="utf-8")
     assert page.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.emulator
+def test_a_searched_network_runs_on_the_micro_bit(require_tool: Callable[[str], str], tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the search needs the extra tinycc[search]")
+    require_tool("arm-none-eabi-gcc")
+    require_tool("qemu-system-arm")
+    script = ROOT / "examples" / "search_for_a_board" / "search_for_a_board.py"
+    told = printed(f"python {script} --quick --output {tmp_path}", tmp_path)
+    assert "on: microbit (Cortex-M0, 16 KB SRAM, 256 KB flash, emulated)\n" in told
+    taken = re.search(r"SRAM +([\d,]+) bytes of 16,384", told)
+    assert taken and int(taken[1].replace(",", "")) < 16_384
+    assert re.search(r"accuracy +\d+\.\d%", told) and re.search(r"instructions +[\d,]+ a picture", told)
+    assert (tmp_path / "quick" / "found" / "search.html").is_file()
