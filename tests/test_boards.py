@@ -79,7 +79,7 @@ def test_every_core_gives_the_bytes_of_the_host(
 def test_te_vww_fits_a_part_of_256_kilobytes(
     run_golden: Callable[..., RunResult], require_core: Callable[[str], None]
 ) -> None:
-    """The linker script of the run holds the program to the budget, stack included."""
+    """With the stack, which the budget leaves room for as well."""
     require_core("cortex-m4")
     result = run_golden("te_vww", "cortex-m4", sram="256K", flash="1M")
     assert result.stack_bytes is not None

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +57,8 @@ def pictures_to_read(data: Path, told: dict[str, Any]) -> tuple[np.ndarray, np.n
 
 def run_on_board_or_host(folder: Path, inputs: np.ndarray, console: Console) -> RunResult:
     """The emulated micro:bit where its tools are installed, the host otherwise."""
-    # The limit is that of the arena; the stack has the rest of what the board has.
-    unlimited = replace(read_folder(folder), sram_bytes=None)
     try:
-        return run_board(unlimited, [inputs], TARGET)
+        return run_board(read_folder(folder), [inputs], TARGET)
     except ToolError as error:
         console.print(f"No emulated board ({error}); running on the host instead.")
         return run_host(folder, [inputs])

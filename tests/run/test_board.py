@@ -96,14 +96,20 @@ def test_too_much_memory_fails_the_link(core: str, write_model: WriteModel) -> N
     with pytest.raises(BudgetError, match=r"region 'SRAM' overflowed by \d+ bytes"):
         run_board(write_model(arena=8 << 20), [CASES[:1]], core)
     with pytest.raises(BudgetError, match=r"region 'SRAM' overflowed by \d+ bytes"):
-        run_board(write_model(arena=4096, report={"sram_bytes": 4096}), [CASES[:1]], core)
+        run_board(write_model(arena=8192, report={"sram_bytes": 4096}), [CASES[:1]], core)
+
+
+def test_a_stack_comes_on_top_of_the_budget(write_model: WriteModel) -> None:
+    need("cortex-m4")
+    result = run_board(write_model(arena=4096, report={"sram_bytes": 4096}), [CASES[:1]], "cortex-m4")
+    assert result.ram_bytes == 4096 and result.stack_bytes
 
 
 def test_a_stack_that_runs_into_the_data_is_found(write_model: WriteModel) -> None:
     need("cortex-m4")
-    deep = "volatile int8_t deep[1200]; for (int i = 0; i < 1200; ++i) deep[i] = 1;"
+    deep = "volatile int8_t deep[5000]; for (int i = 0; i < 5000; ++i) deep[i] = 1;"
     with pytest.raises(BudgetError, match="stack ran into"):
-        run_board(write_model(deep, arena=4096, report={"sram_bytes": 5000}), [CASES[:1]], "cortex-m4")
+        run_board(write_model(deep, arena=4096, report={"sram_bytes": 4096}), [CASES[:1]], "cortex-m4")
 
 
 def test_microbit_runs_an_arena_of_15_kilobytes_and_hands_larger_ones_on(write_model: WriteModel) -> None:

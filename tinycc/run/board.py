@@ -27,6 +27,8 @@ from tinycc.target import Board, Target, target_named
 
 VECTORS_BYTES = 1024
 LEAST_STACK_BYTES = 256
+# On top of an SRAM budget, which is the arena's.
+STACK_BYTES = 4096
 # What the harness itself takes; added to a budget, which is meant for the model.
 HARNESS_SRAM_BYTES = 64
 HARNESS_FLASH_BYTES = 8192
@@ -181,7 +183,7 @@ def _linker_script(job: _Job, template: str, *, traced: bool) -> str:
     if generated.flash_bytes is not None and not traced:
         flash = min(flash, generated.flash_bytes + HARNESS_FLASH_BYTES)
     if generated.sram_bytes is not None:
-        sram = min(sram, (generated.sram_bytes + HARNESS_SRAM_BYTES) // 8 * 8)
+        sram = min(sram, (generated.sram_bytes + HARNESS_SRAM_BYTES + STACK_BYTES) // 8 * 8)
     return Template(template).substitute(
         vectors_origin=hex(board.vectors.origin if board.vectors else board.flash.origin),
         vectors_length=VECTORS_BYTES,
