@@ -1,20 +1,22 @@
 """What a search is told of a network against what the compiler makes of it, and how long it takes to tell.
 
-    python -m benchmarks.search_cost [--networks 1000] [--whole 100] [--jobs 1] [--quick] [--markdown PAGE]
+    python -m benchmarks.search_cost [--networks 1000] [--whole 100] [--jobs 1] [--quick]
+        [--parts FILE] [--markdown PAGE]
 
 Random networks of each space, on devices drawn for each, have canonical weights: the first `--networks` go
 through all passes and the planner, `--whole` through the whole compiler, in `--jobs` processes. Times are
 what one thread takes of a processor, whatever else that does meanwhile: for a network that nothing is known
 of, and for the children of an evolution. `--quick` does all of it with so few networks that the figures say
-nothing.
+nothing. What was compared is kept in `--parts`, and not compared again.
 """
 
 import itertools
+import json
 import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ TARGETS = ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m55")
 BUDGET = "8K"
 POPULATION = 20
 # Networks of one process at a time.
-PART = 50
+PART = 25
 
 
 @dataclass(frozen=True)
@@ -129,20 +131,32 @@ class Part:
         return different
 
 
-def compare(setup: Setup) -> dict[tuple[str, bool], int]:
-    """How many networks of each space cost something else; by whether the whole compiler was asked."""
+def compare(setup: Setup, path: Path | None) -> dict[tuple[str, bool], int]:
+    """How many networks of each space cost something else; by whether the whole compiler was asked.
+
+    path: of lines of JSON, one for each part that was compared, which are added to.
+    """
     parts = [
         Part(space, min(PART, count - begun), begun // PART, is_whole)
         for is_whole, count in ((True, setup.whole), (False, setup.networks))
         for space in SPACES
         for begun in range(0, count, PART)
     ]
-    found = dict.fromkeys(itertools.product(SPACES, (False, True)), 0)
+    lines = path.read_text().splitlines() if path is not None and path.exists() else []
+    known = {Part(**line["part"]): line["different"] for line in map(json.loads, lines)}
+    left = [part for part in parts if part not in known]
     with ProcessPoolExecutor(setup.jobs, multiprocessing.get_context("spawn")) as pool:
-        counts = pool.map(Part.differences, parts)
-        with click.progressbar(zip(parts, counts, strict=True), length=len(parts), label="networks") as bar:
-            for part, count in bar:
-                found[part.space, part.is_whole] += count
+        asked = {pool.submit(part.differences): part for part in left}
+        with click.progressbar(as_completed(asked), length=len(left), label="networks") as bar:
+            for answer in bar:
+                part = asked[answer]
+                known[part] = answer.result()
+                if path is not None:
+                    with path.open("a") as file:
+                        file.write(json.dumps({"part": asdict(part), "different": known[part]}) + "\n")
+    found = dict.fromkeys(itertools.product(SPACES, (False, True)), 0)
+    for part in parts:
+        found[part.space, part.is_whole] += known[part]
     return found
 
 
@@ -179,10 +193,10 @@ def _seconds(ask: Callable[[], Cost | None]) -> tuple[float, Cost | None]:
     return time.thread_time() - begun, found
 
 
-def page(setup: Setup) -> str:
-    """Both tables."""
+def page(setup: Setup, parts: Path | None) -> str:
+    """Both tables. parts: as `compare` has it."""
     compared, times = [], []
-    different = compare(setup)
+    different = compare(setup, parts)
     for name, space in SPACES.items():
         passes, whole = different[name, False], different[name, True]
         compared.append([name, number(setup.networks), number(passes), number(setup.whole), number(whole)])
@@ -208,11 +222,14 @@ def page(setup: Setup) -> str:
 @click.option("--whole", default=Setup.whole, help="How many of them through the whole compiler.")
 @click.option("--jobs", default=Setup.jobs, help="Processes that compare.")
 @click.option("--quick", is_flag=True, help="All of it with very few networks.")
+@click.option("--parts", type=click.Path(path_type=Path), help="Where comparisons are kept.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="The page that the tables are put into.")
-def main(networks: int, whole: int, jobs: int, quick: bool, markdown: Path | None) -> None:
+def main(
+    networks: int, whole: int, jobs: int, quick: bool, parts: Path | None, markdown: Path | None
+) -> None:
     """What a search is told against what the compiler makes, and how long it takes."""
     setup = Setup(2, 1, 1, 2, 1) if quick else replace(Setup(), networks=networks, whole=whole, jobs=jobs)
-    text = page(setup)
+    text = page(setup, parts)
     print(text)
     if markdown is not None:
         write_measured(markdown, text)
