@@ -54,7 +54,7 @@ def test_from_data_to_firmware(cli: Cli, data: Path, space: Path, tmp_path: Path
     assert costs["sram_bytes"] <= 1024 and costs["flash_bytes"] <= 6144 and costs["instructions"] <= 400_000
     assert json.loads((best / "report.json").read_text())["arena_bytes"] == costs["sram_bytes"]
     assert len((best / "networks.csv").read_text().splitlines()) == 1 + 8
-    assert cli("run", best, "--random").code == 0
+    assert cli("run", best).code == 0
 
     trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}
     assert cli(*options, "-o", again).stdout == outcome.stdout.replace(str(best), str(again))
