@@ -14,6 +14,7 @@ from tinycc.target import TARGETS
 
 # What the extra installs, as modules.
 LIBRARIES = ("torch", "torchao", "pymoo", "scipy", "matplotlib", "PIL", "yaml")
+_MOST_SIDE = 2048
 
 
 @click.command("search")
@@ -48,8 +49,12 @@ LIBRARIES = ("torch", "torchao", "pymoo", "scipy", "matplotlib", "PIL", "yaml")
     show_default=True,
     help="Evolution within the limits, the front of accuracy and all costs (NSGA-II), or as many at random.",
 )
-@click.option("--population", type=click.IntRange(2), default=50, show_default=True)
-@click.option("--generations", type=click.IntRange(0), default=20, show_default=True)
+@click.option(
+    "--population", type=click.IntRange(2), default=50, show_default=True, help="Networks of a generation."
+)
+@click.option(
+    "--generations", type=click.IntRange(0), default=20, show_default=True, help="After the first, drawn one."
+)
 @click.option(
     "--supernet-epochs", "supernet_epochs", type=(click.IntRange(0), click.IntRange(1)), default=(5, 25),
     show_default=True, metavar="LARGEST ALL", help="Epochs of the largest network, and then of all.",
@@ -57,8 +62,16 @@ LIBRARIES = ("torch", "torchao", "pymoo", "scipy", "matplotlib", "PIL", "yaml")
 @click.option(
     "--epochs", type=click.IntRange(1), default=60, show_default=True, help="Of the network that is found."
 )
-@click.option("--batch", type=click.IntRange(2), default=128, show_default=True)
-@click.option("--rate", type=click.FloatRange(0, min_open=True), default=0.1, show_default=True)
+@click.option(
+    "--batch", type=click.IntRange(2), default=128, show_default=True, help="Cases of a training step."
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="The highest learning rate, of the supernet and of the network; in int8 it is lower.",
+)
 @click.option(
     "--augment",
     type=click.Choice(["auto", "none", "shift", "shift-flip", "shift-time"]),
@@ -66,12 +79,12 @@ LIBRARIES = ("torch", "torchao", "pymoo", "scipy", "matplotlib", "PIL", "yaml")
     show_default=True,
     help="What is done to training cases; auto is shift for images and shift-time for sound.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
 @click.option(
     "--work", type=click.Path(path_type=Path),
     help="Where parts are kept while it goes on, and gone on with.  [default: OUTPUT.search]",
 )  # fmt: skip
-@click.option("--device", default="cpu", show_default=True, help="Of torch, e.g. cuda.")
+@click.option("--device", default="cpu", show_default=True, help="That trains, as torch names it, e.g. cuda.")
 def search_command(
     data: Path,
     output: Path,
@@ -150,7 +163,7 @@ def search_command(
         write_found(folder, found, spaces[found.space], limits, title, options.least_share)
 
     found = search_network(
-        given, spaces, options, output, work or output.with_name(f"{output.name}.search"),
+        given, spaces, options, output, work or _beside(output),
         write=write, progress=progress_bar,
     )  # fmt: skip
     _print(found)
@@ -173,6 +186,11 @@ def _print(found: Any) -> None:
         click.echo(f"Not as predicted: {reason}")
 
 
+def _beside(output: Path) -> Path:
+    """Where parts are kept if nothing is said."""
+    return output.with_name(f"{output.name}.search") if output.name else Path(f"{output.resolve()}.search")
+
+
 def _count(text: str | None) -> int | None:
     """A number of instructions, "2M" for two million."""
     if text is None:
@@ -191,6 +209,8 @@ def _count(text: str | None) -> int | None:
 def _size(text: str) -> tuple[int, int]:
     """Height and width of "32" or "32x24"."""
     sides = text.lower().split("x")
-    if not 1 <= len(sides) <= 2 or not all(side.isdecimal() and int(side) for side in sides):
-        raise InputDataError(f"--size {text}: give a height and a width, e.g. 32 or 32x24")
+    if len(sides) > 2 or not all(side.isdecimal() and 0 < int(side) <= _MOST_SIDE for side in sides):
+        raise InputDataError(
+            f"--size {text}: give a height and a width, e.g. 32 or 32x24, {_MOST_SIDE} at most"
+        )
     return int(sides[0]), int(sides[-1])

@@ -62,7 +62,9 @@ class Batches:
 def device_named(name: str) -> torch.device:
     """What trains: "cpu", "cuda", "cuda:1". Raises TrainingError where there is none of this name."""
     try:
-        return torch.zeros(1, device=name).device
+        one = torch.ones(1, device=name)
+        one.item()  # which "meta" has none of
+        return one.device
     except (RuntimeError, AssertionError) as error:  # the latter from a torch that was built without CUDA
         reason = str(error).splitlines()[0]
         raise TrainingError(f"cannot train on the device {name!r}: {reason}; give cpu, or cuda") from error

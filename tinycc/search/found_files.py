@@ -9,6 +9,7 @@ from tinycc.search.pipeline import Found
 from tinycc.search.satisfying_plot import plot_satisfying
 from tinycc.search.search_page import FrontRow, SearchSummary, search_page
 from tinycc.search.space import Space
+from tinycc.search.space_file import space_to_yaml
 
 PAGE, FRONT, NETWORKS, FRONT_PICTURE, SPACES_PICTURE = (
     "search.html",
@@ -39,6 +40,8 @@ def write_found(
         hand_off=found.hand_off,
         supernet_accuracy=found.chosen.accuracy,
         held_out_cases=found.held_out,
+        looked_at=len(found.candidates),
+        space_text=space_to_yaml(space),
         report_link="report.html",
         front=[
             FrontRow(described(space, item.genome), item.accuracy, item.cost, item == found.chosen)

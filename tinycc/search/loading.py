@@ -53,6 +53,10 @@ def _read_file(path: Path) -> Data:
     if given is None:
         raise InputDataError(f"{path} has no array x of images: it has {', '.join(sorted(names)) or 'none'}")
     labels = _labels(path, given[1])
+    if labels.max() >= len(labels):  # a class without a case, of very many perhaps
+        raise InputDataError(
+            f"{path}: {given[1]} has a label {labels.max()}, but {len(labels)} cases: number classes from 0"
+        )
     classes = names_of(int(labels.max()) + 1, read_array(path, "classes") if "classes" in names else None)
     train = _dataset(path, given[0], labels, classes)
     if _TEST_NAMES[0] not in names:

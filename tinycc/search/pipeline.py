@@ -15,10 +15,18 @@ import numpy as np
 import torch
 
 from tinycc.errors import BudgetError
-from tinycc.output_folder import check_free
-from tinycc.search.batches import Batches
+from tinycc.search.batches import Batches, device_named
+from tinycc.search.before_training import (
+    NETWORK,
+    SEARCH,
+    SPACE,
+    SUPERNET,
+    check_folders,
+    check_learned,
+    check_spaces,
+)
 from tinycc.search.constraints import Constraints
-from tinycc.search.data import Data, Dataset, split
+from tinycc.search.data import Data, Dataset, check_trainable, split
 from tinycc.search.evolution import EvolutionOptions, evolve
 from tinycc.search.front import Candidate, search_front
 from tinycc.search.hand_off import HandOff, handed_off
@@ -105,18 +113,20 @@ def search_network(
     work: where all parts are kept while it goes on; another search's is refused.
     write: adds to the output before it appears.
 
-    Raises a tinycc.errors.TinyccError: BudgetError where nothing is within the constraints, and what the
-    least is.
+    Raises a tinycc.errors.TinyccError, before anything is trained where that can be told: BudgetError where
+    nothing is within the constraints, and what the least is.
     """
-    check_free(output)
-    work.mkdir(parents=True, exist_ok=True)
+    check_folders(output, work)
+    device_named(options.device)
     data = tested(data, options.seed)
-    name, drawn = chosen_space(spaces, options, work / "space.json", progress)
-    space = spaces[name]
-    options.constraints.judge().check(space)
     learned, held_out = held_apart(data.train, options.seed)
-    accuracy = supernet_accuracy(space, learned, held_out, options, work / "supernet.pt", progress)
-    candidates = searched(space, accuracy, options, work / "search.json", progress)
+    check_learned(learned, options.supernet.batch)
+    check_spaces(spaces, learned, options.constraints)
+    work.mkdir(parents=True, exist_ok=True)
+    name, drawn = chosen_space(spaces, options, work / SPACE, progress)
+    space = spaces[name]
+    accuracy = supernet_accuracy(space, learned, held_out, options, work / SUPERNET, progress)
+    candidates = searched(space, accuracy, options, work / SEARCH, progress)
     ranked = sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
     refused: list[str] = []
     for place, chosen in enumerate(ranked[:_MOST_TRAINED]):
@@ -129,7 +139,7 @@ def search_network(
                 space.architecture(chosen.genome), data, options.constraints, output,
                 training=options.training,
                 quantized_training=replace(options.quantized, augmentation=options.training.augmentation),
-                seed=options.seed, device=options.device, checkpoint=work / f"network{place}.pt",
+                seed=options.seed, device=options.device, checkpoint=work / NETWORK.format(place),
                 write=add, progress=progress,
             )  # fmt: skip
         except BudgetError as error:
@@ -143,6 +153,7 @@ def tested(data: Data, seed: int) -> Data:
     """The same, with cases to test with: a part of those to train with where there are none."""
     if data.test is not None:
         return data
+    check_trainable(data.train, 3)  # to train with, to choose by, to test with
     train, test = split(data.train, _TESTED, seed)
     return replace(data, train=train, test=test)
 

@@ -4,6 +4,7 @@ Stochastic gradient descent with Nesterov's momentum; the rate rises for a quart
 a cosine, once ("super-convergence", Smith and Topin, 2018).
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
@@ -48,7 +49,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         """TrainingError for numbers that nothing can be trained with."""
-        if self.epochs < 1 or self.batch < 2 or self.rate <= 0:
+        if self.epochs < 1 or self.batch < 2 or not 0 < self.rate < math.inf:
             raise TrainingError(
                 f"{self.epochs} epochs of batches of {self.batch} at a rate of {self.rate:g} train nothing: "
                 "give at least 1, 2, and more than 0"

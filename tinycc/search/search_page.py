@@ -34,6 +34,7 @@ class SearchSummary:
     report_link: to the compiled folder's report, from where the page lies.
     spaces_picture, front_picture: SVG files' content.
     notes: sentences of those who searched.
+    looked_at: networks whose accuracy was asked for. space_text: the space as a YAML file has it.
     """
 
     title: str
@@ -48,6 +49,8 @@ class SearchSummary:
     spaces_picture: str | None = None
     front_picture: str | None = None
     notes: Sequence[str] = ()
+    looked_at: int = 0
+    space_text: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What a space has to be: each value is read with its name, so that an error says which is wrong, and why."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
@@ -8,6 +7,10 @@ from typing import Any, TypeVar
 from tinycc.errors import TinyccError
 from tinycc.search.architecture import Pair
 from tinycc.search.space import Space, Stage
+
+# What no network of a microcontroller has: sides of images and channels, sides of kernels, blocks of a stage,
+# and by what channels are multiplied. With more a supernet has no room in memory.
+_MOST, _MOST_KERNEL, _MOST_DEPTH, _MOST_FACTOR = 2048, 31, 32, 16
 
 _T = TypeVar("_T")
 # Of a value and its name; raises TinyccError.
@@ -21,6 +24,16 @@ def read_space(content: Any, where: str) -> Space:
     Raises TinyccError.
     """
     return Space(**_fields(Space, _SPACE, content, where, ""))
+
+
+def check_fits(space: Space, channels: int, outputs: int) -> None:
+    """TinyccError for a space of images with other channels than the data, or of other classes."""
+    for name, found, needed, what in (
+        ("input_channels", space.input_channels, channels, "channels"),
+        ("outputs", space.outputs, outputs, "classes"),
+    ):
+        if found != needed:
+            raise TinyccError(f"{name} of the space is {found}, but the data have {needed} {what}")
 
 
 def _stage(value: Any, where: str) -> Stage:
@@ -43,17 +56,17 @@ def _fields(
     return {name: readers[name](value, f"{where}: {name}") for name, value in content.items()}
 
 
-def _whole(least: int) -> _Reader[int]:
+def _whole(least: int, most: int = _MOST) -> _Reader[int]:
     def read(value: Any, where: str) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise TinyccError(f"{where} is {_shown(value)}: give a whole number, {least} or more")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise TinyccError(f"{where} is {_shown(value)}: give a whole number, {least} to {most}")
         return value
 
     return read
 
 
 def _odd(value: Any, where: str) -> int:
-    side = _whole(1)(value, where)
+    side = _whole(1, _MOST_KERNEL)(value, where)
     if side % 2 == 0:
         raise TinyccError(f"{where} is {side}: sides of kernels are odd, so give {side - 1} or {side + 1}")
     return side
@@ -61,8 +74,8 @@ def _odd(value: Any, where: str) -> int:
 
 def _positive(value: Any, where: str) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 < value < math.inf:
-        raise TinyccError(f"{where} is {_shown(value)}: give a number above 0")
+    if not is_number or not 0 < value <= _MOST_FACTOR:
+        raise TinyccError(f"{where} is {_shown(value)}: give a number above 0, {_MOST_FACTOR} at most")
     return float(value)
 
 
@@ -114,7 +127,7 @@ def _shown(value: Any) -> str:
 _STAGE: dict[str, _Reader[Any]] = {
     "channels": _whole(1),
     "stride": _pair(_whole(1)),
-    "depths": _options(_whole(1)),
+    "depths": _options(_whole(1, _MOST_DEPTH)),
     "kernels": _options(_pair(_odd)),
     "expansions": _options(_positive, 0),
     "widths": _options(_positive),

@@ -74,7 +74,8 @@ def train_supernet(
     path: where the state is kept after each epoch, and gone on from.
 
     Under torchrun processes share the parts of each batch, and end with the same weights.
-    Raises TrainingError where there is nothing to train or `path` holds another training.
+    Raises TrainingError where there is nothing to train, weights become no numbers, or `path` holds another
+    training.
     """
     options = options or SupernetOptions()
     check_elastic(supernet.space)
@@ -132,6 +133,10 @@ class _Training:
                 sort_channels(self._supernet)
                 self._optimizer = self._new_optimizer()
             self._train(epoch)
+            if not torch.isfinite(parameters_to_vector(self._supernet.parameters())).all():
+                raise TrainingError(
+                    f"the weights are no numbers any more: train at a lower rate than {options.rate:g}"
+                )
             self._epoch = epoch + 1
             self._save()
 
