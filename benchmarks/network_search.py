@@ -91,7 +91,8 @@ class Bench:
         self._work.mkdir(parents=True, exist_ok=True)
         self._path = RESULTS / f"network_search_{name}.json"
         self._options = replace(self._task.options, device=device)
-        setting = json.loads(json.dumps(self._task.setting | described_options(self._task.options)))
+        about = {"spaces": list(self._task.spaces)} | described_options(self._task.options)
+        setting = json.loads(json.dumps(self._task.setting | about))
         self._kept: dict[str, Any] = json.loads(self._path.read_text()) if self._path.exists() else {}
         if self._kept.get("setting") != setting:
             self._kept = {"setting": setting, "outcomes": {}}

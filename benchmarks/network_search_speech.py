@@ -42,6 +42,8 @@ def task() -> SearchTask:
     options = SearchOptions(
         Constraints(Device("cortex-m4", sram="4K"), flash="24K"),
         drawn=100,
+        # Of a space of which one network in ten fits, only the shallowest are left.
+        least_share=0.3,
         supernet=SupernetOptions(5, 25, batch=64),
         evolution=EvolutionOptions(population=32, generations=9),
         training=TrainingOptions(epochs=40, batch=64, augmentation=shifted_in_time),

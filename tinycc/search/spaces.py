@@ -18,6 +18,12 @@ _STAGE_WIDTHS = (0.5, 0.75, 1.0)
 _IMAGE_CHANNELS = (24, 40, 80, 96)
 # Strides of the stem and of the stages with these channels: an eighth of the image is left, later or sooner.
 _IMAGE_STRIDES = ((1, (2, 2, 2, 1)), (2, (1, 2, 2, 1)), (2, (2, 1, 2, 1)))
+# Channels of the stages, and how many blocks these may have.
+_SPECTROGRAM_STAGES = (
+    ((64, 64), (1, 2, 3)),
+    ((64, 128), (1, 2, 3, 4)),
+    ((32, 64, 128), (1, 2, 3)),
+)
 # Of channels in a family. At a width of 0.25 multiples of 8 would make one of the three widths of a stage.
 _FINE_DIVISOR = 4
 
@@ -44,10 +50,18 @@ def image_space(
     return Space(tuple(map(_pair, sizes)), channels, 16, (3, 3), stem, stages, 0, outputs)
 
 
-def spectrogram_space(sizes: Sequence[Pair], outputs: int) -> Space:
-    """Separable convolutions for spectrograms of one channel, [frames, features]."""
+def spectrogram_space(
+    sizes: Sequence[Pair], outputs: int, channels: Sequence[int] = (64, 64), depths: Sequence[int] = (1, 2, 3)
+) -> Space:
+    """Separable convolutions for spectrograms of one channel, [frames, features].
+
+    channels, depths: of the stages, of which all but the first have a stride of 2.
+    """
     kernels = ((1, 3), (3, 1), (3, 3), (1, 5), (5, 1), (5, 5))
-    stages = tuple(Stage(64, stride, (1, 2, 3), kernels, (), _STAGE_WIDTHS) for stride in ((1, 1), (2, 2)))
+    stages = tuple(
+        Stage(count, (1, 1) if index == 0 else (2, 2), tuple(depths), kernels, (), _STAGE_WIDTHS)
+        for index, count in enumerate(channels)
+    )
     return Space(tuple(sizes), 1, 64, (9, 5), (2, 2), stages, 0, outputs)
 
 
@@ -66,8 +80,13 @@ def image_spaces(
 def spectrogram_spaces(
     sizes: Sequence[Pair], outputs: int, widths: Sequence[float] = WIDTHS
 ) -> dict[str, Space]:
-    """A family for spectrograms of these sizes, in rising order."""
-    return spaces_for(replace(spectrogram_space(sizes, outputs), divisor=_FINE_DIVISOR), widths)
+    """A family for spectrograms of these sizes: `spaces_for` stages of one width or of ever more."""
+    family: dict[str, Space] = {}
+    for channels, depths in _SPECTROGRAM_STAGES:
+        space = replace(spectrogram_space(sizes, outputs, channels, depths), divisor=_FINE_DIVISOR)
+        name = f"channels {' '.join(map(str, channels))}"
+        family |= {f"{name}, {rest}": item for rest, item in spaces_for(space, widths).items()}
+    return family
 
 
 def spaces_for(space: Space, widths: Sequence[float] = WIDTHS, together: int = 3) -> dict[str, Space]:
