@@ -16,6 +16,12 @@ Augmentation: TypeAlias = Callable[[torch.Tensor, torch.Generator], torch.Tensor
 _SHARE = 1 / 8
 
 
+def name_of(augmentation: Augmentation) -> str:
+    """What tells it from others; of a callable that is no function, its type."""
+    name: str = getattr(augmentation, "__qualname__", type(augmentation).__qualname__)
+    return name
+
+
 def unchanged(images: torch.Tensor, _generator: torch.Generator) -> torch.Tensor:
     """No augmentation."""
     return images

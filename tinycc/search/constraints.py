@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from tinycc.errors import BudgetError, TinyccError
+from tinycc.errors import BudgetError
 from tinycc.search.architecture import Architecture
 from tinycc.search.cost import Cost, CostModel, Device
 from tinycc.search.memory_models import Memory, cost_model
 from tinycc.search.space import Space
-from tinycc.search.space_checks import read_space
+from tinycc.search.space_checks import check_choice, read_space
 from tinycc.target import parse_size
 
 
@@ -67,11 +67,7 @@ class Judge:
         The last is a BudgetError that says what the smallest network costs.
         """
         read_space(asdict(space), "the space")
-        if all(len(gene.options) == 1 for gene in space.genes):
-            raise TinyccError(
-                "the space has one network, so that there is nothing to search: give an input size, a width, "
-                "a depth, a kernel or an expansion more than one option"
-            )
+        check_choice(space)
         smallest = space.architecture(space.smallest())
         if self.allowed(smallest) is None:
             cost = self._models[-1].cost(smallest)

@@ -106,6 +106,8 @@ def draw(space: Space, constraints: Constraints, accuracy: Accuracy, count: int,
     found, judge, random = Evolved(), constraints.judge(), np.random.default_rng(seed)
     judge.check(space)
     genomes = distinct(space, judge, lambda: space.sampled(random), count, set(), 1000 * count)
+    if len(genomes) < count:
+        raise BudgetError(f"only {len(genomes)} of {count} networks keep within the limits: give more room")
     found.add(space, judge, genomes, accuracy(genomes))
     return found
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tinycc.errors import TrainingError
 from tinycc.search.architecture import Architecture
-from tinycc.search.augmentation import Augmentation, unchanged
+from tinycc.search.augmentation import Augmentation, name_of, unchanged
 from tinycc.search.batches import Batches, device_named, mixed_precision
 from tinycc.search.checkpoint import digest, read_checkpoint, weights_digest, write_checkpoint
 from tinycc.search.data import Dataset
@@ -57,8 +57,7 @@ class TrainingOptions:
 
     def identity(self) -> str:
         """The same for the same training."""
-        name = getattr(self.augmentation, "__qualname__", type(self.augmentation).__qualname__)
-        return repr(asdict(self) | {"augmentation": name})
+        return repr(asdict(self) | {"augmentation": name_of(self.augmentation)})
 
 
 def trained(

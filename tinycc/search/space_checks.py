@@ -26,6 +26,15 @@ def read_space(content: Any, where: str) -> Space:
     return Space(**_fields(Space, _SPACE, content, where, ""))
 
 
+def check_choice(space: Space) -> None:
+    """TinyccError where a space has one network, because all genes have one option."""
+    if all(len(gene.options) == 1 for gene in space.genes):
+        raise TinyccError(
+            "the space has one network, so that there is nothing to search: give an input size, a width, "
+            "a depth, a kernel or an expansion more than one option"
+        )
+
+
 def check_fits(space: Space, channels: int, outputs: int) -> None:
     """TinyccError for a space of images with other channels than the data, or of other classes."""
     for name, found, needed, what in (

@@ -21,10 +21,11 @@ from torch.nn import functional
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from tinycc.errors import TrainingError
-from tinycc.search.augmentation import Augmentation, unchanged
+from tinycc.search.augmentation import Augmentation, name_of, unchanged
 from tinycc.search.batches import Batches, mixed_precision
 from tinycc.search.checkpoint import read_checkpoint, write_checkpoint
-from tinycc.search.space import Genome, Space
+from tinycc.search.space import Genome
+from tinycc.search.space_checks import check_choice
 from tinycc.search.supernet.network import Supernet, resized
 from tinycc.search.supernet.sort_channels import sort_channels
 from tinycc.search.supernet.workers import Workers
@@ -74,22 +75,14 @@ def train_supernet(
     path: where the state is kept after each epoch, and gone on from.
 
     Under torchrun processes share the parts of each batch, and end with the same weights.
-    Raises TrainingError where there is nothing to train, weights become no numbers, or `path` holds another
-    training.
+    Raises TinyccError for a space of one network, and TrainingError for too few cases, weights that become no
+    numbers, and a `path` that holds another training.
     """
     options = options or SupernetOptions()
-    check_elastic(supernet.space)
+    check_choice(supernet.space)
     training = _Training(supernet, batches, options, seed, augment, path)
     training.run(progress)
     return supernet.eval()
-
-
-def check_elastic(space: Space) -> None:
-    """TrainingError where a space has one network, because all genes have one option."""
-    if all(len(gene.options) == 1 for gene in space.genes):
-        raise TrainingError(
-            "no gene of the space has more than one option, so there is one network: train it alone"
-        )
 
 
 class _Training:
@@ -120,7 +113,7 @@ class _Training:
             "space": repr(supernet.space),
             "options": repr(options),
             "seed": str(seed),
-            "augmentation": augment.__qualname__,
+            "augmentation": name_of(augment),
             "data": batches.digest,
         }
 
