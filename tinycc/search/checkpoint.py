@@ -9,7 +9,6 @@ import torch
 
 from tinycc.errors import TrainingError
 from tinycc.output_file import new_file
-from tinycc.search.data import Dataset
 
 _MARK = "tinycc training checkpoint 1"
 
@@ -46,14 +45,6 @@ def read_checkpoint(path: Path, identity: Mapping[str, str]) -> dict[str, Any] |
         )
     state: dict[str, Any] = content["state"]
     return state
-
-
-def digest(dataset: Dataset) -> str:
-    """Of images, labels and classes."""
-    total = hashlib.sha256(repr((dataset.images.shape, dataset.classes)).encode())
-    total.update(dataset.images.tobytes())
-    total.update(dataset.labels.tobytes())
-    return total.hexdigest()
 
 
 def weights_digest(network: torch.nn.Module) -> str:

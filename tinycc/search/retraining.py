@@ -19,7 +19,7 @@ from tinycc.errors import TrainingError
 from tinycc.search.architecture import Architecture
 from tinycc.search.augmentation import Augmentation, name_of, unchanged
 from tinycc.search.batches import Batches, device_named, mixed_precision
-from tinycc.search.checkpoint import digest, read_checkpoint, weights_digest, write_checkpoint
+from tinycc.search.checkpoint import read_checkpoint, weights_digest, write_checkpoint
 from tinycc.search.data import Dataset
 from tinycc.search.network import Network
 from tinycc.search.normalization import Normalization
@@ -84,17 +84,16 @@ def trained(
     """
     _check_fit(architecture, train)
     network = _network(architecture, weights, seed)
+    place = device_named(device)
+    batches = Batches(train, normalization, place)
     identity = {
         "architecture": repr(architecture),
         "options": options.identity(),
-        "data": digest(train),
-        "normalization": repr(normalization),
+        "data": batches.digest,
         "first weights": weights_digest(network),
         "seed": str(seed),
     }
-    place = device_named(device)
     network.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = Batches(train, normalization, place)
     optimizer, schedule = descent(network, options, batches.steps(options.batch))
     done = 0
     if path is not None and (state := read_checkpoint(path, identity)) is not None:
