@@ -9,12 +9,12 @@ mean and standard error.
 
 Ways to find a network: evolution in the supernet; the best of as many networks drawn at random; evolution
 whose SRAM is that of whole tensors, and of an interpreter; and the best of a grid of networks by hand, each
-as wide as the limits allow. What is found out is kept in the working folder and in benchmarks/results, and
-is not found out again.
+as wide as the limits allow. Finalists of a search are trained as networks of a grid are. What is found out is
+kept in the working folder and in benchmarks/results, and is not found out again.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from benchmarks.network_search_task import SearchTask
 from benchmarks.records import RESULTS, processor_name
 from benchmarks.tables import number, percent, table, write_measured
 from tests.tools.corpus import ROOT
+from tinycc.errors import BudgetError
 from tinycc.quantization_options import progress_bar
 from tinycc.search.architecture import Architecture
 from tinycc.search.batches import Batches, accuracy
@@ -37,7 +38,14 @@ from tinycc.search.front_files import described
 from tinycc.search.hand_off import HandOff, handed_off
 from tinycc.search.memory_models import Memory
 from tinycc.search.normalization import normalization_of
-from tinycc.search.pipeline import Method, SearchOptions, chosen_space, searched, supernet_accuracy
+from tinycc.search.pipeline import (
+    Method,
+    SearchOptions,
+    chosen_space,
+    ranking,
+    searched,
+    supernet_accuracy,
+)
 from tinycc.search.retraining import trained
 
 TASKS: dict[str, Callable[[], SearchTask]] = {
@@ -58,7 +66,7 @@ SEARCHES: dict[str, tuple[Method, Memory]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A network that is compared. held_out: accuracy where it was chosen, in the supernet or alone."""
+    """A network that is compared. held_out: accuracy where it was chosen, trained alone."""
 
     name: str
     network: str
@@ -95,19 +103,24 @@ class Bench:
         setting = json.loads(json.dumps(self._task.setting | about))
         self._kept: dict[str, Any] = json.loads(self._path.read_text()) if self._path.exists() else {}
         if self._kept.get("setting") != setting:
-            self._kept = {"setting": setting, "outcomes": {}}
+            self._kept = {"setting": setting, "outcomes": {}, "finalists": {}, "nothing": {}, "grids": {}}
 
     def run(self) -> None:
         """Find and compare all that is not known yet."""
         for name in self._task.ways:
             self._compare(name, self._best_of_grid if name in self._task.by_hand else self._searched)
 
+    def nothing(self) -> dict[str, str]:
+        """Why searches found nothing, by name."""
+        return dict(self._kept["nothing"])
+
     def outcomes(self) -> list[Outcome]:
         """Of all that was compared, the first being what others are less."""
-        return [Outcome(name, **content) for name, content in self._kept["outcomes"].items()]
+        kept = self._kept["outcomes"]
+        return [Outcome(name, **kept[name]) for name in self._task.ways if name in kept]
 
     def _compare(self, name: str, find: Callable[[str], Entry | None]) -> None:
-        if name in self._kept["outcomes"]:
+        if name in self._kept["outcomes"] or name in self._kept["nothing"]:
             return
         entry = find(name)
         if entry is None:
@@ -141,15 +154,32 @@ class Bench:
         rate = supernet_accuracy(
             space, task.learned, task.held_out, self._options, self._work / "supernet.pt", progress_bar
         )
-        found = searched(space, rate, options, self._work / f"{name}.json", progress_bar)
-        best = max(found, key=lambda item: (item.accuracy, -item.cost.instructions))
-        return Entry(name, described(space, best.genome), best.accuracy, space.architecture(best.genome))
+        try:
+            found = searched(space, rate, options, self._work / f"{name}.json", progress_bar)
+        except BudgetError as error:
+            self._kept["nothing"][name] = str(error)
+            self._save()
+            return None
+        alone, _ = ranking(
+            space, found, task.learned, task.held_out, options, self._work / f"{name} finalists.json",
+            progress_bar,
+        )  # fmt: skip
+        self._kept["finalists"][name] = [
+            {
+                "network": described(space, item.candidate.genome),
+                "supernet": item.candidate.accuracy,
+                "alone": item.accuracy,
+            }
+            for item in alone
+        ]
+        best = alone[0].candidate
+        return Entry(name, described(space, best.genome), alone[0].accuracy, space.architecture(best.genome))
 
     def _best_of_grid(self, name: str) -> Entry | None:
         """The network by hand that is most accurate on held-out cases, trained alone on the others."""
         task = self._task
         judge = task.options.constraints.judge()
-        known = self._kept.setdefault("grids", {}).setdefault(name, {})
+        known = self._kept["grids"].setdefault(name, {})
         best: tuple[float, str, Architecture] | None = None
         for label, widths in progress_bar(list(task.by_hand[name].items()), name):
             fitting = [item for item in widths if judge.allowed(item) is not None]
@@ -168,10 +198,8 @@ class Bench:
         task, size = self._task, architecture.input_shape[:2]
         learned, held_out = task.learned.resized(size), task.held_out.resized(size)
         normalization = normalization_of(learned)
-        network = trained(
-            architecture, learned, normalization, task.options.training, device=self._device,
-            progress=progress_bar,
-        )  # fmt: skip
+        training = task.options.finalist_training or task.options.training
+        network = trained(architecture, learned, normalization, training, device=self._device)
         return accuracy(network, Batches(held_out, normalization, torch.device("cpu")))
 
     def _handed_off(self, entry: Entry, seed: int) -> HandOff:
@@ -197,13 +225,14 @@ class Bench:
 def described_options(options: SearchOptions) -> dict[str, Any]:
     """As JSON."""
     content = asdict(options)
-    for name in ("training", "quantized"):
-        content[name]["augmentation"] = options.training.augmentation.__name__
+    for name in ("training", "finalist_training", "quantized"):
+        if content[name] is not None:
+            content[name]["augmentation"] = options.training.augmentation.__name__
     return content
 
 
-def page(outcomes: list[Outcome]) -> str:
-    """The networks beside each other, the best by hand last."""
+def page(outcomes: list[Outcome], nothing: Mapping[str, str]) -> str:
+    """The networks beside each other. nothing: why there is none, by name."""
     searched_ones = next((item for item in outcomes if item.name == "searched"), None)
 
     def row(item: Outcome) -> list[str]:
@@ -222,6 +251,7 @@ def page(outcomes: list[Outcome]) -> str:
         "test as compiled, %", "searched is better by",
     )  # fmt: skip
     names = "".join(f"- {item.name}: {item.network}\n" for item in outcomes)
+    names += "".join(f"- {name}: {reason}\n" for name, reason in nothing.items())
     return table(columns, [row(item) for item in outcomes]) + "\n" + names
 
 
@@ -234,7 +264,7 @@ def main(name: str, device: str, work: Path, markdown: Path | None) -> None:
     """See the module."""
     bench = Bench(name, device, work)
     bench.run()
-    text = page(bench.outcomes())
+    text = page(bench.outcomes(), bench.nothing())
     if markdown is None:
         click.echo(text)
     else:

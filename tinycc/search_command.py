@@ -60,8 +60,13 @@ _MOST_SIDE = 2048
     show_default=True, metavar="LARGEST ALL", help="Epochs of the largest network, and then of all.",
 )  # fmt: skip
 @click.option(
-    "--epochs", type=click.IntRange(1), default=60, show_default=True, help="Of the network that is found."
-)
+    "--finalists", type=click.IntRange(1), default=1, show_default=True,
+    help="Networks that are trained alone before one is chosen; with 1 the supernet alone decides.",
+)  # fmt: skip
+@click.option(
+    "--epochs", type=click.IntRange(1), default=60, show_default=True,
+    help="Of the network that is found, and of each finalist.",
+)  # fmt: skip
 @click.option(
     "--batch", type=click.IntRange(2), default=128, show_default=True, help="Cases of a training step."
 )
@@ -99,6 +104,7 @@ def search_command(
     population: int,
     generations: int,
     supernet_epochs: tuple[int, int],
+    finalists: int,
     epochs: int,
     batch: int,
     rate: float,
@@ -152,6 +158,7 @@ def search_command(
         method=method,
         supernet=SupernetOptions(*supernet_epochs, batch=batch, rate=rate),
         evolution=EvolutionOptions(population, generations),
+        finalists=finalists,
         training=training,
         seed=seed,
         device=device,

@@ -22,7 +22,7 @@ YAML = space_to_yaml(SPACE)
 LIMITS = ("--sram", "1K", "--flash", "6K", "--instructions", "400K")
 FEW = (
     *("--population", 4, "--generations", 1, "--supernet-epochs", 1, 2, "--epochs", 2),
-    *("--batch", 64, "--rate", 0.2),
+    *("--finalists", 2, "--batch", 64, "--rate", 0.2),
 )
 
 
@@ -54,6 +54,7 @@ def test_from_data_to_firmware(cli: Cli, data: Path, space: Path, tmp_path: Path
     assert costs["sram_bytes"] <= 1024 and costs["flash_bytes"] <= 6144 and costs["instructions"] <= 400_000
     assert json.loads((best / "report.json").read_text())["arena_bytes"] == costs["sram_bytes"]
     assert len((best / "networks.csv").read_text().splitlines()) == 1 + 8
+    assert (best / "search.html").read_text().count("Finalists") == 1
     assert cli("run", best).code == 0
 
     trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").iterdir()}

@@ -11,7 +11,7 @@ from tinycc.search.hand_off import HandOff
 from tinycc.search.normalization import Normalization
 from tinycc.search.prediction import Prediction
 from tinycc.search.satisfying import Satisfying
-from tinycc.search.search_page import FrontRow, SearchSummary, layer_rows, search_page
+from tinycc.search.search_page import FinalistRow, FrontRow, SearchSummary, layer_rows, search_page
 
 PREDICTED, COMPILED = Cost(3552, 2560, 93344, 192462), Cost(3552, 2560, 93344, 446588)
 REASON = "conv2d_1 is run by the kernel portable instead of dsp"
@@ -32,6 +32,7 @@ SUMMARY = SearchSummary(
     supernet_accuracy=0.85,
     held_out_cases=100,
     report_link="firmware/report.html",
+    finalists=[FinalistRow("8x8, 16: k3", 0.85, 0.88, PREDICTED, is_chosen=True)],
     front=[FrontRow("8x8, 16: k3", 0.85, PREDICTED, is_chosen=True), FrontRow("6x6", 0.7, PREDICTED)],
     drawn={"narrow": Satisfying(10, (50, 60)), "wide": Satisfying(10, ())},
     spaces_picture='<svg id="one"></svg>',
@@ -68,6 +69,12 @@ class Tables(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.is_cell:
             self.rows[-1][-1] += data
+
+
+def test_finalists_have_both_accuracies() -> None:
+    costs = ["3,552", "2,560", "93,344", "192,462"]
+    rows = Tables(search_page(SUMMARY)).tables["finalists"][1:]
+    assert rows == [["8x8, 16: k3", "85.0%", "88.0%", *costs, "chosen"]]
 
 
 def test_costs_stand_beside_their_limits() -> None:
@@ -122,7 +129,13 @@ def test_texts_are_escaped() -> None:
 
 def test_what_is_not_there_is_not_told() -> None:
     plain = replace(
-        SUMMARY, front=(), drawn={}, spaces_picture=None, front_picture=None, supernet_accuracy=None
+        SUMMARY,
+        finalists=(),
+        front=(),
+        drawn={},
+        spaces_picture=None,
+        front_picture=None,
+        supernet_accuracy=None,
     )
     page = search_page(plain)
     assert set(Tables(page).tables) == {"costs", "layers"}

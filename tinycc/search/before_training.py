@@ -13,7 +13,13 @@ from tinycc.search.space import Space
 from tinycc.search.space_checks import check_fits, read_space
 
 # Parts of a search in its folder, in the order in which they come to be.
-SPACE, SUPERNET, SEARCH, NETWORK = "space.json", "supernet.pt", "search.json", "network{}.pt"
+SPACE, SUPERNET, SEARCH, FINALISTS, NETWORK = (
+    "space.json",
+    "supernet.pt",
+    "search.json",
+    "finalists.json",
+    "network{}.pt",
+)
 
 
 def check_folders(output: Path, work: Path) -> None:
@@ -26,7 +32,7 @@ def check_folders(output: Path, work: Path) -> None:
         raise OutputError(f"parts cannot be kept in {work}, which is in the output {output}: give another")
     if work.exists() and not work.is_dir():
         raise OutputError(f"parts cannot be kept in {work}, which is no folder: give another")
-    for earlier, later in ((SUPERNET, SEARCH), (SEARCH, NETWORK.format(0))):
+    for earlier, later in ((SUPERNET, SEARCH), (SEARCH, FINALISTS), (SEARCH, NETWORK.format(0))):
         if (work / later).exists() and not (work / earlier).exists():
             raise TinyccError(f"{work / later} was made of a {earlier} that is gone: remove it, too")
 

@@ -7,7 +7,7 @@ from tinycc.search.front import front_of
 from tinycc.search.front_files import described, plot_front, write_candidates
 from tinycc.search.pipeline import Found
 from tinycc.search.satisfying_plot import plot_satisfying
-from tinycc.search.search_page import FrontRow, SearchSummary, search_page
+from tinycc.search.search_page import FinalistRow, FrontRow, SearchSummary, search_page
 from tinycc.search.space import Space
 from tinycc.search.space_file import space_to_yaml
 
@@ -43,6 +43,16 @@ def write_found(
         looked_at=len(found.candidates),
         space_text=space_to_yaml(space),
         report_link="report.html",
+        finalists=[
+            FinalistRow(
+                described(space, item.candidate.genome),
+                item.candidate.accuracy,
+                item.accuracy,
+                item.candidate.cost,
+                item.candidate == found.chosen,
+            )
+            for item in found.finalists
+        ],
         front=[
             FrontRow(described(space, item.genome), item.accuracy, item.cost, item == found.chosen)
             for item in front
@@ -51,7 +61,7 @@ def write_found(
         spaces_picture=_text(folder / SPACES_PICTURE) if found.drawn else None,
         front_picture=_text(folder / FRONT_PICTURE),
         notes=[
-            f"A network that was more accurate in the supernet was left out: {why}" for why in found.refused
+            f"A network that was more accurate on held-out cases was left out: {why}" for why in found.refused
         ],
     )
     (folder / PAGE).write_text(search_page(summary), encoding="utf-8")

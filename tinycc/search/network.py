@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tinycc.search.architecture import Architecture, Convolution, Dense, Depthwise, Mean, Residual
+from tinycc.search.depthwise import depthwise
 
 _Convolved: TypeAlias = Convolution | Depthwise
 
@@ -36,6 +37,17 @@ class Network(nn.Module):
         return value
 
 
+class DepthwiseConvolution(nn.Conv2d):
+    """Torch's own, but for how it is trained: see `tinycc.search.depthwise`."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[cases, channels, height, width]."""
+        if self.training:
+            assert self.bias is None
+            return depthwise(images, self.weight, (self.stride[0], self.stride[1]))
+        return super().forward(images)
+
+
 class PixelMean(nn.Module):
     """Of each channel over all pixels."""
 
@@ -53,8 +65,14 @@ def _module(layer: _Convolved | Residual | Mean | Dense, channels: int) -> nn.Mo
             return PixelMean()
         case Dense(outputs):
             return nn.Linear(channels, outputs)
-    count, groups = (layer.channels, 1) if isinstance(layer, Convolution) else (channels, channels)
     padding = (layer.kernel[0] // 2, layer.kernel[1] // 2)
-    convolution = nn.Conv2d(channels, count, layer.kernel, layer.stride, padding, groups=groups, bias=False)
+    if isinstance(layer, Convolution):
+        count = layer.channels
+        convolution = nn.Conv2d(channels, count, layer.kernel, layer.stride, padding, bias=False)
+    else:
+        count = channels
+        convolution = DepthwiseConvolution(
+            count, count, layer.kernel, layer.stride, padding, groups=count, bias=False
+        )
     after: list[nn.Module] = [nn.ReLU6()] if layer.is_clamped else []
     return nn.Sequential(convolution, nn.BatchNorm2d(count), *after)

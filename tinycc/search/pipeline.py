@@ -1,9 +1,10 @@
 """The whole line, from labelled data and the limits of a board to firmware.
 
 A space is chosen by what its networks within the limits compute, its supernet is trained, networks are
-searched for in it by their accuracy on cases held out of training, and the best is trained anew from all of
-them, quantized and compiled. Each part is kept in a folder of its own, and a run that was broken off goes on
-there. Cases to test with are looked at once, in the end.
+searched for in it by their accuracy on cases held out of training, some of the best are trained alone to see
+which is better, and that is trained anew from all cases, quantized and compiled. Each part is kept in a
+folder of its own, and a run that was broken off goes on there. Cases to test with are looked at once, in the
+end.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ import torch
 from tinycc.errors import BudgetError
 from tinycc.search.batches import Batches, device_named
 from tinycc.search.before_training import (
+    FINALISTS,
     NETWORK,
     SEARCH,
     SPACE,
@@ -28,6 +30,7 @@ from tinycc.search.before_training import (
 from tinycc.search.constraints import Constraints
 from tinycc.search.data import Data, Dataset, check_trainable, split
 from tinycc.search.evolution import EvolutionOptions, evolve
+from tinycc.search.finalists import Finalist, finalists, trained_finalists
 from tinycc.search.front import Candidate, search_front
 from tinycc.search.hand_off import HandOff, handed_off
 from tinycc.search.normalization import normalization_of
@@ -60,8 +63,10 @@ class SearchOptions:
 
     method: "evolution" within the limits, the "front" of NSGA-II, or networks drawn at "random", as many.
     drawn, least_share: networks that a space is judged by, and the share of allowed ones that it has to have.
+    finalists: networks that are trained alone before one is chosen; with 1 the supernet alone decides.
     training, quantized: of the network that is found, in float32 and then in int8.
         The augmentation of the first is that of all.
+    finalist_training: None for that of the network that is found.
     processes: that draw networks of spaces; None for one on each core.
     """
 
@@ -71,7 +76,9 @@ class SearchOptions:
     least_share: float = 0.1
     supernet: SupernetOptions = field(default_factory=SupernetOptions)
     evolution: EvolutionOptions = field(default_factory=EvolutionOptions)
+    finalists: int = 1
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    finalist_training: TrainingOptions | None = None
     quantized: TrainingOptions = QUANTIZED_TRAINING
     seed: int = 0
     device: str = "cpu"
@@ -84,6 +91,7 @@ class Found:
 
     space: its name. drawn: of each space, what it was judged by; nothing where there was one space.
     candidates: networks that were looked at, and their accuracy in the supernet, on `held_out` cases.
+    finalists: those of them that were trained alone, the best first.
     chosen: that which was handed off. refused: why more accurate ones were not.
     """
 
@@ -91,6 +99,7 @@ class Found:
     drawn: Mapping[str, Satisfying]
     held_out: int
     candidates: Sequence[Candidate]
+    finalists: Sequence[Finalist]
     chosen: Candidate
     refused: Sequence[str]
     hand_off: HandOff
@@ -127,12 +136,12 @@ def search_network(
     space = spaces[name]
     accuracy = supernet_accuracy(space, learned, held_out, options, work / SUPERNET, progress)
     candidates = searched(space, accuracy, options, work / SEARCH, progress)
-    ranked = sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
+    alone, ranked = ranking(space, candidates, learned, held_out, options, work / FINALISTS, progress)
     refused: list[str] = []
     for place, chosen in enumerate(ranked[:_MOST_TRAINED]):
 
         def add(folder: Path, result: HandOff, chosen: Candidate = chosen) -> None:
-            write(folder, Found(name, drawn, len(held_out), candidates, chosen, refused, result))
+            write(folder, Found(name, drawn, len(held_out), candidates, alone, chosen, refused, result))
 
         try:
             result = handed_off(
@@ -145,7 +154,7 @@ def search_network(
         except BudgetError as error:
             refused.append(str(error))
             continue
-        return Found(name, drawn, len(held_out), candidates, chosen, refused, result)
+        return Found(name, drawn, len(held_out), candidates, alone, chosen, refused, result)
     raise BudgetError(f"none of {len(refused)} networks keeps within the limits as trained: {refused[0]}")
 
 
@@ -208,6 +217,32 @@ def searched(
         options=evolution, seed=options.seed, path=path, progress=progress,
     )  # fmt: skip
     return [Candidate(genome, score, found.costs[genome]) for genome, score in found.scores.items()]
+
+
+def ranking(
+    space: Space,
+    candidates: Sequence[Candidate],
+    learned: Dataset,
+    held_out: Dataset,
+    options: SearchOptions,
+    path: Path | None = None,
+    progress: Progress = lambda items, _: items,
+) -> tuple[list[Finalist], list[Candidate]]:
+    """The finalists, and all candidates, each the best first: finalists, then others as the supernet says.
+
+    path: where accuracies of finalists are kept. Where there is but one, nothing is trained.
+    """
+    alone: list[Finalist] = []
+    if options.finalists > 1:
+        chosen = finalists(candidates, len(held_out), options.finalists)
+        alone = trained_finalists(
+            space, chosen, learned, held_out, options.finalist_training or options.training,
+            seed=options.seed, device=options.device, path=path, progress=progress,
+        )  # fmt: skip
+        alone.sort(key=lambda item: (-item.accuracy, item.candidate.cost.instructions))
+    first = [item.candidate for item in alone]
+    others = sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
+    return alone, first + [item for item in others if item not in first]
 
 
 def chosen_space(

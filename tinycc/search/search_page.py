@@ -25,6 +25,17 @@ class FrontRow:
 
 
 @dataclass(frozen=True)
+class FinalistRow:
+    """A network that was trained alone. network: in words. Accuracies are those on held-out cases."""
+
+    network: str
+    supernet_accuracy: float
+    accuracy: float
+    cost: Cost
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True)
 class SearchSummary:
     """What the page tells.
 
@@ -44,6 +55,7 @@ class SearchSummary:
     supernet_accuracy: float | None
     held_out_cases: int
     report_link: str
+    finalists: Sequence[FinalistRow] = ()
     front: Sequence[FrontRow] = ()
     drawn: Mapping[str, Satisfying] = field(default_factory=dict)
     spaces_picture: str | None = None

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from tinycc.search.architecture import Convolution, Depthwise, Pair
+from tinycc.search.depthwise import depthwise
 
 
 class ElasticNorm(nn.Module):
@@ -110,9 +111,7 @@ class ElasticDepthwise(nn.Module):
     def forward(self, values: torch.Tensor, layer: Depthwise) -> torch.Tensor:
         """As a layer of an architecture says; with its clamp."""
         channels = values.shape[1]
-        weight = self.weight_of(layer, channels)
-        padding = (layer.kernel[0] // 2, layer.kernel[1] // 2)
-        made = functional.conv2d(values, weight, None, layer.stride, padding, groups=channels)
+        made = depthwise(values, self.weight_of(layer, channels), layer.stride)
         return _clamped(self.norm(made), layer)
 
     def weight_of(self, layer: Depthwise, channels: int) -> torch.Tensor:
