@@ -1,12 +1,13 @@
 """Fit the cost model of tinycc/schedule/costs.py to counted instructions.
 
-    python -m benchmarks.fit_costs
+    python -m benchmarks.fit_costs [--variant NAME]...
 
 Counts every operator of the corpus models on whole tensors and row by row, each variant on a core that has
-it (with flash to spare where that decides), and what only training steps have, of small networks and of
-mcunet-5fps; fits for each kernel the coefficients of 0 and more that make the relative errors least
-(non-negative least squares). Writes tinycc/schedule/costs.json, and
-benchmarks/results/costs.json with how well it fits. Needs scipy (the extra `benchmarks`).
+it (with flash to spare where that decides), what needs no extension on cores of further instruction sets as
+well ("portable on armv6-m"), and what only training steps have, of small networks and of mcunet-5fps; fits
+for each kernel the coefficients of 0 and more that make the relative errors least (non-negative least
+squares). Writes tinycc/schedule/costs.json, and benchmarks/results/costs.json with how well it fits. With
+--variant only these are counted, and all others stay as they are. Needs scipy (the extra `benchmarks`).
 """
 
 import json
@@ -37,7 +38,8 @@ from tinycc.ops.base import VARIANT
 from tinycc.passes.pipeline import passes_for
 from tinycc.plan import TRAIN
 from tinycc.run import run, train
-from tinycc.schedule.costs import ANY_KERNEL, FLOAT32, ROW_CALL, STAGE, Work, runs_of
+from tinycc.schedule.costs import ANY_KERNEL, FLOAT32, ROW_CALL, STAGE, Work, name_of, runs_of
+from tinycc.target import TARGETS
 from tinycc.training import full
 from tinycc.training.gradients import GradientType
 from tinycc.training.scheme import AnyScheme
@@ -47,12 +49,16 @@ COSTS = ROOT / "tinycc" / "schedule" / "costs.json"
 CORES = {
     "portable": "cortex-m3", "dsp": "cortex-m4", "dsp_wide": "cortex-m4", "helium": "cortex-m55",
     FLOAT32: "cortex-m4", "portable_narrow": "cortex-m3", "dsp_narrow": "cortex-m4",
-    "helium_narrow": "cortex-m55",
+    "helium_narrow": "cortex-m55", "portable_blocks": "cortex-m3",
 }  # fmt: skip
+# Cores of other instruction sets than Thumb-2, each of which has models of its own, and what is counted on
+# them: all that needs no extension.
+OTHER_CORES = ("cortex-m0", "rv32imc")
+PORTABLE_VARIANTS = ("portable", FLOAT32, "portable_narrow", "portable_blocks")
 # Variants for weights of four bits, which those of the models are made for the purpose.
 NARROW = ("portable_narrow", "dsp_narrow", "helium_narrow")
 # Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
-TRADED = {"portable_blocks": "portable"}
+TRADED = ("portable_blocks",)
 # Flash that is given where a variant is chosen for what is left of it; other operators are counted without.
 FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
@@ -71,6 +77,8 @@ STEP_KINDS = {
 }  # fmt: skip
 # Larger models have no operators that the smaller ones lack.
 MOST_MACS = 60_000_000
+# The same of real numbers without an FPU, where a multiply-accumulate takes a hundred instructions and more.
+MOST_SOFT_MACS = 6_000_000
 TERMS = tuple(field.name for field in fields(Work))
 # Of a kernel that was counted for fewer geometries than this, one term is all that can be told: the best, and
 # of equally good ones the first of these.
@@ -79,14 +87,58 @@ SINGLE_TERMS = ("macs", "reads", "outputs", "calls")
 
 
 @dataclass(frozen=True)
+class Counting:
+    """What is counted: the kernels of a variant, or training steps, on a core.
+
+    instruction_set: whose models are fitted to it; "" for those of all cores that have none of their own.
+    """
+
+    variant: str
+    core: str
+    instruction_set: str = ""
+
+    @property
+    def name(self) -> str:
+        """What `--variant` calls it."""
+        return name_of(self.variant, self.instruction_set)
+
+    @property
+    def models(self) -> list[str]:
+        """Those of the corpus in which its kernels are counted."""
+        is_float = self.variant == FLOAT32
+        is_soft = is_float and "fpu" not in TARGETS[self.core].features
+        macs, most = read_table(corpus_folder()), MOST_SOFT_MACS if is_soft else MOST_MACS
+        known = stems(f"tflite/{'float' if is_float else 'int8'}/*.tflite")
+        return [name for name in known if macs[name].macs <= most]
+
+    @property
+    def step_cores(self) -> tuple[tuple[str, GradientType], ...]:
+        """Where steps are counted, and with which gradients."""
+        return ((self.core, "integer"),) if self.instruction_set else STEP_CORES
+
+
+COUNTINGS = (
+    *(Counting(variant, core) for variant, core in CORES.items()),
+    Counting(STEPS, ""),
+    *(
+        Counting(variant, core, TARGETS[core].instruction_set)
+        for core in OTHER_CORES
+        for variant in (*PORTABLE_VARIANTS, STEPS)
+    ),
+)
+
+
+@dataclass(frozen=True)
 class Sample:
     """One operator as it was run, and what it took.
 
     operator: which of all operators in which setting, whatever the schedule.
+    instruction_set: as that of a Counting.
     is_of_step: whether only training steps have such operators.
     """
 
     operator: tuple[str, str, int]
+    instruction_set: str
     variant: str
     kernel: str
     work: Work
@@ -141,11 +193,11 @@ def _shrunk(binding: relax.Binding) -> relax.Binding:
     return relax.VarBinding(binding.var, weights)
 
 
-def passes_of(variant: str, schedule: str) -> list[tvm.transform.Pass]:
+def passes_of(counting: Counting, schedule: str) -> list[tvm.transform.Pass]:
     """The passes for a variant; on whole tensors no kernel is taken in place of the usual one."""
-    core = CORES[TRADED.get(variant, variant)]
-    passes = []
-    for step in passes_for(target=core, flash=FLASH.get(variant), schedule=schedule):
+    variant = counting.variant
+    passes: list[tvm.transform.Pass] = []
+    for step in passes_for(target=counting.core, flash=FLASH.get(variant), schedule=schedule):
         if step.info.name == "NarrowWeights" and variant in NARROW:
             passes.append(ShrinkWeights())
         if step.info.name != "ScheduleStages" or schedule != "whole":
@@ -155,13 +207,14 @@ def passes_of(variant: str, schedule: str) -> list[tvm.transform.Pass]:
     return passes
 
 
-def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
+def samples_of(name: str, counting: Counting, schedule: str) -> Iterator[Sample]:
     """Every operator of a corpus model on the core for a variant."""
-    core, is_float = CORES[TRADED.get(variant, variant)], variant == FLOAT32
+    variant, core = counting.variant, counting.core
+    is_float = variant == FLOAT32
     model = Model.of_corpus(corpus_folder(), name, "float" if is_float else "int8")
     is_apart = variant in {*FLASH, *TRADED, *NARROW, FLOAT32}
     compiled = tinycc.compile(
-        model.path, target=core, allow_float=is_float, passes=passes_of(variant, schedule)
+        model.path, target=core, allow_float=is_float, passes=passes_of(counting, schedule)
     )
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
@@ -172,11 +225,13 @@ def samples_of(name: str, variant: str, schedule: str) -> Iterator[Sample]:
     for index, (one, count) in enumerate(zip(runs, counts, strict=True)):
         if is_apart and one.variant != variant:
             continue
-        place = (name, variant, index)
-        yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count)
+        place = (name, counting.name, index)
+        yield Sample(
+            place, counting.instruction_set, one.variant, one.kernel, one.work, one.is_in_stage, count
+        )
 
 
-def samples_of_steps() -> Iterator[Sample]:
+def samples_of_steps(counting: Counting) -> Iterator[Sample]:
     """What training steps alone have, of networks in which everything trains, and of a scheme."""
     every: list[tuple[tvm.IRModule, AnyScheme]] = [
         (training_graph(seed), full) for seed in range(SMALL_NETWORKS)
@@ -184,13 +239,15 @@ def samples_of_steps() -> Iterator[Sample]:
     large = TrainingGraph.load(corpus_folder()).module()
     every += [(large, full), (large, scheme_of_49kb)]
     for index, (module, scheme) in enumerate(every):
-        for core, gradients in STEP_CORES:
-            yield from _samples_of_step(f"{STEPS} {index}", module, scheme, core, gradients)
+        for core, gradients in counting.step_cores:
+            samples = _samples_of_step(f"{STEPS} {index}", module, scheme, core, gradients)
+            yield from (replace(one, instruction_set=counting.instruction_set) for one in samples)
 
 
 def _samples_of_step(
     name: str, module: tvm.IRModule, scheme: AnyScheme, core: str, gradients: GradientType
 ) -> Iterator[Sample]:
+    """Those of one step, whose models are not yet told apart by instruction set."""
     compiled = training.compile(module, scheme=scheme, target=core, gradients=gradients)
     images = [
         np.random.default_rng(0).integers(-128, 128, (1, *edge.shape)).astype(np.int8)
@@ -204,7 +261,9 @@ def _samples_of_step(
     for index, (one, count) in enumerate(zip(runs, result.operator_instructions or [], strict=True)):
         if one.view.kind in STEP_KINDS:
             place = (name, f"{core} {gradients}", index)
-            yield Sample(place, one.variant, one.kernel, one.work, one.is_in_stage, count, is_of_step=True)
+            yield Sample(
+                place, "", one.variant, one.kernel, one.work, one.is_in_stage, count, is_of_step=True
+            )
 
 
 def row_call_cost(samples: list[Sample]) -> float:
@@ -219,6 +278,16 @@ def row_call_cost(samples: list[Sample]) -> float:
         if one.is_in_stage and (one.operator, one.kernel) in whole
     ]
     return max(0.0, float(np.median(more)))
+
+
+def row_calls_of(samples: list[Sample], known: dict[str, Any]) -> dict[str, float]:
+    """`row_call_cost` by instruction set; what is known already stays."""
+    found = {}
+    for instruction_set in sorted({sample.instruction_set for sample in samples}):
+        kept = known.get(name_of(STAGE, instruction_set))
+        own = [sample for sample in samples if sample.instruction_set == instruction_set]
+        found[instruction_set] = kept[ROW_CALL]["calls"] if kept else round(row_call_cost(own), 1)
+    return found
 
 
 def without_calls(sample: Sample, cost: float) -> Sample:
@@ -255,14 +324,23 @@ def errors(samples: list[Sample], model: dict[str, float]) -> np.ndarray:
     return np.asarray(np.array(predicted) / counted - 1)
 
 
-def fit_all(samples: list[Sample], row_call: float) -> tuple[dict[str, object], dict[str, object]]:
-    """The models by variant and kernel, and how well they fit."""
+def fit_all(
+    samples: list[Sample], row_calls: dict[str, float]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The models by variant and kernel, and how well they fit.
+
+    row_calls: what a stage takes for a row call, by instruction set.
+    """
     groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-    for sample in (without_calls(item, row_call) for item in samples):
-        groups[sample.variant][sample.kernel].append(sample)
+    for sample in (without_calls(item, row_calls[item.instruction_set]) for item in samples):
+        name = name_of(sample.variant, sample.instruction_set)
+        groups[name][sample.kernel].append(sample)
         if not sample.is_of_step:
-            groups[sample.variant][ANY_KERNEL].append(sample)
-    models: dict[str, object] = {STAGE: {ROW_CALL: {"calls": row_call}}}
+            groups[name][ANY_KERNEL].append(sample)
+    models: dict[str, object] = {
+        name_of(STAGE, instruction_set): {ROW_CALL: {"calls": row_call}}
+        for instruction_set, row_call in row_calls.items()
+    }
     quality: dict[str, object] = {}
     for variant, kernels in sorted(groups.items()):
         fitted = {kernel: fit(members) for kernel, members in sorted(kernels.items())}
@@ -291,24 +369,28 @@ def write(path: Path, content: dict[str, object]) -> None:
 @click.command()
 @click.option("--model", "models", multiple=True, help="A model of the corpus; all but the largest without.")
 @click.option(
-    "--variant", "variants", multiple=True, help=f"Of {', '.join([*CORES, *TRADED, STEPS])}; all without."
+    "--variant",
+    "variants",
+    multiple=True,
+    type=click.Choice([counting.name for counting in COUNTINGS]),
+    help="All without.",
 )
 def main(models: tuple[str, ...], variants: tuple[str, ...]) -> None:
     """Count, fit and write."""
-    macs = read_table(corpus_folder())
     before = json.loads(COSTS.read_text("utf-8"))
     samples: list[Sample] = []
-    for variant in variants or [*CORES, *TRADED, STEPS]:
-        if variant == STEPS:
-            samples += samples_of_steps()
+    for counting in COUNTINGS:
+        if variants and counting.name not in variants:
             continue
-        known = stems(f"tflite/{'float' if variant == FLOAT32 else 'int8'}/*.tflite")
-        for name in [name for name in models or known if name in known and macs[name].macs <= MOST_MACS]:
-            for schedule in ["whole"] if variant in TRADED else SCHEDULES:
-                samples += samples_of(name, variant, schedule)
-            click.echo(f"{name} {variant}: {len(samples)} samples")
-    row_call = before[STAGE][ROW_CALL]["calls"] if variants else round(row_call_cost(samples), 1)
-    fitted, quality = fit_all(samples, row_call)
+        if counting.variant == STEPS:
+            samples += samples_of_steps(counting)
+            continue
+        known = counting.models
+        for name in [name for name in models or known if name in known]:
+            for schedule in ["whole"] if counting.variant in TRADED else SCHEDULES:
+                samples += samples_of(name, counting, schedule)
+            click.echo(f"{name} {counting.name}: {len(samples)} samples")
+    fitted, quality = fit_all(samples, row_calls_of(samples, before if variants else {}))
     known_quality = json.loads((RESULTS / "costs.json").read_text("utf-8"))
     write(COSTS, merged(before, fitted) if variants else fitted)
     write(RESULTS / "costs.json", merged(known_quality, quality) if variants else quality)

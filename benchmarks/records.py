@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tinycc.schedule.costs import fitted_set
 from tinycc.target import TARGETS, Target
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +46,8 @@ class Setting:
     def generated_by(self) -> tuple[object, ...]:
         """What the generated sources depend on: settings in which this is equal share them."""
         features = self.target.features if self.kernels == "auto" else ()
-        return (tuple(item for item in features if item != "fpu"), self.optimize_for)
+        used = tuple(item for item in features if item != "fpu")
+        return (used, fitted_set(self.target.instruction_set), self.optimize_for)
 
 
 # A Cortex-M85's code runs on the board of a Cortex-M55, and executes the same instructions.

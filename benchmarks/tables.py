@@ -251,7 +251,7 @@ def predictions() -> str:
     found = json.loads((RESULTS / "costs.json").read_text(encoding="utf-8"))
     rows = [
         [
-            f"`{kernel}`" if kernel != "any" else f"all {variant} kernels together",
+            f"`{kernel}`" if kernel != "any" else _all_kernels(variant),
             number(quality["samples"]),
             f"{quality['median_error']:.1%}",
             f"{quality['largest_error']:.1%}",
@@ -260,3 +260,9 @@ def predictions() -> str:
         for kernel, quality in kernels.items()
     ]
     return table(["kernel", "counted operators", "median error", "largest error"], rows)
+
+
+def _all_kernels(name: str) -> str:
+    """What is said of the kernels of a variant, or of a variant on an instruction set of its own."""
+    variant, on, instruction_set = name.partition(" on ")
+    return f"all {variant} kernels{on}{instruction_set} together"

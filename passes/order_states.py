@@ -15,6 +15,7 @@ from tvm import relax
 
 from tinycc import tvm_adapter
 from tinycc.graph import Node, OperatorGraph, Value
+from tinycc.ops.base import INSTRUCTION_SET
 from tinycc.ops.input_rows import InputRows
 from tinycc.ops.strided_copy import StridedCopy
 
@@ -49,6 +50,8 @@ class _Orderer:
             if not isinstance(binding.value, relax.Tuple)
         ]
         self.copies = 0
+        # That of all operators.
+        self.instruction_set = next((node.view.instruction_set for node in graph.nodes), "")
 
     def run(self) -> tvm.IRModule:
         """The module with `main` rewritten."""
@@ -137,7 +140,10 @@ class _Orderer:
 
     def copied(self, source: relax.Var, place: int) -> relax.Var:
         """A new variable, bound at a place to a copy of another."""
-        callee = self.functions.add(_copy(source, self.copies), StridedCopy.kind)
+        function = _copy(source, self.copies)
+        if self.instruction_set:
+            function = function.with_attr(INSTRUCTION_SET, self.instruction_set)
+        callee = self.functions.add(function, StridedCopy.kind)
         self.copies += 1
         copy = relax.DataflowVar(f"{source.name}_copy", source.ty)
         self.bindings.insert(place, relax.VarBinding(copy, relax.Call(callee, [source], ret_ty=source.ty)))

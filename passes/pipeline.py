@@ -109,17 +109,17 @@ def composite_passes(io: EdgeType, states: Mapping[str, str] | None = None) -> l
 
 
 def planning_passes(
-    features: tuple[str, ...], schedule: ScheduleOptions | None = None
+    features: tuple[str, ...], schedule: ScheduleOptions | None = None, instruction_set: str = ""
 ) -> list[tvm.transform.Pass]:
     """The passes from composites to a module that can be planned.
 
-    features, schedule: as in `default_passes`.
+    features, schedule, instruction_set: as in `default_passes`.
     """
     return [
         # Before kernels are chosen, of which some are for such weights.
         NarrowWeights(),
         # Before what depends on kernels: the order of their reads and writes, their scratch memory.
-        SelectKernels(features),
+        SelectKernels(features, instruction_set),
         # On composites: distances are facts of operators, the order depends on them.
         RewriteInPlace(),
         # Some operators may write over a state that they read, which distances tell; copies need memory.
@@ -137,6 +137,7 @@ def default_passes(
     input_mode: InputMode = "tensor",
     flash_bytes: int | None = None,
     states: Mapping[str, str] | None = None,
+    instruction_set: str = "",
 ) -> list[tvm.transform.Pass]:
     """The passes from the normal form to a module that can be planned.
 
@@ -148,6 +149,7 @@ def default_passes(
     flash_bytes: what code and constants may take; what is left is used for faster kernels. None for no more
         constants than it takes.
     states: inputs that are kept on the device, by name, with the outputs that are their next values.
+    instruction_set: of the core, by which costs are predicted; see tinycc.target.Target.
     """
     return [
         *composite_passes(io, states),
@@ -159,7 +161,7 @@ def default_passes(
         *([StreamInput()] if input_mode == "rows" else []),
         # On operators, whose memory tells what is a run of it; before kernels are chosen.
         SlideStates(),
-        *planning_passes(features, schedule),
+        *planning_passes(features, schedule, instruction_set),
         # Once all other constants are known.
         *([WidenWeights(flash_bytes)] if flash_bytes is not None else []),
     ]
@@ -182,8 +184,11 @@ def passes_for(
     """`default_passes` for what a user says; see `tinycc.compile` for each of these."""
     sram_bytes, flash_bytes = (None if size is None else parse_size(str(size)) for size in (sram, flash))
     options = replace(read_options(optimize_for, schedule, sram_bytes, max_extra_macs), limits=limits)
-    features = target_named(target).features if kernels == "auto" else ()
-    return default_passes(io, options, features, input_mode, flash_bytes, states)
+    core = target_named(target)
+    features = core.features if kernels == "auto" else ()
+    return default_passes(
+        io, options, features, input_mode, flash_bytes, states, instruction_set=core.instruction_set
+    )
 
 
 def default_pipeline(**options: Any) -> tvm.transform.Sequential:

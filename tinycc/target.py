@@ -50,6 +50,7 @@ class Target:
     features: what the core offers to kernels: "dsp" (Armv7E-M SIMD), "helium" (MVE), "fpu".
     startup: C file of runtime_c/boards with reset and fault handling; "" on the host.
     packages: Debian packages with compiler and C library.
+    instruction_set: what the compiler translates to, as its -march has it; what C costs is fitted by it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Target:
     boards: tuple[Board, ...] = ()
     startup: str = "startup_arm.c"
     packages: str = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
+    instruction_set: str = ""
 
 
 def _mps2(number: int, core: str) -> Board:
@@ -118,8 +120,11 @@ _VIRT = Board(
 )
 
 
-def _arm(name: str, flags: tuple[str, ...], features: tuple[str, ...], *boards: Board) -> Target:
-    return Target(name, "arm-none-eabi-", (f"-mcpu={name}", "-mthumb", *flags), features, boards)
+def _arm(
+    name: str, instruction_set: str, flags: tuple[str, ...], features: tuple[str, ...], *boards: Board
+) -> Target:
+    chosen = (f"-mcpu={name}", "-mthumb", *flags)
+    return Target(name, "arm-none-eabi-", chosen, features, boards, instruction_set=instruction_set)
 
 
 _HELIUM = ("dsp", "fpu", "helium")
@@ -134,16 +139,17 @@ TARGETS: dict[str, Target] = {
         Target("host", "", (), ("fpu",), packages="gcc libc6-dev", startup=""),
         _arm(
             "cortex-m0",
+            "armv6-m",
             ("-mfloat-abi=soft",),
             (),
             _MICROBIT,
             _mps2(385, "Armv6-M code on a Cortex-M3, 4 MB SRAM"),
         ),
-        _arm("cortex-m3", ("-mfloat-abi=soft",), (), _mps2(385, "Cortex-M3")),
-        _arm("cortex-m4", _HARD_SINGLE, ("dsp", "fpu"), _mps2(386, "Cortex-M4")),
-        _arm("cortex-m7", _HARD_M7, ("dsp", "fpu"), _mps2(500, "Cortex-M7")),
-        _arm("cortex-m33", _HARD_M33, ("dsp", "fpu"), _AN505),
-        _arm("cortex-m55", _HARD, _HELIUM, _an547("Cortex-M55")),
+        _arm("cortex-m3", "armv7-m", ("-mfloat-abi=soft",), (), _mps2(385, "Cortex-M3")),
+        _arm("cortex-m4", "armv7e-m", _HARD_SINGLE, ("dsp", "fpu"), _mps2(386, "Cortex-M4")),
+        _arm("cortex-m7", "armv7e-m", _HARD_M7, ("dsp", "fpu"), _mps2(500, "Cortex-M7")),
+        _arm("cortex-m33", "armv8-m.main", _HARD_M33, ("dsp", "fpu"), _AN505),
+        _arm("cortex-m55", "armv8.1-m.main", _HARD, _HELIUM, _an547("Cortex-M55")),
         # By its instructions, as compilers before GCC 13 do not know the name.
         Target(
             "cortex-m85",
@@ -151,6 +157,7 @@ TARGETS: dict[str, Target] = {
             ("-march=armv8.1-m.main+dsp+mve.fp+fp.dp", "-mthumb", *_HARD),
             _HELIUM,
             (_an547("Cortex-M85 code on a Cortex-M55"),),
+            instruction_set="armv8.1-m.main",
         ),
         Target(
             "rv32imc",
@@ -159,6 +166,7 @@ TARGETS: dict[str, Target] = {
             boards=(_VIRT,),
             startup="startup_riscv.c",
             packages="gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+            instruction_set="rv32imc",
         ),
     )
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tvm import relax
 
 from tinycc import ops, tvm_adapter
-from tinycc.ops.base import REPEATED, VARIANT, Operator
+from tinycc.ops.base import INSTRUCTION_SET, REPEATED, VARIANT, Operator
 from tinycc.ops.kernel import PORTABLE
 from tinycc.ops.overlap import OVERLAP_DISTANCES
 from tinycc.ops.stage import Stage
@@ -14,7 +14,7 @@ from tinycc.ops.stage import Stage
 # How many views are remembered, so that no module is kept for ever; more than the operators of a large model.
 _MOST_VIEWS = 2048
 # Attributes that passes add, of which what the function computes does not depend.
-_CHOICES = frozenset({VARIANT, REPEATED, OVERLAP_DISTANCES})
+_CHOICES = frozenset({VARIANT, INSTRUCTION_SET, REPEATED, OVERLAP_DISTANCES})
 
 
 def view_of(function: relax.Function) -> Operator:
@@ -25,7 +25,9 @@ def view_of(function: relax.Function) -> Operator:
     if tvm_adapter.attribute(function, "Composite") == f"tinycc.{Stage.kind}":
         return Stage.of_function(function, view_of)
     variant = str(tvm_adapter.attribute(function, VARIANT, PORTABLE))
-    return _chosen(_read(_Computation.of(function)), variant, bool(tvm_adapter.attribute(function, REPEATED)))
+    instruction_set = str(tvm_adapter.attribute(function, INSTRUCTION_SET, ""))
+    is_repeated = bool(tvm_adapter.attribute(function, REPEATED))
+    return _chosen(_read(_Computation.of(function)), variant, instruction_set, is_repeated)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,6 @@ def _read(computation: _Computation) -> Operator:
 
 
 @functools.lru_cache(_MOST_VIEWS)
-def _chosen(view: Operator, variant: str, is_repeated: bool) -> Operator:
+def _chosen(view: Operator, variant: str, instruction_set: str, is_repeated: bool) -> Operator:
     """The view with what was chosen; one object for each choice, which keeps what it was asked for."""
-    return replace(view, variant=variant, is_repeated=is_repeated)
+    return replace(view, variant=variant, instruction_set=instruction_set, is_repeated=is_repeated)

@@ -15,6 +15,8 @@ from tinycc.ops.tensor import Tensor
 
 # Attribute of a composite function: the name of the kernel that was chosen.
 VARIANT = "tinycc.variant"
+# Attribute of a composite function: the core's instruction set, where costs are fitted for it.
+INSTRUCTION_SET = "tinycc.instruction_set"
 # Attribute of a composite function with weights: how many bits they need, where that is less than 8.
 WEIGHT_BITS = "tinycc.weight_bits"
 # Attribute of main: how many multiply-accumulates fewer there are than in the file.
@@ -43,6 +45,7 @@ class Operator(ABC):
     is_repeated: whether another operator computes the same, to save memory.
     kernels: of the operator's room, best first.
     variant: the name of the one that runs it.
+    instruction_set: of the core, where costs are fitted for it (schedule/costs.py); "" for any other.
     element_types: pairs of the first input's and the first output's dtype that there is a kernel for; None
         for any.
     is_spatial: whether an output row depends on several input rows, which must be those of one image.
@@ -52,6 +55,7 @@ class Operator(ABC):
     outputs: tuple[Tensor, ...]
     kernels: tuple[Kernel[Any], ...] = field(default=_NONE, kw_only=True)
     variant: str = field(default=PORTABLE, kw_only=True)
+    instruction_set: str = field(default="", kw_only=True)
     is_repeated: bool = field(default=False, kw_only=True)
 
     kind: ClassVar[str]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from tinycc.ops.base import FLOAT, REPEATED, VARIANT, Operator
+from tinycc.ops.base import FLOAT, INSTRUCTION_SET, REPEATED, VARIANT, Operator
 from tinycc.ops.composite import Composite
 from tinycc.ops.kernel import PORTABLE, Kernel
 
@@ -40,5 +40,6 @@ class Room(Generic[View]):
             view,
             kernels=kernels,
             variant=variant,
+            instruction_set=str(composite.attribute(INSTRUCTION_SET) or ""),
             is_repeated=bool(composite.attribute(REPEATED)),
         )

@@ -3,6 +3,10 @@
 For each kernel a linear model of the work it is given, with coefficients of 0 and more, fitted to counted
 instructions of real models on emulated cores (benchmarks/fit_costs.py writes costs.json). A kernel that was
 never counted takes the model of all kernels of its variant together, and without one that of portable ones.
+
+The same C is not as many instructions everywhere: a Cortex-M0 has no long multiplication and half the
+registers, and takes twice as many as a Cortex-M3. So a variant may have further models, each for one
+instruction set; cores of any other take those that were counted on cores with Thumb-2.
 """
 
 import functools
@@ -22,6 +26,8 @@ FLOAT32 = "float32"
 ANY_KERNEL = "any"
 # What a stage takes, beside its kernels, for each row that it has computed.
 STAGE, ROW_CALL = "stage", "row_call"
+# Between a variant and the instruction set that its models are of.
+_ON = " on "
 VECTOR = 16
 
 
@@ -101,10 +107,12 @@ class Run:
     @property
     def predicted_instructions(self) -> int:
         """What it is expected to execute."""
-        models = _models().get(self.variant, _models()[PORTABLE])
+        instruction_set = self.view.instruction_set
+        models = _kernels(self.variant, instruction_set) or _kernels(PORTABLE, instruction_set)
         model = models.get(self.kernel, models[ANY_KERNEL])
         work = vars(self.work)
-        around = self.calls * _models()[STAGE][ROW_CALL]["calls"] if self.is_in_stage else 0.0
+        row_call = _kernels(STAGE, instruction_set)[ROW_CALL]["calls"] if self.is_in_stage else 0.0
+        around = self.calls * row_call
         return round(around + sum(coefficient * work[term] for term, coefficient in model.items()))
 
 
@@ -138,7 +146,17 @@ def predicted_instructions(operator: Operator) -> int:
 def is_counted(view: Operator) -> bool:
     """Whether the model of its kernel, on whole tensors, was fitted to counts of that kernel."""
     (run,) = runs_of(view)
-    return run.kernel in _models().get(run.variant, {})
+    return run.kernel in _kernels(run.variant, view.instruction_set)
+
+
+def name_of(variant: str, instruction_set: str) -> str:
+    """What the models of a variant are kept under, "portable on armv6-m"; "" for those of all other cores."""
+    return f"{variant}{_ON}{instruction_set}" if instruction_set else variant
+
+
+def fitted_set(instruction_set: str) -> str:
+    """The instruction set, if there are models for it; "" where those of other cores are taken."""
+    return instruction_set if name_of(PORTABLE, instruction_set) in _models() else ""
 
 
 def _rounding(count: int) -> float:
@@ -164,9 +182,15 @@ def _reads(view: Operator, call: WholeCall | StreamedCall) -> int:
     return sum(call.rows * window.rows * window.row_elements for window in call.windows)
 
 
+def _kernels(variant: str, instruction_set: str) -> Mapping[str, Mapping[str, float]]:
+    """The models of a variant by kernel: those of the instruction set, or of all other cores, if any."""
+    names = (name_of(variant, instruction_set), variant)
+    return next((_models()[name] for name in names if name in _models()), {})
+
+
 @functools.cache
 def _models() -> Mapping[str, Mapping[str, Mapping[str, float]]]:
-    """Coefficients by variant, kernel and term of the work; those of a stage are told as a variant."""
+    """Coefficients by variant (`name_of`), kernel and term of the work; a stage is told as a variant."""
     text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
     found: dict[str, dict[str, dict[str, float]]] = json.loads(text)
     return found

@@ -65,8 +65,8 @@ class CostModel:
         sram = None if device.sram is None else parse_size(str(device.sram))
         options = read_options(device.optimize_for, device.schedule, sram, device.max_extra_macs)
         self._options = replace(options, limits=device.limits)
-        features = target_named(device.target).features
-        self._features = features if device.kernels == "auto" else ()
+        self._core = target_named(device.target)
+        self._features = self._core.features if device.kernels == "auto" else ()
         self._tree = GrownStage()
         self._count = 0
 
@@ -93,7 +93,9 @@ class CostModel:
         if self._count % _MOST_NETWORKS == 0:
             self._tree = GrownStage()
         is_fed = self.device.input_mode == "rows"
-        return weightless_graph(architecture, self._features, is_fed, self.device.limits)
+        return weightless_graph(
+            architecture, self._features, self._core.instruction_set, is_fed, self.device.limits
+        )
 
     def _cost(self, choice: Choice) -> Cost:
         constants = sum(constant_bytes(node.view) for node in choice.graph.nodes)

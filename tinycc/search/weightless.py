@@ -49,11 +49,16 @@ _FULL = INTEGER_RANGE["int8"]
 
 
 def weightless_graph(
-    architecture: Architecture, features: Sequence[str], is_fed_by_rows: bool, limits: SearchLimits
+    architecture: Architecture,
+    features: Sequence[str],
+    instruction_set: str,
+    is_fed_by_rows: bool,
+    limits: SearchLimits,
 ) -> OperatorGraph:
     """The graph on which the schedule of an architecture is chosen: kernels chosen, in its final order.
 
-    features: of the core. is_fed_by_rows: whether the caller hands over the input row by row.
+    features, instruction_set: of the core.
+    is_fed_by_rows: whether the caller hands over the input row by row.
     """
     image = relax.Var("x", _type(architecture.input_shape))
     nodes: list[Node] = []
@@ -66,13 +71,14 @@ def weightless_graph(
     features = tuple(features)
     source: relax.Var = image
     if is_fed_by_rows:
-        source = add_node(_input_rows(architecture.input_shape), [image], architecture.input_shape)
+        rows = _input_rows(architecture.input_shape, instruction_set)
+        source = add_node(rows, [image], architecture.input_shape)
     made = [source]
     parameters = [parameters_after(None)]
     for index, layer in enumerate(architecture.layers):
         read = [-1, layer.of + 1] if isinstance(layer, Residual) else [-1]
         sources = tuple(parameters[place] for place in read)
-        view = _operator(layer, architecture.source_shape(index), sources, features)
+        view = _operator(layer, architecture.source_shape(index), sources, features, instruction_set)
         made.append(add_node(view, [made[place] for place in read], architecture.shapes[index]))
         parameters.append(parameters_after(layer))
     module = _module(image, nodes, is_fed_by_rows)
@@ -109,14 +115,19 @@ def _distances(view: Operator) -> dict[int, int]:
 
 
 @functools.lru_cache(_MOST_OPERATORS)
-def _input_rows(shape: Shape) -> Operator:
+def _input_rows(shape: Shape, instruction_set: str) -> Operator:
     tensors = _tensor(shape, FREE, 0), _tensor(shape, FREE)
-    return InputRows(tensors[:1], tensors[1:], kernels=input_rows.ROOM.kernels)
+    view = InputRows(tensors[:1], tensors[1:], kernels=input_rows.ROOM.kernels)
+    return with_best_kernel(view, (), instruction_set)
 
 
 @functools.lru_cache(_MOST_OPERATORS)
 def _operator(
-    layer: Layer, source_shape: Shape, sources: tuple[Parameters, ...], features: tuple[str, ...]
+    layer: Layer,
+    source_shape: Shape,
+    sources: tuple[Parameters, ...],
+    features: tuple[str, ...],
+    instruction_set: str,
 ) -> Operator:
     """The operator of a layer, run by the best kernel of a core with these features.
 
@@ -138,7 +149,7 @@ def _operator(
             view = Add(*tensors, _FULL, 1, kernels=add.ROOM.kernels)
         case Mean():
             view = Reduce(*tensors, (1, 2), True, _FULL, kernels=reduce.ROOM.kernels)
-    return with_best_kernel(view, features)
+    return with_best_kernel(view, features, instruction_set)
 
 
 def _tensor(shape: Shape, parameters: Parameters, parameter: int | None = None) -> Tensor:

@@ -66,11 +66,11 @@ def compile(
     if gradients not in (None, *ARITHMETICS):
         raise TrainingError(f"gradients cannot be '{gradients}': choose one of {', '.join(ARITHMETICS)}")
     sram = memory if memory is not None else sram
-    features = target_named(target).features
+    core = target_named(target)
     request = Request(
         name=name,
         model=title_of(model),
-        target=target_named(target).name,
+        target=core.name,
         io="int8",
         sram_bytes=parse_size(str(sram)) if sram is not None else None,
         flash_bytes=parse_size(str(flash)) if flash is not None else None,
@@ -91,7 +91,7 @@ def compile(
         if spare_classes:
             forward, [chosen] = with_spare_classes(forward, [chosen], spare_classes)
         planned = planned_step(
-            forward, chosen, loss=loss, rate=rate, rule=rule, gradients=gradients, features=features,
+            forward, chosen, loss=loss, rate=rate, rule=rule, gradients=gradients, target=core,
             schedule=schedule, flash_bytes=request.flash_bytes,
         )  # fmt: skip
     records += further

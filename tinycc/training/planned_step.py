@@ -16,6 +16,7 @@ from tinycc.passes.widen_weights import WidenWeights
 from tinycc.plan import INVOKE, TRAIN, Program, build_program
 from tinycc.schedule.options import ScheduleOptions
 from tinycc.states import read_states
+from tinycc.target import Target
 from tinycc.training.build_backward import BuildBackward, Loss
 from tinycc.training.gradients import ARITHMETICS, GradientType, gradient_type
 from tinycc.training.mark_trainable import MarkTrainable
@@ -53,25 +54,25 @@ def planned_step(
     rate: float = 0.01,
     rule: UpdateRule = DEFAULT_RULE,
     gradients: GradientType | None = None,
-    features: tuple[str, ...],
+    target: Target,
     schedule: ScheduleOptions,
     flash_bytes: int | None = None,
 ) -> PlannedStep:
     """Inference and training step of what `forward_of` gives, in one arena.
 
-    gradients: None for integers where the core has no FPU. features: of the core.
+    gradients: None for integers where the target has no FPU.
     schedule: its limits are those of all searches. flash_bytes: as for `default_passes`. Others: as for
         `tinycc.training.compile`.
     Raises TrainingError where the scheme cannot be trained.
     """
     # What these write as operators of Relax finds its kernels like any other.
     fusing = [FuseQuantizedOps(), LowerFallbacks()]
-    kind = gradient_type(gradients, features)
+    kind = gradient_type(gradients, target.features)
     velocities = ARITHMETICS[kind].velocity_dtype if rule.has_velocities else None
     marking = [MarkTrainable(scheme, rate, velocities), *fusing]
     marked = tvm.transform.Sequential(marking, name="tinycc.marking")(forward)
     backward = [BuildBackward(loss, rule, kind), *fusing, SaveMasks()]
-    planning = planning_passes(features, schedule)
+    planning = planning_passes(target.features, schedule, target.instruction_set)
     inference = tvm.transform.Sequential(planning, name="tinycc.inference")(marked)
     step = tvm.transform.Sequential([*backward, *planning], name="tinycc.training")(marked)
     if flash_bytes is not None:

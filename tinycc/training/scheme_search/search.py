@@ -120,7 +120,7 @@ class StepPlanner:
             loss=self.loss,
             rule=self.rule,
             gradients=self.gradients,
-            features=target_named(self.target).features,
+            target=target_named(self.target),
             schedule=replace(read_options(optimize_for, "auto", budget_bytes), limits=limits),
         )
 
