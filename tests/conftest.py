@@ -59,6 +59,20 @@ def require_tool() -> Callable[[str], str]:
     return find
 
 
+@pytest.fixture(scope="session")
+def require_core(require_tool: Callable[[str], str]) -> Callable[[str], None]:
+    """A function that skips the test, or fails it, where the compiler or emulator of a core is missing."""
+
+    def require(core: str) -> None:
+        from tinycc.target import TARGETS
+
+        target = TARGETS[core]
+        for tool in {f"{target.compiler}gcc", *(board.emulator for board in target.boards)}:
+            require_tool(tool)
+
+    return require
+
+
 @dataclass(frozen=True)
 class Compiled:
     """A generated folder and its report. Tests share it: they only read."""

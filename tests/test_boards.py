@@ -45,18 +45,6 @@ def on_host(run_golden: Callable[..., RunResult]) -> Callable[[str], RunResult]:
     return functools.cache(functools.partial(run_golden, on="host"))
 
 
-@pytest.fixture
-def require_core(require_tool: Callable[[str], str]) -> Callable[[str], None]:
-    """A function that skips the test, or fails it, where the compiler or emulator of a core is missing."""
-
-    def require(core: str) -> None:
-        target = TARGETS[core]
-        for tool in {f"{target.compiler}gcc", *(board.emulator for board in target.boards)}:
-            require_tool(tool)
-
-    return require
-
-
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_core_gives_the_bytes_of_the_host(

@@ -25,8 +25,9 @@ def test_a_setting_that_was_not_measured_has_no_results(tmp_path: Path) -> None:
     assert read_results(Setting("cortex-m0"), tmp_path) == {}
 
 
-def test_cores_of_equal_features_share_what_is_generated() -> None:
-    assert Setting("cortex-m0").generated_by == Setting("cortex-m4", kernels="portable").generated_by
+def test_cores_of_equal_features_and_costs_share_what_is_generated() -> None:
+    assert Setting("cortex-m3").generated_by == Setting("cortex-m4", kernels="portable").generated_by
+    assert Setting("cortex-m3").generated_by != Setting("cortex-m0").generated_by
     assert Setting("cortex-m4").generated_by == Setting("cortex-m7").generated_by
     assert Setting("cortex-m4").generated_by != Setting("cortex-m55").generated_by
     assert Setting("cortex-m4").generated_by != Setting("cortex-m4", optimize_for="memory").generated_by

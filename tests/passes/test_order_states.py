@@ -11,6 +11,7 @@ from tests.passes.layout_tools import random_inputs, run_on_vm
 from tests.tools.assert_pass import names_in
 from tests.tools.kernel_runner import module_of
 from tests.tools.stateful_graphs import FILTERS, MEMORY, exact_svdf
+from tinycc.graph import OperatorGraph
 from tinycc.passes.order_states import OrderStates
 from tinycc.passes.pipeline import default_passes
 from tinycc.plan import build_plan
@@ -36,10 +37,10 @@ def updated(x: relax.Expr, state: relax.Expr) -> tuple[relax.Expr, relax.Expr]:
     return builder.emit(relax.TupleGetItem(both, 0)), builder.emit(relax.TupleGetItem(both, 1))
 
 
-def fused(body: Body, count: int = 1) -> tvm.IRModule:
+def fused(body: Body, count: int = 1, instruction_set: str = "") -> tvm.IRModule:
     """A module of an input and `count` states, up to the pass under test."""
     module = module_of([((1, INPUTS), "int8")], body, [(HELD, "int8", 3)] * count)
-    passes = default_passes("float")
+    passes = default_passes("float", instruction_set=instruction_set)
     last = [item.info.name for item in passes].index("RewriteInPlace")
     return tvm.transform.Sequential(passes[: last + 1])(module)
 
@@ -114,6 +115,11 @@ def test_order_and_copies(name: str) -> None:
     for one, other in zip(run_on_vm(after, inputs), run_on_vm(before, inputs), strict=True):
         np.testing.assert_array_equal(one, other)
     build_plan(after)
+
+
+def test_copies_cost_what_they_do_on_the_core_of_the_others() -> None:
+    module = OrderStates()(fused(exchanged, 2, "armv6-m"))
+    assert {node.view.instruction_set for node in OperatorGraph.of(module).nodes} == {"armv6-m"}
 
 
 def test_a_module_without_states_stays_as_it_is() -> None:

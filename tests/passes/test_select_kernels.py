@@ -7,14 +7,16 @@ from tvm import relax
 
 from tests.tools.kernel_runner import dequantized, module_of, quantized
 from tinycc import tvm_adapter
+from tinycc.graph import view_of as view_in_graph
 from tinycc.ops import view_of
-from tinycc.ops.base import VARIANT
+from tinycc.ops.base import INSTRUCTION_SET, VARIANT
 from tinycc.ops.pointwise.dsp import DspPointwise
 from tinycc.ops.pointwise.helium import HeliumPointwise
 from tinycc.passes import select_kernels
 from tinycc.passes.fuse_quantized_ops import FuseQuantizedOps
 from tinycc.passes.select_kernels import SelectKernels
 from tinycc.schedule import costs
+from tinycc.target import TARGETS
 
 
 def convolution() -> tvm.IRModule:
@@ -42,6 +44,17 @@ def two_variants(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_core_without_extensions_runs_portable_kernels() -> None:
     assert variant_with(()) == "portable"
+
+
+@pytest.mark.parametrize(
+    ("core", "expected"), [("cortex-m0", "armv6-m"), ("rv32imc", "rv32imc"), ("cortex-m3", ""), ("host", "")]
+)
+def test_operators_are_told_of_an_instruction_set_that_has_costs_of_its_own(core: str, expected: str) -> None:
+    target = TARGETS[core]
+    module = SelectKernels(target.features, target.instruction_set)(convolution())
+    [function] = [item for item in module.functions.values() if tvm_adapter.attribute(item, "Composite")]
+    assert tvm_adapter.attribute(function, INSTRUCTION_SET, "") == expected
+    assert view_of(function).instruction_set == view_in_graph(function).instruction_set == expected
 
 
 @pytest.mark.usefixtures("two_variants")

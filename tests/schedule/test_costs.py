@@ -12,6 +12,7 @@ import pytest
 import tvm
 
 from tests.conftest import CompileOnce
+from tests.tools.corpus import ROOT
 from tests.tools.networks import inverted_residual
 from tests.tools.training_graphs import training_graph
 from tinycc import training
@@ -23,11 +24,12 @@ from tinycc.run import run, train
 from tinycc.schedule import costs
 from tinycc.schedule.costs import Work, predicted_instructions, runs_of
 from tinycc.schedule.options import ScheduleOptions
+from tinycc.target import TARGETS
 from tinycc.training.gradients import GradientType
 
 
-def plan_of(form: str, **options: Any) -> Plan:
-    passes = default_passes("float", ScheduleOptions(form=form, **options))
+def plan_of(form: str, instruction_set: str = "", **options: Any) -> Plan:
+    passes = default_passes("float", ScheduleOptions(form=form, **options), instruction_set=instruction_set)
     return build_plan(tvm.transform.Sequential(passes)(inverted_residual()))
 
 
@@ -76,11 +78,55 @@ def test_a_kernel_with_a_model_of_its_own_uses_it(models: dict[str, Any]) -> Non
     assert predicted_instructions(operator) == 7
 
 
+def test_an_instruction_set_with_models_of_its_own_uses_them(models: dict[str, Any]) -> None:
+    """For its kernels, and for what a stage takes around them."""
+    models |= {
+        "portable on small": {"any": {"macs": 4.0, "calls": 30.0}},
+        "stage on small": {"row_call": {"calls": 9.0}},
+    }
+    for step in plan_of("whole", instruction_set="small").steps:
+        (one,) = runs_of(step.operator)
+        assert predicted_instructions(step.operator) == 4 * step.operator.macs + 30 * one.calls
+    plan = plan_of("stream", instruction_set="small")
+    (stage,) = (step.operator for step in plan.steps if isinstance(step.operator, Stage))
+    expected = 4 * stage.macs + (30 + 9) * len(stage.stream.order)
+    assert predicted_instructions(stage) == pytest.approx(expected, abs=len(stage.members))
+
+
+def test_any_other_instruction_set_takes_those_of_all_cores(models: dict[str, Any]) -> None:
+    models["portable on small"] = {"any": {"macs": 4.0}}
+    plans = [plan_of("whole", instruction_set=name) for name in ("", "large")]
+    one, other = ([predicted_instructions(step.operator) for step in plan.steps] for plan in plans)
+    assert one == other
+
+
+def test_a_kernel_never_counted_on_an_instruction_set_takes_that_of_all_there(
+    models: dict[str, Any],
+) -> None:
+    """Elsewhere it may be known, but costs another multiple of the work there."""
+    models["portable on small"] = {"any": {"runs": 3.0}}
+    operator = plan_of("whole", instruction_set="small").steps[0].operator
+    models["portable"][runs_of(operator)[0].kernel] = {"runs": 7.0}
+    assert predicted_instructions(operator) == 3
+
+
+def test_what_any_core_runs_was_counted_on_each_instruction_set_that_has_models() -> None:
+    text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
+    models = json.loads(text)
+    sets = {costs.fitted_set(target.instruction_set) for target in TARGETS.values()} - {""}
+    assert sets == {"armv6-m", "rv32imc"}
+    for instruction_set in sets:
+        for variant in ("portable", "portable_narrow", "portable_blocks"):
+            assert models[variant].keys() <= models[f"{variant} on {instruction_set}"].keys()
+        assert {f"stage on {instruction_set}", f"float32 on {instruction_set}"} <= models.keys()
+
+
 def test_every_coefficient_is_of_a_term_and_positive() -> None:
     text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
     terms = {field.name for field in fields(Work)}
     for variant, kernels in json.loads(text).items():
-        assert (costs.ROW_CALL if variant == costs.STAGE else costs.ANY_KERNEL) in kernels
+        is_stage = variant.partition(" on ")[0] == costs.STAGE
+        assert (costs.ROW_CALL if is_stage else costs.ANY_KERNEL) in kernels
         for model in kernels.values():
             assert model.keys() <= terms
             assert all(value > 0 for value in model.values())
@@ -88,10 +134,9 @@ def test_every_coefficient_is_of_a_term_and_positive() -> None:
 
 @pytest.mark.emulator
 def test_a_real_model_takes_what_was_predicted(
-    corpus: Path, compile_once: CompileOnce, require_tool: Callable[[str], str]
+    corpus: Path, compile_once: CompileOnce, require_core: Callable[[str], None]
 ) -> None:
-    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
-        require_tool(tool)
+    require_core("cortex-m4")
     path = corpus / "tflite" / "int8" / "mlperf_kws_dscnn_int8.tflite"
     compiled = compile_once(path, target="cortex-m4", kernels="portable")
     result = run(compiled.folder, "cortex-m4", profile=True)
@@ -100,16 +145,31 @@ def test_a_real_model_takes_what_was_predicted(
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("gradients", ["float", "integer"])
-def test_a_training_step_takes_what_was_predicted(
-    gradients: GradientType, tmp_path: Path, require_tool: Callable[[str], str]
+@pytest.mark.parametrize("schedule", ["whole", "stream"])
+@pytest.mark.parametrize("core", ["cortex-m0", "rv32imc"])
+def test_on_a_core_of_another_instruction_set_too(
+    core: str, schedule: str, compile_once: CompileOnce, require_core: Callable[[str], None]
 ) -> None:
-    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
-        require_tool(tool)
+    require_core(core)
     # A network that the model was not fitted to.
-    compiled = training.compile(training_graph(20), target="cortex-m4", gradients=gradients)
+    compiled = compile_once(ROOT / "tests" / "data" / "mobile_int8.tflite", target=core, schedule=schedule)
+    result = run(compiled.folder, core, profile=True)
+    predicted = sum(entry["predicted_instructions"] for entry in compiled.report["operators"])
+    assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.1)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize(
+    ("core", "gradients"), [("cortex-m4", "float"), ("cortex-m4", "integer"), ("cortex-m0", "integer")]
+)
+def test_a_training_step_takes_what_was_predicted(
+    core: str, gradients: GradientType, tmp_path: Path, require_core: Callable[[str], None]
+) -> None:
+    require_core(core)
+    # A network that the model was not fitted to.
+    compiled = training.compile(training_graph(20), target=core, gradients=gradients)
     compiled.export(tmp_path / "model")
     image = np.random.default_rng(0).integers(-128, 128, (1, 1, 8, 8, 3)).astype(np.int8)
-    result = train(tmp_path / "model", "cortex-m4", [image], np.array([1]), 0.01, profile=True)
+    result = train(tmp_path / "model", core, [image], np.array([1]), 0.01, profile=True)
     predicted = sum(entry["predicted_instructions"] for entry in compiled.report["training"]["operators"])
     assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.2)
