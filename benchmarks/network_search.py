@@ -1,20 +1,20 @@
 """Networks that are searched for beside those that are scaled by hand, within the same limits of a board.
 
-    python -m benchmarks.network_search TASK [--device cuda] [--work FOLDER] [--markdown PAGE]
+    python -m benchmarks.network_search TASK [--way NAME ...] [--seeds 3] [--device cuda] [--markdown PAGE]
 
 Tasks are "speech", spoken digits of speakers whom nobody has heard, "images-sram" and "images-flash". All
-networks are chosen by cases held out of training, trained anew from three seeds with all of them, as long,
+networks are chosen by cases held out of training, trained anew from several seeds with all of them, as long,
 quantized and compiled; the accuracy is that of the compiled network with cases that nothing else has seen:
 mean and standard error.
 
 Ways to find a network: evolution in the supernet; the best of as many networks drawn at random; evolution
 whose SRAM is that of whole tensors, and of an interpreter; and the best of a grid of networks by hand, each
 as wide as the limits allow. Finalists of a search are trained as networks of a grid are. What is found out is
-kept in the working folder and in benchmarks/results, and is not found out again.
+kept in the working folder and in benchmarks/results, and is not found out again. Several processes may take
+different ways, those that search once there is a supernet.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ import click
 import torch
 
 from benchmarks import network_search_images, network_search_speech
+from benchmarks.kept_results import KeptResults
 from benchmarks.network_search_task import SearchTask
 from benchmarks.records import RESULTS, processor_name
 from benchmarks.tables import number, percent, table, write_measured
@@ -53,7 +54,6 @@ TASKS: dict[str, Callable[[], SearchTask]] = {
     **{name: partial(network_search_images.task, name) for name in network_search_images.LIMITS},
 }
 FOLDER = ROOT / "build" / "network_search"
-SEEDS = (0, 1, 2)
 
 # Ways to search in the supernet: the method, and whose SRAM is meant.
 SEARCHES: dict[str, tuple[Method, Memory]] = {
@@ -76,7 +76,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of a network: costs as compiled from the first seed, accuracies in float and as compiled by seed."""
+    """Of a network: costs as compiled from the first seed, accuracies in float and as compiled by seed.
+
+    hardware, torch: that it was trained with.
+    """
 
     name: str
     network: str
@@ -88,6 +91,8 @@ class Outcome:
     reasons: list[str]
     float_accuracies: list[float]
     int8_accuracies: list[float]
+    hardware: str
+    torch: str
 
 
 class Bench:
@@ -97,47 +102,53 @@ class Bench:
         self._task, self._device = TASKS[name](), device
         self._work = work / name
         self._work.mkdir(parents=True, exist_ok=True)
-        self._path = RESULTS / f"network_search_{name}.json"
         self._options = replace(self._task.options, device=device)
         about = {"spaces": list(self._task.spaces)} | described_options(self._task.options)
-        setting = json.loads(json.dumps(self._task.setting | about))
-        self._kept: dict[str, Any] = json.loads(self._path.read_text()) if self._path.exists() else {}
-        if self._kept.get("setting") != setting:
-            self._kept = {"setting": setting, "outcomes": {}, "finalists": {}, "nothing": {}, "grids": {}}
+        path = RESULTS / f"network_search_{name}.json"
+        self._kept = KeptResults(path, {**self._task.setting, **about})
 
-    def run(self) -> None:
-        """Find and compare all that is not known yet."""
-        for name in self._task.ways:
-            self._compare(name, self._best_of_grid if name in self._task.by_hand else self._searched)
+    def run(self, names: Sequence[str], seeds: int) -> None:
+        """Find and compare those ways that are not known yet; all where there is no name."""
+        for name in names or self._task.ways:
+            if name not in self._task.ways:
+                raise click.UsageError(f"{name} is none of: {', '.join(self._task.ways)}")
+            self._compare(name, self._best_of_grid if name in self._task.by_hand else self._searched, seeds)
 
     def nothing(self) -> dict[str, str]:
         """Why searches found nothing, by name."""
-        return dict(self._kept["nothing"])
+        return dict(self._kept.part("nothing"))
 
     def outcomes(self) -> list[Outcome]:
         """Of all that was compared, the first being what others are less."""
-        kept = self._kept["outcomes"]
+        kept = self._kept.part("outcomes")
         return [Outcome(name, **kept[name]) for name in self._task.ways if name in kept]
 
-    def _compare(self, name: str, find: Callable[[str], Entry | None]) -> None:
-        if name in self._kept["outcomes"] or name in self._kept["nothing"]:
+    def _compare(self, name: str, find: Callable[[str], Entry | None], seeds: int) -> None:
+        outcome = self._kept.part("outcomes", name)
+        done = len(outcome.get("int8_accuracies", []))
+        if done >= seeds or name in self._kept.part("nothing"):
             return
         entry = find(name)
         if entry is None:
             return
-        results = [self._handed_off(entry, seed) for seed in SEEDS]
-        costs = results[0].costs
-        self._kept["outcomes"][name] = {
-            "network": entry.network,
-            "held_out": entry.held_out,
-            **asdict(costs.compiled),
-            "reasons": list(costs.reasons),
-            "float_accuracies": [item.float_accuracy for item in results],
-            "int8_accuracies": [item.int8_accuracy for item in results],
-        }
-        self._save()
+        for seed in range(done, seeds):
+            result = self._handed_off(entry, seed)
+            first = {
+                "network": entry.network,
+                "held_out": entry.held_out,
+                **asdict(result.costs.compiled),
+                "reasons": list(result.costs.reasons),
+                "float_accuracies": [],
+                "int8_accuracies": [],
+                "hardware": processor_name() if self._device == "cpu" else torch.cuda.get_device_name(),
+                "torch": torch.__version__,
+            }
+            outcome = outcome or first
+            outcome["float_accuracies"].append(result.float_accuracy)
+            outcome["int8_accuracies"].append(result.int8_accuracy)
+            self._kept.add(outcome, "outcomes", name)
 
-    def _searched(self, name: str) -> Entry:
+    def _searched(self, name: str) -> Entry | None:
         method, memory = SEARCHES[name]
         task = self._task
         constraints = replace(task.options.constraints, memory=memory)
@@ -147,24 +158,24 @@ class Bench:
             progress_bar,
         )  # fmt: skip
         space = task.spaces[space_name]
-        self._kept["space"] = space_name
-        self._kept["spaces"] = {
+        self._kept.add(space_name, "space")
+        known = {
             key: {"acceptance": item.acceptance, "mean_macs": item.mean_macs} for key, item in drawn.items()
         }
+        self._kept.add(known, "spaces")
         rate = supernet_accuracy(
             space, task.learned, task.held_out, self._options, self._work / "supernet.pt", progress_bar
         )
         try:
             found = searched(space, rate, options, self._work / f"{name}.json", progress_bar)
         except BudgetError as error:
-            self._kept["nothing"][name] = str(error)
-            self._save()
+            self._kept.add(str(error), "nothing", name)
             return None
         alone, _ = ranking(
             space, found, task.learned, task.held_out, options, self._work / f"{name} finalists.json",
             progress_bar,
         )  # fmt: skip
-        self._kept["finalists"][name] = [
+        known_alone = [
             {
                 "network": described(space, item.candidate.genome),
                 "supernet": item.candidate.accuracy,
@@ -172,6 +183,7 @@ class Bench:
             }
             for item in alone
         ]
+        self._kept.add(known_alone, "finalists", name)
         best = alone[0].candidate
         return Entry(name, described(space, best.genome), alone[0].accuracy, space.architecture(best.genome))
 
@@ -179,7 +191,7 @@ class Bench:
         """The network by hand that is most accurate on held-out cases, trained alone on the others."""
         task = self._task
         judge = task.options.constraints.judge()
-        known = self._kept["grids"].setdefault(name, {})
+        known = dict(self._kept.part("grids", name))
         best: tuple[float, str, Architecture] | None = None
         for label, widths in progress_bar(list(task.by_hand[name].items()), name):
             fitting = [item for item in widths if judge.allowed(item) is not None]
@@ -189,7 +201,7 @@ class Bench:
             network = f"{label}, {architecture.shapes[0][-1]} channels first"
             if network not in known:
                 known[network] = self._alone(architecture)
-                self._save()
+                self._kept.add(known[network], "grids", name, network)
             if best is None or known[network] > best[0]:
                 best = known[network], network, architecture
         return None if best is None else Entry(name, best[1], best[0], best[2])
@@ -213,14 +225,6 @@ class Bench:
                 checkpoint=self._work / f"{entry.name} {seed}.pt", progress=progress_bar,
             )  # fmt: skip
 
-    def _save(self) -> None:
-        self._kept |= {
-            "command": f"python -m benchmarks.network_search {self._task.name}",
-            "hardware": processor_name() if self._device == "cpu" else torch.cuda.get_device_name(),
-            "torch": torch.__version__,
-        }
-        self._path.write_text(json.dumps(self._kept, indent=1) + "\n", encoding="utf-8")
-
 
 def described_options(options: SearchOptions) -> dict[str, Any]:
     """As JSON."""
@@ -238,7 +242,7 @@ def page(outcomes: list[Outcome], nothing: Mapping[str, str]) -> str:
     def row(item: Outcome) -> list[str]:
         less = ""
         if searched_ones is not None and item is not searched_ones:
-            pairs = zip(searched_ones.int8_accuracies, item.int8_accuracies, strict=True)
+            pairs = zip(searched_ones.int8_accuracies, item.int8_accuracies, strict=False)
             less = percent([own - other for own, other in pairs])
         return [
             item.name, number(item.sram_bytes), number(item.flash_bytes), number(item.macs),
@@ -257,13 +261,17 @@ def page(outcomes: list[Outcome], nothing: Mapping[str, str]) -> str:
 
 @click.command()
 @click.argument("name", metavar="TASK", type=click.Choice(list(TASKS)))
+@click.option("--way", "ways", multiple=True, help="One of them, or more; all if nothing is said.")
+@click.option("--seeds", type=click.IntRange(2), default=3, show_default=True, help="Of the last training.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="Of torch.")
 @click.option("--work", type=click.Path(path_type=Path), default=FOLDER, help="Where parts are kept.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the table into a page.")
-def main(name: str, device: str, work: Path, markdown: Path | None) -> None:
+def main(
+    name: str, ways: tuple[str, ...], seeds: int, device: str, work: Path, markdown: Path | None
+) -> None:
     """See the module."""
     bench = Bench(name, device, work)
-    bench.run()
+    bench.run(ways, seeds)
     text = page(bench.outcomes(), bench.nothing())
     if markdown is None:
         click.echo(text)

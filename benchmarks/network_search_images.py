@@ -80,26 +80,22 @@ def task(name: str) -> SearchTask:
         ),
         by_hand={
             "MobileNetV2 by hand": {
-                f"{size}x{size}, expansion {expansion}, depth {depth}, stem stride {stem}": [
-                    mobile_net(_shape(size), len(train.classes), eighths / 16, expansion, depth, (stem, stem))
-                    for eighths in range(2, 33)
+                f"{size}x{size}, expansion {expansion}, depth {depth}": [
+                    mobile_net(_shape(size), len(train.classes), sixteenths / 16, expansion, depth, (2, 2))
+                    for sixteenths in range(2, 33)
                 ]
-                for size in SIZES
-                for expansion in (3, 4, 6)
-                for depth in (1, 2, 3)
-                for stem in (1, 2)
+                for size in (24, 32)
+                for expansion in (3, 6)
+                for depth in (1, 2)
             },
             "ResNet-8 by hand": {
-                f"{size}x{size}, stem stride {stem}": [
-                    res_net(_shape(size), len(train.classes), width, (stem, stem))
-                    for width in range(2, 33, 2)
+                f"stem stride {stem}": [
+                    res_net(_shape(32), len(train.classes), width, (stem, stem)) for width in range(2, 33, 2)
                 ]
-                for size in SIZES
                 for stem in (1, 2)
             },
             "DS-CNN by hand": {
-                f"{size}x{size}, {blocks} blocks, growth {growth}": _ds_cnns(size, blocks, growth)
-                for size in SIZES
+                f"{blocks} blocks, growth {growth}": _ds_cnns(32, blocks, growth)
                 for blocks in (4, 6)
                 for growth in (1, 2)
             },

@@ -60,7 +60,7 @@ _MOST_SIDE = 2048
     show_default=True, metavar="LARGEST ALL", help="Epochs of the largest network, and then of all.",
 )  # fmt: skip
 @click.option(
-    "--finalists", type=click.IntRange(1), default=1, show_default=True,
+    "--finalists", type=click.IntRange(1), default=4, show_default=True,
     help="Networks that are trained alone before one is chosen; with 1 the supernet alone decides.",
 )  # fmt: skip
 @click.option(

@@ -76,7 +76,7 @@ class SearchOptions:
     least_share: float = 0.1
     supernet: SupernetOptions = field(default_factory=SupernetOptions)
     evolution: EvolutionOptions = field(default_factory=EvolutionOptions)
-    finalists: int = 1
+    finalists: int = 4
     training: TrainingOptions = field(default_factory=TrainingOptions)
     finalist_training: TrainingOptions | None = None
     quantized: TrainingOptions = QUANTIZED_TRAINING
