@@ -83,6 +83,7 @@ class Outcome:
 
     name: str
     network: str
+    architecture: str
     held_out: float
     sram_bytes: int
     flash_bytes: int
@@ -131,10 +132,17 @@ class Bench:
         entry = find(name)
         if entry is None:
             return
+        for other in self._kept.part("outcomes").values():
+            # The same network, of the same seeds, need not be trained again.
+            if not outcome and other["architecture"] == repr(entry.architecture):
+                outcome = {**other, "held_out": entry.held_out}
+                done = len(outcome["int8_accuracies"])
+                self._kept.add(outcome, "outcomes", name)
         for seed in range(done, seeds):
             result = self._handed_off(entry, seed)
             first = {
                 "network": entry.network,
+                "architecture": repr(entry.architecture),
                 "held_out": entry.held_out,
                 **asdict(result.costs.compiled),
                 "reasons": list(result.costs.reasons),

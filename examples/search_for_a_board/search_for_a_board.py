@@ -28,9 +28,9 @@ HERE = Path(__file__).resolve().parent
 OUTPUT = HERE.parents[1] / "build" / "search_for_a_board"
 TARGET, SRAM_BYTES = "cortex-m0", 16 * 1024
 LIMITS = "--sram 4K --flash 64K --instructions 4M"
-EFFORT = "--supernet-epochs 3 14 --population 16 --generations 5 --epochs 50 --batch 64"
+EFFORT = "--supernet-epochs 3 14 --population 16 --generations 5 --finalists 1 --epochs 50 --batch 64"
 # Only to see that it runs, and with how many pictures.
-LITTLE_EFFORT = "--supernet-epochs 0 1 --population 3 --generations 1 --epochs 8 --batch 32"
+LITTLE_EFFORT = "--supernet-epochs 0 1 --population 3 --generations 1 --finalists 1 --epochs 8 --batch 32"
 LITTLE_LEARNED = 300
 # Pictures that the board reads.
 READ = 48
