@@ -45,7 +45,7 @@ def forked(path: Path, environment: Mapping[str, str]) -> ForkProcess:
 
 
 def test_networks_that_were_trained_together_are_right_without_training() -> None:
-    supernet = trained(SupernetOptions(3, 6, batch=64, rate=0.2), 1000)
+    supernet = trained(SupernetOptions(3, 12, batch=64, rate=0.2), 1000)
     accuracy = SupernetAccuracy(supernet, batches(256), batches_of(digits()[1]))
     random = np.random.default_rng(1)
     found = accuracy([SPACE.largest(), SPACE.smallest(), *(SPACE.sampled(random) for _ in range(6))])
