@@ -2,12 +2,13 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the search needs the extra tinycc[search]")
+pytest.importorskip("torch", reason="the search needs the extra tinycc[search]")
 
-from torch.nn import functional  # noqa: E402
+import torch
+from torch.nn import functional
 
-from tinycc.search.architecture import Pair  # noqa: E402
-from tinycc.search.depthwise import depthwise  # noqa: E402
+from tinycc.search.architecture import Pair
+from tinycc.search.depthwise import depthwise
 
 
 @pytest.mark.parametrize("kernel", [(1, 5), (5, 1), (3, 3), (5, 5), (7, 7), (3, 9)])
