@@ -34,22 +34,24 @@ class Finalist:
     accuracy: float
 
 
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The most accurate first, as the supernet says; of equally accurate ones the quickest."""
+    return sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
+
+
 def finalists(candidates: Sequence[Candidate], cases: int, count: int) -> list[Candidate]:
     """So many networks to be trained, that of the highest accuracy among them; fewer where there are no more.
 
     cases: by which accuracies were found.
     """
-    ranked = sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
-    best = ranked[0].accuracy
+    order = ranked(candidates)
+    best = order[0].accuracy
     least = best - _MARGIN * math.sqrt(best * (1 - best) / cases)
-    near = [item for place, item in enumerate(ranked) if place < count or item.accuracy >= least]
+    near = [item for place, item in enumerate(order) if place < count or item.accuracy >= least]
     near.sort(key=lambda item: (item.cost.macs, item.genome))
     parts = min(count, len(near))
     bounds = [len(near) * part // parts for part in range(parts + 1)]
-    return [
-        min(near[first:last], key=lambda item: (-item.accuracy, item.cost.instructions))
-        for first, last in pairwise(bounds)
-    ]
+    return [ranked(near[first:last])[0] for first, last in pairwise(bounds)]
 
 
 def trained_finalists(

@@ -30,7 +30,7 @@ from tinycc.search.before_training import (
 from tinycc.search.constraints import Constraints
 from tinycc.search.data import Data, Dataset, check_trainable, split
 from tinycc.search.evolution import EvolutionOptions, evolve
-from tinycc.search.finalists import Finalist, finalists, trained_finalists
+from tinycc.search.finalists import Finalist, finalists, ranked, trained_finalists
 from tinycc.search.front import Candidate, search_front
 from tinycc.search.hand_off import HandOff, handed_off
 from tinycc.search.normalization import normalization_of
@@ -136,9 +136,9 @@ def search_network(
     space = spaces[name]
     accuracy = supernet_accuracy(space, learned, held_out, options, work / SUPERNET, progress)
     candidates = searched(space, accuracy, options, work / SEARCH, progress)
-    alone, ranked = ranking(space, candidates, learned, held_out, options, work / FINALISTS, progress)
+    alone, order = ranking(space, candidates, learned, held_out, options, work / FINALISTS, progress)
     refused: list[str] = []
-    for place, chosen in enumerate(ranked[:_MOST_TRAINED]):
+    for place, chosen in enumerate(order[:_MOST_TRAINED]):
 
         def add(folder: Path, result: HandOff, chosen: Candidate = chosen) -> None:
             write(folder, Found(name, drawn, len(held_out), candidates, alone, chosen, refused, result))
@@ -241,8 +241,7 @@ def ranking(
         )  # fmt: skip
         alone.sort(key=lambda item: (-item.accuracy, item.candidate.cost.instructions))
     first = [item.candidate for item in alone]
-    others = sorted(candidates, key=lambda item: (-item.accuracy, item.cost.instructions))
-    return alone, first + [item for item in others if item not in first]
+    return alone, first + [item for item in ranked(candidates) if item not in first]
 
 
 def chosen_space(
