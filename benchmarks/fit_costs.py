@@ -35,6 +35,7 @@ from tests.tools.tte_graph import TrainingGraph
 from tinycc import training, tvm_adapter
 from tinycc.graph import view_of
 from tinycc.ops.base import VARIANT
+from tinycc.ops.kernel import PORTABLE
 from tinycc.passes.pipeline import passes_for
 from tinycc.plan import TRAIN
 from tinycc.run import run, train
@@ -51,10 +52,6 @@ CORES = {
     FLOAT32: "cortex-m4", "portable_narrow": "cortex-m3", "dsp_narrow": "cortex-m4",
     "helium_narrow": "cortex-m55", "portable_blocks": "cortex-m3",
 }  # fmt: skip
-# Cores of other instruction sets than Thumb-2, each of which has models of its own, and what is counted on
-# them: all that needs no extension.
-OTHER_CORES = ("cortex-m0", "rv32imc")
-PORTABLE_VARIANTS = ("portable", FLOAT32, "portable_narrow", "portable_blocks")
 # Variants for weights of four bits, which those of the models are made for the purpose.
 NARROW = ("portable_narrow", "dsp_narrow", "helium_narrow")
 # Kernels that are taken for whole tensors only, where they pay: counted wherever they fit, with the core.
@@ -64,6 +61,10 @@ FLASH = {"dsp_wide": "4M"}
 SCHEDULES = ("whole", "stream")
 # What is counted of training steps: gradients on a core, and the networks.
 STEPS = "training"
+# Cores whose instruction sets have models of their own, and what is counted on them: all that needs no
+# extension where it is not Thumb-2, real numbers alone where it is but the core has no FPU.
+_PORTABLE_VARIANTS = ("portable", FLOAT32, "portable_narrow", "portable_blocks", STEPS)
+OTHER_CORES = {"cortex-m0": _PORTABLE_VARIANTS, "rv32imc": _PORTABLE_VARIANTS, "cortex-m3": (FLOAT32, STEPS)}
 STEP_CORES: tuple[tuple[str, GradientType], ...] = (
     ("cortex-m4", "float"), ("cortex-m4", "integer"), ("cortex-m3", "integer"),
 )  # fmt: skip
@@ -122,8 +123,8 @@ COUNTINGS = (
     Counting(STEPS, ""),
     *(
         Counting(variant, core, TARGETS[core].instruction_set)
-        for core in OTHER_CORES
-        for variant in (*PORTABLE_VARIANTS, STEPS)
+        for core, variants in OTHER_CORES.items()
+        for variant in variants
     ),
 )
 
@@ -240,8 +241,9 @@ def samples_of_steps(counting: Counting) -> Iterator[Sample]:
     every += [(large, full), (large, scheme_of_49kb)]
     for index, (module, scheme) in enumerate(every):
         for core, gradients in counting.step_cores:
-            samples = _samples_of_step(f"{STEPS} {index}", module, scheme, core, gradients)
-            yield from (replace(one, instruction_set=counting.instruction_set) for one in samples)
+            for one in _samples_of_step(f"{STEPS} {index}", module, scheme, core, gradients):
+                if not counting.instruction_set or one.variant in OTHER_CORES[core]:
+                    yield replace(one, instruction_set=counting.instruction_set)
 
 
 def _samples_of_step(
@@ -281,12 +283,15 @@ def row_call_cost(samples: list[Sample]) -> float:
 
 
 def row_calls_of(samples: list[Sample], known: dict[str, Any]) -> dict[str, float]:
-    """`row_call_cost` by instruction set; what is known already stays."""
+    """`row_call_cost` by instruction set, for those on which all kernels are counted; what is known stays."""
     found = {}
-    for instruction_set in sorted({sample.instruction_set for sample in samples}):
-        kept = known.get(name_of(STAGE, instruction_set))
-        own = [sample for sample in samples if sample.instruction_set == instruction_set]
-        found[instruction_set] = kept[ROW_CALL]["calls"] if kept else round(row_call_cost(own), 1)
+    for counting in COUNTINGS:
+        own = [sample for sample in samples if sample.instruction_set == counting.instruction_set]
+        kept = known.get(name_of(STAGE, counting.instruction_set))
+        if counting.variant == PORTABLE and (kept or own):
+            found[counting.instruction_set] = (
+                kept[ROW_CALL]["calls"] if kept else round(row_call_cost(own), 1)
+            )
     return found
 
 
@@ -329,10 +334,11 @@ def fit_all(
 ) -> tuple[dict[str, object], dict[str, object]]:
     """The models by variant and kernel, and how well they fit.
 
-    row_calls: what a stage takes for a row call, by instruction set.
+    row_calls: what a stage takes for a row call, by instruction set; of all others that of "".
     """
     groups: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-    for sample in (without_calls(item, row_calls[item.instruction_set]) for item in samples):
+    for item in samples:
+        sample = without_calls(item, row_calls.get(item.instruction_set, row_calls[""]))
         name = name_of(sample.variant, sample.instruction_set)
         groups[name][sample.kernel].append(sample)
         if not sample.is_of_step:

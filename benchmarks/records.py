@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tinycc.ops.kernel import PORTABLE
 from tinycc.schedule.costs import fitted_set
 from tinycc.target import TARGETS, Target
 
@@ -47,7 +48,7 @@ class Setting:
         """What the generated sources depend on: settings in which this is equal share them."""
         features = self.target.features if self.kernels == "auto" else ()
         used = tuple(item for item in features if item != "fpu")
-        return (used, fitted_set(self.target.instruction_set), self.optimize_for)
+        return (used, fitted_set(self.target.instruction_set, PORTABLE), self.optimize_for)
 
 
 # A Cortex-M85's code runs on the board of a Cortex-M55, and executes the same instructions.

@@ -47,7 +47,14 @@ def test_a_core_without_extensions_runs_portable_kernels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("core", "expected"), [("cortex-m0", "armv6-m"), ("rv32imc", "rv32imc"), ("cortex-m3", ""), ("host", "")]
+    ("core", "expected"),
+    [
+        ("cortex-m0", "armv6-m"),
+        ("cortex-m3", "armv7-m"),
+        ("rv32imc", "rv32imc"),
+        ("cortex-m4", ""),
+        ("host", ""),
+    ],
 )
 def test_operators_are_told_of_an_instruction_set_that_has_costs_of_its_own(core: str, expected: str) -> None:
     target = TARGETS[core]

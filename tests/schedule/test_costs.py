@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tvm
 
+import tinycc
 from tests.conftest import CompileOnce
 from tests.tools.corpus import ROOT
+from tests.tools.float_models import float_tflite
 from tests.tools.networks import inverted_residual
 from tests.tools.training_graphs import training_graph
 from tinycc import training
@@ -93,6 +95,17 @@ def test_an_instruction_set_with_models_of_its_own_uses_them(models: dict[str, A
     assert predicted_instructions(stage) == pytest.approx(expected, abs=len(stage.members))
 
 
+def test_what_has_no_models_of_an_instruction_set_takes_those_of_all_cores(models: dict[str, Any]) -> None:
+    """As a core without an FPU has models of its own for real numbers alone."""
+    models["float32 on small"] = {"any": {"macs": 90.0}}
+    operator = plan_of("whole", instruction_set="small").steps[0].operator
+    assert operator.instruction_set == "small"
+    (one,) = runs_of(operator)
+    assert one.predicted_instructions == 2 * operator.macs + 10 * one.calls
+    real = replace(operator, inputs=tuple(replace(item, dtype="float32") for item in operator.inputs))
+    assert replace(one, view=real).predicted_instructions == 90 * operator.macs
+
+
 def test_any_other_instruction_set_takes_those_of_all_cores(models: dict[str, Any]) -> None:
     models["portable on small"] = {"any": {"macs": 4.0}}
     plans = [plan_of("whole", instruction_set=name) for name in ("", "large")]
@@ -114,8 +127,8 @@ def test_what_any_core_runs_was_counted_on_each_instruction_set_that_has_models(
     text = (resources.files("tinycc.schedule") / "costs.json").read_text(encoding="utf-8")
     models = json.loads(text)
     sets = {costs.fitted_set(target.instruction_set) for target in TARGETS.values()} - {""}
-    assert sets == {"armv6-m", "rv32imc"}
-    for instruction_set in sets:
+    assert sets == {"armv6-m", "armv7-m", "rv32imc"}
+    for instruction_set in sets - {"armv7-m"}:
         for variant in ("portable", "portable_narrow", "portable_blocks"):
             assert models[variant].keys() <= models[f"{variant} on {instruction_set}"].keys()
         assert {f"stage on {instruction_set}", f"float32 on {instruction_set}"} <= models.keys()
@@ -156,6 +169,20 @@ def test_on_a_core_of_another_instruction_set_too(
     result = run(compiled.folder, core, profile=True)
     predicted = sum(entry["predicted_instructions"] for entry in compiled.report["operators"])
     assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.1)
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
+def test_real_numbers_with_an_fpu_and_without(
+    core: str, tmp_path: Path, require_core: Callable[[str], None]
+) -> None:
+    require_core(core)
+    # A network that the model was not fitted to.
+    compiled = tinycc.compile(float_tflite(tmp_path), target=core, allow_float=True)
+    compiled.export(tmp_path / "model")
+    result = run(tmp_path / "model", core, profile=True)
+    predicted = sum(entry["predicted_instructions"] for entry in compiled.report["operators"])
+    assert predicted == pytest.approx(sum(result.operator_instructions or ()), rel=0.3)
 
 
 @pytest.mark.emulator

@@ -5,8 +5,9 @@ instructions of real models on emulated cores (benchmarks/fit_costs.py writes co
 never counted takes the model of all kernels of its variant together, and without one that of portable ones.
 
 The same C is not as many instructions everywhere: a Cortex-M0 has no long multiplication and half the
-registers, and takes twice as many as a Cortex-M3. So a variant may have further models, each for one
-instruction set; cores of any other take those that were counted on cores with Thumb-2.
+registers, and takes twice as many as a Cortex-M3, which in turn has no FPU for real numbers. So a variant may
+have further models, each for one instruction set; any other takes those of all cores, which were counted with
+Thumb-2 and an FPU.
 """
 
 import functools
@@ -20,7 +21,7 @@ from tinycc.ops.kernel import PORTABLE
 from tinycc.ops.kernel_call import AccumulatingCall, AwaitedCall, SourceCall, StreamedCall, WholeCall
 from tinycc.ops.stage import Stage
 
-# Kernels that compute with real numbers, whatever the core, which needs an FPU to be as quick as that.
+# Kernels that compute with real numbers, on any core.
 FLOAT32 = "float32"
 # Name of a variant's model for kernels without one of their own.
 ANY_KERNEL = "any"
@@ -154,9 +155,13 @@ def name_of(variant: str, instruction_set: str) -> str:
     return f"{variant}{_ON}{instruction_set}" if instruction_set else variant
 
 
-def fitted_set(instruction_set: str) -> str:
-    """The instruction set, if there are models for it; "" where those of other cores are taken."""
-    return instruction_set if name_of(PORTABLE, instruction_set) in _models() else ""
+def fitted_set(instruction_set: str, variant: str = "") -> str:
+    """The instruction set, if any variant has models for it, or the one named has; "" otherwise."""
+    if variant:
+        is_fitted = name_of(variant, instruction_set) in _models()
+    else:
+        is_fitted = any(name.endswith(_ON + instruction_set) for name in _models())
+    return instruction_set if is_fitted else ""
 
 
 def _rounding(count: int) -> float:
