@@ -4,6 +4,9 @@ JOBS ?= 2
 BIN := .venv/bin
 C_SOURCES = $(shell find runtime_c -name '*.[ch]')
 
+# Wherever nothing may be kept compiled, each of many processes would compile torch and TVM for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test pytest venv tools lint format wheel check-wheel clean
 .DEFAULT_GOAL := test
 
