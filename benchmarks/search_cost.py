@@ -35,11 +35,12 @@ from tinycc.search.canonical import canonical_module
 from tinycc.search.cost import Cost, CostModel, Device, constant_bytes
 from tinycc.search.evolution import EvolutionOptions, crossed, mutated
 from tinycc.search.space import Genome, Space
-from tinycc.search.spaces import image_space, spectrogram_space
+from tinycc.search.spaces import image_space, separable_image_space, spectrogram_space
 
 SIDES = (24, 28, 32, 40, 48)
 SPACES = {
     "images": image_space(SIDES, 3, 10).scaled(0.5, [(side, side) for side in SIDES]),
+    "separable images": separable_image_space(SIDES, 3, 10),
     "spectrograms": spectrogram_space(((25, 10), (49, 10), (49, 20)), 10),
 }
 TARGETS = ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m55")

@@ -13,9 +13,10 @@ from tinycc.search.architecture import Architecture, Convolution, Dense, Depthwi
 from tinycc.search.canonical import canonical_module
 from tinycc.search.cost import Cost, CostModel, Device, cost
 from tinycc.search.space import Space, Stage
-from tinycc.search.spaces import image_space, spectrogram_space
+from tinycc.search.spaces import image_space, separable_image_space, spectrogram_space
 
 IMAGES = image_space((16, 20, 24), 3, 10)
+SEPARABLE = separable_image_space((16, 20, 24), 3, 10)
 SPECTROGRAMS = spectrogram_space(((24, 10), (30, 12)), 4)
 
 
@@ -29,10 +30,10 @@ def reported(architecture: Architecture, seed: int, **options: Any) -> Cost:
     )
 
 
-@settings(max_examples=5)
+@settings(max_examples=6)
 @given(
     st.integers(0, 9999),
-    st.sampled_from([IMAGES, SPECTROGRAMS]),
+    st.sampled_from([IMAGES, SEPARABLE, SPECTROGRAMS]),
     st.sampled_from(["cortex-m0", "cortex-m4", "cortex-m55"]),
     st.sampled_from(["tensor", "rows"]),
     st.sampled_from(["latency", "memory"]),

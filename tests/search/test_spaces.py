@@ -52,10 +52,20 @@ def test_widths_of_stages_make_a_difference(family: dict[str, Space]) -> None:
 
 def test_images_come_with_strides_soon_or_late() -> None:
     family = image_spaces(SIZES, 3, 10)
-    assert len(family) == 3 * 2 * len(WIDTHS)
+    assert len(family) == 4 * 2 * len(WIDTHS)
     for space in family.values():
         last = space.architecture(space.largest()).shapes[-3]
         assert last[:2] == tuple(-(-side // 8) for side in space.input_sizes[-1])
+
+
+def test_images_come_with_inverted_residuals_and_with_separable_convolutions() -> None:
+    """Which suits is told by the limits, as the width is."""
+    family = image_spaces(SIZES, 3, 10)
+    separable = {name: space for name, space in family.items() if name.startswith("separable")}
+    assert len(separable) == 2 * len(WIDTHS)
+    for name, space in family.items():
+        blocks = [block for stage in space.blocks(space.largest()) for block in stage]
+        assert {block.expansion is None for block in blocks} == {name in separable}
 
 
 def test_distributions_are_drawn_with_what_is_accepted_named(tmp_path: Path) -> None:

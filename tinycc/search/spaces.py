@@ -4,7 +4,7 @@ Widths of a stage are a quarter apart, those of spaces in a family an eighth: at
 to 0.5, of which steps of a quarter would leave two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tinycc.search.architecture import Pair
@@ -15,6 +15,7 @@ from tinycc.search.space import Space, Stage
 WIDTHS = tuple(eighths / 8 for eighths in range(2, 9))
 _SQUARES: tuple[Pair, ...] = ((3, 3), (5, 5), (7, 7))
 _STAGE_WIDTHS = (0.5, 0.75, 1.0)
+_WIDE_STAGE_WIDTHS = (0.25, 0.375, *_STAGE_WIDTHS)
 _IMAGE_CHANNELS = (24, 40, 80, 96)
 # Strides of the stem and of the stages with these channels: an eighth of the image is left, later or sooner.
 _IMAGE_STRIDES = ((1, (2, 2, 2, 1)), (2, (1, 2, 2, 1)), (2, (2, 1, 2, 1)))
@@ -50,6 +51,18 @@ def image_space(
     return Space(tuple(map(_pair, sizes)), channels, 16, (3, 3), stem, stages, 0, outputs)
 
 
+def separable_image_space(sizes: Sequence[int | Pair], channels: int, outputs: int) -> Space:
+    """Separable convolutions for images of these sides, or heights and widths, as in DS-CNN.
+
+    Of a third as many layers as inverted residuals have, each of which may be wider for as much work.
+    """
+    stages = tuple(
+        Stage(width, (stride, stride), depths, _SQUARES, (), _WIDE_STAGE_WIDTHS)
+        for width, stride, depths in ((64, 1, (1, 2)), (96, 2, (1, 2, 3, 4)), (128, 2, (1, 2)))
+    )
+    return Space(tuple(map(_pair, sizes)), channels, 32, (3, 3), (2, 2), stages, 0, outputs)
+
+
 def spectrogram_space(
     sizes: Sequence[Pair], outputs: int, channels: Sequence[int] = (64, 64), depths: Sequence[int] = (1, 2, 3)
 ) -> Space:
@@ -68,25 +81,36 @@ def spectrogram_space(
 def image_spaces(
     sizes: Sequence[int | Pair], channels: int, outputs: int, widths: Sequence[float] = WIDTHS
 ) -> dict[str, Space]:
-    """A family for images of these sides, in rising order: `spaces_for` each way to place strides."""
-    family: dict[str, Space] = {}
-    for stem, strides in _IMAGE_STRIDES:
-        space = replace(image_space(sizes, channels, outputs, stem, strides), divisor=_FINE_DIVISOR)
-        name = f"strides {stem} {' '.join(map(str, strides))}"
-        family |= {f"{name}, {rest}": item for rest, item in spaces_for(space, widths).items()}
-    return family
+    """A family for images of these sides, in rising order: `spaces_for` each way to place strides.
+
+    Spaces are of inverted residuals, and one of separable convolutions.
+    """
+    kinds = {
+        f"strides {stem} {' '.join(map(str, strides))}": image_space(sizes, channels, outputs, stem, strides)
+        for stem, strides in _IMAGE_STRIDES
+    }
+    kinds["separable"] = separable_image_space(sizes, channels, outputs)
+    return _families(kinds, widths)
 
 
 def spectrogram_spaces(
     sizes: Sequence[Pair], outputs: int, widths: Sequence[float] = WIDTHS
 ) -> dict[str, Space]:
     """A family for spectrograms of these sizes: `spaces_for` stages of one width or of ever more."""
-    family: dict[str, Space] = {}
-    for channels, depths in _SPECTROGRAM_STAGES:
-        space = replace(spectrogram_space(sizes, outputs, channels, depths), divisor=_FINE_DIVISOR)
-        name = f"channels {' '.join(map(str, channels))}"
-        family |= {f"{name}, {rest}": item for rest, item in spaces_for(space, widths).items()}
-    return family
+    kinds = {
+        f"channels {' '.join(map(str, channels))}": spectrogram_space(sizes, outputs, channels, depths)
+        for channels, depths in _SPECTROGRAM_STAGES
+    }
+    return _families(kinds, widths)
+
+
+def _families(kinds: Mapping[str, Space], widths: Sequence[float]) -> dict[str, Space]:
+    """That of each kind of space, their names before those of `spaces_for`."""
+    return {
+        f"{name}, {rest}": space
+        for name, kind in kinds.items()
+        for rest, space in spaces_for(replace(kind, divisor=_FINE_DIVISOR), widths).items()
+    }
 
 
 def spaces_for(space: Space, widths: Sequence[float] = WIDTHS, together: int = 3) -> dict[str, Space]:
