@@ -56,7 +56,8 @@ def task() -> SearchTask:
         drawn=100,
         supernet=SupernetOptions(10, 60, batch=64),
         evolution=EvolutionOptions(population=32, generations=9),
-        finalists=8,
+        # As many as the grid of DS-CNN has.
+        finalists=18,
         training=TrainingOptions(epochs=40, batch=64, augmentation=shifted_in_time),
         quantized=TrainingOptions(epochs=5, batch=64, rate=0.005, augmentation=shifted_in_time),
     )
