@@ -14,6 +14,7 @@ kept in the working folder and in benchmarks/results, and is not found out again
 different ways, those that search once there is a supernet.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -113,7 +114,14 @@ class Bench:
         for name in names or self._task.ways:
             if name not in self._task.ways:
                 raise click.UsageError(f"{name} is none of: {', '.join(self._task.ways)}")
+            begun = time.monotonic()
             self._compare(name, self._best_of_grid if name in self._task.by_hand else self._searched, seeds)
+            spent = self.wall_seconds().get(name, 0) + round(time.monotonic() - begun)
+            self._kept.add(spent, "wall_seconds", name)
+
+    def wall_seconds(self) -> dict[str, int]:
+        """What ways took, by name, of all runs together; the first search has trained the supernet, too."""
+        return dict(self._kept.part("wall_seconds"))
 
     def nothing(self) -> dict[str, str]:
         """Why searches found nothing, by name."""
@@ -243,8 +251,8 @@ def described_options(options: SearchOptions) -> dict[str, Any]:
     return content
 
 
-def page(outcomes: list[Outcome], nothing: Mapping[str, str]) -> str:
-    """The networks beside each other. nothing: why there is none, by name."""
+def page(outcomes: list[Outcome], nothing: Mapping[str, str], wall_seconds: Mapping[str, int]) -> str:
+    """The networks beside each other. nothing: why there is none, by name. wall_seconds: spent, by name."""
     searched_ones = next((item for item in outcomes if item.name == "searched"), None)
 
     def row(item: Outcome) -> list[str]:
@@ -264,7 +272,12 @@ def page(outcomes: list[Outcome], nothing: Mapping[str, str]) -> str:
     )  # fmt: skip
     names = "".join(f"- {item.name}: {item.network}\n" for item in outcomes)
     names += "".join(f"- {name}: {reason}\n" for name, reason in nothing.items())
-    return table(columns, [row(item) for item in outcomes]) + "\n" + names
+    minutes = ", ".join(
+        f"{name} {seconds / 60:.0f}" for name, seconds in wall_seconds.items() if name not in nothing
+    )
+    hardware = " and ".join(dict.fromkeys(item.hardware for item in outcomes))
+    took = f"\nMinutes, one thread of {hardware} with others beside it: {minutes}.\n"
+    return table(columns, [row(item) for item in outcomes]) + "\n" + names + took
 
 
 @click.command()
@@ -280,7 +293,7 @@ def main(
     """See the module."""
     bench = Bench(name, device, work)
     bench.run(ways, seeds)
-    text = page(bench.outcomes(), bench.nothing())
+    text = page(bench.outcomes(), bench.nothing(), bench.wall_seconds())
     if markdown is None:
         click.echo(text)
     else:
