@@ -54,7 +54,7 @@ def image_space(
 def separable_image_space(sizes: Sequence[int | Pair], channels: int, outputs: int) -> Space:
     """Separable convolutions for images of these sides, or heights and widths, as in DS-CNN.
 
-    Of a third as many layers as inverted residuals have, each of which may be wider for as much work.
+    Fewer layers than inverted residuals have, each of which may be wider for as much work.
     """
     stages = tuple(
         Stage(width, (stride, stride), depths, _SQUARES, (), _WIDE_STAGE_WIDTHS)
