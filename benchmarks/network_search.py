@@ -272,7 +272,7 @@ def page(outcomes: list[Outcome], nothing: Mapping[str, str], wall_seconds: Mapp
     )  # fmt: skip
     names = "".join(f"- {item.name}: {item.network}\n" for item in outcomes)
     names += "".join(f"- {name}: {reason}\n" for name, reason in nothing.items())
-    minutes = ", ".join(
+    minutes = "; ".join(
         f"{name} {seconds / 60:.0f}" for name, seconds in wall_seconds.items() if name not in nothing
     )
     hardware = " and ".join(dict.fromkeys(item.hardware for item in outcomes))
