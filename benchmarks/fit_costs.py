@@ -285,13 +285,12 @@ def row_call_cost(samples: list[Sample]) -> float:
 def row_calls_of(samples: list[Sample], known: dict[str, Any]) -> dict[str, float]:
     """`row_call_cost` by instruction set, for those on which all kernels are counted; what is known stays."""
     found = {}
-    for counting in COUNTINGS:
-        own = [sample for sample in samples if sample.instruction_set == counting.instruction_set]
-        kept = known.get(name_of(STAGE, counting.instruction_set))
-        if counting.variant == PORTABLE and (kept or own):
-            found[counting.instruction_set] = (
-                kept[ROW_CALL]["calls"] if kept else round(row_call_cost(own), 1)
-            )
+    for instruction_set in (item.instruction_set for item in COUNTINGS if item.variant == PORTABLE):
+        own = [sample for sample in samples if sample.instruction_set == instruction_set]
+        if kept := known.get(name_of(STAGE, instruction_set)):
+            found[instruction_set] = kept[ROW_CALL]["calls"]
+        elif own:
+            found[instruction_set] = round(row_call_cost(own), 1)
     return found
 
 

@@ -116,8 +116,9 @@ class Bench:
                 raise click.UsageError(f"{name} is none of: {', '.join(self._task.ways)}")
             begun = time.monotonic()
             self._compare(name, self._best_of_grid if name in self._task.by_hand else self._searched, seeds)
-            spent = self.wall_seconds().get(name, 0) + round(time.monotonic() - begun)
-            self._kept.add(spent, "wall_seconds", name)
+            # What was known already takes no time, and says nothing of what it took.
+            if spent := round(time.monotonic() - begun):
+                self._kept.add(self.wall_seconds().get(name, 0) + spent, "wall_seconds", name)
 
     def wall_seconds(self) -> dict[str, int]:
         """What ways took, by name, of all runs together; the first search has trained the supernet, too."""

@@ -81,9 +81,9 @@ def spectrogram_space(
 def image_spaces(
     sizes: Sequence[int | Pair], channels: int, outputs: int, widths: Sequence[float] = WIDTHS
 ) -> dict[str, Space]:
-    """A family for images of these sides, in rising order: `spaces_for` each way to place strides.
+    """A family for images of these sides, in rising order: `spaces_for` each kind.
 
-    Spaces are of inverted residuals, and one of separable convolutions.
+    Kinds are inverted residuals, with each way to place strides, and separable convolutions.
     """
     kinds = {
         f"strides {stem} {' '.join(map(str, strides))}": image_space(sizes, channels, outputs, stem, strides)
